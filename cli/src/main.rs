@@ -1,0 +1,2 @@
+//! The command line of FooStore.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The email service.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The membership service.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The notifier service.
+fn main() {}
