@@ -1,0 +1,126 @@
+//! What is known about an event besides its data.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+/// What is known about an event besides its data.
+///
+/// An event that came through an outbox has passed a Pipe's input template, which renders every value
+/// as a JSON string and an absent one as `""`; reading therefore takes a number or a string for
+/// `schema_version`, and `""` as absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Identifies the event for as long as it lives; every redelivery and replay carries the same one.
+    pub event_id: Uuid,
+    /// When it happened in the world, as its producer says.
+    pub occurred_at: Timestamp,
+    /// When it was handed to the bus (or written to the outbox).
+    pub published_at: Timestamp,
+    /// Version of the shape of `data`.
+    #[serde(deserialize_with = "number_or_string")]
+    pub schema_version: u32,
+    /// The id of the event that started the chain this one belongs to.
+    pub correlation_id: Uuid,
+    /// The id of the event that caused this one, unless it is the first.
+    #[serde(default, deserialize_with = "empty_as_none", skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<Uuid>,
+    /// The trace context of the producer in the form of the
+    /// [X-Ray tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+    #[serde(default, deserialize_with = "empty_as_none", skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl Metadata {
+    /// Metadata of an event that nothing in this layer caused: it starts a chain of its own.
+    #[must_use]
+    pub fn first(event_id: Uuid, occurred_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            event_id,
+            occurred_at,
+            published_at: now,
+            schema_version: 1,
+            correlation_id: event_id,
+            causation_id: None,
+            trace: None,
+        }
+    }
+
+    /// Metadata of an event that `parent` caused: it stays in the parent's chain.
+    #[must_use]
+    pub fn caused_by(parent: &Self, event_id: Uuid, occurred_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            correlation_id: parent.correlation_id,
+            causation_id: Some(parent.event_id),
+            ..Self::first(event_id, occurred_at, now)
+        }
+    }
+}
+
+fn number_or_string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u32),
+        Text(String),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::Number(number) => Ok(number),
+        Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
+    }
+}
+
+fn empty_as_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    match Option::<String>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-01T12:00:00.25Z".parse().unwrap()
+    }
+
+    #[test]
+    fn survives_a_round_trip() {
+        let first = Metadata::first(Uuid::new_v4(), now(), now());
+        let caused = Metadata {
+            trace: Some("Root=1-x".into()),
+            ..Metadata::caused_by(&first, Uuid::new_v4(), now(), now())
+        };
+        for metadata in [first, caused] {
+            let json = serde_json::to_string(&metadata).unwrap();
+            assert_eq!(serde_json::from_str::<Metadata>(&json).unwrap(), metadata);
+        }
+    }
+
+    #[test]
+    fn a_caused_event_stays_in_its_chain() {
+        let first = Metadata::first(Uuid::new_v4(), now(), now());
+        let second = Metadata::caused_by(&first, Uuid::new_v4(), now(), now());
+        let third = Metadata::caused_by(&second, Uuid::new_v4(), now(), now());
+        assert_eq!(third.correlation_id, first.event_id);
+        assert_eq!(third.causation_id, Some(second.event_id));
+    }
+
+    #[test]
+    fn reads_what_a_pipe_template_renders() {
+        let id = Uuid::new_v4();
+        let json = format!(
+            r#"{{"event_id":"{id}","occurred_at":"2026-03-01T12:00:00Z","published_at":"2026-03-01T12:00:00Z",
+                "schema_version":"3","correlation_id":"{id}","causation_id":"","trace":""}}"#
+        );
+        let metadata: Metadata = serde_json::from_str(&json).unwrap();
+        assert_eq!(metadata.schema_version, 3);
+        assert_eq!((metadata.causation_id, metadata.trace), (None, None));
+    }
+}

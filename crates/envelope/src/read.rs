@@ -1,0 +1,208 @@
+//! Reading the body of an SQS message.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::{Envelope, Metadata};
+
+/// An envelope as it was received.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The event.
+    pub envelope: Envelope,
+    /// The name of the EventBridge replay that sent the event again, if one did
+    /// ([`replay-name`](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html)).
+    pub replay_name: Option<String>,
+}
+
+/// A body that is no event. Messages name the place and never quote a value.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ReadError {
+    /// Not JSON at all.
+    #[error("body is not JSON: line {line}, column {column}")]
+    NotJson {
+        /// Line of the first fault, from one.
+        line: usize,
+        /// Column of the first fault, from one.
+        column: usize,
+    },
+    /// JSON, but not an event.
+    #[error("body is not an event: {path} is missing or has another shape")]
+    NotAnEvent {
+        /// The path of the first place that is wrong, such as `detail.metadata.event_id`.
+        path: String,
+    },
+    /// The data is neither an object nor a string that holds one.
+    #[error("detail.data is neither a JSON object nor a string that holds one")]
+    Data,
+}
+
+/// The two outer forms; fields of the other form stay absent.
+#[derive(Deserialize)]
+struct Outer<'a> {
+    #[serde(rename = "Type", borrow, default)]
+    sns_type: Option<Cow<'a, str>>,
+    #[serde(rename = "Message", borrow, default)]
+    sns_message: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    source: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(rename = "replay-name", default)]
+    replay_name: Option<String>,
+    #[serde(borrow)]
+    detail: Detail<'a>,
+}
+
+#[derive(Deserialize)]
+struct Detail<'a> {
+    metadata: Metadata,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+impl Envelope {
+    /// Reads the body of an SQS message: an EventBridge event, an SNS envelope around a message, or
+    /// the message itself. `data` may be an object, or a string that holds one (a Pipe does not decode
+    /// a DynamoDB string that holds JSON).
+    ///
+    /// # Errors
+    /// [`ReadError`] if the body is none of these. It names the place, never a value.
+    pub fn read(body: &str) -> Result<Received, ReadError> {
+        let outer: Outer<'_> = parse(body)?;
+        match (outer.sns_type.as_deref(), outer.sns_message) {
+            (Some("Notification"), Some(message)) => read_message(&message),
+            _ => read_message(body),
+        }
+    }
+}
+
+fn read_message(body: &str) -> Result<Received, ReadError> {
+    let message: Message<'_> = parse(body)?;
+    let data = object(message.detail.data)?;
+    Ok(Received {
+        envelope: Envelope {
+            source: message.source,
+            event_type: message.detail_type,
+            customer_number: customer_number(&data),
+            metadata: message.detail.metadata,
+            data,
+        },
+        replay_name: message.replay_name,
+    })
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, ReadError> {
+    let mut deserializer = serde_json::Deserializer::from_str(body);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let inner = error.inner();
+        if inner.is_data() {
+            ReadError::NotAnEvent { path: error.path().to_string() }
+        } else {
+            ReadError::NotJson { line: inner.line(), column: inner.column() }
+        }
+    })
+}
+
+fn object(data: &RawValue) -> Result<Box<RawValue>, ReadError> {
+    let text = data.get().trim_start();
+    let data = if text.starts_with('"') {
+        let inner: String = serde_json::from_str(text).map_err(|_| ReadError::Data)?;
+        RawValue::from_string(inner).map_err(|_| ReadError::Data)?
+    } else {
+        data.to_owned()
+    };
+    if data.get().trim_start().starts_with('{') { Ok(data) } else { Err(ReadError::Data) }
+}
+
+fn customer_number(data: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct About<'a> {
+        #[serde(borrow)]
+        customer_number: Cow<'a, str>,
+    }
+    let about: About<'_> = serde_json::from_str(data.get()).ok()?;
+    let number = about.customer_number;
+    (number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(data: Value) -> Value {
+        let id = Uuid::from_u128(7);
+        json!({
+            "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "account": "000000000000",
+            "time": "2026-03-01T12:00:00Z", "region": "eu-central-1", "resources": [],
+            "source": "foostore.crm", "detail-type": "CustomerErased",
+            "detail": {
+                "metadata": {
+                    "event_id": id, "occurred_at": "2026-03-01T12:00:00Z", "published_at": "2026-03-01T12:00:01Z",
+                    "schema_version": 1, "correlation_id": id, "trace": "Root=1-5759e988-bd862e3fe1be46a994272793"
+                },
+                "data": data
+            }
+        })
+    }
+
+    #[test]
+    fn reads_an_eventbridge_event() {
+        let received =
+            Envelope::read(&event(json!({"customer_number": "123456789012"})).to_string()).unwrap();
+        assert_eq!(received.envelope.event_type, "CustomerErased");
+        assert_eq!(received.envelope.source, "foostore.crm");
+        assert_eq!(received.envelope.customer_number.as_deref(), Some("123456789012"));
+        assert_eq!(received.replay_name, None);
+    }
+
+    #[test]
+    fn reads_data_that_a_pipe_left_as_a_string() {
+        let body = event(json!(r#"{"customer_number": "123456789012"}"#)).to_string();
+        let received = Envelope::read(&body).unwrap();
+        assert_eq!(received.envelope.data.get(), r#"{"customer_number": "123456789012"}"#);
+        assert_eq!(received.envelope.customer_number.as_deref(), Some("123456789012"));
+    }
+
+    #[test]
+    fn reads_an_sns_envelope_and_raw_delivery() {
+        let sent = Envelope::read(&event(json!({"n": 1})).to_string()).unwrap().envelope;
+        let wrapped =
+            json!({"Type": "Notification", "MessageId": "m", "Message": sent.message()}).to_string();
+        for body in [wrapped, sent.message()] {
+            let received = Envelope::read(&body).unwrap().envelope;
+            assert_eq!(received.metadata, sent.metadata);
+            assert_eq!(received.data.get(), r#"{"n":1}"#);
+            assert_eq!(received.customer_number, None);
+        }
+    }
+
+    #[test]
+    fn keeps_the_name_of_a_replay() {
+        let mut body = event(json!({}));
+        body["replay-name"] = json!("again");
+        assert_eq!(Envelope::read(&body.to_string()).unwrap().replay_name.as_deref(), Some("again"));
+    }
+
+    #[test]
+    fn names_the_place_and_never_the_value() {
+        assert_eq!(Envelope::read("{\"a\": secret").unwrap_err(), ReadError::NotJson { line: 1, column: 7 });
+        assert_eq!(Envelope::read("[]").unwrap_err(), ReadError::NotAnEvent { path: ".".into() });
+        let mut body = event(json!({}));
+        body["detail"]["metadata"]["event_id"] = json!("Mustermann");
+        let error = Envelope::read(&body.to_string()).unwrap_err();
+        assert_eq!(error, ReadError::NotAnEvent { path: "detail.metadata.event_id".into() });
+        for data in [json!(null), json!(3), json!([]), json!("Mustermann"), json!("[1]")] {
+            assert_eq!(Envelope::read(&event(data).to_string()).unwrap_err(), ReadError::Data);
+        }
+    }
+}
