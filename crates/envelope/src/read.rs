@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn event(data: Value) -> Value {
+    fn event(data: &Value) -> Value {
         let id = Uuid::from_u128(7);
         json!({
             "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "account": "000000000000",
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn reads_an_eventbridge_event() {
         let received =
-            Envelope::read(&event(json!({"customer_number": "123456789012"})).to_string()).unwrap();
+            Envelope::read(&event(&json!({"customer_number": "123456789012"})).to_string()).unwrap();
         assert_eq!(received.envelope.event_type, "CustomerErased");
         assert_eq!(received.envelope.source, "foostore.crm");
         assert_eq!(received.envelope.customer_number.as_deref(), Some("123456789012"));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn reads_data_that_a_pipe_left_as_a_string() {
-        let body = event(json!(r#"{"customer_number": "123456789012"}"#)).to_string();
+        let body = event(&json!(r#"{"customer_number": "123456789012"}"#)).to_string();
         let received = Envelope::read(&body).unwrap();
         assert_eq!(received.envelope.data.get(), r#"{"customer_number": "123456789012"}"#);
         assert_eq!(received.envelope.customer_number.as_deref(), Some("123456789012"));
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn reads_an_sns_envelope_and_raw_delivery() {
-        let sent = Envelope::read(&event(json!({"n": 1})).to_string()).unwrap().envelope;
+        let sent = Envelope::read(&event(&json!({"n": 1})).to_string()).unwrap().envelope;
         let wrapped =
             json!({"Type": "Notification", "MessageId": "m", "Message": sent.message()}).to_string();
         for body in [wrapped, sent.message()] {
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn keeps_the_name_of_a_replay() {
-        let mut body = event(json!({}));
+        let mut body = event(&json!({}));
         body["replay-name"] = json!("again");
         assert_eq!(Envelope::read(&body.to_string()).unwrap().replay_name.as_deref(), Some("again"));
     }
@@ -197,12 +197,12 @@ mod tests {
     fn names_the_place_and_never_the_value() {
         assert_eq!(Envelope::read("{\"a\": secret").unwrap_err(), ReadError::NotJson { line: 1, column: 7 });
         assert_eq!(Envelope::read("[]").unwrap_err(), ReadError::NotAnEvent { path: ".".into() });
-        let mut body = event(json!({}));
+        let mut body = event(&json!({}));
         body["detail"]["metadata"]["event_id"] = json!("Mustermann");
         let error = Envelope::read(&body.to_string()).unwrap_err();
         assert_eq!(error, ReadError::NotAnEvent { path: "detail.metadata.event_id".into() });
         for data in [json!(null), json!(3), json!([]), json!("Mustermann"), json!("[1]")] {
-            assert_eq!(Envelope::read(&event(data).to_string()).unwrap_err(), ReadError::Data);
+            assert_eq!(Envelope::read(&event(&data).to_string()).unwrap_err(), ReadError::Data);
         }
     }
 }

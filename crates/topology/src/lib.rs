@@ -1,1 +1,44 @@
-//! To be written.
+//! What a service consumes, owns and emits, declared once; everything else follows from it.
+//!
+//! A service declares itself in its own folder. A [`Topology`] of all services is checked as a whole and
+//! becomes one [`Resources`] model: queues, rules, topics, tables and Pipes with their names and
+//! settings, and the environment variables by which each service finds its own. Provisioning creates
+//! that model over AWS's APIs; since everything else that needs it takes the same model, the two cannot
+//! drift. The crate declares and computes; it calls nothing.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use topology::{Service, Table, Topology, events};
+//!
+//! # #[derive(Serialize, Deserialize)] struct PointsEarned;
+//! # impl envelope::Event for PointsEarned {
+//! #     const TYPE: &'static str = "PointsEarned"; const SOURCE: &'static str = "foostore.crm";
+//! #     fn customer_number(&self) -> &str { "" }
+//! # }
+//! let resources = Topology::new("foostore", "local")
+//!     .service(Service::new("ingest").publishes_to_bus().emits::<(PointsEarned,)>())
+//!     .service(
+//!         Service::new("rewards")
+//!             .consumes(events::<(PointsEarned,)>())
+//!             .owns(Table::new("rewards").partition_key("pk").outbox()),
+//!     )
+//!     .resources()?;
+//!
+//! assert_eq!(resources.bus, "foostore-local");
+//! assert_eq!(resources.rules[0].target_queue, "foostore-local-rewards");
+//! assert_eq!(resources.pipes[0].name, "foostore-local-rewards-outbox");
+//! # Ok::<(), topology::TopologyError>(())
+//! ```
+
+mod check;
+mod declaration;
+mod outbox;
+mod resources;
+
+pub use check::{Problem, TopologyError};
+pub use declaration::{Http, Service, Subscription, Table, Topic, Topology, topic};
+pub use envelope::{EventType, events};
+pub use resources::{
+    DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, Sender, ServiceVariables, TableResource,
+    TopicResource, TopicSubscription, Variable,
+};

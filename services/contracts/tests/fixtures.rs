@@ -1,6 +1,8 @@
 //! Every event type has a fixture that reads, writes back the same JSON, and is still read with a field
 //! more: the wire format is a promise to other teams.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use contracts::{CrmEvents, MemberEvents, NotificationRequested};
 use envelope::{Event, EventSet, EventType};
 use serde_json::Value;

@@ -1,0 +1,160 @@
+//! What must hold between services.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::Topology;
+
+/// One thing that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Two services, tables or topics have one name.
+    Duplicate {
+        /// `service`, `table` or `topic`.
+        kind: &'static str,
+        /// The name.
+        name: &'static str,
+    },
+    /// A service consumes an event that none emits.
+    NobodyEmits {
+        /// The consumer.
+        service: &'static str,
+        /// The event type.
+        event: &'static str,
+    },
+    /// A service emits events but has neither an outbox nor the right to publish.
+    NoWayOut {
+        /// The emitter.
+        service: &'static str,
+    },
+    /// A subscription names a topic or an attribute that none publishes.
+    NobodyPublishes {
+        /// The receiver.
+        service: &'static str,
+        /// The topic.
+        topic: &'static str,
+        /// The attribute, if it is the attribute that is missing.
+        attribute: Option<&'static str>,
+    },
+    /// A service holds personal data and does not hear of erasures.
+    NeverErased {
+        /// The owner.
+        service: &'static str,
+        /// Its table.
+        table: &'static str,
+    },
+    /// A physical name would be longer than AWS allows.
+    NameTooLong {
+        /// The name.
+        name: String,
+        /// What AWS allows, in characters.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate { kind, name } => write!(f, "two {kind}s are named {name}"),
+            Self::NobodyEmits { service, event } => {
+                write!(f, "{service} consumes {event}, which no service emits")
+            }
+            Self::NoWayOut { service } => write!(
+                f,
+                "{service} emits events but has no outbox: add .outbox() to its table, or .publishes_to_bus()"
+            ),
+            Self::NobodyPublishes { service, topic, attribute: None } => {
+                write!(f, "{service} receives from topic {topic}, to which no service publishes")
+            }
+            Self::NobodyPublishes { service, topic, attribute: Some(attribute) } => {
+                write!(f, "{service} filters topic {topic} by {attribute}, an attribute it does not declare")
+            }
+            Self::NeverErased { service, table } => {
+                write!(f, "{service} keeps personal data in {table} but does not consume the erasure event")
+            }
+            Self::NameTooLong { name, limit } => write!(f, "name {name} is longer than {limit} characters"),
+        }
+    }
+}
+
+/// The topology does not hold together.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("topology does not hold together: {}", list(.problems))]
+pub struct TopologyError {
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
+    let services = &topology.services;
+    let emitted: Vec<_> = services.iter().flat_map(|service| &service.emits).collect();
+    let topics: BTreeMap<_, _> =
+        services.iter().flat_map(|service| &service.topics).map(|topic| (topic.name, topic)).collect();
+
+    let mut problems = Vec::new();
+    duplicates("service", services.iter().map(|service| service.name), &mut problems);
+    duplicates("table", services.iter().flat_map(|s| &s.tables).map(|table| table.name), &mut problems);
+    duplicates("topic", services.iter().flat_map(|s| &s.topics).map(|topic| topic.name), &mut problems);
+
+    for service in services {
+        let name = service.name;
+        for event in &service.consumes {
+            if !emitted.contains(&event) {
+                problems.push(Problem::NobodyEmits { service: name, event: event.name });
+            }
+        }
+        let outbox = service.tables.iter().any(|table| table.outbox);
+        if !service.emits.is_empty() && !outbox && !service.publishes_to_bus {
+            problems.push(Problem::NoWayOut { service: name });
+        }
+        if let Some(subscription) = &service.receives {
+            match topics.get(subscription.topic) {
+                None => problems.push(Problem::NobodyPublishes {
+                    service: name,
+                    topic: subscription.topic,
+                    attribute: None,
+                }),
+                Some(topic) => problems.extend(
+                    subscription
+                        .filter
+                        .iter()
+                        .filter(|(attribute, _)| !topic.attributes.contains(attribute))
+                        .map(|(attribute, _)| Problem::NobodyPublishes {
+                            service: name,
+                            topic: topic.name,
+                            attribute: Some(*attribute),
+                        }),
+                ),
+            }
+        }
+        let hears = topology
+            .erasure
+            .iter()
+            .all(|erasure| service.consumes.contains(erasure) || service.emits.contains(erasure));
+        problems.extend(
+            service
+                .tables
+                .iter()
+                .filter(|table| table.personal_data && !hears)
+                .map(|table| Problem::NeverErased { service: name, table: table.name }),
+        );
+    }
+    problems
+}
+
+fn duplicates(kind: &'static str, names: impl Iterator<Item = &'static str>, problems: &mut Vec<Problem>) {
+    let mut counts = BTreeMap::<_, usize>::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    problems.extend(
+        counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| Problem::Duplicate { kind, name }),
+    );
+}

@@ -1,0 +1,259 @@
+//! The words a service declares itself with.
+
+use envelope::{EventSet, EventType};
+
+/// All services of one application in one environment.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    pub(crate) application: String,
+    pub(crate) environment: String,
+    pub(crate) services: Vec<Service>,
+    pub(crate) erasure: Vec<EventType>,
+}
+
+impl Topology {
+    /// An empty topology. Application and environment are the first two parts of every physical name.
+    #[must_use]
+    pub fn new(application: impl Into<String>, environment: impl Into<String>) -> Self {
+        Self {
+            application: application.into(),
+            environment: environment.into(),
+            services: Vec::new(),
+            erasure: Vec::new(),
+        }
+    }
+
+    /// Adds a service.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Says which event tells that a person was erased. Every service that owns a table with personal
+    /// data must then consume it (or be the one that emits it).
+    #[must_use]
+    pub fn erases_personal_data_on<E: EventSet>(mut self) -> Self {
+        self.erasure.extend(E::types());
+        self
+    }
+
+    /// The services, in the order they were added.
+    #[must_use]
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+}
+
+/// What one service consumes, owns and emits.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) consumes: Vec<EventType>,
+    pub(crate) receives: Option<Subscription>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) emits: Vec<EventType>,
+    pub(crate) listens: Option<Http>,
+    pub(crate) publishes_to_bus: bool,
+    pub(crate) sends_email: bool,
+}
+
+impl Service {
+    /// A service that does nothing yet. The name is also its folder's, its package's and its queue's.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            consumes: Vec::new(),
+            receives: None,
+            tables: Vec::new(),
+            topics: Vec::new(),
+            emits: Vec::new(),
+            listens: None,
+            publishes_to_bus: false,
+            sends_email: false,
+        }
+    }
+
+    /// Takes these events from the bus, over a rule, into its queue.
+    #[must_use]
+    pub fn consumes(mut self, events: Vec<EventType>) -> Self {
+        self.consumes.extend(events);
+        self
+    }
+
+    /// Takes the messages of a topic that match the subscription into its queue.
+    #[must_use]
+    pub fn receives(mut self, subscription: Subscription) -> Self {
+        self.receives = Some(subscription);
+        self
+    }
+
+    /// Owns a table; no other service touches it.
+    #[must_use]
+    pub fn owns(mut self, table: Table) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// Emits these events, through the outbox of one of its tables or directly to the bus.
+    #[must_use]
+    pub fn emits<E: EventSet>(mut self) -> Self {
+        self.emits.extend(E::types());
+        self
+    }
+
+    /// Calls PutEvents on the bus itself.
+    #[must_use]
+    pub fn publishes_to_bus(mut self) -> Self {
+        self.publishes_to_bus = true;
+        self
+    }
+
+    /// Publishes to a topic, which is its own.
+    #[must_use]
+    pub fn publishes(mut self, topic: Topic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+
+    /// Answers HTTP requests.
+    #[must_use]
+    pub fn listens(mut self, http: Http) -> Self {
+        self.listens = Some(http);
+        self
+    }
+
+    /// Sends e-mail through SES.
+    #[must_use]
+    pub fn sends_email(mut self) -> Self {
+        self.sends_email = true;
+        self
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it answers HTTP requests.
+    #[must_use]
+    pub fn http(&self) -> Option<&Http> {
+        self.listens.as_ref()
+    }
+
+    pub(crate) fn has_queue(&self) -> bool {
+        !self.consumes.is_empty() || self.receives.is_some()
+    }
+}
+
+/// The HTTP side of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Http;
+
+impl Http {
+    /// A service that listens on `LISTEN_ADDRESS`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+/// A DynamoDB table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) partition_key: &'static str,
+    pub(crate) expires_at: Option<&'static str>,
+    pub(crate) outbox: bool,
+    pub(crate) personal_data: bool,
+}
+
+impl Table {
+    /// A table with the partition key `pk`, billed per request.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            partition_key: envelope::outbox::PARTITION_KEY,
+            expires_at: None,
+            outbox: false,
+            personal_data: false,
+        }
+    }
+
+    /// The name of the partition key attribute, a string.
+    #[must_use]
+    pub fn partition_key(mut self, attribute: &'static str) -> Self {
+        self.partition_key = attribute;
+        self
+    }
+
+    /// The attribute with the epoch second after which DynamoDB may remove an item (TTL).
+    #[must_use]
+    pub fn expires_at(mut self, attribute: &'static str) -> Self {
+        self.expires_at = Some(attribute);
+        self
+    }
+
+    /// Items whose partition key starts with `OUTBOX#` leave for the bus through a stream and a Pipe.
+    #[must_use]
+    pub fn outbox(mut self) -> Self {
+        self.outbox = true;
+        self
+    }
+
+    /// It holds names or addresses, which must go when a person is erased.
+    #[must_use]
+    pub fn personal_data(mut self) -> Self {
+        self.personal_data = true;
+        self
+    }
+}
+
+/// An SNS topic.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    pub(crate) name: &'static str,
+    pub(crate) attributes: Vec<&'static str>,
+}
+
+impl Topic {
+    /// A topic without attributes.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, attributes: Vec::new() }
+    }
+
+    /// A message attribute (a string) that subscriptions may filter by.
+    #[must_use]
+    pub fn attribute(mut self, name: &'static str) -> Self {
+        self.attributes.push(name);
+        self
+    }
+}
+
+/// Which messages of a topic a service takes.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub(crate) topic: &'static str,
+    pub(crate) filter: Vec<(&'static str, &'static str)>,
+}
+
+/// A subscription to every message of the topic.
+#[must_use]
+pub fn topic(name: &'static str) -> Subscription {
+    Subscription { topic: name, filter: Vec::new() }
+}
+
+impl Subscription {
+    /// Only messages whose attribute has this value.
+    #[must_use]
+    pub fn with(mut self, attribute: &'static str, value: &'static str) -> Self {
+        self.filter.push((attribute, value));
+        self
+    }
+}

@@ -1,0 +1,51 @@
+//! What a Pipe is told so that an outbox item leaves a table's stream as an event of the bus.
+
+use std::fmt::Write;
+
+use envelope::outbox;
+use serde_json::{Value, json};
+
+/// Takes inserted outbox items and nothing else of the stream.
+pub(crate) fn filter_pattern() -> Value {
+    json!({
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {outbox::PARTITION_KEY: {"S": [{"prefix": outbox::KEY_PREFIX}]}}}
+    })
+}
+
+/// The JSON path of a string attribute of the inserted item.
+pub(crate) fn string_path(attribute: &str) -> String {
+    format!("$.dynamodb.NewImage.{attribute}.S")
+}
+
+/// The event's `detail`. A placeholder without quotes renders a string as a JSON string
+/// ([input transformation](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html)),
+/// so `data` and `schema_version` arrive as strings.
+pub(crate) fn input_template() -> String {
+    let mut template = String::from(r#"{"metadata":{"#);
+    for attribute in outbox::METADATA_STRINGS {
+        let path = string_path(attribute);
+        // Writing to a String cannot fail.
+        _ = write!(template, r#""{attribute}":<{path}>,"#);
+    }
+    let (version, data) = (outbox::SCHEMA_VERSION, string_path(outbox::DATA));
+    _ = write!(template, r#""{version}":<$.dynamodb.NewImage.{version}.N>}},"data":<{data}>}}"#);
+    template
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_json_once_its_placeholders_are_filled() {
+        let mut filled = input_template();
+        while let Some(start) = filled.find('<') {
+            let end = filled[start..].find('>').unwrap() + start;
+            filled.replace_range(start..=end, "\"x\"");
+        }
+        let detail: Value = serde_json::from_str(&filled).unwrap();
+        assert_eq!(detail["data"], "x");
+        assert_eq!(detail["metadata"].as_object().unwrap().len(), outbox::METADATA_STRINGS.len() + 1);
+    }
+}

@@ -1,0 +1,348 @@
+//! The resource model that a topology becomes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::check::{Problem, TopologyError, problems};
+use crate::{Service, Topology, outbox};
+
+/// How long a message stays in a queue: SQS's longest, so that an outage of days loses nothing.
+const RETENTION_S: u32 = 14 * 24 * 60 * 60;
+/// How long a received message stays invisible before its consumer must extend it.
+const VISIBILITY_TIMEOUT_S: u32 = 60;
+/// A safety net only: consumers give up by age and failure class, and give-backs raise the count too.
+const MAX_RECEIVE_COUNT: u32 = 50;
+/// The longest name SQS allows.
+const LONGEST_NAME: usize = 80;
+/// Longest name of a rule or a Pipe.
+const LONGEST_RULE_NAME: usize = 64;
+
+/// Everything the services need of AWS, by physical name.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// The application, first part of every name.
+    pub application: String,
+    /// The environment, second part of every name.
+    pub environment: String,
+    /// The event bus.
+    pub bus: String,
+    /// Queues; a dead-letter queue stands before the queue that refers to it.
+    pub queues: Vec<Queue>,
+    /// Rules of the bus.
+    pub rules: Vec<Rule>,
+    /// SNS topics.
+    pub topics: Vec<TopicResource>,
+    /// Subscriptions of queues to topics.
+    pub subscriptions: Vec<TopicSubscription>,
+    /// DynamoDB tables.
+    pub tables: Vec<TableResource>,
+    /// Pipes from a table's stream to the bus.
+    pub pipes: Vec<Pipe>,
+    /// The address mail is sent from, if a service sends any.
+    pub email_sender: Option<String>,
+    /// Each service's environment variables.
+    pub services: Vec<ServiceVariables>,
+}
+
+/// An SQS queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Physical name.
+    pub name: String,
+    /// Seconds a received message stays invisible.
+    pub visibility_timeout_s: u32,
+    /// Seconds a message is kept.
+    pub retention_s: u32,
+    /// Where messages go that are received too often.
+    pub dead_letter: Option<DeadLetter>,
+    /// Who may send to it besides its owner.
+    pub senders: Vec<Sender>,
+}
+
+/// A queue's redrive policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Physical name of the dead-letter queue.
+    pub queue: String,
+    /// Receives after which SQS moves a message.
+    pub max_receive_count: u32,
+}
+
+/// An AWS service that may send to a queue on behalf of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// A rule of the bus, by physical name.
+    Rule(String),
+    /// A topic, by physical name.
+    Topic(String),
+}
+
+/// A rule of the bus with one queue as its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Physical name.
+    pub name: String,
+    /// The event pattern.
+    pub pattern: Value,
+    /// Physical name of the queue it delivers to.
+    pub target_queue: String,
+    /// Physical name of the queue for events it could not deliver.
+    pub dead_letter_queue: String,
+}
+
+/// An SNS topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicResource {
+    /// Physical name.
+    pub name: String,
+}
+
+/// A queue's subscription to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSubscription {
+    /// Physical name of the topic.
+    pub topic: String,
+    /// Physical name of the queue.
+    pub queue: String,
+    /// The filter policy over message attributes; absent means every message.
+    pub filter_policy: Option<Value>,
+    /// Physical name of the queue for messages that SNS could not deliver.
+    pub dead_letter_queue: String,
+}
+
+/// A DynamoDB table, billed per request, with a string partition key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableResource {
+    /// Physical name.
+    pub name: String,
+    /// Partition key attribute.
+    pub partition_key: String,
+    /// TTL attribute.
+    pub expires_at: Option<String>,
+    /// Whether it has a stream of new images.
+    pub stream: bool,
+}
+
+/// A Pipe from a table's stream to the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipe {
+    /// Physical name.
+    pub name: String,
+    /// Physical name of the table whose stream it reads, from its oldest record.
+    pub table: String,
+    /// Which records it takes.
+    pub filter_pattern: Value,
+    /// How a record becomes an event.
+    pub target: PipeTarget,
+    /// Physical name of the queue for records it could not deliver.
+    pub dead_letter_queue: String,
+    /// Records a batch may hold.
+    pub batch_size: u32,
+    /// How often a batch is tried before its records are given up.
+    pub maximum_retry_attempts: u32,
+}
+
+/// How a Pipe makes an event of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipeTarget {
+    /// JSON path of `source`.
+    pub source: String,
+    /// JSON path of `detail-type`.
+    pub detail_type: String,
+    /// Template of `detail`.
+    pub input_template: String,
+}
+
+/// The environment variables of one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceVariables {
+    /// The service's name.
+    pub service: String,
+    /// Variable name to value.
+    pub variables: BTreeMap<String, Variable>,
+}
+
+/// The value of an environment variable: known now, or known once the resource is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// The text itself.
+    Text(String),
+    /// The URL of the queue with this physical name.
+    QueueUrl(String),
+    /// The ARN of the topic with this physical name.
+    TopicArn(String),
+}
+
+impl Topology {
+    /// Checks the services against each other and computes what they need.
+    ///
+    /// # Errors
+    /// [`TopologyError`] with everything that does not hold.
+    pub fn resources(&self) -> Result<Resources, TopologyError> {
+        let problems = problems(self);
+        if !problems.is_empty() {
+            return Err(TopologyError { problems });
+        }
+        let mut resources = Resources {
+            application: self.application.clone(),
+            environment: self.environment.clone(),
+            bus: format!("{}-{}", self.application, self.environment),
+            queues: Vec::new(),
+            rules: Vec::new(),
+            topics: Vec::new(),
+            subscriptions: Vec::new(),
+            tables: Vec::new(),
+            pipes: Vec::new(),
+            email_sender: self
+                .services
+                .iter()
+                .any(|service| service.sends_email)
+                .then(|| format!("loyalty@{}.example", self.application)),
+            services: Vec::new(),
+        };
+        for service in &self.services {
+            resources.add(service);
+        }
+        let problems = resources.long_names();
+        if problems.is_empty() { Ok(resources) } else { Err(TopologyError { problems }) }
+    }
+}
+
+impl Resources {
+    /// The physical name of what has this logical name.
+    #[must_use]
+    pub fn physical_name(&self, logical: &str) -> String {
+        format!("{}-{logical}", self.bus)
+    }
+
+    fn add(&mut self, service: &Service) {
+        let mut variables = BTreeMap::new();
+        let mut set = |name: String, value| {
+            variables.insert(name, value);
+        };
+        if service.publishes_to_bus {
+            set("EVENT_BUS_NAME".into(), Variable::Text(self.bus.clone()));
+        }
+        if service.has_queue() {
+            let queue = self.physical_name(service.name);
+            set("QUEUE_NAME".into(), Variable::Text(queue.clone()));
+            set("QUEUE_URL".into(), Variable::QueueUrl(queue.clone()));
+            set("DEAD_LETTER_QUEUE_URL".into(), Variable::QueueUrl(format!("{queue}-dead-letter")));
+            self.add_queue(service, queue);
+        }
+        for table in &service.tables {
+            let name = self.physical_name(table.name);
+            set(variable(table.name, "TABLE_NAME"), Variable::Text(name.clone()));
+            self.tables.push(TableResource {
+                name: name.clone(),
+                partition_key: table.partition_key.to_owned(),
+                expires_at: table.expires_at.map(str::to_owned),
+                stream: table.outbox,
+            });
+            if table.outbox {
+                self.add_pipe(name);
+            }
+        }
+        for topic in &service.topics {
+            let name = self.physical_name(topic.name);
+            set(variable(topic.name, "TOPIC_ARN"), Variable::TopicArn(name.clone()));
+            self.topics.push(TopicResource { name });
+        }
+        if let (true, Some(sender)) = (service.sends_email, &self.email_sender) {
+            set("EMAIL_SENDER".into(), Variable::Text(sender.clone()));
+        }
+        self.services.push(ServiceVariables { service: service.name.to_owned(), variables });
+    }
+
+    /// The queue, its dead-letter queue, the queue for what could not be delivered to it, and the rule
+    /// or subscription that delivers.
+    fn add_queue(&mut self, service: &Service, queue: String) {
+        let dead_letter = format!("{queue}-dead-letter");
+        let undelivered = format!("{queue}-undelivered");
+        let mut senders = Vec::new();
+        if !service.consumes.is_empty() {
+            let sources: BTreeSet<_> = service.consumes.iter().map(|event| event.source).collect();
+            let types: BTreeSet<_> = service.consumes.iter().map(|event| event.name).collect();
+            self.rules.push(Rule {
+                name: queue.clone(),
+                pattern: json!({"source": sources, "detail-type": types}),
+                target_queue: queue.clone(),
+                dead_letter_queue: undelivered.clone(),
+            });
+            senders.push(Sender::Rule(queue.clone()));
+        }
+        if let Some(subscription) = &service.receives {
+            let topic = self.physical_name(subscription.topic);
+            let policy = || {
+                subscription
+                    .filter
+                    .iter()
+                    .map(|(attribute, value)| ((*attribute).to_owned(), json!([value])))
+                    .collect()
+            };
+            self.subscriptions.push(TopicSubscription {
+                topic: topic.clone(),
+                queue: queue.clone(),
+                filter_policy: (!subscription.filter.is_empty()).then(|| Value::Object(policy())),
+                dead_letter_queue: undelivered.clone(),
+            });
+            senders.push(Sender::Topic(topic));
+        }
+        self.queues.push(dead_letter_queue(dead_letter.clone(), Vec::new()));
+        self.queues.push(dead_letter_queue(undelivered, senders.clone()));
+        self.queues.push(Queue {
+            name: queue,
+            visibility_timeout_s: VISIBILITY_TIMEOUT_S,
+            retention_s: RETENTION_S,
+            dead_letter: Some(DeadLetter { queue: dead_letter, max_receive_count: MAX_RECEIVE_COUNT }),
+            senders,
+        });
+    }
+
+    fn add_pipe(&mut self, table: String) {
+        let name = format!("{table}-outbox");
+        let dead_letter_queue_name = format!("{name}-dead-letter");
+        self.queues.push(dead_letter_queue(dead_letter_queue_name.clone(), Vec::new()));
+        self.pipes.push(Pipe {
+            name,
+            table,
+            filter_pattern: outbox::filter_pattern(),
+            target: PipeTarget {
+                source: outbox::string_path(envelope::outbox::SOURCE),
+                detail_type: outbox::string_path(envelope::outbox::EVENT_TYPE),
+                input_template: outbox::input_template(),
+            },
+            dead_letter_queue: dead_letter_queue_name,
+            batch_size: 10,
+            maximum_retry_attempts: 100,
+        });
+    }
+
+    fn long_names(&self) -> Vec<Problem> {
+        let queues = self.queues.iter().map(|queue| (&queue.name, LONGEST_NAME));
+        let rules = self.rules.iter().map(|rule| (&rule.name, LONGEST_RULE_NAME));
+        let pipes = self.pipes.iter().map(|pipe| (&pipe.name, LONGEST_RULE_NAME));
+        queues
+            .chain(rules)
+            .chain(pipes)
+            .filter(|(name, limit)| name.len() > *limit)
+            .map(|(name, limit)| Problem::NameTooLong { name: name.clone(), limit })
+            .collect()
+    }
+}
+
+fn dead_letter_queue(name: String, senders: Vec<Sender>) -> Queue {
+    Queue {
+        name,
+        visibility_timeout_s: VISIBILITY_TIMEOUT_S,
+        retention_s: RETENTION_S,
+        dead_letter: None,
+        senders,
+    }
+}
+
+/// `email-deliveries` and `TABLE_NAME` make `EMAIL_DELIVERIES_TABLE_NAME`.
+fn variable(logical: &str, suffix: &str) -> String {
+    format!("{}_{suffix}", logical.to_uppercase().replace('-', "_"))
+}

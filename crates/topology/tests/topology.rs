@@ -1,0 +1,132 @@
+//! A small layer, and each way in which it might not hold together.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use envelope::{Event, events};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use topology::{Problem, Sender, Service, Table, Topic, Topology, Variable, topic};
+
+macro_rules! event {
+    ($name:ident) => {
+        #[derive(Serialize, Deserialize)]
+        struct $name;
+        impl Event for $name {
+            const TYPE: &'static str = stringify!($name);
+            const SOURCE: &'static str = "shop";
+            fn customer_number(&self) -> &str {
+                ""
+            }
+        }
+    };
+}
+event!(Ordered);
+event!(Shipped);
+event!(Forgotten);
+
+fn intake() -> Service {
+    Service::new("intake").publishes_to_bus().emits::<(Ordered, Forgotten)>()
+}
+
+fn shipping() -> Service {
+    Service::new("shipping")
+        .consumes(events::<(Ordered,)>())
+        .owns(Table::new("parcels").expires_at("expires_at").outbox())
+        .emits::<(Shipped,)>()
+        .publishes(Topic::new("notices").attribute("channel"))
+}
+
+fn sms() -> Service {
+    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email()
+}
+
+fn problems(topology: &Topology) -> Vec<Problem> {
+    topology.resources().unwrap_err().problems
+}
+
+#[test]
+fn a_layer_becomes_resources() {
+    let resources = Topology::new("shop", "test")
+        .service(intake())
+        .service(shipping())
+        .service(sms())
+        .resources()
+        .unwrap();
+
+    let names: Vec<_> = resources.queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "shop-test-shipping-dead-letter",
+            "shop-test-shipping-undelivered",
+            "shop-test-shipping",
+            "shop-test-parcels-outbox-dead-letter",
+            "shop-test-sms-dead-letter",
+            "shop-test-sms-undelivered",
+            "shop-test-sms",
+        ]
+    );
+    let queue = &resources.queues[2];
+    assert_eq!(queue.senders, [Sender::Rule("shop-test-shipping".into())]);
+    assert_eq!(queue.dead_letter.as_ref().unwrap().queue, "shop-test-shipping-dead-letter");
+    assert!(queue.dead_letter.as_ref().unwrap().max_receive_count >= 50);
+    assert_eq!(resources.rules[0].pattern, json!({"source": ["shop"], "detail-type": ["Ordered"]}));
+    assert_eq!(resources.subscriptions[0].filter_policy, Some(json!({"channel": ["sms"]})));
+    assert!(resources.tables[0].stream);
+    assert_eq!(resources.pipes[0].target.detail_type, "$.dynamodb.NewImage.event_type.S");
+
+    let variables = |index: usize| &resources.services[index].variables;
+    assert_eq!(variables(0)["EVENT_BUS_NAME"], Variable::Text("shop-test".into()));
+    assert_eq!(variables(1)["PARCELS_TABLE_NAME"], Variable::Text("shop-test-parcels".into()));
+    assert_eq!(variables(1)["NOTICES_TOPIC_ARN"], Variable::TopicArn("shop-test-notices".into()));
+    assert_eq!(variables(2)["QUEUE_URL"], Variable::QueueUrl("shop-test-sms".into()));
+    assert!(variables(2).contains_key("EMAIL_SENDER"));
+}
+
+#[test]
+fn an_event_that_none_emits() {
+    let found = problems(&Topology::new("shop", "test").service(shipping()));
+    assert_eq!(found, [Problem::NobodyEmits { service: "shipping", event: "Ordered" }]);
+}
+
+#[test]
+fn an_emitter_without_a_way_out() {
+    let found =
+        problems(&Topology::new("shop", "test").service(Service::new("intake").emits::<(Ordered,)>()));
+    assert_eq!(found, [Problem::NoWayOut { service: "intake" }]);
+}
+
+#[test]
+fn a_subscription_to_nothing() {
+    let found = problems(&Topology::new("shop", "test").service(sms()));
+    assert_eq!(found, [Problem::NobodyPublishes { service: "sms", topic: "notices", attribute: None }]);
+    let other = Service::new("sms").receives(topic("notices").with("colour", "red"));
+    let found = problems(&Topology::new("shop", "test").service(intake()).service(shipping()).service(other));
+    assert_eq!(
+        found,
+        [Problem::NobodyPublishes { service: "sms", topic: "notices", attribute: Some("colour") }]
+    );
+}
+
+#[test]
+fn personal_data_that_nothing_erases() {
+    let keeper = || Service::new("keeper").owns(Table::new("people").personal_data());
+    let topology = |service| {
+        Topology::new("shop", "test")
+            .erases_personal_data_on::<(Forgotten,)>()
+            .service(intake())
+            .service(service)
+    };
+    assert_eq!(problems(&topology(keeper())), [Problem::NeverErased { service: "keeper", table: "people" }]);
+    assert!(topology(keeper().consumes(events::<(Forgotten,)>())).resources().is_ok());
+}
+
+#[test]
+fn two_of_one_name_and_a_name_too_long() {
+    let found = problems(&Topology::new("shop", "test").service(intake()).service(intake()));
+    assert_eq!(found, [Problem::Duplicate { kind: "service", name: "intake" }]);
+    let long =
+        Topology::new("shop", "an-environment-with-a-name-that-goes-on-and-on-and-on-and-on-and-on-for-ever");
+    let found = problems(&long.service(intake()).service(shipping()));
+    assert!(found.iter().all(|problem| matches!(problem, Problem::NameTooLong { .. })) && !found.is_empty());
+}
