@@ -1,1 +1,46 @@
-//! To be written.
+//! Effectively-once effects and the outbox, in DynamoDB.
+//!
+//! Queues deliver at least once, so a handler meets the same event again. A [`Transaction`] writes a
+//! handler's change, a marker that says "this handler has handled this event", and the events the
+//! change announces, all or nothing: a redelivery finds the marker and changes nothing. What is
+//! announced leaves the table through its stream (see [`outbox`]).
+//!
+//! An effect outside DynamoDB, such as a mail, cannot be part of a transaction. [`Claims`] lets one
+//! worker at a time have a go at it, for as long as a lease lasts.
+//!
+//! ```no_run
+//! use aws_sdk_dynamodb::Client;
+//! use aws_sdk_dynamodb::types::TransactWriteItem;
+//! use envelope::Envelope;
+//! use idempotency::{Commit, CommitError, Transaction};
+//!
+//! # async fn handle(client: Client, event: Envelope, change: TransactWriteItem, announcement: Envelope) {
+//! let committed = Transaction::new("members", &event, "membership")
+//!     .change(change)
+//!     .announce(&announcement)
+//!     .commit(&client)
+//!     .await;
+//! match committed {
+//!     Ok(Commit::Applied) => println!("done"),
+//!     Ok(Commit::Duplicate) => println!("done before"),
+//!     Err(CommitError::Conflict) => println!("the item has changed since it was read: read it again"),
+//!     Err(error) if error.is_permanent() => println!("a retry would not help: {error}"),
+//!     Err(error) => println!("try again later: {error}"),
+//! }
+//! # }
+//! ```
+
+mod cancellation;
+mod claim;
+mod commit_error;
+mod fault;
+mod fingerprint;
+pub mod outbox;
+mod retry;
+mod transaction;
+
+pub use claim::{Claim, ClaimError, Claims, Token};
+pub use commit_error::CommitError;
+pub use fault::{Fault, FaultKind};
+pub use retry::{Attempts, Retry};
+pub use transaction::{Commit, MARKER_PREFIX, Transaction};

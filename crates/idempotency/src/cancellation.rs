@@ -1,0 +1,114 @@
+//! What the reasons of a cancelled transaction mean.
+//!
+//! The rules are those of
+//! [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html):
+//! one reason for each item, in the order of the request.
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
+
+use crate::transaction::FINGERPRINT;
+
+/// Why a transaction was cancelled; the first that applies, from the top.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cancellation {
+    /// The marker was there already, for the same event.
+    Duplicate,
+    /// The marker was there already, for another event with the same id.
+    EventIdReused,
+    /// The marker was there already, but does not tell for what.
+    MarkerUnreadable,
+    /// A condition of another item failed.
+    Conflict,
+    /// An item is not acceptable, with the code that says why.
+    Rejected(String),
+    /// Too many requests.
+    Throttled,
+    /// Another transaction was on one of the items.
+    Contended,
+}
+
+/// Reads `reasons`, the first of which is the marker's, for an event with `fingerprint`.
+///
+/// A marker that is there settles the matter whatever happened to the other items: they would not be
+/// written at the next attempt either.
+pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancellation {
+    let Some((marker, _)) = reasons.split_first() else { return Cancellation::Contended };
+    if marker.code() == Some("ConditionalCheckFailed") {
+        let found = marker.item().and_then(|item| item.get(FINGERPRINT)).map(AttributeValue::as_s);
+        return match found {
+            Some(Ok(found)) if found == fingerprint => Cancellation::Duplicate,
+            Some(Ok(_)) => Cancellation::EventIdReused,
+            Some(Err(_)) | None => Cancellation::MarkerUnreadable,
+        };
+    }
+    let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
+    if codes().any(|code| code == "ConditionalCheckFailed") {
+        return Cancellation::Conflict;
+    }
+    let passing = |code: &str| is_throttle(code) || code == "TransactionConflict";
+    if let Some(code) = codes().find(|code| !passing(code)) {
+        return Cancellation::Rejected(code.to_owned());
+    }
+    if codes().any(is_throttle) { Cancellation::Throttled } else { Cancellation::Contended }
+}
+
+fn is_throttle(code: &str) -> bool {
+    matches!(
+        code,
+        "ThrottlingError"
+            | "ThrottlingException"
+            | "ProvisionedThroughputExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
+        codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect()
+    }
+
+    fn marker_with(fingerprint: &str) -> CancellationReason {
+        CancellationReason::builder()
+            .code("ConditionalCheckFailed")
+            .item(FINGERPRINT, AttributeValue::S(fingerprint.into()))
+            .build()
+    }
+
+    #[test]
+    fn a_marker_settles_it_whatever_else_failed() {
+        for others in
+            [&["None"][..], &["ConditionalCheckFailed"], &["TransactionConflict", "ThrottlingError"]]
+        {
+            let with = |marker| [vec![marker], reasons(others)].concat();
+            assert_eq!(read(&with(marker_with("same")), "same"), Cancellation::Duplicate);
+            assert_eq!(read(&with(marker_with("other")), "same"), Cancellation::EventIdReused);
+        }
+        assert_eq!(read(&reasons(&["ConditionalCheckFailed"]), "same"), Cancellation::MarkerUnreadable);
+    }
+
+    #[test]
+    fn other_reasons_by_their_weight() {
+        let cases: [(&[&str], Cancellation); 7] = [
+            (&["None", "ConditionalCheckFailed", "TransactionConflict"], Cancellation::Conflict),
+            (
+                &["None", "ValidationError", "ThrottlingError"],
+                Cancellation::Rejected("ValidationError".into()),
+            ),
+            (
+                &["None", "ItemCollectionSizeLimitExceeded"],
+                Cancellation::Rejected("ItemCollectionSizeLimitExceeded".into()),
+            ),
+            (&["TransactionConflict", "ThrottlingError"], Cancellation::Throttled),
+            (&["None", "ProvisionedThroughputExceeded"], Cancellation::Throttled),
+            (&["TransactionConflict", "None"], Cancellation::Contended),
+            (&[], Cancellation::Contended),
+        ];
+        for (codes, expected) in cases {
+            assert_eq!(read(&reasons(codes), "same"), expected, "{codes:?}");
+        }
+    }
+}

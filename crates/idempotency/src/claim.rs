@@ -1,0 +1,249 @@
+//! A claim with a lease, for effects outside DynamoDB.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::Fault;
+
+const PARTITION_KEY: &str = "pk";
+const STATE: &str = "state";
+const OWNER: &str = "owner";
+const LEASE_UNTIL: &str = "lease_until";
+const EXPIRES_AT: &str = "expires_at";
+const CLAIMED: &str = "claimed";
+const DONE: &str = "done";
+
+/// How long a claim is remembered after it was last written.
+const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Claims in one table, whose partition key is the string `pk` and whose TTL attribute is `expires_at`.
+///
+/// An effect is claimed, carried out and completed. While the lease lasts nobody else gets the claim;
+/// after it the next one does, because its owner has died. The effect is therefore carried out at least
+/// once, and twice only if an owner dies, or outlives its lease, between the effect and
+/// [`Claims::complete`].
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn send(client: aws_sdk_dynamodb::Client) -> Result<(), idempotency::ClaimError> {
+/// use idempotency::{Claim, Claims};
+///
+/// let claims = Claims::new("email-deliveries");
+/// let now = jiff::Timestamp::now();
+/// match claims.claim(&client, "CLAIM#7", Duration::from_secs(30), now).await? {
+///     Claim::Claimed(token) => {
+///         // … carry out the effect, then:
+///         claims.complete(&client, &token, jiff::Timestamp::now()).await?;
+///     }
+///     Claim::InProgress { until } => println!("try again at {until}"),
+///     Claim::Done => println!("nothing left to do"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Claims {
+    table: String,
+}
+
+/// The answer to [`Claims::claim`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller owns the claim until its lease ends.
+    Claimed(Token),
+    /// Somebody else owns it.
+    InProgress {
+        /// The end of that owner's lease.
+        until: Timestamp,
+    },
+    /// It has been completed.
+    Done,
+}
+
+/// Proof that a claim is owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    id: String,
+    owner: Uuid,
+}
+
+impl Token {
+    /// The id that was claimed.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A claim that could not be made, completed or released.
+#[derive(Debug, Error)]
+pub enum ClaimError {
+    /// The lease ended and somebody else has claimed, or even completed, it since.
+    #[error("claim {id} is owned by another worker now")]
+    Lost {
+        /// The id that was claimed.
+        id: String,
+    },
+    /// The item under the claim's key is no claim.
+    #[error("item {id} is not a claim")]
+    Unreadable {
+        /// The id that was to be claimed.
+        id: String,
+    },
+    /// DynamoDB did not carry out the request.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Claims {
+    /// Claims kept in `table`.
+    #[must_use]
+    pub fn new(table: impl Into<String>) -> Self {
+        Self { table: table.into() }
+    }
+
+    /// Tries to claim `id`, which is the item's whole partition key, until `now` and `lease` have passed.
+    ///
+    /// An answer that is lost on the way and asked for again by the SDK finds the caller's own claim, and
+    /// gives it.
+    ///
+    /// # Errors
+    /// [`ClaimError::Fault`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
+    pub async fn claim(
+        &self,
+        client: &Client,
+        id: &str,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Claim, ClaimError> {
+        let token = Token { id: id.to_owned(), owner: Uuid::new_v4() };
+        let until = now.as_millisecond().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        let put = client
+            .put_item()
+            .table_name(&self.table)
+            .item(PARTITION_KEY, text(id))
+            .item(STATE, text(CLAIMED))
+            .item(OWNER, text(token.owner))
+            .item(LEASE_UNTIL, number(until))
+            .item(EXPIRES_AT, number(expiry(now)))
+            .condition_expression(
+                "attribute_not_exists(#pk) OR (#state = :claimed AND (#until <= :now OR #owner = :owner))",
+            )
+            .expression_attribute_names("#pk", PARTITION_KEY)
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#until", LEASE_UNTIL)
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_values(":claimed", text(CLAIMED))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":owner", text(token.owner))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match put.send().await {
+            Ok(_) => Ok(Claim::Claimed(token)),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                match answer.into_err() {
+                    PutItemError::ConditionalCheckFailedException(found) => found
+                        .item
+                        .and_then(|item| read(&item))
+                        .ok_or_else(|| ClaimError::Unreadable { id: id.to_owned() }),
+                    _ => Err(ClaimError::Unreadable { id: id.to_owned() }),
+                }
+            }
+            Err(error) => Err(Fault::of("PutItem", error).into()),
+        }
+    }
+
+    /// Records that the effect was carried out; nobody gets the claim any more.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`] if the lease ended and somebody else claimed it, [`ClaimError::Fault`] if
+    /// DynamoDB fails.
+    pub async fn complete(&self, client: &Client, token: &Token, now: Timestamp) -> Result<(), ClaimError> {
+        let update = client
+            .update_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(&token.id))
+            .update_expression("SET #state = :done, #expires = :expires REMOVE #until")
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_names("#until", LEASE_UNTIL)
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_values(":done", text(DONE))
+            .expression_attribute_values(":expires", number(expiry(now)))
+            .expression_attribute_values(":owner", text(token.owner));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(ClaimError::Lost { id: token.id.clone() })
+            }
+            Err(error) => Err(Fault::of("UpdateItem", error).into()),
+        }
+    }
+
+    /// Gives the claim back before its lease ends, because the effect was not carried out.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`] if somebody else claimed it or it was completed, [`ClaimError::Fault`] if
+    /// DynamoDB fails.
+    pub async fn release(&self, client: &Client, token: &Token) -> Result<(), ClaimError> {
+        let delete = client
+            .delete_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(&token.id))
+            .condition_expression("attribute_not_exists(#pk) OR (#owner = :owner AND #state = :claimed)")
+            .expression_attribute_names("#pk", PARTITION_KEY)
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_values(":owner", text(token.owner))
+            .expression_attribute_values(":claimed", text(CLAIMED));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(ClaimError::Lost { id: token.id.clone() })
+            }
+            Err(error) => Err(Fault::of("DeleteItem", error).into()),
+        }
+    }
+}
+
+/// What an item that stood in the way says.
+fn read(item: &HashMap<String, AttributeValue>) -> Option<Claim> {
+    match item.get(STATE)?.as_s().ok()?.as_str() {
+        DONE => Some(Claim::Done),
+        CLAIMED => {
+            let until = item.get(LEASE_UNTIL)?.as_n().ok()?.parse().ok()?;
+            Some(Claim::InProgress { until: Timestamp::from_millisecond(until).ok()? })
+        }
+        _ => None,
+    }
+}
+
+fn expiry(now: Timestamp) -> i64 {
+    now.as_second().saturating_add(RETENTION.as_secs())
+}
+
+fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

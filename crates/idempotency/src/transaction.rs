@@ -1,0 +1,170 @@
+//! A change, its marker and its announcements, all or nothing.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use envelope::Envelope;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::cancellation::{self, Cancellation};
+use crate::fingerprint::fingerprint;
+use crate::{CommitError, Fault, FaultKind, Retry, outbox};
+
+/// What the partition key of a marker starts with; the handler, `#` and the event id follow.
+pub const MARKER_PREFIX: &str = "EVENT#";
+/// The marker's attribute with the fingerprint of the event's type and data.
+pub(crate) const FINGERPRINT: &str = "fingerprint";
+const HANDLER: &str = "handler";
+const OPERATION: &str = "TransactWriteItems";
+
+/// What came of a [`Transaction`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// Everything was written.
+    Applied,
+    /// The same event had been handled before; nothing was written.
+    Duplicate,
+}
+
+/// What one handler does about one event, as a single DynamoDB transaction.
+///
+/// Marker, change and outbox may be in one table or in several; its partition key is the string `pk` and
+/// its TTL attribute `expires_at`. The marker is written even if nothing else is, so that an event id
+/// which comes back with another body is found out.
+#[derive(Debug)]
+#[must_use = "nothing is written before commit"]
+pub struct Transaction {
+    table: String,
+    event_id: Uuid,
+    handler: String,
+    fingerprint: String,
+    changes: Vec<TransactWriteItem>,
+    announcements: Vec<Envelope>,
+    retry: Retry,
+}
+
+impl Transaction {
+    /// A transaction for `handler`'s handling of `event`, with the marker and the outbox in `table`.
+    ///
+    /// `handler` names what must happen once per event, in general the service; two handlers that share a
+    /// table do not see each other's markers.
+    pub fn new(table: &str, event: &Envelope, handler: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            event_id: event.metadata.event_id,
+            handler: handler.to_owned(),
+            fingerprint: fingerprint(event),
+            changes: Vec::new(),
+            announcements: Vec::new(),
+            retry: Retry::default(),
+        }
+    }
+
+    /// Adds an item to be written, in any table. A condition of it that fails makes
+    /// [`CommitError::Conflict`].
+    pub fn change(mut self, item: TransactWriteItem) -> Self {
+        self.changes.push(item);
+        self
+    }
+
+    /// Adds an event to be announced, through the outbox.
+    pub fn announce(mut self, event: &Envelope) -> Self {
+        self.announcements.push(event.clone());
+        self
+    }
+
+    /// Bounds the attempts made when other transactions are on the same items or DynamoDB throttles.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Writes all of it, or nothing.
+    ///
+    /// Transactions on the same items, throttling, and a transaction still in progress under the same token
+    /// are waited out as [`Transaction::retry`] says. Every attempt carries the same client request token,
+    /// so DynamoDB knows an attempt again whose answer was lost.
+    ///
+    /// # Errors
+    /// [`CommitError`] says what is in the way.
+    pub async fn commit(self, client: &Client) -> Result<Commit, CommitError> {
+        let items = self.items(Timestamp::now()).map_err(|error| Fault::unbuildable(OPERATION, error))?;
+        let token = Uuid::new_v4().to_string();
+        let mut attempts = self.retry.start();
+        loop {
+            let request = client
+                .transact_write_items()
+                .client_request_token(&token)
+                .set_transact_items(Some(items.clone()));
+            let Err(error) = Box::pin(request.send()).await else { return Ok(Commit::Applied) };
+            let passing = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    match cancellation::read(cancelled.cancellation_reasons(), &self.fingerprint) {
+                        Cancellation::Duplicate => return Ok(Commit::Duplicate),
+                        Cancellation::EventIdReused => {
+                            return Err(CommitError::EventIdReused { event_id: self.event_id });
+                        }
+                        Cancellation::MarkerUnreadable => {
+                            return Err(CommitError::MarkerUnreadable { event_id: self.event_id });
+                        }
+                        Cancellation::Conflict => return Err(CommitError::Conflict),
+                        Cancellation::Rejected(code) => return Err(CommitError::Rejected { code }),
+                        Cancellation::Throttled => Passing::Throttled,
+                        Cancellation::Contended => Passing::Contended,
+                    }
+                }
+                Some(TransactWriteItemsError::TransactionInProgressException(_)) => Passing::Contended,
+                _ => match Fault::of(OPERATION, error) {
+                    fault if fault.kind() == FaultKind::Throttled => Passing::Throttled,
+                    fault => return Err(fault.into()),
+                },
+            };
+            if !attempts.again().await {
+                return Err(match passing {
+                    Passing::Throttled => CommitError::Throttled { attempts: attempts.made() },
+                    Passing::Contended => CommitError::Contended { attempts: attempts.made() },
+                });
+            }
+        }
+    }
+
+    /// The marker first: the reasons of a cancellation come in the same order.
+    fn items(&self, now: Timestamp) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let marker = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(self.marker(now)))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", envelope::outbox::PARTITION_KEY)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        let mut items = vec![TransactWriteItem::builder().put(marker).build()];
+        items.extend(self.changes.iter().cloned());
+        for event in &self.announcements {
+            let put =
+                Put::builder().table_name(&self.table).set_item(Some(outbox::item(event, now))).build()?;
+            items.push(TransactWriteItem::builder().put(put).build());
+        }
+        Ok(items)
+    }
+
+    fn marker(&self, now: Timestamp) -> HashMap<String, AttributeValue> {
+        let expires_at = now.as_second().saturating_add(outbox::retention().as_secs());
+        let key = format!("{MARKER_PREFIX}{}#{}", self.handler, self.event_id);
+        HashMap::from([
+            (envelope::outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key)),
+            (FINGERPRINT.to_owned(), AttributeValue::S(self.fingerprint.clone())),
+            (HANDLER.to_owned(), AttributeValue::S(self.handler.clone())),
+            (envelope::outbox::EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string())),
+        ])
+    }
+}
+
+/// What time may clear away.
+enum Passing {
+    Throttled,
+    Contended,
+}
