@@ -1,1 +1,119 @@
-//! To be written.
+//! Creates what a topology needs over AWS's own APIs, as often as one likes.
+//!
+//! Every call either creates or brings what is there to what is declared; running it again changes
+//! nothing. It is for development and tests, against the local cloud or another emulator. In production
+//! the same [`Resources`] are made by CloudFormation.
+//!
+//! ```no_run
+//! # async fn example(resources: topology::Resources, config: aws_config::SdkConfig)
+//! #     -> Result<(), provisioning::ProvisionError> {
+//! let outputs = provisioning::provision(&resources, &config).await?;
+//! for (name, value) in outputs.environment("membership") {
+//!     println!("{name}={value}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod bus;
+mod error;
+mod pipes;
+mod queues;
+mod tables;
+mod topics;
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use topology::{Resources, Variable};
+
+pub use error::ProvisionError;
+
+/// What was created, by physical name.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    environments: BTreeMap<String, BTreeMap<String, String>>,
+    /// URL of each queue.
+    pub queue_urls: BTreeMap<String, String>,
+    /// ARN of each queue.
+    pub queue_arns: BTreeMap<String, String>,
+    /// ARN of each topic.
+    pub topic_arns: BTreeMap<String, String>,
+}
+
+impl Outputs {
+    /// The environment variables by which a service finds its resources; none for a service that the
+    /// topology does not have.
+    #[must_use]
+    pub fn environment(&self, service: &str) -> BTreeMap<String, String> {
+        self.environments.get(service).cloned().unwrap_or_default()
+    }
+}
+
+/// Creates everything in `resources` that is not there yet, and brings the rest to what is declared.
+///
+/// # Errors
+/// [`ProvisionError`] names the call and the resource that failed. What was created before stays; run it
+/// again once the cause is gone.
+pub async fn provision(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
+    let sqs = aws_sdk_sqs::Client::new(config);
+    let events = aws_sdk_eventbridge::Client::new(config);
+    let sns = aws_sdk_sns::Client::new(config);
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let pipes = aws_sdk_pipes::Client::new(config);
+
+    let (queues, stream_arns, topic_arns, bus_arn) = tokio::try_join!(
+        queues::create(&sqs, &resources.queues),
+        tables::create(&dynamodb, &resources.tables),
+        topics::create(&sns, &resources.topics),
+        bus::create(&events, &resources.bus),
+    )?;
+    // A rule's ARN is a function of the bus's, so policies need not wait for the rules.
+    let rule_arn = |rule: &str| format!("{}/{rule}", bus_arn.replacen(":event-bus/", ":rule/", 1));
+    tokio::try_join!(
+        queues::allow_senders(&sqs, &resources.queues, &queues, &rule_arn, &topic_arns),
+        bus::create_rules(&events, resources, &queues.arns),
+        topics::subscribe(&sns, &resources.subscriptions, &topic_arns, &queues.arns),
+        verify_sender(config, resources.email_sender.as_deref()),
+    )?;
+    // The rules are in place before the first outbox item can leave.
+    Box::pin(pipes::create(&pipes, &resources.pipes, &stream_arns, &queues.arns, &bus_arn)).await?;
+
+    let environments = resources
+        .services
+        .iter()
+        .map(|service| {
+            let variables = service
+                .variables
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), value_of(value, &queues.urls, &topic_arns)?)))
+                .collect::<Result<_, ProvisionError>>()?;
+            Ok((service.service.clone(), variables))
+        })
+        .collect::<Result<_, ProvisionError>>()?;
+    Ok(Outputs { environments, queue_urls: queues.urls, queue_arns: queues.arns, topic_arns })
+}
+
+fn value_of(
+    variable: &Variable,
+    queue_urls: &BTreeMap<String, String>,
+    topic_arns: &BTreeMap<String, String>,
+) -> Result<String, ProvisionError> {
+    match variable {
+        Variable::Text(text) => Ok(text.clone()),
+        Variable::QueueUrl(queue) => error::known(queue_urls, queue).map(str::to_owned),
+        Variable::TopicArn(topic) => error::known(topic_arns, topic).map(str::to_owned),
+    }
+}
+
+/// Mail can be sent from the address once it is an identity of the account.
+async fn verify_sender(config: &SdkConfig, sender: Option<&str>) -> Result<(), ProvisionError> {
+    let Some(sender) = sender else { return Ok(()) };
+    let created =
+        aws_sdk_sesv2::Client::new(config).create_email_identity().email_identity(sender).send().await;
+    match created {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) => Ok(()),
+        Err(error) => Err(error::call("CreateEmailIdentity", sender, error)),
+        Ok(_) => Ok(()),
+    }
+}

@@ -1,0 +1,84 @@
+//! The event bus and its rules.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Target};
+use topology::{Resources, Rule};
+
+use crate::ProvisionError;
+use crate::error::{call, known, missing};
+
+/// How long EventBridge tries to deliver before it gives an event to the rule's dead-letter queue: its longest.
+const MAXIMUM_EVENT_AGE_S: i32 = 24 * 60 * 60;
+/// How often EventBridge tries: its most.
+const MAXIMUM_RETRY_ATTEMPTS: i32 = 185;
+
+/// Gives the ARN of the bus.
+pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, ProvisionError> {
+    match client.create_event_bus().name(bus).send().await {
+        Ok(output) => output.event_bus_arn.ok_or_else(|| missing("CreateEventBus", bus, "an EventBusArn")),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_already_exists_exception()) => {
+            client
+                .describe_event_bus()
+                .name(bus)
+                .send()
+                .await
+                .map_err(|error| call("DescribeEventBus", bus, error))?
+                .arn
+                .ok_or_else(|| missing("DescribeEventBus", bus, "an Arn"))
+        }
+        Err(error) => Err(call("CreateEventBus", bus, error)),
+    }
+}
+
+pub(crate) async fn create_rules(
+    client: &Client,
+    resources: &Resources,
+    queue_arns: &BTreeMap<String, String>,
+) -> Result<(), ProvisionError> {
+    for rule in &resources.rules {
+        client
+            .put_rule()
+            .name(&rule.name)
+            .event_bus_name(&resources.bus)
+            .event_pattern(rule.pattern.to_string())
+            .state(RuleState::Enabled)
+            .send()
+            .await
+            .map_err(|error| call("PutRule", &rule.name, error))?;
+        let output = client
+            .put_targets()
+            .rule(&rule.name)
+            .event_bus_name(&resources.bus)
+            .targets(target(rule, queue_arns)?)
+            .send()
+            .await
+            .map_err(|error| call("PutTargets", &rule.name, error))?;
+        if let Some(failed) = output.failed_entries().first() {
+            return Err(ProvisionError::Call {
+                operation: "PutTargets",
+                resource: rule.name.clone(),
+                cause: failed.error_message().unwrap_or("no reason given").to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn target(rule: &Rule, queue_arns: &BTreeMap<String, String>) -> Result<Target, ProvisionError> {
+    Target::builder()
+        .id("queue")
+        .arn(known(queue_arns, &rule.target_queue)?)
+        .dead_letter_config(
+            DeadLetterConfig::builder().arn(known(queue_arns, &rule.dead_letter_queue)?).build(),
+        )
+        .retry_policy(
+            RetryPolicy::builder()
+                .maximum_event_age_in_seconds(MAXIMUM_EVENT_AGE_S)
+                .maximum_retry_attempts(MAXIMUM_RETRY_ATTEMPTS)
+                .build(),
+        )
+        .build()
+        .map_err(|error| call("PutTargets", &rule.name, error))
+}

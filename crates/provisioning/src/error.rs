@@ -1,0 +1,63 @@
+//! What can go wrong, naming the call and the resource.
+
+use std::collections::BTreeMap;
+
+use aws_smithy_types::error::display::DisplayErrorContext;
+use thiserror::Error;
+
+/// A resource that could not be brought to what is declared.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProvisionError {
+    /// An AWS call failed.
+    #[error("{operation} failed for {resource}: {cause}")]
+    Call {
+        /// The operation, as AWS names it.
+        operation: &'static str,
+        /// Physical name of the resource.
+        resource: String,
+        /// What AWS, or the way there, said.
+        cause: String,
+    },
+    /// AWS answered without something its documentation promises.
+    #[error("{operation} answered for {resource} without {missing}")]
+    Answer {
+        /// The operation, as AWS names it.
+        operation: &'static str,
+        /// Physical name of the resource.
+        resource: String,
+        /// What was missing.
+        missing: &'static str,
+    },
+    /// The resources refer to one that is not among them.
+    #[error("resource {0} is referred to but not declared")]
+    Undeclared(String),
+    /// A table or Pipe did not become usable in time.
+    #[error("{resource} is not usable yet: it is {state}")]
+    NotReady {
+        /// Physical name of the resource.
+        resource: String,
+        /// The state it is in.
+        state: String,
+    },
+}
+
+pub(crate) fn call(
+    operation: &'static str,
+    resource: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> ProvisionError {
+    ProvisionError::Call {
+        operation,
+        resource: resource.to_owned(),
+        cause: DisplayErrorContext(error).to_string(),
+    }
+}
+
+pub(crate) fn missing(operation: &'static str, resource: &str, missing: &'static str) -> ProvisionError {
+    ProvisionError::Answer { operation, resource: resource.to_owned(), missing }
+}
+
+pub(crate) fn known<'a>(map: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str, ProvisionError> {
+    map.get(name).map(String::as_str).ok_or_else(|| ProvisionError::Undeclared(name.to_owned()))
+}

@@ -1,0 +1,73 @@
+//! Topics and the subscriptions of queues to them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sns::Client;
+use serde_json::json;
+use topology::{TopicResource, TopicSubscription};
+
+use crate::ProvisionError;
+use crate::error::{call, known, missing};
+
+/// Gives each topic's ARN by physical name.
+pub(crate) async fn create(
+    client: &Client,
+    topics: &[TopicResource],
+) -> Result<BTreeMap<String, String>, ProvisionError> {
+    let mut arns = BTreeMap::new();
+    for topic in topics {
+        // CreateTopic gives the ARN of a topic that is there already.
+        let arn = client
+            .create_topic()
+            .name(&topic.name)
+            .send()
+            .await
+            .map_err(|error| call("CreateTopic", &topic.name, error))?
+            .topic_arn
+            .ok_or_else(|| missing("CreateTopic", &topic.name, "a TopicArn"))?;
+        arns.insert(topic.name.clone(), arn);
+    }
+    Ok(arns)
+}
+
+pub(crate) async fn subscribe(
+    client: &Client,
+    subscriptions: &[TopicSubscription],
+    topic_arns: &BTreeMap<String, String>,
+    queue_arns: &BTreeMap<String, String>,
+) -> Result<(), ProvisionError> {
+    for subscription in subscriptions {
+        let redrive = json!({"deadLetterTargetArn": known(queue_arns, &subscription.dead_letter_queue)?});
+        let attributes = subscription
+            .filter_policy
+            .as_ref()
+            .map(|policy| ("FilterPolicy", policy.to_string()))
+            .into_iter()
+            .chain([("RedrivePolicy", redrive.to_string())]);
+        // Subscribing without attributes gives the ARN of a subscription that is there already; with
+        // other attributes than it has, it would be refused.
+        let arn = client
+            .subscribe()
+            .topic_arn(known(topic_arns, &subscription.topic)?)
+            .protocol("sqs")
+            .endpoint(known(queue_arns, &subscription.queue)?)
+            .return_subscription_arn(true)
+            .set_attributes(Some(attributes.clone().map(|(name, value)| (name.to_owned(), value)).collect()))
+            .send()
+            .await
+            .map_err(|error| call("Subscribe", &subscription.queue, error))?
+            .subscription_arn
+            .ok_or_else(|| missing("Subscribe", &subscription.queue, "a SubscriptionArn"))?;
+        for (name, value) in attributes {
+            client
+                .set_subscription_attributes()
+                .subscription_arn(&arn)
+                .attribute_name(name)
+                .attribute_value(value)
+                .send()
+                .await
+                .map_err(|error| call("SetSubscriptionAttributes", &subscription.queue, error))?;
+        }
+    }
+    Ok(())
+}
