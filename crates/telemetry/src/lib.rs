@@ -1,1 +1,44 @@
-//! To be written.
+//! Telemetry of a service: OpenTelemetry traces and metrics for X-Ray and CloudWatch, and one JSON log line an event.
+//!
+//! [`start`] reads nothing from the process environment: it takes [`Settings`], installs the `tracing` subscriber and
+//! gives back the owned [`Telemetry`] handle, which flushes on every way out. Spans are `tracing` spans whose callsite
+//! declares `otel.kind` or `otel.name`; no other span is exported, and the log filter never decides about spans.
+//!
+//! ```no_run
+//! use telemetry::{LogFormat, OtelSettings, Settings};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let telemetry = telemetry::start(Settings {
+//!     application: "foostore".into(),
+//!     environment: "local".into(),
+//!     service_name: "membership".into(),
+//!     service_version: "0.1.0".into(),
+//!     revision: None,
+//!     logs: LogFormat::Json,
+//!     log_filter: "info".into(),
+//!     otel: OtelSettings::default(),
+//! })?;
+//! let span = tracing::info_span!("process", otel.name = "process members", otel.kind = "consumer");
+//! span.in_scope(|| tracing::info!(customer_number = "123456789012", "event"));
+//! drop(span);
+//! telemetry.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod attributes;
+pub mod context;
+mod export;
+mod log_line;
+mod logs;
+mod processor;
+mod providers;
+mod resource;
+mod sampler;
+mod settings;
+mod start;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use settings::{InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
+pub use start::{ShutdownError, StartError, Telemetry, start};

@@ -1,0 +1,272 @@
+//! Trace context on the wire: what came in with a message or a request, and the header that goes out.
+//!
+//! The X-Ray header is the native carrier everywhere (HTTP, `PutEvents`, SQS, SNS, and `metadata.trace` of an event);
+//! W3C `traceparent` is read on HTTP when there is no X-Ray header. What an X-Ray header can say and an OpenTelemetry
+//! [`SpanContext`] cannot travels beside it as values of the [`Context`]: a decision that is still open, and the fields
+//! this workspace does not know (`Self`, `Lineage`), which AWS needs back unchanged: dropping `Lineage` would disable
+//! its detection of recursive loops.
+//!
+//! Header format: <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
+
+use http::HeaderMap;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceState};
+use opentelemetry::{Context, TraceId};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use xray::{MAX_EXTRA_LENGTH, SamplingDecision, SegmentId, TraceHeader};
+
+/// The HTTP header AWS carries trace context in.
+pub const XRAY_HEADER: &str = "x-amzn-trace-id";
+
+/// Fields of an X-Ray header that are passed on as they came, in their order.
+#[derive(Clone, Debug)]
+struct CarriedFields(Vec<(String, String)>);
+
+/// Marks a remote parent whose sender left the sampling decision to us (`Sampled=?`, or none at all).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undecided;
+
+/// The trace context that came with a message or a request.
+///
+/// ```
+/// use telemetry::context::Incoming;
+///
+/// let incoming = Incoming::from_message(
+///     Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"),
+///     Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=00f067aa0ba902b7;Sampled=1;Lineage=1:a87bd80c:1"),
+/// );
+/// assert_eq!(incoming.trace_id().unwrap().to_string(), "1-5759e988-bd862e3fe1be46a994272793");
+/// let _parent: opentelemetry::Context = incoming.into_context();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    root: Option<xray::TraceId>,
+    parent: Option<SegmentId>,
+    sampled: Option<SamplingDecision>,
+    trace_state: TraceState,
+    carried: Vec<(String, String)>,
+}
+
+impl Incoming {
+    /// The context of a message: `metadata_trace` is the header in the event's own metadata, `native` the one AWS
+    /// delivered with the message (`AWSTraceHeader`).
+    ///
+    /// Root, Parent and Sampled are the metadata's, because a bus may rewrite the native Parent and a stream, a pipe
+    /// or a replay loses it altogether; the native header then adds only the fields this workspace does not know. It
+    /// counts in full when the metadata carries no readable header: a foreign producer.
+    #[must_use]
+    pub fn from_message(metadata_trace: Option<&str>, native: Option<&str>) -> Self {
+        let native = native.and_then(parse);
+        match metadata_trace.and_then(parse).filter(|header| header.root.is_some()) {
+            Some(mut metadata) => {
+                if let Some(native) = native {
+                    metadata.extra = merged(metadata.extra, native.extra);
+                }
+                Self::from_header(metadata)
+            }
+            None => native.map(Self::from_header).unwrap_or_default(),
+        }
+    }
+
+    /// The context of an HTTP request: `X-Amzn-Trace-Id`, else `traceparent` and `tracestate`
+    /// (<https://www.w3.org/TR/trace-context/>).
+    #[must_use]
+    pub fn from_http(headers: &HeaderMap) -> Self {
+        let native = headers.get(XRAY_HEADER).and_then(|value| value.to_str().ok()).and_then(parse);
+        match native {
+            Some(header) if header.root.is_some() => Self::from_header(header),
+            other => {
+                let mut incoming = Self::from_traceparent(headers);
+                incoming.carried = other.map(|header| header.extra).unwrap_or_default();
+                incoming
+            }
+        }
+    }
+
+    fn from_header(header: TraceHeader) -> Self {
+        let TraceHeader { root, parent, sampled, extra } = header;
+        // A Parent or a decision without a Root belongs to no trace that could be continued.
+        let (parent, sampled) = if root.is_some() { (parent, sampled) } else { (None, None) };
+        Self { root, parent, sampled, trace_state: TraceState::default(), carried: extra }
+    }
+
+    fn from_traceparent(headers: &HeaderMap) -> Self {
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+        let span = context.span();
+        let remote = span.span_context();
+        if !remote.is_valid() {
+            return Self::default();
+        }
+        let decision =
+            if remote.is_sampled() { SamplingDecision::Sampled } else { SamplingDecision::NotSampled };
+        Self {
+            root: Some(xray::TraceId::from_bytes(remote.trace_id().to_bytes())),
+            parent: Some(SegmentId::from_bytes(remote.span_id().to_bytes())),
+            sampled: Some(decision),
+            trace_state: remote.trace_state().clone(),
+            carried: Vec::new(),
+        }
+    }
+
+    /// The trace that was carried here, if any. For work that must start a trace of its own (a replay, an event older
+    /// than X-Ray accepts, an item of a list) this is the value of the annotation that leads back.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<xray::TraceId> {
+        self.root
+    }
+
+    /// The parent context for the first span made here ([`OpenTelemetrySpanExt::set_parent`], before the span is
+    /// entered). Without a carried trace the span starts a new one.
+    #[must_use]
+    pub fn into_context(self) -> Context {
+        let mut context = Context::new();
+        if !self.carried.is_empty() {
+            context = context.with_value(CarriedFields(self.carried));
+        }
+        let Some(root) = self.root else { return context };
+        let trace_id = TraceId::from_bytes(root.to_bytes());
+        let parent = self
+            .parent
+            .map_or_else(|| placeholder_parent(trace_id), |parent| SpanId::from_bytes(parent.to_bytes()));
+        let sampled = match self.sampled {
+            Some(SamplingDecision::Sampled) => true,
+            Some(SamplingDecision::NotSampled) => false,
+            Some(SamplingDecision::Requested) | None => {
+                context = context.with_value(Undecided);
+                false
+            }
+        };
+        let flags = TraceFlags::default().with_sampled(sampled);
+        let remote = SpanContext::new(trace_id, parent, flags, true, self.trace_state);
+        if remote.is_valid() { context.with_remote_span_context(remote) } else { context }
+    }
+
+    /// A context that continues no trace but still passes on the unknown fields: for a replay or an event too old
+    /// for its trace. The span made under it starts a new trace.
+    #[must_use]
+    pub fn into_new_trace(self) -> Context {
+        if self.carried.is_empty() {
+            Context::new()
+        } else {
+            Context::new().with_value(CarriedFields(self.carried))
+        }
+    }
+}
+
+/// The parent context of a message's span; see [`Incoming::from_message`].
+#[must_use]
+pub fn from_message(metadata_trace: Option<&str>, native: Option<&str>) -> Context {
+    Incoming::from_message(metadata_trace, native).into_context()
+}
+
+/// The parent context of a request's span; see [`Incoming::from_http`].
+#[must_use]
+pub fn from_http(headers: &HeaderMap) -> Context {
+    Incoming::from_http(headers).into_context()
+}
+
+/// The trace a message was carried in, for the annotation `origin_trace_id` of work that starts a trace of its own.
+#[must_use]
+pub fn origin_of(metadata_trace: Option<&str>, native: Option<&str>) -> Option<xray::TraceId> {
+    Incoming::from_message(metadata_trace, native).trace_id()
+}
+
+/// The X-Ray header that makes `span` the parent of what follows: `Root=…;Parent=…;Sampled=0|1`, then the fields that
+/// came in and are only passed on. Unsampled spans have one too, so that the trace id reaches every log line.
+/// `None` when the span is not recorded by the telemetry of this process (no subscriber, or not a telemetry span).
+#[must_use]
+pub fn header_of(span: &Span) -> Option<String> {
+    header(&span.context())
+}
+
+/// [`header_of`] the span that is current.
+#[must_use]
+pub fn current_header() -> Option<String> {
+    header_of(&Span::current()).or_else(|| Context::map_current(header))
+}
+
+/// The trace `span` belongs to, sampled or not.
+#[must_use]
+pub fn trace_id_of(span: &Span) -> Option<xray::TraceId> {
+    trace_id(&span.context())
+}
+
+/// The trace of a context, if it has one.
+pub(crate) fn trace_id(context: &Context) -> Option<xray::TraceId> {
+    let span = context.span();
+    let span_context = span.span_context();
+    span_context.is_valid().then(|| xray::TraceId::from_bytes(span_context.trace_id().to_bytes()))
+}
+
+fn header(context: &Context) -> Option<String> {
+    let span = context.span();
+    let span_context = span.span_context();
+    if !span_context.is_valid() {
+        return None;
+    }
+    let decision =
+        if span_context.is_sampled() { SamplingDecision::Sampled } else { SamplingDecision::NotSampled };
+    let header = TraceHeader {
+        root: Some(xray::TraceId::from_bytes(span_context.trace_id().to_bytes())),
+        parent: Some(SegmentId::from_bytes(span_context.span_id().to_bytes())),
+        sampled: Some(decision),
+        extra: context.get::<CarriedFields>().map(|fields| fields.0.clone()).unwrap_or_default(),
+    };
+    Some(header.to_string())
+}
+
+/// The span id that stands for "no parent" in a context that has a trace id: OpenTelemetry has no valid context
+/// without a span id, and would start a new trace. It is a function of the trace id, so that the span processor can
+/// recognise it without remembering anything (see `processor`).
+pub(crate) fn placeholder_parent(trace_id: TraceId) -> SpanId {
+    let bytes = trace_id.to_bytes();
+    let mut id = [0_u8; 8];
+    for (place, (high, low)) in id.iter_mut().zip(bytes[..8].iter().zip(&bytes[8..])) {
+        *place = !(high ^ low);
+    }
+    // All zeros would be invalid; one bit makes it valid and is as recognisable.
+    if id == [0; 8] {
+        id[7] = 1;
+    }
+    SpanId::from_bytes(id)
+}
+
+/// Reads a header; rubbish is no header.
+fn parse(header: &str) -> Option<TraceHeader> {
+    header.parse().ok()
+}
+
+/// The unknown fields of both headers. Where both have one, the native is newer: AWS counts up `Lineage` on the way.
+/// What would not fit into a header any more stays behind.
+fn merged(metadata: Vec<(String, String)>, native: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut fields = native;
+    let mut length: usize = fields.iter().map(field_length).sum();
+    for field in metadata {
+        let longer = length + field_length(&field);
+        if longer <= MAX_EXTRA_LENGTH && !fields.iter().any(|(known, _)| *known == field.0) {
+            length = longer;
+            fields.push(field);
+        }
+    }
+    fields
+}
+
+/// A field's share of the header, with its separators.
+fn field_length((key, value): &(String, String)) -> usize {
+    key.len() + value.len() + 2
+}
+
+/// Request headers as the propagator wants them.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}

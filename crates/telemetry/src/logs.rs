@@ -1,0 +1,86 @@
+//! The layer that writes one line for each event that passes the log filter.
+
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+
+use opentelemetry::Context as OtelContext;
+use tracing::dispatcher::WeakDispatch;
+use tracing::{Dispatch, Event, Subscriber};
+use tracing_opentelemetry::get_otel_context;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::Registry;
+
+use crate::context;
+use crate::log_line::{Fields, Line};
+use crate::settings::{LogFormat, Settings};
+
+/// Writes log lines to `W`. It finds an event's trace through the whole subscriber, not through its own filtered view
+/// of it, so that a log filter that hides a span's target hides no trace id.
+pub(crate) struct LogLines<W> {
+    service: String,
+    environment: String,
+    format: LogFormat,
+    writer: Mutex<W>,
+    dispatch: OnceLock<WeakDispatch>,
+}
+
+impl<W: Write> LogLines<W> {
+    pub(crate) fn new(settings: &Settings, writer: W) -> Self {
+        Self {
+            service: settings.service_name.clone(),
+            environment: settings.environment.clone(),
+            format: settings.logs,
+            writer: Mutex::new(writer),
+            dispatch: OnceLock::new(),
+        }
+    }
+
+    /// The trace of the event's span: the one it names, else the current one.
+    fn trace_id(&self, event: &Event<'_>) -> Option<String> {
+        let of_span = || {
+            let dispatch = self.dispatch.get()?.upgrade()?;
+            let id = match event.parent() {
+                Some(parent) => parent.clone(),
+                None if event.is_contextual() => current_span(&dispatch)?,
+                None => return None,
+            };
+            context::trace_id(&get_otel_context(&id, &dispatch)?)
+        };
+        of_span()
+            .or_else(|| event.is_contextual().then(|| OtelContext::map_current(context::trace_id)).flatten())
+            .map(|trace_id| trace_id.to_string())
+    }
+}
+
+fn current_span(dispatch: &Dispatch) -> Option<tracing::span::Id> {
+    dispatch.downcast_ref::<Registry>()?.current_span().id().cloned()
+}
+
+impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // A layer is registered with one subscriber; a second registration would name the same one.
+        self.dispatch.get_or_init(|| dispatch.downgrade());
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = Line {
+            timestamp: jiff::Timestamp::now(),
+            level: event.metadata().level().as_str(),
+            service: &self.service,
+            environment: &self.environment,
+            target: event.metadata().target(),
+            trace_id: self.trace_id(event),
+            fields,
+        }
+        .render(self.format);
+        // One write a line keeps lines whole. A log that cannot be written has nowhere to be reported.
+        if let Ok(mut writer) = self.writer.lock()
+            && writer.write_all(line.as_bytes()).is_ok()
+        {
+            drop(writer.flush());
+        }
+    }
+}

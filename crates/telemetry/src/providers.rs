@@ -1,0 +1,110 @@
+//! The OpenTelemetry providers: spans to the collector in batches, metrics at intervals, both from threads of the SDK.
+
+use std::time::Duration;
+
+use opentelemetry_aws::trace::XrayIdGenerator;
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanProcessor};
+
+use crate::export::Reported;
+use crate::processor::RootOfCarriedTrace;
+use crate::sampler::sampler;
+use crate::settings::{OtelSettings, SamplerSetting};
+use crate::start::StartError;
+
+/// Spans for the collector; without an endpoint they are made, sampled and propagated, but go nowhere.
+pub(crate) fn tracer_provider(
+    settings: &OtelSettings,
+    resource: Resource,
+) -> Result<SdkTracerProvider, StartError> {
+    let Some(endpoint) = &settings.traces_endpoint else {
+        return Ok(SdkTracerProvider::builder()
+            .with_sampler(sampler(settings.sampler))
+            .with_id_generator(XrayIdGenerator::default())
+            .with_resource(resource)
+            .build());
+    };
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(http_client(endpoint, settings.export_timeout)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(endpoint)
+        .with_timeout(settings.export_timeout)
+        .build()?;
+    let batches = BatchConfigBuilder::default()
+        .with_scheduled_delay(settings.schedule_delay)
+        .with_max_queue_size(settings.max_queue_size)
+        .with_max_export_batch_size(settings.max_export_batch_size.min(settings.max_queue_size))
+        .build();
+    let processor =
+        BatchSpanProcessor::builder(Reported::new(exporter, "traces")).with_batch_config(batches).build();
+    Ok(tracer_provider_with(processor, settings.sampler, resource))
+}
+
+/// A provider with X-Ray ids that gives finished spans to `processor`.
+pub(crate) fn tracer_provider_with(
+    processor: impl SpanProcessor + 'static,
+    setting: SamplerSetting,
+    resource: Resource,
+) -> SdkTracerProvider {
+    SdkTracerProvider::builder()
+        .with_span_processor(RootOfCarriedTrace(processor))
+        .with_sampler(sampler(setting))
+        .with_id_generator(XrayIdGenerator::default())
+        .with_resource(resource)
+        .build()
+}
+
+/// Metrics for the collector; without an endpoint measuring costs nothing and goes nowhere.
+pub(crate) fn meter_provider(
+    settings: &OtelSettings,
+    resource: Resource,
+) -> Result<SdkMeterProvider, StartError> {
+    let provider = SdkMeterProvider::builder().with_resource(resource);
+    let Some(endpoint) = &settings.metrics_endpoint else { return Ok(provider.build()) };
+    let exporter = MetricExporter::builder()
+        .with_http()
+        .with_http_client(http_client(endpoint, settings.export_timeout)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(endpoint)
+        .with_timeout(settings.export_timeout)
+        .build()?;
+    let reader = PeriodicReader::builder(Reported::new(exporter, "metrics"))
+        .with_interval(settings.metric_interval)
+        .build();
+    Ok(provider.with_reader(reader).build())
+}
+
+/// A blocking client, because the SDK exports from threads without an async runtime. It must be made on such a thread
+/// too. The way to a collector on this host never leads through a proxy.
+fn http_client(endpoint: &str, timeout: Duration) -> Result<reqwest::blocking::Client, StartError> {
+    let client = reqwest::blocking::Client::builder().timeout(timeout);
+    let client = if is_loopback(endpoint) { client.no_proxy() } else { client };
+    client
+        .build()
+        .map_err(|error| StartError::Exporter(ExporterBuildError::InternalFailure(error.to_string())))
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let Ok(uri) = endpoint.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_host_is_loopback() {
+        assert!(is_loopback("http://localhost:4318/v1/traces"));
+        assert!(is_loopback("http://127.0.0.1:4318/v1/traces"));
+        assert!(is_loopback("http://[::1]:4318/v1/traces"));
+        assert!(!is_loopback("http://collector:4318/v1/traces"));
+        assert!(!is_loopback("http://10.0.0.7:4318/v1/traces"));
+    }
+}

@@ -1,0 +1,199 @@
+//! Whether a trace is recorded: the parent's decision, or the root sampler's where no decision was made.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::context::Undecided;
+use crate::settings::SamplerSetting;
+
+/// Share of root traces recorded beyond the reservoir, as in X-Ray's default rule.
+const FIXED_RATE: f64 = 0.05;
+
+/// The sampler a setting asks for.
+pub(crate) fn sampler(setting: SamplerSetting) -> Box<dyn ShouldSample> {
+    match setting {
+        SamplerSetting::XRay => Box::new(ParentDecides::or(Reservoir::default())),
+        SamplerSetting::AlwaysOn => Box::new(Sampler::AlwaysOn),
+        SamplerSetting::AlwaysOff => Box::new(Sampler::AlwaysOff),
+        SamplerSetting::Ratio(ratio) => Box::new(Sampler::TraceIdRatioBased(ratio)),
+        SamplerSetting::ParentBasedAlwaysOn => Box::new(ParentDecides::or(Sampler::AlwaysOn)),
+        SamplerSetting::ParentBasedAlwaysOff => Box::new(ParentDecides::or(Sampler::AlwaysOff)),
+        SamplerSetting::ParentBasedRatio(ratio) => {
+            Box::new(ParentDecides::or(Sampler::TraceIdRatioBased(ratio)))
+        }
+    }
+}
+
+/// The parent's decision; the root sampler's whole result when there is no parent, and also when the parent's sender
+/// left the decision open (`Sampled=?` or none). The SDK's own parent-based samplers know no open decision: they
+/// would take it for "not sampled".
+#[derive(Clone, Debug)]
+struct ParentDecides {
+    root: Box<dyn ShouldSample>,
+}
+
+impl ParentDecides {
+    fn or(root: impl ShouldSample + 'static) -> Self {
+        Self { root: Box::new(root) }
+    }
+}
+
+impl ShouldSample for ParentDecides {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let parent = parent_context.filter(|context| context.span().span_context().is_valid());
+        let Some(context) = parent else {
+            return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        };
+        let span = context.span();
+        let parent = span.span_context();
+        // The mark stays in the contexts of the spans below; there the parent is local and has decided.
+        if parent.is_remote() && context.get::<Undecided>().is_some() {
+            return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        }
+        SamplingResult {
+            decision: if parent.is_sampled() {
+                SamplingDecision::RecordAndSample
+            } else {
+                SamplingDecision::Drop
+            },
+            attributes: Vec::new(),
+            trace_state: parent.trace_state().clone(),
+        }
+    }
+}
+
+/// One trace each second, and a fixed share of the rest.
+#[derive(Clone, Debug, Default)]
+struct Reservoir {
+    /// The second (since the epoch) whose trace was already taken. Shared by the sampler's clones.
+    taken: Arc<AtomicU64>,
+}
+
+impl Reservoir {
+    /// Whether this second's trace was still to be had, and now is taken.
+    fn take(&self, second: u64) -> bool {
+        let taken = self.taken.load(Ordering::Relaxed);
+        // A clock set back waits for nothing: any other second is a new one.
+        taken != second
+            && self.taken.compare_exchange(taken, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl ShouldSample for Reservoir {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let mut result = Sampler::TraceIdRatioBased(FIXED_RATE).should_sample(
+            parent_context,
+            trace_id,
+            name,
+            span_kind,
+            attributes,
+            links,
+        );
+        if self.take(second) {
+            result.decision = SamplingDecision::RecordAndSample;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TraceState;
+
+    use super::*;
+    use crate::context::from_message;
+
+    /// A root sampler that leaves its mark in everything a sampler can return.
+    #[derive(Clone, Debug)]
+    struct Marking;
+
+    impl ShouldSample for Marking {
+        fn should_sample(
+            &self,
+            _: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            _: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: vec![KeyValue::new("rule", "vip")],
+                trace_state: TraceState::from_key_value([("rule", "vip")]).unwrap(),
+            }
+        }
+    }
+
+    fn ask(sampler: &dyn ShouldSample, parent: &Context) -> SamplingResult {
+        sampler.should_sample(Some(parent), TraceId::from(u128::MAX), "test", &SpanKind::Consumer, &[], &[])
+    }
+
+    const OPEN: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
+
+    #[test]
+    fn one_trace_a_second_comes_from_the_reservoir() {
+        let reservoir = Reservoir::default();
+        assert!(reservoir.take(1_000));
+        assert!(!reservoir.clone().take(1_000));
+        assert!(reservoir.take(1_001));
+        assert!(reservoir.take(999));
+    }
+
+    #[test]
+    fn the_rest_is_a_share_by_trace_id() {
+        let reservoir = Reservoir::default();
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        for ahead in 0..3 {
+            reservoir.taken.store(second + ahead, Ordering::Relaxed);
+            if ask(&reservoir, &Context::new()).decision == SamplingDecision::Drop {
+                return;
+            }
+        }
+        panic!("a trace id outside the share was recorded although the second was taken");
+    }
+
+    #[test]
+    fn a_parents_decision_is_kept() {
+        let sampler = ParentDecides::or(Marking);
+        let sampled = ask(&sampler, &from_message(Some(&format!("{OPEN};Sampled=1")), None));
+        assert_eq!(sampled.decision, SamplingDecision::RecordAndSample);
+        assert!(sampled.attributes.is_empty());
+        let unsampled = ask(&sampler, &from_message(Some(&format!("{OPEN};Sampled=0")), None));
+        assert_eq!(unsampled.decision, SamplingDecision::Drop);
+    }
+
+    #[test]
+    fn an_open_decision_and_a_root_take_the_delegates_whole_result() {
+        let sampler = ParentDecides::or(Marking);
+        let asked = format!("{OPEN};Sampled=?");
+        for parent in [Context::new(), from_message(Some(OPEN), None), from_message(Some(&asked), None)] {
+            let result = ask(&sampler, &parent);
+            assert_eq!(result.decision, SamplingDecision::RecordAndSample);
+            assert_eq!(result.attributes, vec![KeyValue::new("rule", "vip")]);
+            assert_eq!(result.trace_state.get("rule"), Some("vip"));
+        }
+    }
+}

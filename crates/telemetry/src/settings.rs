@@ -1,0 +1,342 @@
+//! What telemetry can be told, and how it is read from the standard `OTEL_*` variables.
+//!
+//! Names and defaults: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> and
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+
+/// Everything [`start`](crate::start) needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The system the service belongs to, the same for all its services.
+    pub application: String,
+    /// Where it runs (`local`, `prod`): `deployment.environment.name`.
+    pub environment: String,
+    /// `service.name`, and so the name of the service's node in X-Ray. `OTEL_SERVICE_NAME` overrides it.
+    pub service_name: String,
+    /// `service.version`.
+    pub service_version: String,
+    /// The commit the service was built from: `vcs.ref.head.revision`.
+    pub revision: Option<String>,
+    /// How log lines look.
+    pub logs: LogFormat,
+    /// Which events become log lines, in the syntax of `RUST_LOG`. It never decides about spans.
+    pub log_filter: String,
+    /// Sampling and export.
+    pub otel: OtelSettings,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line, for CloudWatch Logs.
+    #[default]
+    Json,
+    /// Readable, for a terminal.
+    Text,
+}
+
+impl FromStr for LogFormat {
+    type Err = UnknownLogFormat;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(UnknownLogFormat),
+        }
+    }
+}
+
+/// A log format other than `json` and `text`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected json or text")]
+pub struct UnknownLogFormat;
+
+/// Sampling and export, as the `OTEL_*` variables say it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtelSettings {
+    /// `OTEL_SERVICE_NAME`.
+    pub service_name: Option<String>,
+    /// `OTEL_RESOURCE_ATTRIBUTES`, decoded.
+    pub resource_attributes: Vec<(String, String)>,
+    /// Where spans go, the whole address (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with
+    /// `/v1/traces` after it); `None` with `OTEL_TRACES_EXPORTER=none` or `OTEL_SDK_DISABLED=true`.
+    pub traces_endpoint: Option<String>,
+    /// Where metrics go, in the same way.
+    pub metrics_endpoint: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT` in milliseconds: how long one export may take.
+    pub export_timeout: Duration,
+    /// `OTEL_TRACES_SAMPLER` with `OTEL_TRACES_SAMPLER_ARG`.
+    pub sampler: SamplerSetting,
+    /// `OTEL_BSP_SCHEDULE_DELAY` in milliseconds: how long a finished span waits for company at most.
+    pub schedule_delay: Duration,
+    /// `OTEL_BSP_MAX_QUEUE_SIZE`: finished spans beyond it are dropped.
+    pub max_queue_size: usize,
+    /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
+    pub max_export_batch_size: usize,
+    /// `OTEL_METRIC_EXPORT_INTERVAL` in milliseconds.
+    pub metric_interval: Duration,
+    /// Base address of the ECS task metadata (`ECS_CONTAINER_METADATA_URI_V4`) is known: the resource describes the
+    /// task and its container.
+    pub on_ecs: bool,
+}
+
+impl Default for OtelSettings {
+    fn default() -> Self {
+        Self {
+            service_name: None,
+            resource_attributes: Vec::new(),
+            traces_endpoint: Some(format!("{DEFAULT_ENDPOINT}/v1/traces")),
+            metrics_endpoint: Some(format!("{DEFAULT_ENDPOINT}/v1/metrics")),
+            export_timeout: Duration::from_secs(10),
+            sampler: SamplerSetting::default(),
+            schedule_delay: Duration::from_secs(5),
+            max_queue_size: 2_048,
+            max_export_batch_size: 512,
+            metric_interval: Duration::from_mins(1),
+            on_ecs: false,
+        }
+    }
+}
+
+const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
+
+/// Who decides whether a trace is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum SamplerSetting {
+    /// `xray` (the default): the parent's decision; for a trace that begins here one each second and 5 % of the rest,
+    /// X-Ray's own default rule (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>).
+    #[default]
+    XRay,
+    /// `always_on`: all, whatever the parent decided.
+    AlwaysOn,
+    /// `always_off`: none.
+    AlwaysOff,
+    /// `traceidratio`: this share, whatever the parent decided.
+    Ratio(f64),
+    /// `parentbased_always_on`: the parent's decision; all that begin here.
+    ParentBasedAlwaysOn,
+    /// `parentbased_always_off`: the parent's decision; none that begin here.
+    ParentBasedAlwaysOff,
+    /// `parentbased_traceidratio`: the parent's decision; this share of those that begin here.
+    ParentBasedRatio(f64),
+}
+
+/// A variable whose value cannot be used. The value itself is not repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{variable}: {problem}")]
+pub struct InvalidSetting {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What would be right.
+    pub problem: String,
+}
+
+impl OtelSettings {
+    /// Reads the variables through `lookup`.
+    ///
+    /// # Errors
+    /// Every variable that has a value that cannot be used.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<InvalidSetting>> {
+        let mut reader = Reader { lookup, problems: Vec::new() };
+        let default = Self::default();
+        let disabled = reader.one_of("OTEL_SDK_DISABLED", &["true", "false"]).as_deref() == Some("true");
+        let traces = reader.one_of("OTEL_TRACES_EXPORTER", &["otlp", "none"]).as_deref() != Some("none");
+        let metrics = reader.one_of("OTEL_METRICS_EXPORTER", &["otlp", "none"]).as_deref() != Some("none");
+        reader.one_of("OTEL_EXPORTER_OTLP_PROTOCOL", &["http/protobuf"]);
+        let traces_endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces");
+        let metrics_endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "/v1/metrics");
+        let settings = Self {
+            service_name: reader.get("OTEL_SERVICE_NAME"),
+            resource_attributes: reader.resource_attributes(),
+            traces_endpoint: (traces && !disabled).then_some(traces_endpoint),
+            metrics_endpoint: (metrics && !disabled).then_some(metrics_endpoint),
+            export_timeout: reader.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", default.export_timeout),
+            sampler: reader.sampler(),
+            schedule_delay: reader.milliseconds("OTEL_BSP_SCHEDULE_DELAY", default.schedule_delay),
+            max_queue_size: reader.count("OTEL_BSP_MAX_QUEUE_SIZE", default.max_queue_size),
+            max_export_batch_size: reader
+                .count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default.max_export_batch_size),
+            metric_interval: reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", default.metric_interval),
+            on_ecs: reader.get("ECS_CONTAINER_METADATA_URI_V4").is_some(),
+        };
+        if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
+    }
+}
+
+/// Reads variables and collects what is wrong with them. An empty value counts as absent, as the specification says.
+struct Reader<F> {
+    lookup: F,
+    problems: Vec<InvalidSetting>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn get(&self, variable: &str) -> Option<String> {
+        (self.lookup)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn problem(&mut self, variable: &'static str, problem: impl Into<String>) {
+        self.problems.push(InvalidSetting { variable, problem: problem.into() });
+    }
+
+    fn parse<T: FromStr>(&mut self, variable: &'static str, expected: &str) -> Option<T> {
+        let parsed = self.get(variable)?.parse().ok();
+        if parsed.is_none() {
+            self.problem(variable, format!("expected {expected}"));
+        }
+        parsed
+    }
+
+    fn milliseconds(&mut self, variable: &'static str, default: Duration) -> Duration {
+        match self.parse::<u64>(variable, "a number of milliseconds above 0") {
+            Some(0) => {
+                self.problem(variable, "expected a number of milliseconds above 0");
+                default
+            }
+            Some(value) => Duration::from_millis(value),
+            None => default,
+        }
+    }
+
+    fn count(&mut self, variable: &'static str, default: usize) -> usize {
+        match self.parse::<usize>(variable, "a whole number above 0") {
+            Some(0) => {
+                self.problem(variable, "expected a whole number above 0");
+                default
+            }
+            Some(value) => value,
+            None => default,
+        }
+    }
+
+    fn one_of(&mut self, variable: &'static str, allowed: &[&str]) -> Option<String> {
+        let value = self.get(variable)?.to_ascii_lowercase();
+        if !allowed.contains(&value.as_str()) {
+            self.problem(variable, format!("expected {}", allowed.join(" or ")));
+        }
+        Some(value)
+    }
+
+    /// The whole address of one signal.
+    fn endpoint(&mut self, variable: &'static str, path: &str) -> String {
+        const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        let (variable, endpoint) = match (self.get(variable), self.get(BASE)) {
+            (Some(own), _) => (variable, own),
+            (None, Some(base)) => (BASE, format!("{}{path}", base.trim_end_matches('/'))),
+            (None, None) => (BASE, format!("{DEFAULT_ENDPOINT}{path}")),
+        };
+        let plain_http = endpoint.parse::<http::Uri>().is_ok_and(|uri| {
+            uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        // The collector stands beside the service; no TLS stack is built in for a way that does not leave the task.
+        if !plain_http && !self.problems.iter().any(|problem| problem.variable == variable) {
+            self.problem(variable, "expected an address like http://localhost:4318 (plain http)");
+        }
+        endpoint
+    }
+
+    fn sampler(&mut self) -> SamplerSetting {
+        const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+        match self.get(SAMPLER).as_deref() {
+            None | Some("xray" | "parentbased_xray") => SamplerSetting::XRay,
+            Some("always_on") => SamplerSetting::AlwaysOn,
+            Some("always_off") => SamplerSetting::AlwaysOff,
+            Some("traceidratio") => SamplerSetting::Ratio(self.ratio()),
+            Some("parentbased_always_on") => SamplerSetting::ParentBasedAlwaysOn,
+            Some("parentbased_always_off") => SamplerSetting::ParentBasedAlwaysOff,
+            Some("parentbased_traceidratio") => SamplerSetting::ParentBasedRatio(self.ratio()),
+            Some(_) => {
+                self.problem(
+                    SAMPLER,
+                    "expected xray, always_on, always_off, traceidratio, parentbased_always_on, \
+                     parentbased_always_off or parentbased_traceidratio",
+                );
+                SamplerSetting::default()
+            }
+        }
+    }
+
+    fn ratio(&mut self) -> f64 {
+        const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+        let ratio = self.parse::<f64>(ARGUMENT, "a share between 0 and 1").unwrap_or(1.0);
+        if !(0.0..=1.0).contains(&ratio) {
+            self.problem(ARGUMENT, "expected a share between 0 and 1");
+        }
+        ratio
+    }
+
+    /// `key=value` pairs with commas between them, values percent-encoded
+    /// (<https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable>).
+    fn resource_attributes(&mut self) -> Vec<(String, String)> {
+        const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
+        let Some(list) = self.get(ATTRIBUTES) else { return Vec::new() };
+        let mut attributes = Vec::new();
+        for pair in list.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let decoded = pair.split_once('=').and_then(|(key, value)| {
+                let key = key.trim();
+                (!key.is_empty()).then_some(())?;
+                Some((key.to_owned(), percent_decoded(value.trim())?))
+            });
+            match decoded {
+                Some(attribute) => attributes.push(attribute),
+                None => {
+                    self.problem(ATTRIBUTES, "expected key=value pairs with commas between them");
+                    break;
+                }
+            }
+        }
+        attributes
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            decoded.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+impl Settings {
+    /// Checks a log filter without starting anything.
+    ///
+    /// # Errors
+    /// When it is not in the syntax of `RUST_LOG`.
+    pub fn check_log_filter(filter: &str) -> Result<(), InvalidLogFilter> {
+        log_filter(filter).map(drop)
+    }
+}
+
+/// A log filter that is not in the syntax of `RUST_LOG`.
+#[derive(Debug, Error)]
+#[error("expected directives like info,membership=debug: {0}")]
+pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
+
+/// The filter of log lines. What OpenTelemetry says about itself is left out: failed exports are reported by the
+/// exporter's wrapper at a bearable rate, and everything else there is for its own developers. A directive for the
+/// target `opentelemetry` brings it back.
+pub(crate) fn log_filter(filter: &str) -> Result<EnvFilter, InvalidLogFilter> {
+    Ok(EnvFilter::builder().parse(format!("opentelemetry=off,{filter}"))?)
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        })
+    }
+}

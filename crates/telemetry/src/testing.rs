@@ -1,0 +1,181 @@
+//! Spans and log lines kept in memory, for tests of code that makes them.
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! use telemetry::testing::Recorder;
+//!
+//! let recorder = Recorder::new();
+//! recorder.run(|| tracing::info_span!("work", otel.name = "process members", otel.kind = "consumer").in_scope(|| {
+//!     tracing::info!(attempt = 1, "event");
+//! }));
+//! assert_eq!(recorder.spans()[0].name, "process members");
+//! assert_eq!(recorder.logs()[0]["attempt"], 1);
+//! # }
+//! ```
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opentelemetry::Value;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer as _, Registry};
+
+use crate::logs::LogLines;
+use crate::providers::tracer_provider_with;
+use crate::settings::{LogFormat, OtelSettings, SamplerSetting, Settings, log_filter};
+use crate::start::spans_to;
+
+/// The telemetry of a service, with a memory in place of the collector and of the standard output.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    dispatch: Dispatch,
+    spans: Finished,
+    logs: Written,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recorder {
+    /// Records every trace that begins here, and keeps parents' decisions. Log lines from `debug` up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(SamplerSetting::ParentBasedAlwaysOn, "debug")
+    }
+
+    /// With a sampler and a log filter.
+    ///
+    /// # Panics
+    /// When the log filter is wrong.
+    #[must_use]
+    pub fn with(sampler: SamplerSetting, filter: &str) -> Self {
+        let settings = Settings {
+            application: "test".to_owned(),
+            environment: "test".to_owned(),
+            service_name: "test".to_owned(),
+            service_version: "0.0.0".to_owned(),
+            revision: None,
+            logs: LogFormat::Json,
+            log_filter: filter.to_owned(),
+            otel: OtelSettings::default(),
+        };
+        let Ok(filter) = log_filter(filter) else { panic!("log filter {filter:?} is wrong") };
+        let (spans, logs) = (Finished::default(), Written::default());
+        let tracers = tracer_provider_with(spans.clone(), sampler, Resource::builder_empty().build());
+        let log_lines = LogLines::new(&settings, logs.clone()).with_filter(filter);
+        let subscriber = Registry::default().with(spans_to(&tracers)).with(log_lines);
+        Self { dispatch: Dispatch::new(subscriber), spans, logs }
+    }
+
+    /// Runs `work` with this telemetry, on this thread.
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::dispatcher::with_default(&self.dispatch, work)
+    }
+
+    /// Runs a future with this telemetry, on whatever thread. Tasks it spawns are not covered: see
+    /// [`Recorder::install`].
+    pub async fn run_async<F: Future>(&self, work: F) -> F::Output {
+        work.with_subscriber(self.dispatch.clone()).await
+    }
+
+    /// Makes this the telemetry of the current thread until the guard is dropped. On a current-thread runtime (the
+    /// default of `#[tokio::test]`) that covers spawned tasks too.
+    #[must_use]
+    pub fn install(&self) -> tracing::dispatcher::DefaultGuard {
+        tracing::dispatcher::set_default(&self.dispatch)
+    }
+
+    /// The subscriber behind it.
+    #[must_use]
+    pub fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
+    /// The sampled spans that have ended, in the order of their ends, as an exporter would get them.
+    #[must_use]
+    pub fn spans(&self) -> Vec<SpanData> {
+        self.spans.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The span of this name.
+    ///
+    /// # Panics
+    /// When there is none, or more than one.
+    #[must_use]
+    pub fn span(&self, name: &str) -> SpanData {
+        let mut spans = self.spans();
+        let names: Vec<_> = spans.iter().map(|span| span.name.clone()).collect();
+        spans.retain(|span| span.name == name);
+        assert_eq!(spans.len(), 1, "spans named {name:?} among {names:?}");
+        spans.remove(0)
+    }
+
+    /// The log lines written so far.
+    ///
+    /// # Panics
+    /// When a line is not JSON.
+    #[must_use]
+    pub fn logs(&self) -> Vec<serde_json::Value> {
+        let written = self.logs.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        written
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| match serde_json::from_slice(line) {
+                Ok(value) => value,
+                Err(error) => panic!("a log line is not JSON: {error}"),
+            })
+            .collect()
+    }
+}
+
+/// The value of an attribute of a span; the last one of that key, as an exporter takes it.
+#[must_use]
+pub fn attribute<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
+    span.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key).map(|found| &found.value)
+}
+
+/// Finished spans.
+#[derive(Clone, Debug, Default)]
+struct Finished(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanProcessor for Finished {
+    fn on_start(&self, _: &mut Span, _: &opentelemetry::Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        if span.span_context.is_sampled() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Written log lines.
+#[derive(Clone, Debug, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
