@@ -133,7 +133,7 @@ impl Claims {
             .table_name(&self.table)
             .item(PARTITION_KEY, text(id))
             .item(STATE, text(CLAIMED))
-            .item(OWNER, text(token.owner))
+            .item(OWNER, text(&token.owner))
             .item(LEASE_UNTIL, number(until))
             .item(EXPIRES_AT, number(expiry(now)))
             .condition_expression(
@@ -145,7 +145,7 @@ impl Claims {
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":claimed", text(CLAIMED))
             .expression_attribute_values(":now", number(now.as_millisecond()))
-            .expression_attribute_values(":owner", text(token.owner))
+            .expression_attribute_values(":owner", text(&token.owner))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(Claim::Claimed(token)),
@@ -180,7 +180,7 @@ impl Claims {
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":done", text(DONE))
             .expression_attribute_values(":expires", number(expiry(now)))
-            .expression_attribute_values(":owner", text(token.owner));
+            .expression_attribute_values(":owner", text(&token.owner));
         match update.send().await {
             Ok(_) => Ok(()),
             Err(error)
@@ -208,7 +208,7 @@ impl Claims {
             .expression_attribute_names("#pk", PARTITION_KEY)
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#state", STATE)
-            .expression_attribute_values(":owner", text(token.owner))
+            .expression_attribute_values(":owner", text(&token.owner))
             .expression_attribute_values(":claimed", text(CLAIMED));
         match delete.send().await {
             Ok(_) => Ok(()),
@@ -240,7 +240,7 @@ fn expiry(now: Timestamp) -> i64 {
     now.as_second().saturating_add(RETENTION.as_secs())
 }
 
-fn text(value: impl ToString) -> AttributeValue {
+fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
