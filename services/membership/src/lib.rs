@@ -1,1 +1,2 @@
-//! To be written.
+//! Membership.
+pub mod domain;

@@ -1,0 +1,28 @@
+//! `ContactPreferencesChanged`: address, channels and language, each on its own.
+
+use contracts::{ContactPreferencesChanged, CustomerNumber, MemberPreferencesChanged};
+
+use super::{Announcement, Cause, Change, Member, Version, advance};
+
+/// Sets each field it names and is the latest word on.
+impl Cause for ContactPreferencesChanged {
+    fn customer_number(&self) -> &CustomerNumber {
+        &self.customer_number
+    }
+
+    fn apply(self, member: Member, version: Version) -> Change {
+        member.update(
+            |profile| {
+                let advanced = [
+                    self.email.is_some_and(|email| advance(&mut profile.email, email, version)),
+                    self.channels.is_some_and(|channels| advance(&mut profile.channels, channels, version)),
+                    self.locale.is_some_and(|locale| advance(&mut profile.locale, locale, version)),
+                ];
+                advanced.contains(&true)
+            },
+            |customer_number, contact| {
+                Announcement::PreferencesChanged(MemberPreferencesChanged { customer_number, contact })
+            },
+        )
+    }
+}
