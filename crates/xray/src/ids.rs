@@ -1,0 +1,206 @@
+//! Trace ids and segment ids as X-Ray writes them.
+//!
+//! Source of the forms: <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+/// The id of a trace: 16 bytes, of which the first four are by convention the epoch second of its first request.
+///
+/// It is written `1-5759e988-bd862e3fe1be46a994272793`. OpenTelemetry writes the same bytes as 32 hexadecimal
+/// digits; both forms can be parsed, upper case too. The zero id is not a trace id and does not parse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId([u8; 16]);
+
+/// The id of a segment or subsegment: 8 bytes, written as 16 hexadecimal digits. The zero id does not parse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId([u8; 8]);
+
+/// A text that is not an id of the kind asked for. The text itself is not repeated: it came from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ParseIdError {
+    /// Not `1-` + 8 hexadecimal digits + `-` + 24 hexadecimal digits, nor 32 hexadecimal digits.
+    #[error("a trace id is 1-, 8 hexadecimal digits, - and 24 hexadecimal digits")]
+    MalformedTraceId,
+    /// Not 16 hexadecimal digits.
+    #[error("a segment id is 16 hexadecimal digits")]
+    MalformedSegmentId,
+    /// Well-formed, but all zeros, which means "no id".
+    #[error("an id of zeros only is not an id")]
+    Zero,
+}
+
+impl TraceId {
+    /// The id with these bytes, as OpenTelemetry carries them. The caller sees to it that they are not all zeros.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the id, for OpenTelemetry.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// The epoch second that X-Ray ids begin with. In an id made by anyone else this number means nothing.
+    #[must_use]
+    pub fn epoch_seconds(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+}
+
+impl SegmentId {
+    /// The id with these bytes, as OpenTelemetry carries them. The caller sees to it that they are not all zeros.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the id, for OpenTelemetry.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (epoch, rest) = self.0.split_at(4);
+        write!(f, "1-{}-{}", hex::encode(epoch), hex::encode(rest))
+    }
+}
+
+impl fmt::Display for SegmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TraceId({self})")
+    }
+}
+
+impl fmt::Debug for SegmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SegmentId({self})")
+    }
+}
+
+impl FromStr for TraceId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 16];
+        if let Some(rest) = text.strip_prefix("1-") {
+            let (epoch, unique) = rest.split_once('-').ok_or(ParseIdError::MalformedTraceId)?;
+            let (epoch_bytes, unique_bytes) = bytes.split_at_mut(4);
+            hex::decode_to_slice(epoch, epoch_bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
+            hex::decode_to_slice(unique, unique_bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
+        } else {
+            hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
+        }
+        if bytes == [0; 16] { Err(ParseIdError::Zero) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl FromStr for SegmentId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 8];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError::MalformedSegmentId)?;
+        if bytes == [0; 8] { Err(ParseIdError::Zero) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TraceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for SegmentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SegmentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_read_in_both_forms() {
+        let native: TraceId = "1-5759e988-bd862e3fe1be46a994272793".parse().unwrap();
+        let hexadecimal: TraceId = "5759E988bd862e3fe1be46a994272793".parse().unwrap();
+        assert_eq!(native, hexadecimal);
+        assert_eq!(native.epoch_seconds(), 0x5759_e988);
+        assert_eq!(native.to_string(), "1-5759e988-bd862e3fe1be46a994272793");
+    }
+
+    #[test]
+    fn what_is_no_trace_id_is_refused() {
+        for text in [
+            "",
+            "1-",
+            "1-5759e988",
+            "1-5759e988-bd862e3fe1be46a99427279",
+            "1-5759e988-bd862e3fe1be46a9942727933",
+            "2-5759e988-bd862e3fe1be46a994272793",
+            "1-5759e98-8bd862e3fe1be46a994272793",
+            "1-5759e988-bd862e3fe1be46a99427279g",
+            " 1-5759e988-bd862e3fe1be46a994272793",
+            "ééééééééééééééééééé",
+        ] {
+            assert_eq!(text.parse::<TraceId>(), Err(ParseIdError::MalformedTraceId), "{text:?}");
+        }
+        let zeros = "1-00000000-000000000000000000000000";
+        assert_eq!(zeros.parse::<TraceId>(), Err(ParseIdError::Zero));
+    }
+
+    #[test]
+    fn what_is_no_segment_id_is_refused() {
+        assert_eq!("53995c3f42cd8ad".parse::<SegmentId>(), Err(ParseIdError::MalformedSegmentId));
+        assert_eq!("0000000000000000".parse::<SegmentId>(), Err(ParseIdError::Zero));
+        assert_eq!("53995c3f42cd8ad8".parse::<SegmentId>().unwrap().to_string(), "53995c3f42cd8ad8");
+    }
+
+    proptest! {
+        #[test]
+        fn ids_survive_being_written_and_read(trace: [u8; 16], segment: [u8; 8]) {
+            prop_assume!(trace != [0; 16] && segment != [0; 8]);
+            let (trace, segment) = (TraceId::from_bytes(trace), SegmentId::from_bytes(segment));
+            prop_assert_eq!(trace.to_string().parse(), Ok(trace));
+            prop_assert_eq!(hex::encode(trace.to_bytes()).parse(), Ok(trace));
+            prop_assert_eq!(segment.to_string().parse(), Ok(segment));
+            let json = serde_json::to_string(&(trace, segment)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<(TraceId, SegmentId)>(&json).unwrap(), (trace, segment));
+        }
+
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in ".*") {
+            let _parsed = (text.parse::<TraceId>().is_ok(), text.parse::<SegmentId>().is_ok());
+        }
+    }
+}
