@@ -1,1 +1,52 @@
-//! To be written.
+//! Publishing events to EventBridge and SNS: batched on the wire, single in the caller's hands.
+//!
+//! Callers publish one event at a time and await its fate. Behind them, entries of concurrent callers are coalesced
+//! into full calls (ten entries, 256 KB) within a few milliseconds, a bounded number of calls is under way, and a
+//! full queue makes callers wait. What fails in a call that succeeded is sent again entry by entry; a call that
+//! failed for a passing reason is sent again as it was; what would be refused again fails at once. Each caller learns
+//! what became of *its* entry, and a caller that goes away harms neither its own entry nor the others.
+//!
+//! A call has no span, since it belongs to the traces of all its entries. Each **entry** has a PRODUCER span under its
+//! caller's, and a trace header of its own.
+//!
+//! Delivery is at least once: an answer that is lost on its way makes a retry, under the same event id.
+//!
+//! ```
+//! use envelope::{Envelope, Event};
+//! use publisher::{EventPublisher, PublishError, Settings};
+//!
+//! async fn announce<E: Event>(publisher: &EventPublisher, event: &E) -> Result<(), Box<dyn std::error::Error>> {
+//!     # let now = "2026-03-01T12:00:00Z".parse()?;
+//!     # let id = "0b5e4e0c-3f0d-4e0e-9a53-5f6f0d1c2b3a".parse()?;
+//!     let envelope = Envelope::new(envelope::Metadata::first(id, now, now), event)?;
+//!     match publisher.publish(envelope).await {
+//!         Ok(published) => println!("EventBridge calls it {}", published.id),
+//!         Err(error) if error.is_transient() => println!("later, perhaps: {error}"),
+//!         Err(error) => return Err(error.into()),
+//!     }
+//!     Ok(())
+//! }
+//!
+//! fn publisher(client: aws_sdk_eventbridge::Client, meter: &opentelemetry::metrics::Meter) -> EventPublisher {
+//!     EventPublisher::new(client, "foostore-local".to_owned(), Settings::default(), meter)
+//! }
+//! ```
+
+mod batcher;
+mod call;
+mod delivery;
+mod error;
+mod eventbridge;
+mod failure;
+mod job;
+mod metrics;
+mod settings;
+mod sns;
+mod span;
+#[cfg(test)]
+mod tests;
+
+pub use error::{PublishError, Published};
+pub use eventbridge::EventPublisher;
+pub use settings::Settings;
+pub use sns::TopicPublisher;

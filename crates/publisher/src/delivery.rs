@@ -1,0 +1,167 @@
+//! Sends batches, and sends again what failed for a passing reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use crate::Settings;
+use crate::call::{Answer, Call, Class, Failure};
+use crate::job::Job;
+use crate::metrics::Metrics;
+
+/// Sends batches, each in a task of its own, within a bound on the calls under way.
+pub(crate) struct Delivery<C> {
+    pub(crate) call: C,
+    pub(crate) settings: Settings,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl<C: Call> Delivery<C> {
+    /// Starts sending a batch, in the groups the call prefers unless the batch is full.
+    pub(crate) fn start_grouped(
+        self: &Arc<Self>,
+        batch: Vec<Job<C::Entry>>,
+        mut permit: Option<OwnedSemaphorePermit>,
+    ) {
+        if batch.len() >= C::MAX_ENTRIES {
+            return self.start(batch, Duration::ZERO, permit);
+        }
+        let numbers = self.call.groups(&batch.iter().map(|job| &job.entry).collect::<Vec<_>>());
+        let mut groups = BTreeMap::<usize, Vec<_>>::new();
+        for (number, job) in numbers.into_iter().zip(batch) {
+            groups.entry(number).or_default().push(job);
+        }
+        for group in groups.into_values() {
+            self.start(group, Duration::ZERO, permit.take());
+        }
+    }
+
+    /// Starts a task that sends the jobs in one call after a pause. Not part of the `async fn`s, as a delivery
+    /// starts further ones: its future would contain itself.
+    fn start(
+        self: &Arc<Self>,
+        jobs: Vec<Job<C::Entry>>,
+        pause: Duration,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let delivery = Arc::clone(self);
+        self.tasks.spawn(async move { delivery.deliver(jobs, pause, permit).await });
+    }
+
+    async fn deliver(
+        self: Arc<Self>,
+        mut jobs: Vec<Job<C::Entry>>,
+        pause: Duration,
+        mut permit: Option<OwnedSemaphorePermit>,
+    ) {
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        loop {
+            let held = match permit.take() {
+                Some(permit) => Ok(permit),
+                None => Arc::clone(&self.permits).acquire_owned().await,
+            };
+            jobs = self.without_expired(jobs);
+            if jobs.is_empty() {
+                return;
+            }
+            let answer = self.send(&mut jobs).await;
+            drop(held);
+            match answer.outcome {
+                Ok(results) => return self.settle_each(jobs, results),
+                Err(failure) => match failure.class {
+                    Class::Throttled | Class::Transient => {
+                        let Some(pause) = self.keep_retryable(&mut jobs, &failure) else { return };
+                        sleep(pause).await;
+                    }
+                    // One bad entry must not take the others down: each is tried on its own.
+                    Class::Content if jobs.len() > 1 => {
+                        self.metrics.retrying(jobs.len());
+                        return jobs.into_iter().for_each(|job| self.start(vec![job], Duration::ZERO, None));
+                    }
+                    Class::Content | Class::Permanent => {
+                        return jobs.into_iter().for_each(|job| job.failed(failure.clone(), &self.metrics));
+                    }
+                },
+            }
+        }
+    }
+
+    /// One call, bounded in time by the settings and by the last deadline among its entries.
+    async fn send(&self, jobs: &mut [Job<C::Entry>]) -> Answer {
+        let count = jobs.len();
+        let started = Instant::now();
+        let limit = started + self.settings.call_timeout;
+        let limit = jobs.iter().map(|job| job.deadline).max().map_or(limit, |last| last.min(limit));
+        let entries: Vec<_> = jobs.iter().map(|job| &job.entry).collect();
+        let answer = timeout_at(limit, self.call.send(&entries)).await;
+        let answer = answer.unwrap_or_else(|_| Answer {
+            request_id: None,
+            status: None,
+            outcome: Err(Failure::new("Timeout", Class::Transient)),
+        });
+        self.metrics.called(count, &answer, started.elapsed());
+        for job in jobs {
+            job.carried(&answer, count);
+        }
+        answer
+    }
+
+    /// Tells every caller of a call that came back the fate of its entry, and starts the retries, each entry in
+    /// a call of its own.
+    fn settle_each(
+        self: &Arc<Self>,
+        jobs: Vec<Job<C::Entry>>,
+        results: Vec<Result<String, Failure>>,
+    ) {
+        let unanswered = || Err(Failure::new("MissingResult", Class::Transient));
+        let results = results.into_iter().chain(std::iter::repeat_with(unanswered));
+        for (job, result) in jobs.into_iter().zip(results) {
+            match result {
+                Ok(id) => job.accepted(id, &self.metrics),
+                Err(failure) if failure.is_transient() => {
+                    let mut alone = vec![job];
+                    if let Some(pause) = self.keep_retryable(&mut alone, &failure) {
+                        self.start(alone, pause, None);
+                    }
+                }
+                Err(failure) => job.failed(failure, &self.metrics),
+            }
+        }
+    }
+
+    /// Keeps the jobs that have an attempt and time left, settles the others, and gives the pause before the
+    /// next attempt, if there is one.
+    fn keep_retryable(&self, jobs: &mut Vec<Job<C::Entry>>, failure: &Failure) -> Option<Duration> {
+        let attempts = jobs.iter().map(|job| job.attempts).max().unwrap_or_default();
+        let pause = self.settings.pause_after(attempts);
+        let next = Instant::now() + pause;
+        let (kept, over): (Vec<_>, Vec<_>) = std::mem::take(jobs)
+            .into_iter()
+            .partition(|job| job.attempts < self.settings.max_attempts && next < job.deadline);
+        over.into_iter().for_each(|job| job.failed(failure.clone(), &self.metrics));
+        *jobs = kept;
+        if jobs.is_empty() {
+            return None;
+        }
+        self.metrics.retrying(jobs.len());
+        Some(pause)
+    }
+
+    /// Settles the jobs whose deadline passed while they waited.
+    fn without_expired(&self, jobs: Vec<Job<C::Entry>>) -> Vec<Job<C::Entry>> {
+        let now = Instant::now();
+        let (expired, left): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.deadline <= now);
+        for job in expired {
+            job.failed(Failure::new("Deadline", Class::Transient), &self.metrics);
+        }
+        left
+    }
+}

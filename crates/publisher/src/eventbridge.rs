@@ -1,0 +1,151 @@
+//! Publishing to an EventBridge bus.
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::retry::RetryConfig;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_smithy_types::DateTime;
+use aws_types::request_id::RequestId as _;
+use envelope::Envelope;
+use opentelemetry::metrics::Meter;
+use telemetry::context;
+
+use crate::batcher::Batcher;
+use crate::call::{Answer, Call};
+use crate::span::{self, Target};
+use crate::{PublishError, Published, Settings, failure};
+
+/// The most that the entries of one call may have: the quota says less than 256 KB
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>).
+const MAX_BYTES: usize = 256 * 1024 - 1;
+/// `Time` counts as this many bytes, however it is written (the same page).
+const TIME_BYTES: usize = 14;
+
+/// Publishes events to one EventBridge bus, in batches across concurrent callers.
+///
+/// Clones share one queue and one batching task.
+#[derive(Clone)]
+pub struct EventPublisher {
+    batcher: Batcher<PutEvents>,
+    target: Target,
+}
+
+impl EventPublisher {
+    /// A publisher to the bus `bus_name`. Starts a task, so it needs a Tokio runtime.
+    ///
+    /// `client` must be one **without** a tracing interceptor: the call belongs to as many traces as it has
+    /// entries, so each entry has a span and a header of its own instead. The client's retries are switched off
+    /// for these calls, because the publisher's own know which entries failed.
+    #[must_use]
+    pub fn new(client: Client, bus_name: String, settings: Settings, meter: &Meter) -> Self {
+        let target = Target {
+            destination: bus_name.clone(),
+            system: "aws.eventbridge",
+            service: "EventBridge",
+            method: "PutEvents",
+            region: client.config().region().map(ToString::to_string),
+        };
+        let batcher = Batcher::start(PutEvents { client }, &bus_name, settings, meter);
+        Self { batcher, target }
+    }
+
+    /// Publishes one event and waits until the bus has accepted it, or it is certain that it has not.
+    ///
+    /// Makes the PRODUCER span `send <bus>` under the current span, and writes its header to the entry's
+    /// `TraceHeader` and to the event's `metadata.trace`, so that consumers continue from it. Waits while the
+    /// queue is full. Once queued, the event is sent even if this future is dropped.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the event may be published again under the same id if
+    /// [`is_transient`](PublishError::is_transient).
+    pub async fn publish(&self, mut envelope: Envelope) -> Result<Published, PublishError> {
+        let span = span::start(&self.target, &envelope.metadata);
+        let header = context::header_of(&span);
+        if header.is_some() {
+            envelope.metadata.trace.clone_from(&header);
+        }
+        let published_at = DateTime::from_secs(envelope.metadata.published_at.as_second());
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.target.destination)
+            .time(published_at)
+            .detail(envelope.detail())
+            .source(envelope.source)
+            .detail_type(envelope.event_type)
+            .set_trace_header(header)
+            .build();
+        let size = size_of_entry(&entry);
+        self.batcher.publish(entry, size, span).await
+    }
+
+    /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
+    /// known: [`Settings::deadline`] later at the latest.
+    pub async fn close(self) {
+        self.batcher.close().await;
+    }
+}
+
+impl std::fmt::Debug for EventPublisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventPublisher").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// Bytes of an entry as EventBridge counts them: time, source, detail type, detail and resources; neither the
+/// bus's name nor the trace header.
+fn size_of_entry(entry: &PutEventsRequestEntry) -> usize {
+    let texts = [entry.source(), entry.detail_type(), entry.detail()];
+    entry.time().map_or(0, |_| TIME_BYTES)
+        + texts.into_iter().flatten().map(str::len).sum::<usize>()
+        + entry.resources().iter().map(String::len).sum::<usize>()
+}
+
+/// The call behind [`EventPublisher`].
+struct PutEvents {
+    client: Client,
+}
+
+impl Call for PutEvents {
+    type Entry = PutEventsRequestEntry;
+
+    const MAX_ENTRIES: usize = 10;
+    const MAX_BYTES: usize = MAX_BYTES;
+
+    async fn send(&self, entries: &[&Self::Entry]) -> Answer {
+        let retries_off = aws_sdk_eventbridge::config::Builder::new().retry_config(RetryConfig::disabled());
+        let entries = entries.iter().copied().cloned().collect();
+        let request = self.client.put_events().set_entries(Some(entries)).customize();
+        match request.config_override(retries_off).send().await {
+            Ok(output) => Answer {
+                request_id: output.request_id().map(str::to_owned),
+                status: Some(200),
+                outcome: Ok(output
+                    .entries
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|entry| match entry.event_id {
+                        Some(id) => Ok(id),
+                        None => Err(failure::of_entry(entry.error_code.as_deref())),
+                    })
+                    .collect()),
+            },
+            Err(error) => failure::of_call(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_as_big_as_eventbridge_says() {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name("not counted")
+            .trace_header("not counted")
+            .source("crm")
+            .detail_type("Ä")
+            .detail("{}")
+            .resources("arn");
+        assert_eq!(size_of_entry(&entry.clone().build()), 3 + 2 + 2 + 3);
+        assert_eq!(size_of_entry(&entry.time(DateTime::from_secs(0)).build()), 14 + 3 + 2 + 2 + 3);
+    }
+}

@@ -1,0 +1,98 @@
+//! An entry on its way, with the caller who waits for it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::Span;
+
+use crate::call::{Answer, Class, Failure};
+use crate::metrics::Metrics;
+use crate::span;
+use crate::{PublishError, Published};
+
+/// An entry on its way, with the caller who waits for it.
+///
+/// It owns the PRODUCER span of its entry: the span ends when the entry's fate is known, also when the caller
+/// no longer waits.
+pub(crate) struct Job<E> {
+    pub(crate) entry: E,
+    pub(crate) size: usize,
+    pub(crate) deadline: Instant,
+    pub(crate) attempts: u32,
+    started: Instant,
+    last_call: LastCall,
+    span: Span,
+    reply: oneshot::Sender<Result<Published, PublishError>>,
+}
+
+/// What is known of the last call that carried the entry.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct LastCall {
+    pub(crate) request_id: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) entries: usize,
+    pub(crate) throttled: bool,
+}
+
+/// The caller's end: resolves when the entry's fate is known.
+pub(crate) type Fate = oneshot::Receiver<Result<Published, PublishError>>;
+
+impl<E> Job<E> {
+    pub(crate) fn new(entry: E, size: usize, span: Span, lifetime: Duration) -> (Self, Fate) {
+        let (reply, fate) = oneshot::channel();
+        let started = Instant::now();
+        let last_call = LastCall::default();
+        let job =
+            Self { entry, size, deadline: started + lifetime, attempts: 0, started, last_call, span, reply };
+        (job, fate)
+    }
+
+    /// Notes the call that has just carried the entry, together with `entries - 1` others.
+    pub(crate) fn carried(&mut self, answer: &Answer, entries: usize) {
+        self.attempts += 1;
+        self.last_call = LastCall {
+            request_id: answer.request_id.clone(),
+            status: answer.status,
+            entries,
+            throttled: false,
+        };
+    }
+
+    /// The service accepted the entry under `id`.
+    pub(crate) fn accepted(self, id: String, metrics: &Metrics) {
+        self.settle(Ok(Published { id }), metrics);
+    }
+
+    /// The entry failed for good: with a failure that lasts, or because attempts or time ran out.
+    pub(crate) fn failed(mut self, failure: Failure, metrics: &Metrics) {
+        self.last_call.throttled = failure.class == Class::Throttled;
+        // An entry can fail in a call that succeeded. Its span then carries the status that the failure would have
+        // had in a call of its own, as X-Ray tells errors, throttles and faults apart by nothing else.
+        if self.last_call.status.is_some_and(|status| status < 400) {
+            self.last_call.status = Some(match failure.class {
+                Class::Throttled => 429,
+                Class::Transient => 500,
+                Class::Content | Class::Permanent => 400,
+            });
+        }
+        let attempts = self.attempts;
+        let error = if failure.is_transient() {
+            PublishError::GaveUp { code: failure.code, attempts }
+        } else {
+            PublishError::Refused { code: failure.code, attempts }
+        };
+        self.settle(Err(error), metrics);
+    }
+
+    /// Ends the span, counts, and tells the caller.
+    pub(crate) fn settle(self, result: Result<Published, PublishError>, metrics: &Metrics) {
+        span::finish(&self.span, &result, &self.last_call, self.attempts);
+        // The span must have ended before the caller goes on, or it could outlive the caller's own span.
+        drop(self.span);
+        metrics.settled(&result, self.started.elapsed());
+        if self.reply.send(result).is_err() {
+            tracing::debug!("the caller left before the fate of its entry was known");
+        }
+    }
+}

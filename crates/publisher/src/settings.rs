@@ -1,0 +1,71 @@
+//! How a publisher batches, retries and gives up.
+
+use std::time::Duration;
+
+/// How a publisher batches, retries and gives up.
+///
+/// The defaults suit a service that answers a caller within ten seconds: an entry's fate is known after
+/// [`deadline`](Self::deadline) at the latest, whatever the bus or topic does.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long the first entry of a batch waits for company. Longer fills batches better and delays a lone
+    /// entry more.
+    pub linger: Duration,
+    /// How many entries may wait to be batched; when the queue is full, `publish` waits (back-pressure).
+    pub queue: usize,
+    /// How many calls to AWS may be under way at the same time, retries included.
+    pub concurrent_calls: usize,
+    /// How many times an entry is sent at most, the first time included.
+    pub max_attempts: u32,
+    /// How long one call to AWS may take before it counts as failed and is tried again.
+    pub call_timeout: Duration,
+    /// How long after `publish` was called an entry is given up, waiting in the queue included.
+    pub deadline: Duration,
+    /// The upper bound of the pause before the first retry; it doubles with each further one.
+    pub backoff: Duration,
+    /// The upper bound of any pause between two attempts.
+    pub max_backoff: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            linger: Duration::from_millis(5),
+            queue: 1_000,
+            concurrent_calls: 16,
+            max_attempts: 6,
+            call_timeout: Duration::from_secs(3),
+            deadline: Duration::from_secs(8),
+            backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Settings {
+    /// The pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
+    /// publishers that failed together do not come back together
+    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+    pub(crate) fn pause_after(&self, attempts: u32) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(20);
+        let bound = self.backoff.saturating_mul(1 << doublings).min(self.max_backoff);
+        bound.mul_f64(rand::random::<f64>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_within_their_bounds() {
+        let settings = Settings::default();
+        for _ in 0..200 {
+            assert!(settings.pause_after(1) <= Duration::from_millis(50));
+            assert!(settings.pause_after(2) <= Duration::from_millis(100));
+            assert!(settings.pause_after(u32::MAX) <= settings.max_backoff);
+        }
+        let longest = (0..200).map(|_| settings.pause_after(10)).max().unwrap();
+        assert!(longest > Duration::from_millis(200), "the bound grows with the attempts: {longest:?}");
+    }
+}

@@ -1,0 +1,242 @@
+//! Publishing to an SNS topic.
+
+use std::collections::HashMap;
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use aws_types::request_id::RequestId as _;
+use envelope::Envelope;
+use opentelemetry::metrics::Meter;
+use opentelemetry_semantic_conventions::attribute;
+use telemetry::context;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use xray::TraceId;
+
+use crate::batcher::Batcher;
+use crate::call::{Answer, Call, Class, Failure};
+use crate::span::{self, Target};
+use crate::{PublishError, Published, Settings, failure};
+
+/// The most that the messages of one call may have together, attributes included
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
+const MAX_BYTES: usize = 256 * 1024;
+const STRING: &str = "String";
+
+/// Publishes events to one SNS topic, in batches across concurrent callers.
+///
+/// SNS passes the trace header of the HTTP request on to every message of the batch. Entries of the same trace are
+/// therefore sent together where there is room for it, and a call whose entries all belong to one trace carries that
+/// header; a mixed one carries none. The event's `metadata.trace` is right either way.
+///
+/// Clones share one queue and one batching task.
+#[derive(Clone)]
+pub struct TopicPublisher {
+    batcher: Batcher<PublishBatch>,
+    target: Target,
+    topic_arn: String,
+}
+
+impl TopicPublisher {
+    /// A publisher to the topic `topic_arn`. Starts a task, so it needs a Tokio runtime.
+    ///
+    /// `client` must be one **without** a tracing interceptor; its retries are switched off for these calls. See
+    /// [`EventPublisher::new`](crate::EventPublisher::new) for the reasons.
+    #[must_use]
+    pub fn new(client: Client, topic_arn: String, settings: Settings, meter: &Meter) -> Self {
+        let name = topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let target = Target {
+            destination: name.clone(),
+            system: "aws.sns",
+            service: "SNS",
+            method: "PublishBatch",
+            region: client.config().region().map(ToString::to_string),
+        };
+        let call = PublishBatch { client, topic_arn: topic_arn.clone() };
+        Self { batcher: Batcher::start(call, &name, settings, meter), target, topic_arn }
+    }
+
+    /// Publishes one event with message attributes (name and value, all of type `String`) for the subscriptions'
+    /// filters, and waits until the topic has accepted it, or it is certain that it has not.
+    ///
+    /// Makes the PRODUCER span `send <topic>` under the current span, and writes its header to `metadata.trace`.
+    /// Waits while the queue is full. Once queued, the event is sent even if this future is dropped.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the event may be published again under the same id if
+    /// [`is_transient`](PublishError::is_transient).
+    pub async fn publish(
+        &self,
+        mut envelope: Envelope,
+        attributes: &[(&str, &str)],
+    ) -> Result<Published, PublishError> {
+        let span = span::start(&self.target, &envelope.metadata);
+        span.set_attribute(attribute::AWS_SNS_TOPIC_ARN, self.topic_arn.clone());
+        let header = context::header_of(&span);
+        if header.is_some() {
+            envelope.metadata.trace.clone_from(&header);
+        }
+        let entry = Message {
+            body: envelope.message(),
+            attributes: attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            header,
+            root: context::trace_id_of(&span),
+        };
+        let size = entry.size();
+        self.batcher.publish(entry, size, span).await
+    }
+
+    /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
+    /// known: [`Settings::deadline`] later at the latest.
+    pub async fn close(self) {
+        self.batcher.close().await;
+    }
+}
+
+impl std::fmt::Debug for TopicPublisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicPublisher").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// One message on its way to the topic.
+struct Message {
+    body: String,
+    attributes: Vec<(String, String)>,
+    header: Option<String>,
+    root: Option<TraceId>,
+}
+
+impl Message {
+    /// Body and attributes count, the latter with name and type
+    /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
+    fn size(&self) -> usize {
+        let attributes = self.attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
+        self.body.len() + attributes.sum::<usize>()
+    }
+
+    fn entry(&self, id: usize) -> Result<PublishBatchRequestEntry, Failure> {
+        let invalid = |_| Failure::new("InvalidRequest", Class::Permanent);
+        let mut attributes = HashMap::with_capacity(self.attributes.len());
+        for (name, value) in &self.attributes {
+            let value = MessageAttributeValue::builder().data_type(STRING).string_value(value);
+            attributes.insert(name.clone(), value.build().map_err(invalid)?);
+        }
+        PublishBatchRequestEntry::builder()
+            .id(id.to_string())
+            .message(&self.body)
+            .set_message_attributes((!attributes.is_empty()).then_some(attributes))
+            .build()
+            .map_err(invalid)
+    }
+}
+
+/// The call behind [`TopicPublisher`].
+struct PublishBatch {
+    client: Client,
+    topic_arn: String,
+}
+
+impl Call for PublishBatch {
+    type Entry = Message;
+
+    const MAX_ENTRIES: usize = 10;
+    const MAX_BYTES: usize = MAX_BYTES;
+
+    async fn send(&self, messages: &[&Message]) -> Answer {
+        let entries: Result<Vec<_>, _> =
+            messages.iter().enumerate().map(|(index, message)| message.entry(index)).collect();
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(failure) => return Answer { request_id: None, status: None, outcome: Err(failure) },
+        };
+        let retries_off = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
+        let header = common_header(messages).map(str::to_owned);
+        let request = self
+            .client
+            .publish_batch()
+            .topic_arn(&self.topic_arn)
+            .set_publish_batch_request_entries(Some(entries))
+            .customize()
+            .config_override(retries_off)
+            .mutate_request(move |request| {
+                if let Some(header) = &header {
+                    request.headers_mut().insert(context::XRAY_HEADER, header.clone());
+                }
+            });
+        match request.send().await {
+            Ok(output) => {
+                let mut results =
+                    vec![Err(Failure::new("MissingResult", Class::Transient)); messages.len()];
+                let place = |id: Option<&str>| id.and_then(|id| id.parse::<usize>().ok());
+                for accepted in output.successful() {
+                    if let Some(result) = place(accepted.id()).and_then(|index| results.get_mut(index)) {
+                        *result = Ok(accepted.message_id().unwrap_or_default().to_owned());
+                    }
+                }
+                for failed in output.failed() {
+                    if let Some(result) = place(Some(failed.id())).and_then(|index| results.get_mut(index)) {
+                        *result = Err(failure::of_entry(Some(failed.code())));
+                    }
+                }
+                Answer {
+                    request_id: output.request_id().map(str::to_owned),
+                    status: Some(200),
+                    outcome: Ok(results),
+                }
+            }
+            Err(error) => failure::of_call(&error),
+        }
+    }
+
+    /// Entries of one trace go together in a call of their own; those without company share one.
+    fn groups(&self, messages: &[&Message]) -> Vec<usize> {
+        let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root == Some(root));
+        let first_of = |root: TraceId| messages.iter().position(|other| other.root == Some(root));
+        messages
+            .iter()
+            .map(|message| match message.root {
+                Some(root) if of_same_trace(root).count() > 1 => first_of(root).map_or(0, |index| index + 1),
+                _ => 0,
+            })
+            .collect()
+    }
+}
+
+/// The header of the first message if all belong to its trace.
+fn common_header<'a>(messages: &[&'a Message]) -> Option<&'a str> {
+    let first = messages.first()?;
+    let root = first.root?;
+    messages.iter().all(|message| message.root == Some(root)).then_some(first.header.as_deref()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(root: Option<u8>) -> Message {
+        Message {
+            body: "body".into(),
+            attributes: vec![("channel".into(), "email".into())],
+            header: root.map(|root| format!("header {root}")),
+            root: root.map(|root| TraceId::from_bytes([root; 16])),
+        }
+    }
+
+    #[test]
+    fn attributes_count_with_name_and_type() {
+        assert_eq!(message(None).size(), 4 + 7 + 6 + 5);
+    }
+
+    #[test]
+    fn a_common_header_needs_a_common_trace() {
+        let (one, other, none) = (message(Some(1)), message(Some(2)), message(None));
+        assert_eq!(common_header(&[&one, &one]), Some("header 1"));
+        assert_eq!(common_header(&[&one, &other]), None);
+        assert_eq!(common_header(&[&one, &none]), None);
+        assert_eq!(common_header(&[&none]), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! The PRODUCER span of an entry.
+//!
+//! The batched call has no span of its own, as it belongs to many traces at once. Each entry's span carries what
+//! makes it the call's subsegment in X-Ray (`rpc.*`, region, request id): namespace `aws`, named after the service.
+//! Conventions: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/> and
+//! <https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/>.
+
+use envelope::Metadata;
+use opentelemetry::trace::Status;
+use opentelemetry_semantic_conventions::attribute;
+use telemetry::attributes;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::job::LastCall;
+use crate::{PublishError, Published};
+
+/// What the spans of one publisher have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Name of the bus or topic.
+    pub(crate) destination: String,
+    /// `messaging.system`.
+    pub(crate) system: &'static str,
+    /// The AWS service as X-Ray names its node.
+    pub(crate) service: &'static str,
+    /// The operation called.
+    pub(crate) method: &'static str,
+    /// The region called.
+    pub(crate) region: Option<String>,
+}
+
+/// Starts the span of one entry as a child of the current one.
+pub(crate) fn start(target: &Target, metadata: &Metadata) -> Span {
+    let span = tracing::info_span!(
+        "send",
+        "otel.name" = format!("send {}", target.destination),
+        "otel.kind" = "producer",
+    );
+    span.set_attribute(attributes::RPC_SYSTEM, attributes::AWS_API);
+    span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
+    span.set_attribute(attributes::RPC_SERVICE, target.service);
+    span.set_attribute(attribute::RPC_METHOD, target.method);
+    if let Some(region) = &target.region {
+        span.set_attribute(attributes::AWS_REGION, region.clone());
+    }
+    span.set_attribute(attribute::MESSAGING_SYSTEM, target.system);
+    span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "send");
+    span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "send");
+    span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, target.destination.clone());
+    span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, metadata.correlation_id.to_string());
+    span.set_attribute(attributes::EVENT_ID, metadata.event_id.to_string());
+    span
+}
+
+/// Writes the entry's fate on its span; the span ends when its last handle is dropped.
+pub(crate) fn finish(
+    span: &Span,
+    result: &Result<Published, PublishError>,
+    last_call: &LastCall,
+    attempts: u32,
+) {
+    if let Some(request_id) = &last_call.request_id {
+        span.set_attribute(attribute::AWS_REQUEST_ID, request_id.clone());
+    }
+    if let Some(status) = last_call.status {
+        span.set_attribute(attribute::HTTP_RESPONSE_STATUS_CODE, i64::from(status));
+    }
+    if last_call.entries > 0 {
+        let entries = i64::try_from(last_call.entries).unwrap_or(i64::MAX);
+        span.set_attribute(attribute::MESSAGING_BATCH_MESSAGE_COUNT, entries);
+    }
+    if attempts > 1 {
+        span.set_attribute(attributes::AWS_RETRIES, i64::from(attempts - 1));
+    }
+    if last_call.throttled {
+        span.set_attribute(attributes::AWS_THROTTLED, true);
+    }
+    match result {
+        Ok(published) => span.set_attribute(attribute::MESSAGING_MESSAGE_ID, published.id.clone()),
+        Err(error) => {
+            span.set_attribute(attribute::ERROR_TYPE, error.reason().to_owned());
+            span.set_status(Status::error(error.to_string()));
+        }
+    }
+}

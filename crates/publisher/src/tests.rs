@@ -1,0 +1,383 @@
+//! The batcher under paused time, with a fake in place of AWS.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::noop::NoopMeterProvider;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tracing::Span;
+
+use crate::batcher::Batcher;
+use crate::call::{Answer, Call, Class, Failure};
+use crate::{PublishError, Published, Settings};
+
+type Results = Result<Vec<Result<String, Failure>>, Failure>;
+type Script = dyn Fn(usize, &[u32]) -> Results + Send + Sync;
+
+/// Answers by a script of the call's number and its entries, and remembers what was sent when.
+#[derive(Clone)]
+struct Fake {
+    script: Arc<Script>,
+    took: Duration,
+    calls: Arc<Mutex<Vec<(Instant, Vec<u32>)>>>,
+    under_way: Arc<Mutex<(usize, usize)>>,
+}
+
+impl Fake {
+    fn new(script: impl Fn(usize, &[u32]) -> Results + Send + Sync + 'static) -> Self {
+        Self {
+            script: Arc::new(script),
+            took: Duration::from_millis(1),
+            calls: Arc::default(),
+            under_way: Arc::default(),
+        }
+    }
+
+    fn accepting() -> Self {
+        Self::new(|_, entries| Ok(entries.iter().map(accepted).collect()))
+    }
+
+    fn taking(mut self, took: Duration) -> Self {
+        self.took = took;
+        self
+    }
+
+    fn calls(&self) -> Vec<Vec<u32>> {
+        self.calls.lock().unwrap().iter().map(|(_, entries)| entries.clone()).collect()
+    }
+
+    fn times(&self) -> Vec<Instant> {
+        self.calls.lock().unwrap().iter().map(|(at, _)| *at).collect()
+    }
+
+    fn most_under_way(&self) -> usize {
+        self.under_way.lock().unwrap().1
+    }
+
+    fn start(&self, settings: Settings) -> Batcher<Self> {
+        let meter = NoopMeterProvider::new().meter("test");
+        Batcher::start(self.clone(), "test", settings, &meter)
+    }
+}
+
+impl Call for Fake {
+    type Entry = u32;
+
+    const MAX_ENTRIES: usize = 10;
+    const MAX_BYTES: usize = 1_000;
+
+    async fn send(&self, entries: &[&u32]) -> Answer {
+        let entries: Vec<u32> = entries.iter().copied().copied().collect();
+        let number = {
+            let mut calls = self.calls.lock().unwrap();
+            calls.push((Instant::now(), entries.clone()));
+            calls.len()
+        };
+        {
+            let mut under_way = self.under_way.lock().unwrap();
+            under_way.0 += 1;
+            under_way.1 = under_way.1.max(under_way.0);
+        }
+        sleep(self.took).await;
+        self.under_way.lock().unwrap().0 -= 1;
+        let outcome = (self.script)(number, &entries);
+        Answer { request_id: Some(number.to_string()), status: Some(200), outcome }
+    }
+
+    fn groups(&self, entries: &[&u32]) -> Vec<usize> {
+        entries.iter().map(|entry| usize::from(**entry >= 100)).collect()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over a slice")]
+fn accepted(entry: &u32) -> Result<String, Failure> {
+    Ok(format!("id-{entry}"))
+}
+
+fn failed(code: &str, class: Class) -> Failure {
+    Failure::new(code, class)
+}
+
+type Publishing = JoinHandle<Result<Published, PublishError>>;
+
+fn publish(batcher: &Batcher<Fake>, entry: u32, size: usize) -> Publishing {
+    let batcher = batcher.clone();
+    tokio::spawn(async move { batcher.publish(entry, size, Span::none()).await })
+}
+
+fn publish_all(batcher: &Batcher<Fake>, entries: impl IntoIterator<Item = u32>) -> Vec<Publishing> {
+    entries.into_iter().map(|entry| publish(batcher, entry, 1)).collect()
+}
+
+async fn all(publishing: Vec<Publishing>) -> Vec<Result<Published, PublishError>> {
+    let mut results = Vec::new();
+    for each in publishing {
+        results.push(each.await.unwrap());
+    }
+    results
+}
+
+fn ids(results: &[Result<Published, PublishError>]) -> Vec<&str> {
+    results.iter().map(|result| result.as_ref().map_or("failed", |published| published.id.as_str())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_entries_share_calls_and_each_learns_its_own_id() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let results = all(publish_all(&batcher, 0..25)).await;
+    assert_eq!(ids(&results), (0..25).map(|entry| format!("id-{entry}")).collect::<Vec<_>>());
+    let mut sizes: Vec<_> = fake.calls().iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 10, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_entry_lingers_and_goes() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let start = Instant::now();
+    batcher.publish(1, 1, Span::none()).await.unwrap();
+    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
+    assert_eq!(fake.times()[0] - start, Duration::from_millis(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_batch_does_not_linger() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings { linger: Duration::from_secs(60), ..Settings::default() });
+    let start = Instant::now();
+    all(publish_all(&batcher, 0..10)).await;
+    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_stays_within_its_bytes() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let publishing = [400, 600, 1, 999, 500].into_iter().zip(0..);
+    let results = all(publishing.map(|(size, entry)| publish(&batcher, entry, size)).collect()).await;
+    assert!(results.iter().all(Result::is_ok));
+    let mut calls = fake.calls();
+    calls.sort();
+    assert_eq!(calls, [vec![0, 1], vec![2, 3], vec![4]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_too_large_is_told_before_anything_is_sent() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let error = batcher.publish(1, 1_001, Span::none()).await.unwrap_err();
+    assert_eq!(error, PublishError::TooLarge { size: 1_001, limit: 1_000 });
+    assert!(fake.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_entries_are_retried_one_by_one() {
+    let fake = Fake::new(|number, entries| {
+        Ok(entries
+            .iter()
+            .map(|entry| match (number, entry) {
+                (1, 3) => Err(failed("ThrottlingException", Class::Throttled)),
+                (1, 7) => Err(failed("InternalFailure", Class::Transient)),
+                (_, 5) => Err(failed("NotAuthorizedForSourceException", Class::Permanent)),
+                _ => accepted(entry),
+            })
+            .collect())
+    });
+    let batcher = fake.start(Settings::default());
+    let results = all(publish_all(&batcher, 0..10)).await;
+    for (entry, result) in results.iter().enumerate() {
+        match entry {
+            5 => assert_eq!(
+                result,
+                &Err(PublishError::Refused {
+                    code: "NotAuthorizedForSourceException".into(),
+                    attempts: 1
+                })
+            ),
+            _ => assert_eq!(result, &Ok(Published { id: format!("id-{entry}") })),
+        }
+    }
+    let mut calls = fake.calls();
+    assert_eq!(calls.remove(0), (0..10).collect::<Vec<_>>());
+    calls.sort();
+    assert_eq!(calls, [vec![3], vec![7]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
+    let fake = Fake::new(|number, entries| match number {
+        1 | 2 => Err(failed("ServiceUnavailable", Class::Transient)),
+        _ => Ok(entries.iter().map(accepted).collect()),
+    });
+    let batcher = fake.start(Settings::default());
+    let results = all(publish_all(&batcher, 0..4)).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(fake.calls(), vec![vec![0, 1, 2, 3]; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_counts_as_failed() {
+    let fake = Fake::accepting().taking(Duration::from_secs(3_600));
+    let settings =
+        Settings { max_attempts: 2, call_timeout: Duration::from_millis(500), ..Settings::default() };
+    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    assert_eq!(error, PublishError::GaveUp { code: "Timeout".into(), attempts: 2 });
+    assert_eq!(fake.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_bounded() {
+    let fake = Fake::new(|_, _| Err(failed("ThrottlingException", Class::Throttled)));
+    let settings = Settings { deadline: Duration::from_secs(3_600), ..Settings::default() };
+    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 6 });
+    assert!(error.is_transient());
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_is_bounded() {
+    let fake = Fake::new(|_, _| Err(failed("InternalFailure", Class::Transient)));
+    let settings = Settings { max_attempts: u32::MAX, ..Settings::default() };
+    let start = Instant::now();
+    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    assert!(matches!(error, PublishError::GaveUp { .. }), "{error:?}");
+    assert!(start.elapsed() <= Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_entry_does_not_take_the_others_down() {
+    let fake = Fake::new(|_, entries| {
+        if entries.contains(&2) {
+            Err(failed("ValidationException", Class::Content))
+        } else {
+            Ok(entries.iter().map(accepted).collect())
+        }
+    });
+    let results = all(publish_all(&fake.start(Settings::default()), 0..4)).await;
+    assert_eq!(ids(&results), ["id-0", "id-1", "failed", "id-3"]);
+    assert!(!results[2].as_ref().unwrap_err().is_transient());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_refused_for_good_is_not_repeated() {
+    let fake = Fake::new(|_, _| Err(failed("AccessDeniedException", Class::Permanent)));
+    let results = all(publish_all(&fake.start(Settings::default()), 0..4)).await;
+    assert!(results.iter().all(|result| matches!(result, Err(PublishError::Refused { attempts: 1, .. }))));
+    assert_eq!(fake.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_result_is_tried_again() {
+    let fake = Fake::new(|number, entries| {
+        let answered = if number == 1 { 1 } else { entries.len() };
+        Ok(entries.iter().take(answered).map(accepted).collect())
+    });
+    let results = all(publish_all(&fake.start(Settings::default()), 0..2)).await;
+    assert_eq!(ids(&results), ["id-0", "id-1"]);
+    assert_eq!(fake.calls(), [vec![0, 1], vec![1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_loses_nothing() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let mut publishing = publish_all(&batcher, 0..4);
+    sleep(Duration::from_millis(1)).await;
+    let left = publishing.remove(1);
+    left.abort();
+    assert!(left.await.unwrap_err().is_cancelled());
+    assert_eq!(ids(&all(publishing).await), ["id-0", "id-2", "id-3"]);
+    assert_eq!(fake.calls(), [vec![0, 1, 2, 3]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_makes_callers_wait_until_their_deadline() {
+    let fake = Fake::accepting().taking(Duration::from_secs(2));
+    let settings = Settings {
+        queue: 5,
+        concurrent_calls: 1,
+        call_timeout: Duration::from_secs(60),
+        deadline: Duration::from_secs(5),
+        ..Settings::default()
+    };
+    let batcher = fake.start(settings);
+    let results = all(publish_all(&batcher, 0..60)).await;
+    // Calls of ten start at 0, 2 and 4 seconds; nobody is left waiting when the deadline has passed.
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 30);
+    assert!(results.contains(&Err(PublishError::QueueFull)));
+    assert!(results.iter().all(|result| result.as_ref().err().is_none_or(PublishError::is_transient)));
+    assert_eq!(fake.most_under_way(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_are_bounded_and_batches_fill_meanwhile() {
+    let fake = Fake::accepting().taking(Duration::from_millis(100));
+    let batcher = fake.start(Settings { concurrent_calls: 2, ..Settings::default() });
+    let mut publishing = Vec::new();
+    for entry in 0..60 {
+        publishing.push(publish(&batcher, entry, 1));
+        sleep(Duration::from_millis(2)).await;
+    }
+    assert!(all(publishing).await.iter().all(Result::is_ok));
+    assert_eq!(fake.most_under_way(), 2);
+    assert!(fake.calls().len() <= 9, "{:?}", fake.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_are_sent_apart_unless_the_batch_is_full() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    all(publish_all(&batcher, [1, 101, 2, 102])).await;
+    let mut calls = fake.calls();
+    calls.sort();
+    assert_eq!(calls, [vec![1, 2], vec![101, 102]]);
+
+    all(publish_all(&batcher, (1..6).chain(101..106))).await;
+    assert_eq!(fake.calls().last().unwrap().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_drains_what_waits_and_takes_no_more() {
+    let fake = Fake::new(|number, entries| match number {
+        1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure", Class::Transient))).collect()),
+        _ => Ok(entries.iter().map(accepted).collect()),
+    })
+    .taking(Duration::from_millis(50));
+    let batcher = fake.start(Settings { linger: Duration::from_secs(3), concurrent_calls: 1, ..Settings::default() });
+    let publishing = publish_all(&batcher, 0..25);
+    sleep(Duration::from_millis(1)).await;
+    let start = Instant::now();
+    batcher.clone().close().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "closing does not linger: {:?}", start.elapsed());
+    assert!(publishing.iter().all(JoinHandle::is_finished), "every fate is known when close returns");
+    assert!(all(publishing).await.iter().all(Result::is_ok));
+    assert_eq!(batcher.publish(99, 1, Span::none()).await, Err(PublishError::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_clone_still_sends_what_waits() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(Settings::default());
+    let publishing = publish(&batcher, 1, 1);
+    sleep(Duration::from_millis(1)).await;
+    publishing.abort();
+    drop(batcher);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(fake.calls(), [vec![1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_call_is_told_to_its_callers_only() {
+    let fake = Fake::new(|number, entries| {
+        assert_ne!(number, 1, "the first call breaks");
+        Ok(entries.iter().map(accepted).collect())
+    });
+    let batcher = fake.start(Settings::default());
+    let error = batcher.publish(1, 1, Span::none()).await.unwrap_err();
+    assert_eq!(error, PublishError::Interrupted);
+    assert!(batcher.publish(2, 1, Span::none()).await.is_ok());
+}
