@@ -14,6 +14,9 @@ use crate::cancellation::{self, Cancellation};
 use crate::fingerprint::fingerprint;
 use crate::{CommitError, Fault, FaultKind, Retry, outbox};
 
+#[cfg(test)]
+mod tests;
+
 /// What the partition key of a marker starts with; the handler, `#` and the event id follow.
 pub const MARKER_PREFIX: &str = "EVENT#";
 /// The marker's attribute with the fingerprint of the event's type and data.

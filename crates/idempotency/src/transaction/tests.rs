@@ -1,0 +1,208 @@
+//! Transactions against answers written down beforehand, for what no emulator does on demand.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use envelope::Metadata;
+use serde_json::{Value, json, value::RawValue};
+
+use super::*;
+
+/// Answers each request with the next of its answers, and keeps the requests' bodies.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
+    requests: Arc<Mutex<Vec<Value>>>,
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        self.requests.lock().unwrap().push(body);
+        let (status, answer) = self.answers.lock().unwrap().pop_front().expect("a request too many");
+        let body = SdkBody::from(answer.to_string());
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), body)))
+    }
+}
+
+impl HttpClient for Script {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl Script {
+    fn of(answers: impl IntoIterator<Item = (u16, Value)>) -> (Self, Client) {
+        let script = Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() };
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(script.clone())
+            .build();
+        (script, Client::from_conf(config))
+    }
+
+    fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn done() -> (u16, Value) {
+    (200, json!({}))
+}
+
+fn failed(code: &str) -> (u16, Value) {
+    (400, json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "no"}))
+}
+
+fn cancelled(reasons: &Value) -> (u16, Value) {
+    let error = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    (400, json!({"__type": error, "Message": "cancelled", "CancellationReasons": reasons}))
+}
+
+fn codes(codes: &[&str]) -> (u16, Value) {
+    cancelled(&codes.iter().map(|code| json!({"Code": code})).collect())
+}
+
+fn event() -> Envelope {
+    let occurred_at = "2026-03-01T12:00:00Z".parse().unwrap();
+    Envelope {
+        source: "foostore.crm".into(),
+        event_type: "CustomerRenamed".into(),
+        customer_number: None,
+        metadata: Metadata::first(Uuid::from_u128(7), occurred_at, occurred_at),
+        data: RawValue::from_string(r#"{"name":"Ada"}"#.into()).unwrap(),
+    }
+}
+
+fn change() -> TransactWriteItem {
+    let put = Put::builder().table_name("members").item("pk", AttributeValue::S("MEMBER#1".into()));
+    TransactWriteItem::builder().put(put.build().unwrap()).build()
+}
+
+fn transaction() -> Transaction {
+    Transaction::new("members", &event(), "membership").announce(&event()).change(change())
+}
+
+async fn commit(answers: impl IntoIterator<Item = (u16, Value)>) -> (Result<Commit, CommitError>, Vec<Value>) {
+    let (script, client) = Script::of(answers);
+    let result = transaction().commit(&client).await;
+    (result, script.requests())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_marker_comes_first_then_the_change_then_the_outbox() {
+    let (result, requests) = commit([done()]).await;
+    assert_eq!(result.unwrap(), Commit::Applied);
+    let items = requests[0]["TransactItems"].as_array().unwrap();
+    let keys: Vec<_> = items.iter().map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap()).collect();
+    let id = event().metadata.event_id;
+    assert_eq!(keys, [&format!("EVENT#membership#{id}"), "MEMBER#1", &format!("OUTBOX#{id}")]);
+    let marker = &items[0]["Put"];
+    assert_eq!(marker["ConditionExpression"], "attribute_not_exists(#pk)");
+    assert_eq!(marker["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+    assert_eq!(marker["Item"]["handler"]["S"], "membership");
+    assert_eq!(marker["Item"]["fingerprint"]["S"], fingerprint(&event()));
+    let expires_at: i64 = marker["Item"]["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    let days = (expires_at - Timestamp::now().as_second()) / 86_400;
+    assert!((13..=14).contains(&days), "{days}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_clears_away_is_tried_again_under_one_token() {
+    let answers = [
+        codes(&["None", "TransactionConflict", "None"]),
+        codes(&["None", "None", "ThrottlingError"]),
+        failed("ThrottlingException"),
+        failed("ProvisionedThroughputExceededException"),
+        failed("TransactionInProgressException"),
+        done(),
+    ];
+    let (result, requests) = commit(answers).await;
+    assert_eq!(result.unwrap(), Commit::Applied);
+    assert_eq!(requests.len(), 6);
+    let token = requests[0]["ClientRequestToken"].as_str().unwrap();
+    assert!(!token.is_empty());
+    // The same in every respect, or DynamoDB would call the token misused.
+    assert!(requests.iter().all(|request| request == &requests[0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_end() {
+    for (answer, reason) in [
+        (codes(&["TransactionConflict", "None", "None"]), "dynamodb-contended"),
+        (failed("ThrottlingException"), "dynamodb-throttled"),
+    ] {
+        let (script, client) = Script::of(std::iter::repeat_n(answer, 3));
+        let retry = Retry { attempts: 3, ..Retry::default() };
+        let error = transaction().retry(retry).commit(&client).await.unwrap_err();
+        assert_eq!((error.reason(), error.is_permanent()), (reason, false));
+        assert_eq!(error.is_outage(), reason == "dynamodb-throttled");
+        assert_eq!(script.requests().len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_ends_too() {
+    let (script, client) = Script::of(std::iter::repeat_n(failed("ThrottlingException"), 1_000));
+    let retry = Retry { attempts: 1_000, within: Duration::from_secs(2), ..Retry::default() };
+    let begun = tokio::time::Instant::now();
+    transaction().retry(retry).commit(&client).await.unwrap_err();
+    assert!(begun.elapsed() <= Duration::from_secs(2));
+    assert!(script.requests().len() < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_is_there_tells_a_duplicate_from_a_reused_id() {
+    let found = |item: Value| {
+        let marker = json!({"Code": "ConditionalCheckFailed", "Item": item});
+        cancelled(&json!([marker, {"Code": "ConditionalCheckFailed"}, {"Code": "None"}]))
+    };
+    let same = json!({"fingerprint": {"S": fingerprint(&event())}});
+    assert_eq!(commit([found(same)]).await.0.unwrap(), Commit::Duplicate);
+
+    let error = commit([found(json!({"fingerprint": {"S": "another"}}))]).await.0.unwrap_err();
+    assert!(matches!(error, CommitError::EventIdReused { event_id } if event_id == event().metadata.event_id));
+    assert_eq!((error.reason(), error.is_permanent()), ("event-id-reused", true));
+
+    let error = commit([found(json!({}))]).await.0.unwrap_err();
+    assert_eq!((error.reason(), error.is_permanent()), ("marker-unreadable", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_does_not_clear_away_is_not_tried_again() {
+    for (answer, reason, permanent, outage) in [
+        (codes(&["None", "ConditionalCheckFailed", "None"]), "dynamodb-contended", false, false),
+        (codes(&["None", "ValidationError", "None"]), "dynamodb-rejected", true, false),
+        (failed("ValidationException"), "dynamodb-rejected", true, false),
+        (failed("AccessDeniedException"), "dynamodb-unavailable", false, true),
+        (failed("ResourceNotFoundException"), "dynamodb-unavailable", false, true),
+        ((500, json!({})), "dynamodb-unavailable", false, true),
+    ] {
+        let (result, requests) = commit([answer]).await;
+        let error = result.unwrap_err();
+        assert_eq!((error.reason(), error.is_permanent(), error.is_outage()), (reason, permanent, outage));
+        assert_eq!(requests.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_does_not_quote_the_items_in_the_way() {
+    let secret = json!({"Code": "ConditionalCheckFailed", "Item": {"email": {"S": "ada@example.com"}}});
+    let answers = [cancelled(&json!([{"Code": "None"}, secret.clone()])), cancelled(&json!([secret]))];
+    for answer in answers {
+        let error = commit([answer]).await.0.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("ada@"), "{error:?}");
+    }
+}
