@@ -9,8 +9,9 @@ use crate::{Service, Topology, outbox};
 
 /// How long a message stays in a queue: SQS's longest, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
-/// How long a received message stays invisible before its consumer must extend it.
-const VISIBILITY_TIMEOUT_S: u32 = 60;
+/// How long a received message stays invisible before its consumer must extend it. Short, because it is also
+/// how long the messages of a killed consumer wait.
+const VISIBILITY_TIMEOUT_S: u32 = 30;
 /// A safety net only: consumers give up by age and failure class, and give-backs raise the count too.
 const MAX_RECEIVE_COUNT: u32 = 50;
 /// The longest name SQS allows.

@@ -1,0 +1,88 @@
+//! The arrows of the house run one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crates for development and tests, which nothing that goes to production may reach.
+const DEVELOPMENT_ONLY: [&str; 2] = ["local-cloud", "provisioning"];
+
+/// Package name to (folder, names of the packages of ours it depends on, but for tests).
+fn packages() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| {
+            let manifest = package["manifest_path"].as_str().unwrap();
+            let folder = Path::new(manifest).parent().unwrap().strip_prefix(root()).unwrap();
+            let dependencies = package["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|dependency| dependency["kind"] != "dev" && dependency["path"].is_string())
+                .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
+                .collect();
+            (package["name"].as_str().unwrap().to_owned(), (folder.display().to_string(), dependencies))
+        })
+        .collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn arrows_run_one_way() {
+    let packages = packages();
+    for (name, (folder, dependencies)) in &packages {
+        for dependency in dependencies {
+            let target = &packages[dependency].0;
+            if folder.starts_with("crates/") {
+                assert!(target.starts_with("crates/"), "{name} is a crate and depends on {dependency}");
+            }
+            if folder.starts_with("services/") {
+                assert!(
+                    target.starts_with("crates/") || dependency == "contracts",
+                    "service {name} depends on {dependency}: services talk by events"
+                );
+                assert!(!DEVELOPMENT_ONLY.contains(&dependency.as_str()), "service {name} depends on {dependency}");
+            }
+            if folder.starts_with("crates/") && DEVELOPMENT_ONLY.contains(&dependency.as_str()) {
+                assert!(DEVELOPMENT_ONLY.contains(&name.as_str()), "{name} depends on {dependency}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_named_like_its_package() {
+    for (name, (folder, _)) in packages() {
+        let last = Path::new(&folder).file_name().unwrap().to_str().unwrap();
+        assert!(last == name || (folder == "cli" && name == "foostore"), "{folder} holds {name}");
+    }
+}
+
+#[test]
+fn the_domain_knows_neither_aws_nor_http() {
+    for service in std::fs::read_dir(root().join("services")).unwrap() {
+        let source = service.unwrap().path().join("src");
+        let mut files: Vec<_> = vec![source.join("domain.rs")];
+        files.extend(std::fs::read_dir(source.join("domain")).into_iter().flatten().map(|entry| entry.unwrap().path()));
+        for file in files.iter().filter(|file| file.exists()) {
+            let text = std::fs::read_to_string(file).unwrap();
+            for word in ["aws_", "axum", "http::", "opentelemetry", "sqs_consumer", "publisher::", "idempotency", "envelope::Envelope"] {
+                assert!(!text.contains(word), "{} mentions {word}", file.display());
+            }
+        }
+    }
+}

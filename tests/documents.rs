@@ -1,0 +1,145 @@
+//! Traces as the X-Ray API gives them: documents, and what must hold between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::world::{World, until};
+
+/// Every segment and subsegment of one trace, flat.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    all: Vec<Value>,
+    /// Ids of those that are segments.
+    segments: BTreeSet<String>,
+}
+
+impl Documents {
+    /// The trace as it is now; none if X-Ray does not know it.
+    pub(crate) async fn get(world: &World, trace_id: &str) -> Option<Self> {
+        let output = world.xray().batch_get_traces().trace_ids(trace_id).send().await.unwrap();
+        let traces = output.traces.unwrap_or_default();
+        assert!(traces.len() <= 1, "one trace id, several traces");
+        let mut documents = Self { all: Vec::new(), segments: BTreeSet::new() };
+        for segment in traces.into_iter().next()?.segments.unwrap_or_default() {
+            let document: Value = serde_json::from_str(&segment.document.unwrap()).unwrap();
+            assert_eq!(document["trace_id"], trace_id);
+            if document["type"] != "subsegment" {
+                documents.segments.insert(text(&document, "id").to_owned());
+            }
+            documents.add(document, None);
+        }
+        Some(documents)
+    }
+
+    /// The trace once it is whole: all four services, down to SES.
+    pub(crate) async fn whole(world: &World, trace_id: &str) -> Self {
+        until(&format!("trace {trace_id} to be whole"), || async {
+            let documents = Self::get(world, trace_id).await?;
+            let whole = ["ingest", "membership", "notifier", "email"].iter().all(|name| documents.has_segment(name))
+                && documents.find("SES", "SendEmail").is_some()
+                && documents.orphans(None).is_empty();
+            whole.then_some(documents)
+        })
+        .await
+    }
+
+    fn add(&mut self, mut document: Value, parent: Option<&str>) {
+        if let Some(parent) = parent {
+            document["parent_id"] = parent.into();
+        }
+        let inner = document["subsegments"].take();
+        let id = text(&document, "id").to_owned();
+        self.all.push(document);
+        for subsegment in inner.as_array().into_iter().flatten() {
+            self.add(subsegment.clone(), Some(&id));
+        }
+    }
+
+    pub(crate) fn has_segment(&self, name: &str) -> bool {
+        self.segments().any(|segment| segment["name"] == name)
+    }
+
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Value> {
+        self.all.iter().filter(|document| self.segments.contains(text(document, "id")))
+    }
+
+    /// The first subsegment in the namespace `aws` with this name and operation.
+    pub(crate) fn find(&self, service: &str, operation: &str) -> Option<&Value> {
+        self.all.iter().find(|document| {
+            document["namespace"] == "aws" && document["name"] == service && document["aws"]["operation"] == operation
+        })
+    }
+
+    /// Parent ids that lead nowhere, less the one that the caller sent.
+    fn orphans(&self, callers_parent: Option<&str>) -> Vec<&str> {
+        let ids: BTreeSet<_> = self.all.iter().map(|document| text(document, "id")).collect();
+        self.all
+            .iter()
+            .filter_map(|document| document["parent_id"].as_str())
+            .filter(|parent| !ids.contains(parent) && Some(*parent) != callers_parent)
+            .collect()
+    }
+
+    /// Asserts all that is promised of the trace of one CRM event.
+    pub(crate) fn assert_connected(&self, callers_parent: Option<&str>) {
+        let mut ids = BTreeMap::<_, usize>::new();
+        for document in &self.all {
+            *ids.entry(text(document, "id")).or_default() += 1;
+        }
+        assert!(ids.values().all(|count| *count == 1), "an id twice: {ids:?}");
+
+        let roots: Vec<_> = self
+            .all
+            .iter()
+            .filter(|document| match document["parent_id"].as_str() {
+                None => true,
+                parent => parent == callers_parent,
+            })
+            .collect();
+        assert_eq!(roots.len(), 1, "not one root: {roots:#?}");
+        assert_eq!(roots[0]["name"], "ingest");
+        assert_eq!(roots[0]["parent_id"].as_str(), callers_parent, "the entry segment's parent");
+        assert_eq!(self.orphans(callers_parent), Vec::<&str>::new(), "parents that lead nowhere");
+
+        for name in ["ingest", "membership", "notifier", "email"] {
+            let count = self.segments().filter(|segment| segment["name"] == name).count();
+            assert_eq!(count, 1, "segments of {name}");
+        }
+        for (service, operation) in
+            [("EventBridge", "PutEvents"), ("DynamoDB", "TransactWriteItems"), ("SNS", "PublishBatch"), ("SES", "SendEmail")]
+        {
+            assert!(self.find(service, operation).is_some(), "no subsegment for {service} {operation}: {self:#?}");
+        }
+        // What caused what: each service hangs below the one before it.
+        for (child, parent) in [("membership", "ingest"), ("notifier", "membership"), ("email", "notifier")] {
+            assert_eq!(self.service_above(child), Some(parent), "what {child} hangs below");
+        }
+    }
+
+    /// The name of the segment that the segment of `service` hangs below, through subsegments.
+    fn service_above(&self, service: &str) -> Option<&str> {
+        let mut at = self.segments().find(|segment| segment["name"] == service)?;
+        loop {
+            let parent = at["parent_id"].as_str()?;
+            at = self.all.iter().find(|document| document["id"] == parent)?;
+            if self.segments.contains(parent) {
+                return at["name"].as_str();
+            }
+        }
+    }
+
+    /// The annotations of the segment of `service`.
+    pub(crate) fn annotations(&self, service: &str) -> &Value {
+        &self.segments().find(|segment| segment["name"] == service).expect("the segment is there")["annotations"]
+    }
+
+    /// Everything, as text, to search for what must not be there.
+    pub(crate) fn as_text(&self) -> String {
+        self.all.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn text<'a>(document: &'a Value, field: &str) -> &'a str {
+    document[field].as_str().unwrap_or_else(|| panic!("{field} is missing in {document:#}"))
+}

@@ -1,0 +1,10 @@
+//! The layer as its users run it: the real binary, one process a service, AWS SDK calls over HTTP.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod architecture;
+mod documents;
+mod faults;
+mod poison;
+mod traces;
+mod world;

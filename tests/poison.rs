@@ -1,0 +1,66 @@
+//! A message that no retry would mend goes to the dead-letter queue at once, with its reason.
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use serde_json::{Value, json};
+
+use crate::world::{World, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_message_is_put_aside_and_holds_nothing_up() {
+    let world = World::start().await;
+    let queue = world.queue_url("membership").await;
+    let secret = "Mustermann";
+    for body in ["{\"detail\": Mustermann", "{\"detail\": {\"metadata\": \"Mustermann\"}}"] {
+        world.sqs().send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+    }
+    let trace_id = world
+        .send(
+            &json!({
+                "type": "CustomerEnrolled", "customer_number": "440000000001",
+                "data": {
+                    "name": {"given": "Grace", "family": "Hopper"}, "email": "grace@mail.example", "channels": ["email"]
+                }
+            }),
+            &[],
+        )
+        .await;
+    crate::documents::Documents::whole(&world, &trace_id).await.assert_connected(None);
+
+    let mut dead = Vec::new();
+    while dead.len() < 2 {
+        dead.extend(received(&world, "membership-dead-letter").await);
+    }
+    for message in &dead {
+        let attribute = message.message_attributes().unwrap()["dead_letter"].string_value().unwrap();
+        assert!(!attribute.contains(secret), "{attribute}");
+        let reason: Value = serde_json::from_str(attribute).unwrap();
+        assert_eq!(reason["reason"], "malformed-event");
+        assert_eq!(reason["service"], "membership");
+        assert_eq!(reason["attempts"], 1);
+    }
+    let bodies: Vec<_> = dead.iter().map(|message| message.body().unwrap()).collect();
+    assert!(bodies.iter().all(|body| body.contains(secret)), "the body is kept as it was: {bodies:?}");
+    for file in world.log_files() {
+        assert!(!std::fs::read_to_string(&file).unwrap().contains(secret), "{} quotes the body", file.display());
+    }
+    world.stop().await;
+}
+
+async fn received(world: &World, name: &str) -> Vec<Message> {
+    let queue = world.queue_url(name).await;
+    until(&format!("a message on {name}"), || async {
+        let output = world
+            .sqs()
+            .receive_message()
+            .queue_url(&queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(1)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        output.messages.filter(|messages| !messages.is_empty())
+    })
+    .await
+}

@@ -1,0 +1,204 @@
+//! A running layer: `foostore up` on ports given by the system, and the clients to look at it with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_xray::config::Credentials;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long anything may take to become true on a busy machine of two cores.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    up: Child,
+    pids: Arc<Mutex<BTreeMap<String, u32>>>,
+    directory: TempDir,
+    pub(crate) ingest: String,
+    pub(crate) endpoint: String,
+    pub(crate) config: SdkConfig,
+    pub(crate) http: reqwest::Client,
+}
+
+impl World {
+    /// Starts the layer without traffic and waits until it says that it is ready.
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut up = Command::new(env!("CARGO_BIN_EXE_foostore"))
+            .args(["up", "--json", "--no-traffic"])
+            .args(["--cloud-address", "127.0.0.1:0", "--otlp-address", "127.0.0.1:0"])
+            .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])
+            .arg(directory.path().join("logs"))
+            .current_dir(directory.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stderr = up.stderr.take().unwrap();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                println!("{line}");
+            }
+        });
+        let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+        let ready = tokio::time::timeout(PATIENCE, async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let line: Value = serde_json::from_str(&line).expect("stdout carries only JSON lines");
+                if line["ready"] == json!(true) {
+                    return line;
+                }
+            }
+            panic!("foostore up ended before it was ready")
+        })
+        .await
+        .expect("foostore up was not ready in time");
+
+        let pids: BTreeMap<String, u32> = ready["services"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, service)| (name.clone(), pid_in(service)))
+            .collect();
+        let pids = Arc::new(Mutex::new(pids));
+        let known = Arc::clone(&pids);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let line: Value = serde_json::from_str(&line).unwrap_or_default();
+                if let Some(name) = line["restarted"]["service"].as_str() {
+                    known.lock().unwrap().insert(name.to_owned(), pid_in(&line["restarted"]));
+                }
+            }
+        });
+
+        let endpoint = ready["endpoint"].as_str().unwrap().to_owned();
+        Self {
+            up,
+            pids,
+            directory,
+            ingest: ready["ingest"].as_str().unwrap().to_owned(),
+            config: sdk_config(&endpoint),
+            endpoint,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) fn xray(&self) -> aws_sdk_xray::Client {
+        aws_sdk_xray::Client::new(&self.config)
+    }
+
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Posts a body to ingest with more headers; gives the status and the answer.
+    pub(crate) async fn post(&self, body: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
+        let mut request = self.http.post(format!("{}/v1/events", self.ingest)).json(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap())
+    }
+
+    /// Posts one event and gives its trace id.
+    pub(crate) async fn send(&self, event: &Value, headers: &[(&str, &str)]) -> String {
+        let (status, answer) = self.post(event, headers).await;
+        assert_eq!(status, 202, "{answer}");
+        answer["trace_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Every mail that the local SES was given.
+    pub(crate) async fn mails(&self) -> Vec<Value> {
+        let url = format!("{}/_local/mail", self.endpoint);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// URL of the queue with this logical name.
+    pub(crate) async fn queue_url(&self, name: &str) -> String {
+        let queue = format!("foostore-local-{name}");
+        self.sqs().get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap()
+    }
+
+    pub(crate) fn pid(&self, service: &str) -> u32 {
+        self.pids.lock().unwrap()[service]
+    }
+
+    /// Kills a service as nothing can be prepared for, and waits until another process stands in its place.
+    pub(crate) async fn kill(&self, service: &str) {
+        let pid = self.pid(service);
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+        until(&format!("{service} to be restarted"), || async { (self.pid(service) != pid).then_some(()) }).await;
+    }
+
+    /// The log files of the services.
+    pub(crate) fn log_files(&self) -> Vec<PathBuf> {
+        files_below(&self.directory.path().join("logs"))
+    }
+
+    /// Ends the layer as an operator would, and asserts that it ends well.
+    pub(crate) async fn stop(mut self) {
+        let pid = i32::try_from(self.up.id().unwrap()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        let status = tokio::time::timeout(PATIENCE, self.up.wait()).await.expect("up did not drain").unwrap();
+        assert_eq!(status.code(), Some(0));
+        for (service, pid) in self.pids.lock().unwrap().iter() {
+            let alive = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), None).is_ok();
+            assert!(!alive, "{service} outlived foostore up");
+        }
+    }
+}
+
+/// Configuration for the SDK clients of a test: no spans, no retries that hide a fault.
+pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(aws_sdk_xray::config::SharedCredentialsProvider::new(Credentials::new(
+            "local", "local", None, None, "test",
+        )))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+fn pid_in(service: &Value) -> u32 {
+    u32::try_from(service["pid"].as_u64().unwrap()).unwrap()
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
