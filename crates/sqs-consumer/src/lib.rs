@@ -1,1 +1,93 @@
-//! To be written.
+//! The long-running consumer of an SQS queue: it receives, hands each event to a [`Handler`], and settles the message
+//! by what the handler answers.
+//!
+//! - A permit is taken before a message is received, so nothing waits in memory with its visibility running.
+//! - Each message is handled on its own, in its own `process` span, which continues the trace of the event.
+//! - [`Done`] deletes the message. [`Failure::Transient`] retries it after a random, growing delay.
+//!   [`Failure::Permanent`] moves it to the dead-letter queue at once, with the reason.
+//! - A panic or a timeout is a transient failure of that message alone.
+//! - When a dependency is away, receiving pauses and probes.
+//! - On shutdown, what is in hand is finished or given back.
+//!
+//! `DESIGN.md` beside this crate's manifest says why.
+//!
+//! ```no_run
+//! use envelope::Event;
+//! use serde::{Deserialize, Serialize};
+//! use sqs_consumer::{Consumer, Delivery, Done, Failure, Handler, Readiness, Settings, SqsQueue};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct PointsEarned { customer_number: String, points: u32 }
+//!
+//! impl Event for PointsEarned {
+//!     const TYPE: &'static str = "PointsEarned";
+//!     const SOURCE: &'static str = "foostore.crm";
+//!     fn customer_number(&self) -> &str { &self.customer_number }
+//! }
+//!
+//! struct Rewards;
+//!
+//! impl Handler for Rewards {
+//!     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
+//!         match delivery.envelope.event_type.as_str() {
+//!             PointsEarned::TYPE => {
+//!                 let earned: PointsEarned = delivery.envelope.decode()?; // else permanent: "malformed-event"
+//!                 self.credit(&earned).await.map_err(|error| {
+//!                     Failure::transient("balance-not-written").on("DynamoDB").because(error)
+//!                 })?;
+//!                 Ok(Done::APPLIED)
+//!             }
+//!             _ => Ok(Done::IGNORED),
+//!         }
+//!     }
+//! }
+//! # impl Rewards { async fn credit(&self, _: &PointsEarned) -> Result<(), std::io::Error> { Ok(()) } }
+//!
+//! # async fn example(config: aws_sdk_sqs::Config, meter: opentelemetry::metrics::Meter, shutdown: CancellationToken)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let client = aws_sdk_sqs::Client::from_conf(config); // without a tracing interceptor
+//! let queue = SqsQueue::new(client, "https://…/rewards", "https://…/rewards-dead-letter");
+//! Consumer::new(queue, Rewards, Settings::new("rewards"), &meter)
+//!     .on_health(|readiness| match readiness {
+//!         Readiness::Up => { /* ready */ }
+//!         Readiness::Down { reason } => { /* not ready, because of this */ drop(reason) }
+//!     })
+//!     .run(shutdown)
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod backoff;
+mod batcher;
+mod circuit;
+mod clock;
+mod consumer;
+mod dead_letter;
+mod failure;
+mod handler;
+mod hop;
+mod intake;
+mod metrics;
+mod pollers;
+mod process;
+pub mod queue;
+mod running;
+mod settings;
+mod sqs;
+mod trace;
+mod visibility;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, SystemClock};
+pub use consumer::{Consumer, ConsumerError, Readiness};
+pub use dead_letter::DEAD_LETTER_ATTRIBUTE;
+pub use failure::{Done, Failure};
+pub use handler::{Delivery, Handler};
+pub use queue::Queue;
+pub use settings::{CircuitSettings, Settings, SettingsError, SettleSettings};
+pub use sqs::SqsQueue;
+
+/// A cause of any kind.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,99 @@
+//! Exponential backoff with full jitter
+//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+
+use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
+
+use crate::queue::MAX_VISIBILITY;
+
+/// A delay between nothing and an exponentially growing ceiling.
+///
+/// Full jitter spreads the retries of messages that failed together over the whole interval, so that they do not come
+/// back together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The ceiling at the first attempt; it doubles with each further one.
+    pub base: Duration,
+    /// The highest the ceiling gets.
+    pub cap: Duration,
+}
+
+impl Backoff {
+    /// The longest delay after `attempt`, counted from one.
+    #[must_use]
+    pub fn ceiling(&self, attempt: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
+        self.base.saturating_mul(factor).min(self.cap)
+    }
+
+    /// A random delay after `attempt`, from nothing to the [`ceiling`](Self::ceiling).
+    #[must_use]
+    pub fn delay(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
+        self.ceiling(attempt).mul_f64(rng.random_range(0.0..=1.0))
+    }
+
+    /// A pause that is surely one: from half of the [`ceiling`](Self::ceiling) to all of it.
+    #[must_use]
+    pub fn pause(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
+        let half = self.ceiling(attempt) / 2;
+        half + half.mul_f64(rng.random_range(0.0..=1.0))
+    }
+
+    /// How long a message that failed stays invisible: a random delay, but never less than what the dependency asked
+    /// for. SQS takes whole seconds; they are rounded up, so that a retry is never immediate, and stay an hour below
+    /// the longest that SQS allows, since that is counted from the receive.
+    #[must_use]
+    pub fn visibility(&self, attempt: u32, retry_after: Option<Duration>, rng: &mut impl Rng) -> Duration {
+        let delay = self.delay(attempt, rng).max(retry_after.unwrap_or_default());
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        let longest = MAX_VISIBILITY.saturating_sub(Duration::from_secs(60 * 60));
+        Duration::from_secs(seconds.max(1)).min(longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(900) };
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_cap() {
+        let ceilings: Vec<u64> = (1..=12).map(|attempt| BACKOFF.ceiling(attempt).as_secs()).collect();
+        assert_eq!(ceilings, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+    }
+
+    #[test]
+    fn the_jitter_uses_the_whole_interval() {
+        let mut rng = StdRng::seed_from_u64(7);
+        let delays: Vec<f64> = (0..1_000).map(|_| BACKOFF.delay(8, &mut rng).as_secs_f64()).collect();
+        let mean = delays.iter().sum::<f64>() / 1_000.0;
+        assert!((58.0..70.0).contains(&mean), "mean {mean} of 0..128");
+        assert!(delays.iter().any(|delay| *delay < 6.4) && delays.iter().any(|delay| *delay > 121.6));
+    }
+
+    proptest! {
+        #[test]
+        fn stays_in_its_bounds(attempt in 0_u32.., seed: u64, base_ms in 1_u64..60_000, cap_s in 1_u64..3_600,
+                               retry_after in proptest::option::of(0_u64..200_000)) {
+            let backoff = Backoff { base: Duration::from_millis(base_ms), cap: Duration::from_secs(cap_s) };
+            let mut rng = StdRng::seed_from_u64(seed);
+            let delay = backoff.delay(attempt, &mut rng);
+            prop_assert!(delay <= backoff.ceiling(attempt) && backoff.ceiling(attempt) <= backoff.cap);
+            prop_assert!(backoff.ceiling(attempt) <= backoff.ceiling(attempt.saturating_add(1)));
+
+            let asked = retry_after.map(Duration::from_secs);
+            let visibility = backoff.visibility(attempt, asked, &mut rng);
+            prop_assert_eq!(visibility.subsec_nanos(), 0);
+            prop_assert!(visibility >= Duration::from_secs(1) && visibility <= MAX_VISIBILITY);
+            let highest = backoff.ceiling(attempt).max(asked.unwrap_or_default()) + Duration::from_secs(1);
+            prop_assert!(visibility <= highest);
+            prop_assert!(visibility >= asked.unwrap_or_default().min(Duration::from_secs(11 * 3_600)));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The consumer: what it is made of, and how it starts.
+
+use std::sync::Arc;
+
+use opentelemetry::metrics::Meter;
+use thiserror::Error;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::Handler;
+use crate::batcher::{Batcher, ChangeVisibility, Delete};
+use crate::clock::{Clock, SystemClock};
+use crate::metrics::Metrics;
+use crate::process::Shared;
+use crate::queue::Queue;
+use crate::running::Running;
+use crate::settings::{Settings, SettingsError};
+use crate::visibility::InHand;
+
+/// Whether messages come in, for a readiness check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Receiving works.
+    Up,
+    /// It does not, or pauses.
+    Down {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where readiness is reported to.
+pub(crate) type OnHealth = Box<dyn Fn(Readiness) + Send + Sync>;
+
+/// A consumer that has not been started.
+pub struct Consumer<Q, H> {
+    queue: Q,
+    handler: H,
+    settings: Settings,
+    meter: Meter,
+    clock: Arc<dyn Clock>,
+    on_health: OnHealth,
+}
+
+impl<Q: Queue, H: Handler> Consumer<Q, H> {
+    /// A consumer of `queue` that lets `handler` do the work.
+    #[must_use]
+    pub fn new(queue: Q, handler: H, settings: Settings, meter: &Meter) -> Self {
+        Self {
+            queue,
+            handler,
+            settings,
+            meter: meter.clone(),
+            clock: Arc::new(SystemClock),
+            on_health: Box::new(|_| ()),
+        }
+    }
+
+    /// Reports whenever receiving begins to work or ceases to: first after the first receive, which does not wait for
+    /// messages. It is called between receives and must not block.
+    #[must_use]
+    pub fn on_health(mut self, report: impl Fn(Readiness) + Send + Sync + 'static) -> Self {
+        self.on_health = Box::new(report);
+        self
+    }
+
+    /// Takes the time of day from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Consumes until `shutdown` is cancelled and what was in hand is settled. Dropping the future stops everything
+    /// at once; messages in hand come back when their visibility ends.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Settings`] before anything is received; [`ConsumerError::DrainOverran`] when messages could
+    /// neither be finished nor given back in time.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
+        let Self { queue, handler, settings, meter, clock, on_health } = self;
+        settings.validate()?;
+        let queue = Arc::new(queue);
+        let metrics = Metrics::new(&meter, queue.name());
+        let in_hand = InHand::new(settings.visibility);
+        let (deletes, deleting) = Batcher::new(Delete(Arc::clone(&queue)), settings.settle, metrics.clone());
+        let (visibility, changing) =
+            Batcher::new(ChangeVisibility(Arc::clone(&queue)), settings.settle, metrics.clone());
+
+        let mut background = JoinSet::new();
+        background.spawn(deleting);
+        background.spawn(changing);
+        background.spawn(Arc::clone(&in_hand).extend(Arc::clone(&queue), metrics.clone()));
+
+        let shared = Shared {
+            queue,
+            handler,
+            settings,
+            clock,
+            metrics,
+            deletes,
+            visibility,
+            in_hand,
+            grace_over: CancellationToken::new(),
+        };
+        let result = Running::new(Arc::new(shared), on_health).run(shutdown).await;
+        // Every message's task has ended or was stopped, so nothing is waiting for these any more.
+        background.shutdown().await;
+        result
+    }
+}
+
+/// Why a consumer ended.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ConsumerError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The shutdown's time was up with messages neither finished nor given back. They come back when their visibility
+    /// ends.
+    #[error("{unsettled} messages were neither finished nor given back in time")]
+    DrainOverran {
+        /// How many.
+        unsettled: usize,
+    },
+}

@@ -1,0 +1,72 @@
+//! The log line of a hop: one for each message handled, whether its trace is sampled or not.
+
+use std::time::Duration;
+
+use envelope::Envelope;
+use jiff::Timestamp;
+
+use crate::process::{DEAD_LETTER, RETRY};
+use crate::queue::Message;
+use crate::trace::age;
+
+/// What is known about a hop before its end.
+pub(crate) struct Hop {
+    message_id: String,
+    pub(crate) attempt: u32,
+    /// When the message was put on the queue.
+    pub(crate) sent_at: Timestamp,
+    received_at: Timestamp,
+}
+
+impl Hop {
+    pub(crate) fn new(message: &Message, received_at: Timestamp) -> Self {
+        Self {
+            message_id: message.receipt.message_id().to_owned(),
+            attempt: message.receive_count,
+            sent_at: message.sent_at.unwrap_or(received_at),
+            received_at,
+        }
+    }
+
+    /// Writes the line. It belongs inside the message's span, from which the log takes the trace id.
+    pub(crate) fn log(
+        &self,
+        envelope: Option<&Envelope>,
+        processing: Duration,
+        outcome: &'static str,
+        failure: Option<(&'static str, Option<&str>)>,
+    ) {
+        let event_id = envelope.map(|envelope| envelope.metadata.event_id.to_string());
+        let correlation_id = envelope.map(|envelope| envelope.metadata.correlation_id.to_string());
+        let waiting_ms = millis(age(self.sent_at, self.received_at));
+        let processing_ms = millis(processing);
+        // The same fields at the level that fits; a level has to be known when the program is compiled.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    event_type = envelope.map(|envelope| envelope.event_type.as_str()),
+                    event_id,
+                    correlation_id,
+                    customer_number = envelope.and_then(|envelope| envelope.customer_number.as_deref()),
+                    message_id = self.message_id,
+                    attempt = self.attempt,
+                    waiting_ms,
+                    processing_ms,
+                    outcome,
+                    reason = failure.map(|(reason, _)| reason),
+                    error = failure.and_then(|(_, detail)| detail),
+                    "event"
+                )
+            };
+        }
+        match outcome {
+            DEAD_LETTER => line!(error),
+            RETRY => line!(warn),
+            _ => line!(info),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,64 @@
+//! One receive: permits first, then messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::queue::{Message, Queue, QueueError, Receive};
+
+/// How long a receive waits for a second permit after its first. When all permits are taken they come free one at a
+/// time, and each receive would ask for a single message.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How a poll ended.
+pub(crate) enum Polled {
+    /// Before it received: receiving was paused or stopped while it waited for permits.
+    Stopped,
+    /// With messages, or none. There is a permit for each message that was asked for.
+    Received { asked: usize, permits: OwnedSemaphorePermit, messages: Vec<Message>, took: Duration },
+    /// With an error.
+    Failed { error: QueueError, took: Duration },
+}
+
+/// Takes permits, up to `request.max`, then receives as many messages. `stop` ends it only while it has no receive in
+/// flight: messages that are on their way would be lost until their visibility ends.
+pub(crate) async fn poll<Q: Queue>(
+    queue: Arc<Q>,
+    permits: Arc<Semaphore>,
+    request: Receive,
+    stop: CancellationToken,
+) -> Polled {
+    let Some(Some(permits)) = stop.run_until_cancelled(acquire(permits, request.max)).await else {
+        return Polled::Stopped;
+    };
+    let asked = permits.num_permits();
+    let started = Instant::now();
+    let received = queue.receive(Receive { max: asked, ..request }).await;
+    let took = started.elapsed();
+    match received {
+        Ok(messages) => Polled::Received { asked, permits, messages, took },
+        Err(error) => Polled::Failed { error, took },
+    }
+}
+
+/// At least one permit and at most `most`.
+async fn acquire(permits: Arc<Semaphore>, most: usize) -> Option<OwnedSemaphorePermit> {
+    let mut taken = Arc::clone(&permits).acquire_owned().await.ok()?;
+    take_free(&permits, &mut taken, most);
+    if taken.num_permits() < most {
+        sleep(GATHER).await;
+        take_free(&permits, &mut taken, most);
+    }
+    Some(taken)
+}
+
+fn take_free(permits: &Arc<Semaphore>, taken: &mut OwnedSemaphorePermit, most: usize) {
+    while taken.num_permits() < most
+        && let Ok(another) = Arc::clone(permits).try_acquire_owned()
+    {
+        taken.merge(another);
+    }
+}

@@ -1,0 +1,210 @@
+//! What a consumer measures. Never by customer or event: those are for log lines and traces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, UpDownCounter};
+use opentelemetry_semantic_conventions::{attribute, metric};
+use telemetry::attributes;
+
+/// Age of events, when received and when done.
+pub(crate) const EVENT_AGE: &str = "consumer.event.age";
+/// Messages by what came of them.
+pub(crate) const OUTCOMES: &str = "consumer.messages";
+/// Messages given back to be retried.
+pub(crate) const RETRIES: &str = "consumer.retries";
+/// Messages moved to the dead-letter queue.
+pub(crate) const DEAD_LETTERS: &str = "consumer.dead_letters";
+/// Messages in hand.
+pub(crate) const IN_FLIGHT: &str = "consumer.in_flight";
+/// Messages got by a receive, as a share of what it asked for.
+pub(crate) const BATCH_FILL: &str = "consumer.batch.fill";
+/// Receives that should be in flight.
+pub(crate) const POLLERS: &str = "consumer.pollers";
+/// Messages whose visibility was extended, or should have been.
+pub(crate) const EXTENSIONS: &str = "consumer.visibility.extensions";
+/// Messages that could not be settled and will come back although they were handled.
+pub(crate) const UNSETTLED: &str = "consumer.unsettled";
+/// One while receiving pauses because a dependency is away.
+pub(crate) const CIRCUIT_OPEN: &str = "consumer.circuit.open";
+
+/// Metric attribute: why a message failed.
+const REASON: &str = "reason";
+/// Metric attribute: when an event's age was taken, `received` or `done`.
+const STAGE: &str = "stage";
+
+/// Bucket bounds for durations in seconds
+/// ([conventions](https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/)).
+const DURATIONS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// Bucket bounds for ages in seconds: from what a customer does not notice to what a dead-letter alarm is about.
+const AGES: [f64; 14] =
+    [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
+/// Bucket bounds for shares.
+const SHARES: [f64; 11] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+
+/// The instruments, with the attributes every measurement has. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Metrics(Arc<Instruments>);
+
+struct Instruments {
+    common: [KeyValue; 2],
+    consumed: Counter<u64>,
+    process_duration: Histogram<f64>,
+    call_duration: Histogram<f64>,
+    event_age: Histogram<f64>,
+    outcomes: Counter<u64>,
+    retries: Counter<u64>,
+    dead_letters: Counter<u64>,
+    in_flight: UpDownCounter<i64>,
+    batch_fill: Histogram<f64>,
+    pollers: Gauge<u64>,
+    extensions: Counter<u64>,
+    unsettled: Counter<u64>,
+    circuit_open: Gauge<u64>,
+}
+
+impl Metrics {
+    pub(crate) fn new(meter: &Meter, queue: &str) -> Self {
+        let counter = |name, text| meter.u64_counter(name).with_description(text).build();
+        let histogram = |name, unit, bounds: &[f64], text| {
+            let builder = meter.f64_histogram(name).with_unit(unit).with_description(text);
+            builder.with_boundaries(bounds.to_vec()).build()
+        };
+        Self(Arc::new(Instruments {
+            common: [
+                KeyValue::new(attribute::MESSAGING_SYSTEM, crate::trace::AWS_SQS),
+                KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, queue.to_owned()),
+            ],
+            consumed: counter(metric::MESSAGING_CLIENT_CONSUMED_MESSAGES, "messages received"),
+            process_duration: histogram(
+                metric::MESSAGING_PROCESS_DURATION,
+                "s",
+                &DURATIONS,
+                "time handling a message",
+            ),
+            call_duration: histogram(
+                metric::MESSAGING_CLIENT_OPERATION_DURATION,
+                "s",
+                &DURATIONS,
+                "time of calls to the queue",
+            ),
+            event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),
+            outcomes: counter(OUTCOMES, "messages by what came of them"),
+            retries: counter(RETRIES, "messages to be retried"),
+            dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
+            in_flight: meter.i64_up_down_counter(IN_FLIGHT).with_description("messages in hand").build(),
+            batch_fill: histogram(BATCH_FILL, "1", &SHARES, "messages got as a share of those asked for"),
+            pollers: meter.u64_gauge(POLLERS).with_description("receives wanted in flight").build(),
+            extensions: counter(EXTENSIONS, "visibility extensions"),
+            unsettled: counter(UNSETTLED, "handled messages that will come back"),
+            circuit_open: meter.u64_gauge(CIRCUIT_OPEN).with_description("1 while receiving pauses").build(),
+        }))
+    }
+
+    fn with<const N: usize>(&self, more: [KeyValue; N]) -> Vec<KeyValue> {
+        self.0.common.iter().cloned().chain(more).collect()
+    }
+
+    /// A receive that was answered.
+    pub(crate) fn received(&self, asked: usize, received: usize, took: Duration) {
+        self.call("receive", took, None);
+        if received > 0 {
+            let name = KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "receive");
+            self.0.consumed.add(received as u64, &self.with([name]));
+        }
+        // Both are at most ten.
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        self.0.batch_fill.record(received as f64 / asked as f64, &self.0.common);
+    }
+
+    /// A call to the queue.
+    pub(crate) fn call(&self, operation: &'static str, took: Duration, error: Option<&str>) {
+        let mut attributes = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, operation)]);
+        if let Some(code) = error {
+            attributes.push(KeyValue::new(attribute::ERROR_TYPE, code.to_owned()));
+        }
+        self.0.call_duration.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// The age of an event at `stage`.
+    pub(crate) fn event_age(&self, stage: &'static str, age: Duration, event_type: &str) {
+        let attributes = self.with([
+            KeyValue::new(STAGE, stage),
+            KeyValue::new(attributes::EVENT_TYPE, event_type.to_owned()),
+        ]);
+        self.0.event_age.record(age.as_secs_f64(), &attributes);
+    }
+
+    /// The end of a message.
+    pub(crate) fn processed(
+        &self,
+        took: Duration,
+        event_type: Option<&str>,
+        outcome: &'static str,
+        reason: Option<&'static str>,
+    ) {
+        let mut attributes = self.with([KeyValue::new(attributes::OUTCOME, outcome)]);
+        attributes.extend(event_type.map(|kind| KeyValue::new(attributes::EVENT_TYPE, kind.to_owned())));
+        let mut duration = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "process")]);
+        if let Some(reason) = reason {
+            attributes.push(KeyValue::new(REASON, reason));
+            duration.push(KeyValue::new(attribute::ERROR_TYPE, reason));
+        }
+        self.0.outcomes.add(1, &attributes);
+        self.0.process_duration.record(took.as_secs_f64(), &duration);
+    }
+
+    pub(crate) fn retried(&self, reason: &'static str) {
+        self.0.retries.add(1, &self.with([KeyValue::new(REASON, reason)]));
+    }
+
+    pub(crate) fn dead_lettered(&self, reason: &'static str) {
+        self.0.dead_letters.add(1, &self.with([KeyValue::new(REASON, reason)]));
+    }
+
+    /// Messages given back without having been handled.
+    pub(crate) fn given_back(&self, messages: usize) {
+        let outcome = KeyValue::new(attributes::OUTCOME, crate::process::GIVEN_BACK);
+        self.0.outcomes.add(messages as u64, &self.with([outcome]));
+    }
+
+    /// A message in hand, until the guard is dropped.
+    pub(crate) fn in_flight(&self) -> InFlightCount {
+        self.0.in_flight.add(1, &self.0.common);
+        InFlightCount(self.clone())
+    }
+
+    pub(crate) fn pollers(&self, wanted: usize) {
+        self.0.pollers.record(wanted as u64, &self.0.common);
+    }
+
+    pub(crate) fn extended(&self, error: Option<&str>) {
+        let mut attributes = self.with([]);
+        attributes.extend(error.map(|code| KeyValue::new(attribute::ERROR_TYPE, code.to_owned())));
+        self.0.extensions.add(1, &attributes);
+    }
+
+    pub(crate) fn unsettled(&self, operation: &'static str, code: &str) {
+        let attributes = self.with([
+            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, operation),
+            KeyValue::new(attribute::ERROR_TYPE, code.to_owned()),
+        ]);
+        self.0.unsettled.add(1, &attributes);
+    }
+
+    pub(crate) fn circuit_open(&self, open: bool) {
+        self.0.circuit_open.record(u64::from(open), &self.0.common);
+    }
+}
+
+/// Counts one message in hand for as long as it lives.
+pub(crate) struct InFlightCount(Metrics);
+
+impl Drop for InFlightCount {
+    fn drop(&mut self) {
+        let instruments = &self.0.0;
+        instruments.in_flight.add(-1, &instruments.common);
+    }
+}

@@ -1,0 +1,57 @@
+//! How many receives should be in flight.
+
+use crate::queue::MAX_BATCH;
+
+/// Adapts to how full the batches are: one more after a full batch, one fewer after a sparse one.
+#[derive(Debug)]
+pub(crate) struct Pollers {
+    wanted: usize,
+    max: usize,
+}
+
+impl Pollers {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { wanted: 1, max }
+    }
+
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// Takes in one receive. A full batch means that more was waiting, unless the batch was cut short by permits:
+    /// then the handlers are the bottleneck, and another poller would not help.
+    pub(crate) fn observe(&mut self, asked: usize, received: usize) {
+        if asked == MAX_BATCH && received >= asked {
+            self.wanted = (self.wanted + 1).min(self.max);
+        } else if received * 4 < asked {
+            self.wanted = (self.wanted - 1).max(1);
+        }
+    }
+
+    /// Starts over with one, after a pause.
+    pub(crate) fn reset(&mut self) {
+        self.wanted = 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_with_full_batches_and_shrinks_with_sparse_ones() {
+        let mut pollers = Pollers::new(3);
+        let mut wanted = |asked, received| {
+            pollers.observe(asked, received);
+            pollers.wanted()
+        };
+        assert_eq!(wanted(10, 5), 1, "half full is right as it is");
+        assert_eq!(wanted(10, 10), 2);
+        assert_eq!(wanted(10, 10), 3);
+        assert_eq!(wanted(10, 10), 3, "no more than allowed");
+        assert_eq!(wanted(4, 4), 3, "cut short by permits");
+        assert_eq!(wanted(10, 2), 2);
+        assert_eq!(wanted(10, 0), 1);
+        assert_eq!(wanted(1, 0), 1, "one stays");
+    }
+}

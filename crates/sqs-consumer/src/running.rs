@@ -1,0 +1,343 @@
+//! The consumer at work: decides when to receive, starts a task for each message, and drains at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::Handler;
+use crate::circuit::{Change, Circuit, Gate, Signal};
+use crate::consumer::{ConsumerError, OnHealth, Readiness};
+use crate::failure::describe;
+use crate::intake::{Polled, poll};
+use crate::pollers::Pollers;
+use crate::process::{Shared, come_back, process};
+use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};
+
+/// All state that decisions are made from is here, in one task; receives and messages are tasks that report back.
+pub(crate) struct Running<Q, H> {
+    shared: Arc<Shared<Q, H>>,
+    permits: Arc<Semaphore>,
+    polls: JoinSet<(Polled, Purpose)>,
+    messages: JoinSet<Option<Finished>>,
+    pollers: Pollers,
+    circuit: Circuit,
+    /// Whether a probe is on its way, from its receive to the end of its message.
+    probing: bool,
+    receiving: Receiving,
+    /// Ends the polls that wait for permits; a new one after each pause.
+    stop_waiting: CancellationToken,
+    rng: StdRng,
+    on_health: OnHealth,
+    reported: Option<Readiness>,
+}
+
+/// The end of a message that was handled.
+struct Finished {
+    signal: Signal,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Work,
+    Probe,
+}
+
+/// Whether the last receive worked.
+enum Receiving {
+    Unknown,
+    Works,
+    Fails { failures: u32, since: Instant, until: Instant, code: String },
+}
+
+impl<Q: Queue, H: Handler> Running<Q, H> {
+    pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth) -> Self {
+        let settings = &shared.settings;
+        Self {
+            permits: Arc::new(Semaphore::new(settings.concurrency)),
+            polls: JoinSet::new(),
+            messages: JoinSet::new(),
+            pollers: Pollers::new(settings.max_pollers),
+            circuit: Circuit::new(settings.circuit),
+            probing: false,
+            receiving: Receiving::Unknown,
+            stop_waiting: CancellationToken::new(),
+            rng: rand::make_rng(),
+            on_health,
+            reported: None,
+            shared,
+        }
+    }
+
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
+        loop {
+            let paused_until = self.start_polls();
+            let resume = async {
+                match paused_until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(finished) = self.messages.join_next() => self.finished(finished),
+                Some(polled) = self.polls.join_next() => self.polled(polled),
+                () = resume => {}
+            }
+        }
+        self.drain().await
+    }
+
+    /// Starts as many receives as there should be. Returns the end of the pause, if receiving pauses.
+    fn start_polls(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        if let Receiving::Fails { until, .. } = self.receiving
+            && now < until
+        {
+            return Some(until);
+        }
+        match self.circuit.gate(now) {
+            Gate::Shut(until) => return Some(until),
+            Gate::Probe if self.probing => {}
+            Gate::Probe => {
+                self.probing = true;
+                self.start_poll(1, Purpose::Probe);
+            }
+            Gate::Open => {
+                let most = MAX_BATCH.min(self.shared.settings.concurrency);
+                while self.polls.len() < self.pollers.wanted() {
+                    self.start_poll(most, Purpose::Work);
+                }
+            }
+        }
+        None
+    }
+
+    fn start_poll(&mut self, max: usize, purpose: Purpose) {
+        let settings = &self.shared.settings;
+        // Where it is not known whether receiving works, it is found out at once.
+        let wait = if matches!(self.receiving, Receiving::Works) { settings.wait } else { Duration::ZERO };
+        let request = Receive { max, wait, visibility: settings.visibility };
+        let poll = poll(
+            Arc::clone(&self.shared.queue),
+            Arc::clone(&self.permits),
+            request,
+            self.stop_waiting.clone(),
+        );
+        self.polls.spawn(async move { (poll.await, purpose) });
+    }
+
+    /// Receiving pauses: polls that have not asked for messages yet must not, and it starts again with one.
+    fn pause(&mut self) {
+        self.stop_waiting.cancel();
+        self.stop_waiting = CancellationToken::new();
+        self.pollers.reset();
+        self.shared.metrics.pollers(self.pollers.wanted());
+    }
+
+    fn polled(&mut self, polled: Result<(Polled, Purpose), JoinError>) {
+        let (polled, purpose) = match polled {
+            Ok(polled) => polled,
+            // A fault in the queue's implementation; it is no reason to end, and none to go on as if nothing were.
+            Err(error) => {
+                self.probing = false;
+                return self.receive_failed(&QueueError::new("ReceiveMessage", "panic").because(error));
+            }
+        };
+        match polled {
+            Polled::Stopped => self.probing &= purpose != Purpose::Probe,
+            Polled::Failed { error, took } => {
+                self.probing &= purpose != Purpose::Probe;
+                self.shared.metrics.call("receive", took, Some(&error.code));
+                self.receive_failed(&error);
+            }
+            Polled::Received { asked, mut permits, messages, took } => {
+                self.shared.metrics.received(asked, messages.len(), took);
+                self.receive_worked();
+                let circuit = self.circuit.gate(Instant::now());
+                if purpose == Purpose::Work && circuit != Gate::Open {
+                    // Asked for before the pause began.
+                    let delay = match circuit {
+                        Gate::Shut(until) => until.duration_since(Instant::now()),
+                        Gate::Open | Gate::Probe => Duration::ZERO,
+                    };
+                    return self.give_back(messages, Duration::from_secs(delay.as_secs() + 1));
+                }
+                if purpose == Purpose::Probe && messages.is_empty() {
+                    self.probing = false;
+                }
+                if purpose == Purpose::Work {
+                    self.pollers.observe(asked, messages.len());
+                    self.shared.metrics.pollers(self.pollers.wanted());
+                }
+                let received_at = self.shared.clock.now();
+                let mut surplus = Vec::new();
+                for message in messages {
+                    let Some(permit) = permits.split(1) else {
+                        // More than was asked for; the contract says never, but losing one would be worse.
+                        surplus.push(message);
+                        continue;
+                    };
+                    let shared = Arc::clone(&self.shared);
+                    let held = shared.in_hand.hold(message.receipt.clone());
+                    self.messages.spawn(async move {
+                        let signal = process(&shared, message, held, received_at).await;
+                        drop(permit);
+                        Some(Finished { signal, purpose })
+                    });
+                }
+                self.give_back(surplus, Duration::ZERO);
+            }
+        }
+    }
+
+    fn receive_failed(&mut self, error: &QueueError) {
+        self.pause();
+        let now = Instant::now();
+        let (failures, since) = match self.receiving {
+            Receiving::Fails { failures, since, .. } => (failures.saturating_add(1), since),
+            Receiving::Works | Receiving::Unknown => (1, now),
+        };
+        let pause = self.shared.settings.receive_pause.pause(failures, &mut self.rng);
+        if failures == 1 {
+            // Once for as long as it lasts; metrics and the health check say the rest.
+            tracing::error!(
+                queue = self.shared.queue.name(),
+                error = describe(error),
+                "receiving failed: no messages come in until it works again"
+            );
+        }
+        let code = error.code.clone();
+        self.receiving = Receiving::Fails { failures, since, until: now + pause, code };
+        self.report();
+    }
+
+    fn receive_worked(&mut self) {
+        let before = std::mem::replace(&mut self.receiving, Receiving::Works);
+        if let Receiving::Fails { failures, since, .. } = before {
+            tracing::info!(
+                queue = self.shared.queue.name(),
+                failures,
+                outage_s = since.elapsed().as_secs(),
+                "receiving works again"
+            );
+        }
+        self.report();
+    }
+
+    fn finished(&mut self, finished: Result<Option<Finished>, JoinError>) {
+        let Finished { signal, purpose } = match finished {
+            Ok(Some(finished)) => finished,
+            Ok(None) => return,
+            Err(error) => {
+                // A fault of the consumer itself: a handler's panic is caught before it gets here.
+                self.probing = false;
+                tracing::error!(
+                    error = describe(&error),
+                    "a message's task failed: the message comes back when its visibility ends"
+                );
+                return;
+            }
+        };
+        self.probing &= purpose != Purpose::Probe;
+        let probe = purpose == Purpose::Probe;
+        let Some(change) = self.circuit.record(signal, probe, Instant::now(), &mut self.rng) else { return };
+        let queue = self.shared.queue.name();
+        match change {
+            Change::Opened { dependency, pause } => {
+                tracing::error!(
+                    queue,
+                    dependency,
+                    pause_ms = millis(pause),
+                    "circuit opened: receiving pauses"
+                );
+                self.pause();
+            }
+            Change::StillAway { dependency, pause } => {
+                tracing::debug!(queue, dependency, pause_ms = millis(pause), "probe failed");
+            }
+            Change::Closed { dependency } => {
+                tracing::info!(queue, dependency, "circuit closed: receiving goes on");
+            }
+        }
+        self.shared.metrics.circuit_open(!matches!(change, Change::Closed { .. }));
+        self.report();
+    }
+
+    /// Reports readiness when it has changed.
+    fn report(&mut self) {
+        let readiness = match (&self.receiving, self.circuit.away()) {
+            (Receiving::Unknown, _) => return,
+            (Receiving::Fails { code, .. }, _) => {
+                Readiness::Down { reason: format!("receiving fails: {code}") }
+            }
+            (Receiving::Works, Some(dependency)) => {
+                Readiness::Down { reason: format!("circuit open: {dependency}") }
+            }
+            (Receiving::Works, None) => Readiness::Up,
+        };
+        if self.reported.as_ref() != Some(&readiness) {
+            (self.on_health)(readiness.clone());
+            self.reported = Some(readiness);
+        }
+    }
+
+    /// Gives back messages that were not handled.
+    fn give_back(&mut self, messages: Vec<Message>, delay: Duration) {
+        self.shared.metrics.given_back(messages.len());
+        for message in messages {
+            let shared = Arc::clone(&self.shared);
+            self.messages.spawn(async move {
+                come_back(&shared, message.receipt, delay).await;
+                None
+            });
+        }
+    }
+
+    /// Finishes what is in hand, gives back what cannot be finished in time.
+    async fn drain(mut self) -> Result<(), ConsumerError> {
+        let started = Instant::now();
+        let (drain, last) = (self.shared.settings.drain, self.shared.settings.settle_timeout);
+        tracing::info!(queue = self.shared.queue.name(), in_hand = self.messages.len(), "draining");
+        self.stop_waiting.cancel();
+        while !(self.polls.is_empty() && self.messages.is_empty()) {
+            tokio::select! {
+                biased;
+                Some(_) = self.messages.join_next() => {}
+                Some(polled) = self.polls.join_next() => {
+                    if let Ok((Polled::Received { messages, .. }, _)) = polled {
+                        self.give_back(messages, Duration::ZERO);
+                    }
+                }
+                () = sleep_until(started + drain) => break,
+            }
+        }
+        if !self.polls.is_empty() {
+            tracing::warn!(
+                receives = self.polls.len(),
+                "a receive was cut off: messages on their way come back when their visibility ends"
+            );
+            self.polls.shutdown().await;
+        }
+        // Handlers that are still at work are dropped, and their messages given back at once.
+        self.shared.grace_over.cancel();
+        let settled = timeout(last, async { while self.messages.join_next().await.is_some() {} }).await;
+        let unsettled = self.messages.len();
+        if settled.is_err() && unsettled > 0 {
+            self.messages.shutdown().await;
+            return Err(ConsumerError::DrainOverran { unsettled });
+        }
+        tracing::info!(queue = self.shared.queue.name(), drain_ms = millis(started.elapsed()), "drained");
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

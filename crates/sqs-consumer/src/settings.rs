@@ -1,0 +1,279 @@
+//! What can be set about a consumer, and what it is when nobody sets it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::Backoff;
+use crate::queue::MAX_VISIBILITY;
+
+/// What can be set about a consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The service's own name: process spans become segments of this name, dead letters say who wrote them.
+    pub service: String,
+    /// Messages in hand at the same time. `CONSUMER_CONCURRENCY`, 32.
+    pub concurrency: usize,
+    /// Receives in flight at the same time, at most. `CONSUMER_MAX_POLLERS`, 4.
+    pub max_pollers: usize,
+    /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS takes.
+    pub wait: Duration,
+    /// How long a message stays invisible before it has to be extended, and so how long it is lost for after the
+    /// process was killed. `CONSUMER_VISIBILITY_TIMEOUT_S`, 30.
+    pub visibility: Duration,
+    /// How long a handler may take for one message; then it is dropped and the message retried.
+    /// `CONSUMER_MAX_PROCESSING_S`, 60.
+    pub max_processing: Duration,
+    /// Delay of a retry. `CONSUMER_BACKOFF_BASE_MS`, 1,000, and `CONSUMER_BACKOFF_CAP_S`, 900.
+    pub backoff: Backoff,
+    /// How old a message may get on this queue: one that fails when it is older goes to the dead-letter queue. Must
+    /// be below the queue's retention, or SQS drops the message before the consumer can put it aside.
+    /// `CONSUMER_MAX_MESSAGE_AGE_S`, 259,200: three days, one less than SQS' own default retention, so a dependency
+    /// may be away for a weekend.
+    pub max_message_age: Duration,
+    /// How long a message is tried, from its first receive, when its transient failures name no dependency (a panic, a
+    /// timeout). Such a message is probably the cause itself, so it is given up sooner. `CONSUMER_GIVE_UP_AFTER_S`,
+    /// 21,600: six hours.
+    pub give_up_after: Duration,
+    /// An event published longer ago than this starts a trace of its own. Not read from a variable: 24 hours, the age
+    /// at which X-Ray stops taking segments of a trace.
+    pub new_trace_after: Duration,
+    /// When receiving pauses because a dependency is away.
+    pub circuit: CircuitSettings,
+    /// Pause after a receive that failed, with half of it as jitter. 1 s, doubling to 30 s.
+    pub receive_pause: Backoff,
+    /// How calls that settle messages are batched and retried.
+    pub settle: SettleSettings,
+    /// How long a shutdown waits for messages in hand, and for a receive in flight. `CONSUMER_DRAIN_S`, 21. Must be
+    /// longer than [`wait`](Self::wait).
+    pub drain: Duration,
+    /// How long a shutdown then waits for the last deletes and give-backs. `CONSUMER_SETTLE_S`, 3. With
+    /// [`drain`](Self::drain) it must stay below the service's grace period.
+    pub settle_timeout: Duration,
+}
+
+/// When receiving pauses because a dependency is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitSettings {
+    /// How far back outcomes count. `CONSUMER_CIRCUIT_WINDOW_S`, 60.
+    pub window: Duration,
+    /// How many outcomes there must be before it opens. `CONSUMER_CIRCUIT_MIN_MESSAGES`, 10.
+    pub min_messages: usize,
+    /// The pause before a probe, growing with each probe that fails. 5 s, doubling to 60 s.
+    pub pause: Backoff,
+}
+
+/// How deletes and visibility changes are batched and retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettleSettings {
+    /// How long a batch waits to become full. 5 ms.
+    pub linger: Duration,
+    /// Calls of one kind at the same time. 4.
+    pub concurrency: usize,
+    /// How often an entry is tried. 5.
+    pub attempts: u32,
+    /// Delay between tries. 100 ms, doubling to 2 s.
+    pub backoff: Backoff,
+}
+
+impl Settings {
+    /// The defaults, for the service of this name.
+    #[must_use]
+    pub fn new(service: impl Into<String>) -> Self {
+        Self {
+            service: service.into(),
+            concurrency: 32,
+            max_pollers: 4,
+            wait: Duration::from_secs(20),
+            visibility: Duration::from_secs(30),
+            max_processing: Duration::from_secs(60),
+            backoff: Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(15 * 60) },
+            max_message_age: Duration::from_secs(3 * 24 * 60 * 60),
+            give_up_after: Duration::from_secs(6 * 60 * 60),
+            new_trace_after: Duration::from_secs(24 * 60 * 60),
+            circuit: CircuitSettings {
+                window: Duration::from_secs(60),
+                min_messages: 10,
+                pause: Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(60) },
+            },
+            receive_pause: Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) },
+            settle: SettleSettings {
+                linger: Duration::from_millis(5),
+                concurrency: 4,
+                attempts: 5,
+                backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) },
+            },
+            drain: Duration::from_secs(21),
+            settle_timeout: Duration::from_secs(3),
+        }
+    }
+
+    /// The defaults, changed by the `CONSUMER_*` variables that `lookup` knows.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let variables = [("CONSUMER_CONCURRENCY", "8")];
+    /// let settings = sqs_consumer::Settings::read("membership", |name| {
+    ///     variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    /// })?;
+    /// assert_eq!((settings.concurrency, settings.wait), (8, Duration::from_secs(20)));
+    /// # Ok::<(), sqs_consumer::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the variable that is no number, or that does not go with the others.
+    pub fn read(
+        service: impl Into<String>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let mut settings = Self::new(service);
+        let seconds = |name, field: &mut Duration| number(&lookup, name, Duration::from_secs, field);
+        seconds("CONSUMER_WAIT_S", &mut settings.wait)?;
+        seconds("CONSUMER_VISIBILITY_TIMEOUT_S", &mut settings.visibility)?;
+        seconds("CONSUMER_MAX_PROCESSING_S", &mut settings.max_processing)?;
+        seconds("CONSUMER_BACKOFF_CAP_S", &mut settings.backoff.cap)?;
+        seconds("CONSUMER_MAX_MESSAGE_AGE_S", &mut settings.max_message_age)?;
+        seconds("CONSUMER_GIVE_UP_AFTER_S", &mut settings.give_up_after)?;
+        seconds("CONSUMER_CIRCUIT_WINDOW_S", &mut settings.circuit.window)?;
+        seconds("CONSUMER_DRAIN_S", &mut settings.drain)?;
+        seconds("CONSUMER_SETTLE_S", &mut settings.settle_timeout)?;
+        number(&lookup, "CONSUMER_BACKOFF_BASE_MS", Duration::from_millis, &mut settings.backoff.base)?;
+        number(&lookup, "CONSUMER_CONCURRENCY", |n| n, &mut settings.concurrency)?;
+        number(&lookup, "CONSUMER_MAX_POLLERS", |n| n, &mut settings.max_pollers)?;
+        number(&lookup, "CONSUMER_CIRCUIT_MIN_MESSAGES", |n| n, &mut settings.circuit.min_messages)?;
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    /// Fits the shutdown into a service's grace period: [`settle_timeout`](Self::settle_timeout) and a second stay
+    /// free for what comes after (flushing telemetry), the rest is the drain, and the wait of a receive is shortened
+    /// where it would outlast that.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let settings = sqs_consumer::Settings::new("email").within_grace(Duration::from_secs(10));
+    /// assert_eq!((settings.drain, settings.wait), (Duration::from_secs(6), Duration::from_secs(5)));
+    /// ```
+    #[must_use]
+    pub fn within_grace(mut self, grace: Duration) -> Self {
+        let second = Duration::from_secs(1);
+        self.settle_timeout = self.settle_timeout.min(grace / 4).max(second);
+        self.drain = grace.saturating_sub(self.settle_timeout + second).max(second);
+        self.wait = self.wait.min(self.drain.saturating_sub(second));
+        self
+    }
+
+    /// Whether the settings go together.
+    ///
+    /// # Errors
+    /// [`SettingsError::Conflict`] names the variable and what it has to be.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let second = Duration::from_secs(1);
+        let conflict = |name, rule| Err(SettingsError::Conflict { name, rule });
+        match self {
+            _ if self.concurrency == 0 => conflict("CONSUMER_CONCURRENCY", "at least 1"),
+            _ if self.max_pollers == 0 => conflict("CONSUMER_MAX_POLLERS", "at least 1"),
+            _ if self.wait > Duration::from_secs(20) => conflict("CONSUMER_WAIT_S", "at most 20"),
+            _ if self.drain <= self.wait => conflict("CONSUMER_DRAIN_S", "more than CONSUMER_WAIT_S"),
+            _ if self.visibility < second * 3 => conflict("CONSUMER_VISIBILITY_TIMEOUT_S", "at least 3"),
+            _ if self.max_processing < second => conflict("CONSUMER_MAX_PROCESSING_S", "at least 1"),
+            _ if self.visibility + self.max_processing > MAX_VISIBILITY => {
+                conflict("CONSUMER_MAX_PROCESSING_S", "with CONSUMER_VISIBILITY_TIMEOUT_S at most 43,200")
+            }
+            _ if self.circuit.min_messages == 0 => conflict("CONSUMER_CIRCUIT_MIN_MESSAGES", "at least 1"),
+            _ if self.settle.attempts == 0 || self.settle.concurrency == 0 => {
+                conflict("settle", "at least one attempt and one call at a time")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn number<T: FromStr, U>(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    make: impl Fn(T) -> U,
+    field: &mut U,
+) -> Result<(), SettingsError> {
+    if let Some(text) = lookup(name) {
+        *field = make(text.trim().parse().map_err(|_| SettingsError::NotANumber { name })?);
+    }
+    Ok(())
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// Not a whole number.
+    #[error("{name} is not a whole number")]
+    NotANumber {
+        /// The variable.
+        name: &'static str,
+    },
+    /// Does not go with the others.
+    #[error("{name} must be {rule}")]
+    Conflict {
+        /// The variable.
+        name: &'static str,
+        /// What it has to be.
+        rule: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read("membership", |name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_defaults_go_together() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings, Settings::new("membership"));
+        assert!(settings.drain + settings.settle_timeout < Duration::from_secs(25), "the services' grace");
+        assert!(settings.max_message_age < Duration::from_secs(4 * 86_400), "SQS' default retention");
+    }
+
+    #[test]
+    fn reads_what_is_set() {
+        let settings = read(&[
+            ("CONSUMER_CONCURRENCY", "8"),
+            ("CONSUMER_WAIT_S", " 3 "),
+            ("CONSUMER_BACKOFF_BASE_MS", "250"),
+            ("CONSUMER_MAX_MESSAGE_AGE_S", "60"),
+        ])
+        .unwrap();
+        assert_eq!((settings.concurrency, settings.wait), (8, Duration::from_secs(3)));
+        assert_eq!(settings.backoff.base, Duration::from_millis(250));
+        assert_eq!(settings.max_message_age, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn names_the_variable_that_is_wrong() {
+        for (variables, message) in [
+            (&[("CONSUMER_CONCURRENCY", "many")][..], "CONSUMER_CONCURRENCY is not a whole number"),
+            (&[("CONSUMER_WAIT_S", "-1")], "CONSUMER_WAIT_S is not a whole number"),
+            (&[("CONSUMER_CONCURRENCY", "0")], "CONSUMER_CONCURRENCY must be at least 1"),
+            (&[("CONSUMER_WAIT_S", "21")], "CONSUMER_WAIT_S must be at most 20"),
+            (&[("CONSUMER_DRAIN_S", "5")], "CONSUMER_DRAIN_S must be more than CONSUMER_WAIT_S"),
+            (&[("CONSUMER_VISIBILITY_TIMEOUT_S", "1")], "CONSUMER_VISIBILITY_TIMEOUT_S must be at least 3"),
+        ] {
+            assert_eq!(read(variables).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn fits_into_any_grace_period() {
+        for seconds in 3..60 {
+            let grace = Duration::from_secs(seconds);
+            let settings = Settings::new("x").within_grace(grace);
+            settings.validate().unwrap();
+            assert!(settings.drain + settings.settle_timeout < grace, "{seconds} s");
+        }
+    }
+}

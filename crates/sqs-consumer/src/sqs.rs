@@ -1,0 +1,294 @@
+//! The queue on SQS.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{Builder, Config};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::RequestId as _;
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName,
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+};
+use jiff::Timestamp;
+
+use crate::queue::{
+    AttributeValue, DeadLetter, Message, MessageAttribute, Queue, QueueError, Receipt, Receive, Rejected,
+    SentDeadLetter, VisibilityChange,
+};
+
+const RECEIVE: &str = "ReceiveMessage";
+const DELETE: &str = "DeleteMessageBatch";
+const CHANGE: &str = "ChangeMessageVisibilityBatch";
+const SEND: &str = "SendMessage";
+
+/// How long a call may take beyond the time it waits for messages. Generous for a queue, and short enough that an
+/// entry can be tried again before its message's visibility ends.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A queue and its dead-letter queue on SQS.
+///
+/// The client is to be built *without* a tracing interceptor: receives, deletes and visibility changes make metrics,
+/// not spans, and the consumer makes the span of a dead letter itself.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+    dead_letter_url: String,
+}
+
+impl SqsQueue {
+    /// The queue at `queue_url`, with its dead-letter queue.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        queue_url: impl Into<String>,
+        dead_letter_queue_url: impl Into<String>,
+    ) -> Self {
+        Self { client, url: queue_url.into(), dead_letter_url: dead_letter_queue_url.into() }
+    }
+}
+
+impl Queue for SqsQueue {
+    fn name(&self) -> &str {
+        name_in(&self.url)
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn dead_letter_name(&self) -> &str {
+        name_in(&self.dead_letter_url)
+    }
+
+    fn dead_letter_url(&self) -> &str {
+        &self.dead_letter_url
+    }
+
+    async fn receive(&self, request: Receive) -> Result<Vec<Message>, QueueError> {
+        let output = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(number(request.max as u64))
+            .wait_time_seconds(number(request.wait.as_secs()))
+            .visibility_timeout(number(request.visibility.as_secs()))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .customize()
+            .config_override(call_within(request.wait + CALL_TIMEOUT))
+            .send()
+            .await
+            .map_err(|error| failed(RECEIVE, error))?;
+        Ok(output.messages.unwrap_or_default().into_iter().filter_map(message).collect())
+    }
+
+    async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<Rejected>, QueueError> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.client.delete_message_batch().queue_url(&self.url);
+        for (index, receipt) in receipts.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt.handle())
+                .build()
+                .map_err(|error| QueueError::new(DELETE, "invalid-entry").because(error))?;
+            call = call.entries(entry);
+        }
+        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        Ok(rejected(output.map_err(|error| failed(DELETE, error))?.failed))
+    }
+
+    async fn change_visibility(&self, changes: &[VisibilityChange]) -> Result<Vec<Rejected>, QueueError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.client.change_message_visibility_batch().queue_url(&self.url);
+        for (index, change) in changes.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(change.receipt.handle())
+                .visibility_timeout(number(change.timeout.as_secs()))
+                .build()
+                .map_err(|error| QueueError::new(CHANGE, "invalid-entry").because(error))?;
+            call = call.entries(entry);
+        }
+        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        Ok(rejected(output.map_err(|error| failed(CHANGE, error))?.failed))
+    }
+
+    async fn send_dead_letter(&self, letter: DeadLetter) -> Result<SentDeadLetter, QueueError> {
+        let invalid = |error| QueueError::new(SEND, "invalid-attribute").because(error);
+        let (body, trace_header, attributes) = letter.into_parts();
+        let mut call = self.client.send_message().queue_url(&self.dead_letter_url).message_body(body);
+        for (name, attribute) in attributes {
+            let builder = MessageAttributeValue::builder().data_type(attribute.data_type);
+            let value = match attribute.value {
+                AttributeValue::Text(text) => builder.string_value(text),
+                AttributeValue::Binary(bytes) => builder.binary_value(Blob::new(bytes)),
+            };
+            call = call.message_attributes(name, value.build().map_err(invalid)?);
+        }
+        if let Some(header) = trace_header {
+            let value =
+                MessageSystemAttributeValue::builder().data_type("String").string_value(header).build();
+            call = call.message_system_attributes(
+                MessageSystemAttributeNameForSends::AwsTraceHeader,
+                value.map_err(invalid)?,
+            );
+        }
+        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        let output = output.map_err(|error| failed(SEND, error))?;
+        let request_id = output.request_id().map(str::to_owned);
+        Ok(SentDeadLetter { message_id: output.message_id, request_id })
+    }
+}
+
+/// One request that may take this long. The consumer retries by its own rules, which know about batches and about
+/// shutting down.
+fn call_within(limit: Duration) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_timeout(limit)
+        .operation_attempt_timeout(limit)
+        .read_timeout(limit);
+    Config::builder().timeout_config(timeouts.build()).retry_config(RetryConfig::disabled())
+}
+
+/// The last part of a queue's URL, `https://sqs.<region>.amazonaws.com/<account>/<name>`.
+fn name_in(url: &str) -> &str {
+    url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
+}
+
+/// Numbers here are small by SQS' own limits.
+fn number(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// A message without a receipt handle cannot be settled, and one without a body was not sent by anyone: SQS gives
+/// neither.
+fn message(message: SqsMessage) -> Option<Message> {
+    let SqsMessage { message_id, receipt_handle, body, attributes, message_attributes, .. } = message;
+    let mut system = attributes.unwrap_or_default();
+    let receive_count = system
+        .get(&MessageSystemAttributeName::ApproximateReceiveCount)
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
+    Some(Message {
+        receipt: Receipt::new(message_id?, receipt_handle?),
+        body: body?,
+        sent_at: timestamp(&system, &MessageSystemAttributeName::SentTimestamp),
+        first_received_at: timestamp(&system, &MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
+        trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
+        receive_count,
+        attributes: message_attributes
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, attribute(value)?)))
+            .collect(),
+    })
+}
+
+/// A system attribute that holds milliseconds since 1970.
+fn timestamp(
+    attributes: &HashMap<MessageSystemAttributeName, String>,
+    name: &MessageSystemAttributeName,
+) -> Option<Timestamp> {
+    Timestamp::from_millisecond(attributes.get(name)?.parse().ok()?).ok()
+}
+
+fn attribute(value: MessageAttributeValue) -> Option<MessageAttribute> {
+    let data_type = value.data_type;
+    let value = match (value.string_value, value.binary_value) {
+        (Some(text), _) => AttributeValue::Text(text),
+        (None, Some(bytes)) => AttributeValue::Binary(bytes.into_inner()),
+        (None, None) => return None,
+    };
+    Some(MessageAttribute { data_type, value })
+}
+
+fn rejected(entries: Vec<BatchResultErrorEntry>) -> Vec<Rejected> {
+    entries
+        .into_iter()
+        .filter_map(|entry| {
+            let index = entry.id.parse().ok()?;
+            Some(Rejected { index, code: entry.code, sender_fault: entry.sender_fault })
+        })
+        .collect()
+}
+
+/// What went wrong, in one word where AWS did not give one.
+fn failed<E, R>(operation: &'static str, error: SdkError<E, R>) -> QueueError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let code = match &error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout".to_owned(),
+        SdkError::DispatchFailure(_) => "no-connection".to_owned(),
+        SdkError::ResponseError(_) => "unreadable-answer".to_owned(),
+        _ => "invalid-request".to_owned(),
+    };
+    QueueError::new(operation, code).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_queue_by_the_end_of_its_url() {
+        assert_eq!(
+            name_in("http://127.0.0.1:4566/000000000000/foostore-local-email"),
+            "foostore-local-email"
+        );
+        assert_eq!(name_in("plain"), "plain");
+    }
+
+    #[test]
+    fn reads_what_a_message_carries() {
+        let text =
+            MessageAttributeValue::builder().data_type("String").string_value("email").build().unwrap();
+        let bytes = MessageAttributeValue::builder()
+            .data_type("Binary")
+            .binary_value(Blob::new([1]))
+            .build()
+            .unwrap();
+        let read = message(
+            SqsMessage::builder()
+                .message_id("m")
+                .receipt_handle("h")
+                .body("{}")
+                .attributes(MessageSystemAttributeName::AwsTraceHeader, "Root=1")
+                .attributes(MessageSystemAttributeName::SentTimestamp, "1700000000123")
+                .attributes(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp, "1700000000456")
+                .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "3")
+                .message_attributes("channel", text)
+                .message_attributes("bytes", bytes)
+                .build(),
+        )
+        .unwrap();
+        assert_eq!((read.receipt.message_id(), read.receipt.handle()), ("m", "h"));
+        assert_eq!(read.trace_header.as_deref(), Some("Root=1"));
+        assert_eq!(read.sent_at.unwrap().as_millisecond(), 1_700_000_000_123);
+        assert_eq!(read.first_received_at.unwrap().as_millisecond(), 1_700_000_000_456);
+        assert_eq!(read.receive_count, 3);
+        assert!(read.attributes["channel"].value == AttributeValue::Text("email".into()));
+        assert!(read.attributes["bytes"].value == AttributeValue::Binary(vec![1]));
+    }
+
+    #[test]
+    fn a_message_without_attributes_is_a_first_delivery() {
+        let bare = SqsMessage::builder().message_id("m").receipt_handle("h").body("{}").build();
+        let read = message(bare).unwrap();
+        assert_eq!((read.receive_count, read.sent_at, read.trace_header), (1, None, None));
+    }
+}

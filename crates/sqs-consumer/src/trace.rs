@@ -1,0 +1,165 @@
+//! The spans of a message: its `process` span, and the `send` span of a dead letter.
+
+use std::time::Duration;
+
+use envelope::Received;
+use jiff::Timestamp;
+use opentelemetry::trace::Status;
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_semantic_conventions::attribute;
+use telemetry::attributes;
+use telemetry::context::Incoming;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::queue::{Message, Queue, SentDeadLetter};
+use crate::settings::Settings;
+
+/// `messaging.system` of SQS.
+pub(crate) const AWS_SQS: &str = "aws_sqs";
+/// Name of an event that describes a failure ([conventions](https://opentelemetry.io/docs/specs/semconv/exceptions/)).
+const EXCEPTION: &str = "exception";
+/// Attribute: how old the event was when it was received, in milliseconds.
+const EVENT_AGE_MS: &str = "event.age_ms";
+/// `rpc.service` of SQS, the name of its node in X-Ray.
+const SQS: &str = "SQS";
+
+/// The span of one message, and where it came from if it had to start a trace of its own.
+pub(crate) struct ProcessSpan {
+    pub(crate) span: Span,
+    origin: Option<xray::TraceId>,
+    /// Whether this is the first segment of a trace.
+    first: bool,
+}
+
+impl ProcessSpan {
+    /// Starts the span. It continues the trace that the message carries, unless the event was replayed or is too old:
+    /// X-Ray takes no more segments of a trace after a day, so it starts a trace that leads back to the old one.
+    pub(crate) fn start<Q: Queue>(
+        queue: &Q,
+        settings: &Settings,
+        message: &Message,
+        received: Option<&Received>,
+        now: Timestamp,
+    ) -> Self {
+        let metadata = received.map(|received| &received.envelope.metadata);
+        let incoming = Incoming::from_message(
+            metadata.and_then(|metadata| metadata.trace.as_deref()),
+            message.trace_header.as_deref(),
+        );
+        let carried = incoming.trace_id();
+        let replayed = received.is_some_and(|received| received.replay_name.is_some());
+        let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > settings.new_trace_after);
+        let starts_anew = replayed || old;
+        let parent = if starts_anew { incoming.into_new_trace() } else { incoming.into_context() };
+
+        let span = tracing::info_span!(
+            parent: None,
+            "process",
+            otel.name = format_args!("process {}", queue.name()),
+            otel.kind = "consumer",
+        );
+        if let Err(error) = span.set_parent(parent) {
+            // Only without a telemetry subscriber, where there is no trace to continue.
+            tracing::trace!(error = %error, "no parent set");
+        }
+        span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
+        span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "process");
+        span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "process");
+        span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, queue.name().to_owned());
+        span.set_attribute(attribute::MESSAGING_MESSAGE_ID, message.receipt.message_id().to_owned());
+        span.set_attribute(attribute::MESSAGING_MESSAGE_BODY_SIZE, int(message.body.len() as u128));
+        span.set_attribute(attribute::AWS_SQS_QUEUE_URL, queue.url().to_owned());
+        // Makes the exporter name the segment after the service; without it it would be named after the span.
+        span.set_attribute(attributes::AWS_REMOTE_SERVICE, settings.service.clone());
+        if let Some(metadata) = metadata {
+            let correlation = metadata.correlation_id.to_string();
+            span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, correlation);
+            span.set_attribute(EVENT_AGE_MS, int(age(metadata.occurred_at, now).as_millis()));
+        }
+        Self { span, origin: carried.filter(|_| starts_anew), first: starts_anew || carried.is_none() }
+    }
+
+    /// Writes down what came of the message.
+    pub(crate) fn finish(
+        &self,
+        received: Option<&Received>,
+        attempt: u32,
+        outcome: &'static str,
+        failure: Option<(&'static str, Option<&str>)>,
+    ) {
+        let mut annotations: Vec<(&'static str, Value)> = vec![(attributes::OUTCOME, outcome.into())];
+        if let Some(Received { envelope, .. }) = received {
+            annotations.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
+            annotations.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
+            if let Some(number) = envelope.customer_number.as_ref().filter(|_| self.first) {
+                annotations.push((attributes::CUSTOMER_NUMBER, number.clone().into()));
+            }
+        }
+        if attempt > 1 {
+            annotations.push((attributes::ATTEMPT, i64::from(attempt).into()));
+        }
+        if let Some(origin) = self.origin {
+            annotations.push((attributes::ORIGIN_TRACE_ID, origin.to_string().into()));
+        }
+        attributes::annotate(&self.span, annotations);
+        if let Some((reason, detail)) = failure {
+            failed(&self.span, reason, detail);
+        }
+    }
+}
+
+/// Marks a span as failed: the reason is its error type, the detail the message of its exception.
+fn failed(span: &Span, reason: &str, detail: Option<&str>) {
+    span.set_status(Status::error(reason.to_owned()));
+    span.set_attribute(attribute::ERROR_TYPE, reason.to_owned());
+    let exception = vec![
+        KeyValue::new(attribute::EXCEPTION_TYPE, reason.to_owned()),
+        KeyValue::new(attribute::EXCEPTION_MESSAGE, detail.unwrap_or(reason).to_owned()),
+    ];
+    span.add_event(EXCEPTION, exception);
+}
+
+/// Starts the span of sending a dead letter, under the current span. The call itself makes none, so this is the
+/// call's: it becomes the `aws` subsegment.
+pub(crate) fn dead_letter_span<Q: Queue>(queue: &Q) -> Span {
+    let span = tracing::info_span!(
+        "send",
+        otel.name = format_args!("send {}", queue.dead_letter_name()),
+        otel.kind = "producer",
+    );
+    span.set_attribute(attributes::RPC_SYSTEM, attributes::AWS_API);
+    span.set_attribute(attributes::RPC_SERVICE, SQS);
+    span.set_attribute(attribute::RPC_METHOD, "SendMessage");
+    span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
+    span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "send");
+    span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "send");
+    span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, queue.dead_letter_name().to_owned());
+    span.set_attribute(attribute::AWS_SQS_QUEUE_URL, queue.dead_letter_url().to_owned());
+    span.set_attribute(attributes::AWS_QUEUE_URL, queue.dead_letter_url().to_owned());
+    span
+}
+
+/// Writes down how sending a dead letter ended.
+pub(crate) fn finish_dead_letter(span: &Span, result: Result<&SentDeadLetter, &str>) {
+    match result {
+        Ok(sent) => {
+            if let Some(id) = &sent.message_id {
+                span.set_attribute(attribute::MESSAGING_MESSAGE_ID, id.clone());
+            }
+            if let Some(id) = &sent.request_id {
+                span.set_attribute(attribute::AWS_REQUEST_ID, id.clone());
+            }
+        }
+        Err(code) => failed(span, code, None),
+    }
+}
+
+/// The time from `then` to `now`; nothing if another machine's clock is ahead of ours.
+pub(crate) fn age(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}
+
+fn int(number: u128) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,216 @@
+//! Keeps the messages in hand invisible to others: extends their visibility, in batches, shortly before it ends.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::time::{Instant, sleep_until};
+
+use crate::metrics::Metrics;
+use crate::queue::{MAX_BATCH, Queue, QueueError, Receipt, Rejected, VisibilityChange};
+
+/// The messages in hand, and when each becomes visible again.
+pub(crate) struct InHand {
+    entries: Mutex<Entries>,
+    /// Told when the first message is taken in hand.
+    first: Notify,
+    /// Held while extensions are on their way.
+    extending: AsyncMutex<()>,
+    visibility: Duration,
+}
+
+#[derive(Default)]
+struct Entries {
+    next: u64,
+    by_number: HashMap<u64, Entry>,
+}
+
+struct Entry {
+    receipt: Receipt,
+    /// When it becomes visible again.
+    visible_at: Instant,
+    /// When it is to be extended.
+    extend_at: Instant,
+    extending: bool,
+    /// Whether a failed extension has been logged.
+    told: bool,
+}
+
+/// A message in hand. Dropping it ends its extensions.
+pub(crate) struct Held {
+    in_hand: Arc<InHand>,
+    number: u64,
+}
+
+impl InHand {
+    pub(crate) fn new(visibility: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            entries: Mutex::default(),
+            first: Notify::new(),
+            extending: AsyncMutex::new(()),
+            visibility,
+        })
+    }
+
+    /// Takes a message in hand that has just been received.
+    pub(crate) fn hold(self: &Arc<Self>, receipt: Receipt) -> Held {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        let number = entries.next;
+        entries.next += 1;
+        if entries.by_number.is_empty() {
+            self.first.notify_one();
+        }
+        let entry = Entry {
+            receipt,
+            visible_at: now + self.visibility,
+            extend_at: now + self.before_expiry(),
+            extending: false,
+            told: false,
+        };
+        entries.by_number.insert(number, entry);
+        Held { in_hand: Arc::clone(self), number }
+    }
+
+    /// Messages are extended when a third of their visibility is left: late enough that most are done before, early
+    /// enough to try more than once.
+    fn before_expiry(&self) -> Duration {
+        self.visibility * 2 / 3
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        // Nothing under the lock panics; a poisoned lock would hold a sound map all the same.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The messages to extend now; with them those that would be next in a moment, so that batches are full.
+    fn take_due(&self, now: Instant) -> Vec<(u64, VisibilityChange)> {
+        let horizon = now + self.visibility / 12;
+        let mut entries = self.lock();
+        let mut due: Vec<_> = Vec::new();
+        if entries.by_number.values().any(|entry| entry.extend_at <= now) {
+            for (number, entry) in &mut entries.by_number {
+                if entry.extend_at <= horizon {
+                    entry.extending = true;
+                    let receipt = entry.receipt.clone();
+                    due.push((*number, VisibilityChange { receipt, timeout: self.visibility }));
+                }
+            }
+        }
+        due
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.lock().by_number.values().map(|entry| entry.extend_at).min()
+    }
+
+    fn extended(&self, number: u64, at: Instant) {
+        if let Some(entry) = self.lock().by_number.get_mut(&number) {
+            entry.extending = false;
+            entry.visible_at = at + self.visibility;
+            entry.extend_at = at + self.before_expiry();
+        }
+    }
+
+    /// Plans the next try of an extension that failed; says whether this is to be logged.
+    fn failed(&self, number: u64, now: Instant, for_good: bool) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.by_number.get_mut(&number) else {
+            return false; // Settled in the meantime: its receipt handle is no longer valid, and need not be.
+        };
+        entry.extending = false;
+        let told = std::mem::replace(&mut entry.told, true);
+        if for_good || now >= entry.visible_at {
+            // The message is visible again already; nothing is left to extend.
+            entries.by_number.remove(&number);
+        } else {
+            let left = entry.visible_at - now;
+            entry.extend_at = now + (left / 4).max(Duration::from_millis(500));
+        }
+        !told
+    }
+
+    /// Extends what is near expiry, until it is dropped.
+    pub(crate) async fn extend<Q: Queue>(self: Arc<Self>, queue: Arc<Q>, metrics: Metrics) {
+        loop {
+            match self.next_due() {
+                None => self.first.notified().await,
+                Some(due) => {
+                    // A message that comes in now is due later than those there are, unless there are none left.
+                    tokio::select! {
+                        () = sleep_until(due) => {}
+                        () = self.first.notified() => {}
+                    }
+                    self.round(&*queue, &metrics).await;
+                }
+            }
+        }
+    }
+
+    async fn round<Q: Queue>(&self, queue: &Q, metrics: &Metrics) {
+        let _extending = self.extending.lock().await;
+        let due = self.take_due(Instant::now());
+        let batches: Vec<(Vec<u64>, Vec<VisibilityChange>)> =
+            due.chunks(MAX_BATCH).map(|batch| batch.iter().cloned().unzip()).collect();
+        let calls = batches.iter().map(|(numbers, changes)| async move {
+            let started = Instant::now();
+            let result = queue.change_visibility(changes).await;
+            let code = result.as_ref().err().map(|error| error.code.as_str());
+            metrics.call("extend_visibility", started.elapsed(), code);
+            self.apply(numbers, changes, started, result, metrics);
+        });
+        join_all(calls).await;
+    }
+
+    fn apply(
+        &self,
+        numbers: &[u64],
+        changes: &[VisibilityChange],
+        started: Instant,
+        result: Result<Vec<Rejected>, QueueError>,
+        metrics: &Metrics,
+    ) {
+        let now = Instant::now();
+        let (rejected, all) = match result {
+            Ok(rejected) => (rejected, None),
+            Err(error) => (Vec::new(), Some(error.code)),
+        };
+        for (index, (number, change)) in numbers.iter().zip(changes).enumerate() {
+            let refused = rejected.iter().find(|refused| refused.index == index);
+            let Some(code) = all.as_deref().or(refused.map(|refused| refused.code.as_str())) else {
+                metrics.extended(None);
+                self.extended(*number, started);
+                continue;
+            };
+            let for_good = refused.is_some_and(|refused| refused.sender_fault);
+            metrics.extended(Some(code));
+            if self.failed(*number, now, for_good) {
+                // Handling goes on: effects are idempotent, and stopping would only make a second attempt certain.
+                tracing::warn!(
+                    message_id = change.receipt.message_id(),
+                    error = code,
+                    for_good,
+                    "visibility not extended: the message may be delivered again while it is being handled"
+                );
+            }
+        }
+    }
+}
+
+impl Held {
+    /// Ends the extensions, and waits for one that is on its way, so that it cannot undo a visibility set after this.
+    pub(crate) async fn release(self) {
+        let entry = self.in_hand.lock().by_number.remove(&self.number);
+        if entry.is_some_and(|entry| entry.extending) {
+            drop(self.in_hand.extending.lock().await);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.in_hand.lock().by_number.remove(&self.number);
+    }
+}
