@@ -45,8 +45,12 @@ impl<C: Call> Batcher<C> {
             settings,
         });
         let closing = CancellationToken::new();
-        let filling =
-            Filling { queue: waiting, carried: None, delivery: Arc::clone(&delivery), closing: closing.clone() };
+        let filling = Filling {
+            queue: waiting,
+            carried: None,
+            delivery: Arc::clone(&delivery),
+            closing: closing.clone(),
+        };
         delivery.tasks.spawn(filling.run());
         Self { queue, delivery, closing }
     }

@@ -116,11 +116,7 @@ impl<C: Call> Delivery<C> {
 
     /// Tells every caller of a call that came back the fate of its entry, and starts the retries, each entry in
     /// a call of its own.
-    fn settle_each(
-        self: &Arc<Self>,
-        jobs: Vec<Job<C::Entry>>,
-        results: Vec<Result<String, Failure>>,
-    ) {
+    fn settle_each(self: &Arc<Self>, jobs: Vec<Job<C::Entry>>, results: Vec<Result<String, Failure>>) {
         let unanswered = || Err(Failure::new("MissingResult", Class::Transient));
         let results = results.into_iter().chain(std::iter::repeat_with(unanswered));
         for (job, result) in jobs.into_iter().zip(results) {

@@ -41,23 +41,64 @@ pub(crate) fn of_entry(code: Option<&str>) -> Failure {
 /// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html> and the common errors of both.
 fn class_of(code: &str, status: Option<u16>) -> Class {
     match code {
-        "Throttling" | "ThrottlingException" | "Throttled" | "ThrottledException" | "RequestLimitExceeded"
-        | "TooManyRequestsException" | "KMSThrottling" | "RequestThrottled" | "SlowDown" => Class::Throttled,
+        "Throttling"
+        | "ThrottlingException"
+        | "Throttled"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "KMSThrottling"
+        | "RequestThrottled"
+        | "SlowDown" => Class::Throttled,
         // The credentials are renewed in the background; the next call is signed with new ones.
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeout"
-        | "RequestTimeoutException" | "InternalError" | "InternalErrorException" | "InternalException"
-        | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" => Class::Transient,
-        "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException"
-        | "NotAuthorized" | "NotAuthorizedForSourceException" | "NotAuthorizedForDetailTypeException"
-        | "OptInRequired" | "InvalidAccountIdException" | "InvalidClientTokenId" | "UnrecognizedClientException"
-        | "IncompleteSignature" | "InvalidSignatureException" | "MissingAuthenticationToken"
-        | "InvalidSecurity" | "InvalidSecurityException" | "ResourceNotFoundException" | "NotFound"
-        | "NotFoundException" | "EndpointDisabled" | "EndpointDisabledException" | "PlatformApplicationDisabled"
-        | "RedactionFailure" | "UnknownOperationException" => Class::Permanent,
-        "InvalidArgument" | "MalformedDetail" | "InvalidParameter" | "InvalidParameterException"
-        | "InvalidParameterValue" | "ParameterValueInvalid" | "ValidationError" | "ValidationException"
-        | "BatchRequestTooLong" | "BatchRequestTooLongException" | "InvalidBatchEntryId"
-        | "PutEventsRequestEntryTooLarge" | "SerializationException" => Class::Content,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "InternalError"
+        | "InternalErrorException"
+        | "InternalException"
+        | "InternalFailure"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException" => Class::Transient,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "AuthorizationErrorException"
+        | "NotAuthorized"
+        | "NotAuthorizedForSourceException"
+        | "NotAuthorizedForDetailTypeException"
+        | "OptInRequired"
+        | "InvalidAccountIdException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "IncompleteSignature"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "InvalidSecurity"
+        | "InvalidSecurityException"
+        | "ResourceNotFoundException"
+        | "NotFound"
+        | "NotFoundException"
+        | "EndpointDisabled"
+        | "EndpointDisabledException"
+        | "PlatformApplicationDisabled"
+        | "RedactionFailure"
+        | "UnknownOperationException" => Class::Permanent,
+        "InvalidArgument"
+        | "MalformedDetail"
+        | "InvalidParameter"
+        | "InvalidParameterException"
+        | "InvalidParameterValue"
+        | "ParameterValueInvalid"
+        | "ValidationError"
+        | "ValidationException"
+        | "BatchRequestTooLong"
+        | "BatchRequestTooLongException"
+        | "InvalidBatchEntryId"
+        | "PutEventsRequestEntryTooLarge"
+        | "SerializationException" => Class::Content,
         _ => match status {
             Some(429) => Class::Throttled,
             Some(401 | 403 | 404) => Class::Permanent,

@@ -32,7 +32,8 @@ pub(crate) struct LastCall {
     pub(crate) request_id: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) entries: usize,
-    pub(crate) throttled: bool,
+    /// How it failed, or the entry in it.
+    pub(crate) failed: Option<Class>,
 }
 
 /// The caller's end: resolves when the entry's fate is known.
@@ -51,12 +52,8 @@ impl<E> Job<E> {
     /// Notes the call that has just carried the entry, together with `entries - 1` others.
     pub(crate) fn carried(&mut self, answer: &Answer, entries: usize) {
         self.attempts += 1;
-        self.last_call = LastCall {
-            request_id: answer.request_id.clone(),
-            status: answer.status,
-            entries,
-            throttled: false,
-        };
+        self.last_call =
+            LastCall { request_id: answer.request_id.clone(), status: answer.status, entries, failed: None };
     }
 
     /// The service accepted the entry under `id`.
@@ -66,16 +63,7 @@ impl<E> Job<E> {
 
     /// The entry failed for good: with a failure that lasts, or because attempts or time ran out.
     pub(crate) fn failed(mut self, failure: Failure, metrics: &Metrics) {
-        self.last_call.throttled = failure.class == Class::Throttled;
-        // An entry can fail in a call that succeeded. Its span then carries the status that the failure would have
-        // had in a call of its own, as X-Ray tells errors, throttles and faults apart by nothing else.
-        if self.last_call.status.is_some_and(|status| status < 400) {
-            self.last_call.status = Some(match failure.class {
-                Class::Throttled => 429,
-                Class::Transient => 500,
-                Class::Content | Class::Permanent => 400,
-            });
-        }
+        self.last_call.failed = Some(failure.class);
         let attempts = self.attempts;
         let error = if failure.is_transient() {
             PublishError::GaveUp { code: failure.code, attempts }

@@ -169,8 +169,7 @@ impl Call for PublishBatch {
             });
         match request.send().await {
             Ok(output) => {
-                let mut results =
-                    vec![Err(Failure::new("MissingResult", Class::Transient)); messages.len()];
+                let mut results = vec![Err(Failure::new("MissingResult", Class::Transient)); messages.len()];
                 let place = |id: Option<&str>| id.and_then(|id| id.parse::<usize>().ok());
                 for accepted in output.successful() {
                     if let Some(result) = place(accepted.id()).and_then(|index| results.get_mut(index)) {

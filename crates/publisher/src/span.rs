@@ -12,6 +12,7 @@ use telemetry::attributes;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::call::Class;
 use crate::job::LastCall;
 use crate::{PublishError, Published};
 
@@ -71,10 +72,11 @@ pub(crate) fn finish(
         span.set_attribute(attribute::MESSAGING_BATCH_MESSAGE_COUNT, entries);
     }
     if attempts > 1 {
+        span.set_attribute(attribute::HTTP_REQUEST_RESEND_COUNT, i64::from(attempts - 1));
         span.set_attribute(attributes::AWS_RETRIES, i64::from(attempts - 1));
     }
-    if last_call.throttled {
-        span.set_attribute(attributes::AWS_THROTTLED, true);
+    if let Some(class) = last_call.failed {
+        failed(span, class, last_call.status);
     }
     match result {
         Ok(published) => span.set_attribute(attribute::MESSAGING_MESSAGE_ID, published.id.clone()),
@@ -82,5 +84,22 @@ pub(crate) fn finish(
             span.set_attribute(attribute::ERROR_TYPE, error.reason().to_owned());
             span.set_status(Status::error(error.to_string()));
         }
+    }
+}
+
+/// Marks a failure for X-Ray, which tells errors, throttles and faults apart by a status alone. An entry can fail in a
+/// call that was answered with 200, and a throttled call is often answered with 400: such a span says besides the
+/// truth what the failure would have been as an answer of its own.
+fn failed(span: &Span, class: Class, status: Option<u16>) {
+    let alone = match class {
+        Class::Throttled => 429,
+        Class::Transient => 500,
+        Class::Content | Class::Permanent => 400,
+    };
+    if class == Class::Throttled {
+        span.set_attribute(attributes::AWS_THROTTLED, true);
+    }
+    if status.is_some_and(|status| status < 400 || (class == Class::Throttled && status != 429)) {
+        span.set_attribute(attributes::HTTP_STATUS_CODE_FOR_THROTTLE, alone);
     }
 }

@@ -193,10 +193,7 @@ async fn failed_entries_are_retried_one_by_one() {
         match entry {
             5 => assert_eq!(
                 result,
-                &Err(PublishError::Refused {
-                    code: "NotAuthorizedForSourceException".into(),
-                    attempts: 1
-                })
+                &Err(PublishError::Refused { code: "NotAuthorizedForSourceException".into(), attempts: 1 })
             ),
             _ => assert_eq!(result, &Ok(Published { id: format!("id-{entry}") })),
         }
@@ -301,12 +298,12 @@ async fn a_full_queue_makes_callers_wait_until_their_deadline() {
         queue: 5,
         concurrent_calls: 1,
         call_timeout: Duration::from_secs(60),
-        deadline: Duration::from_secs(5),
+        deadline: Duration::from_millis(6_500),
         ..Settings::default()
     };
     let batcher = fake.start(settings);
     let results = all(publish_all(&batcher, 0..60)).await;
-    // Calls of ten start at 0, 2 and 4 seconds; nobody is left waiting when the deadline has passed.
+    // Calls of ten end at 2, 4 and 6 seconds; the next one is cut short by the deadline.
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 30);
     assert!(results.contains(&Err(PublishError::QueueFull)));
     assert!(results.iter().all(|result| result.as_ref().err().is_none_or(PublishError::is_transient)));
@@ -347,7 +344,8 @@ async fn closing_drains_what_waits_and_takes_no_more() {
         _ => Ok(entries.iter().map(accepted).collect()),
     })
     .taking(Duration::from_millis(50));
-    let batcher = fake.start(Settings { linger: Duration::from_secs(3), concurrent_calls: 1, ..Settings::default() });
+    let batcher =
+        fake.start(Settings { linger: Duration::from_secs(3), concurrent_calls: 1, ..Settings::default() });
     let publishing = publish_all(&batcher, 0..25);
     sleep(Duration::from_millis(1)).await;
     let start = Instant::now();
