@@ -1,1 +1,24 @@
-//! To be written.
+//! Clients of AWS for services: one configuration with one HTTP client, and an interceptor that makes each call a span
+//! and passes the trace on.
+//!
+//! ```no_run
+//! use aws_clients::{AwsSettings, TracingInterceptor};
+//!
+//! # async fn example() {
+//! let config = aws_clients::sdk_config(&AwsSettings::default()).await;
+//! let members = aws_sdk_dynamodb::Client::from_conf(
+//!     aws_sdk_dynamodb::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
+//! );
+//! // A client without the interceptor makes no spans: for receiving, deleting, and batches whose entries have spans.
+//! let queue = aws_sdk_sqs::Client::new(&config);
+//! # }
+//! ```
+
+mod call;
+mod config;
+mod failure;
+mod interceptor;
+mod target;
+
+pub use config::{AwsSettings, DEFAULT_REGION, sdk_config};
+pub use interceptor::{TracingInterceptor, tracing_interceptor};

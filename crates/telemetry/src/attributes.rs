@@ -18,13 +18,18 @@ pub const AWS_REGION: &str = "aws.region";
 /// How many requests an AWS call needed beyond the first.
 pub const AWS_RETRIES: &str = "aws.retries";
 
+/// The status the X-Ray exporter looks at first. It draws a throttle for 429 and knows no other sign of one, while
+/// DynamoDB and others refuse with 400: a throttled call says 429 here and the truth in `http.response.status_code`.
+/// Nothing else uses the name, which the conventions have given up.
+pub const HTTP_STATUS_CODE_FOR_THROTTLE: &str = "http.status_code";
+
 /// Set on an AWS call that was refused because of its rate.
 pub const AWS_THROTTLED: &str = "aws.throttled";
 
 /// URL of a queue as the X-Ray exporter reads it; the conventions call it `aws.sqs.queue.url`.
 pub const AWS_QUEUE_URL: &str = "aws.queue_url";
 
-/// The service an AWS call belongs to, as X-Ray names its node.
+/// The service an AWS call belongs to, as X-Ray names its node; deprecated by the conventions, read by the exporter.
 pub const RPC_SERVICE: &str = "rpc.service";
 
 /// The kind of RPC; the X-Ray exporter reads this older name only.

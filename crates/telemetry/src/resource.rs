@@ -3,13 +3,14 @@
 use opentelemetry::KeyValue;
 use opentelemetry_aws::detector::EcsResourceDetector;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_semantic_conventions::attribute;
 
 use crate::settings::Settings;
 
 /// The resource. On ECS this asks the task's metadata endpoint and blocks meanwhile.
 pub(crate) fn resource(settings: &Settings) -> Resource {
-    let mut resource = Resource::builder_empty();
+    let mut resource = Resource::builder_empty().with_detector(Box::new(TelemetryResourceDetector));
     if settings.otel.on_ecs {
         resource = resource.with_detector(Box::new(EcsResourceDetector));
     }

@@ -1,0 +1,127 @@
+//! The span of one SDK call, over all its attempts.
+
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use opentelemetry::trace::Status;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry_semantic_conventions::attribute;
+use telemetry::attributes;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::failure::Failure;
+use crate::target::Target;
+
+/// A call that is under way. It travels in the call's own configuration; when that is dropped the span ends, also
+/// when the future of the call is dropped before it had an outcome.
+#[derive(Debug)]
+pub(crate) struct Call {
+    span: Span,
+    settled: bool,
+}
+
+impl Storable for Call {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Call {
+    /// Starts the span under the current one. `service` is the SDK's name of the service.
+    pub(crate) fn start(service: &str, operation: &str, region: Option<&str>) -> Self {
+        let service = node_name(service);
+        let name = format!("{service}.{operation}");
+        let span = tracing::info_span!("aws call", otel.name = name, otel.kind = "client");
+        // The older names too: the X-Ray exporter draws an AWS node by them alone.
+        span.set_attribute(attributes::RPC_SYSTEM, attributes::AWS_API);
+        span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
+        span.set_attribute(attributes::RPC_SERVICE, service.to_owned());
+        span.set_attribute(attribute::RPC_METHOD, operation.to_owned());
+        if let Some(region) = region {
+            span.set_attribute(attributes::AWS_REGION, region.to_owned());
+        }
+        Self { span, settled: false }
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// What the call works on.
+    pub(crate) fn on(&self, target: Target) {
+        match target {
+            Target::Tables(names) => {
+                self.span.set_attribute(attribute::DB_SYSTEM_NAME, "aws.dynamodb");
+                let names = names.into_iter().map(StringValue::from).collect();
+                self.span
+                    .set_attribute(attribute::AWS_DYNAMODB_TABLE_NAMES, Value::Array(Array::String(names)));
+            }
+            Target::Topic(arn) => self.span.set_attribute(attribute::AWS_SNS_TOPIC_ARN, arn),
+            Target::Queue(url) => {
+                self.span.set_attribute(attribute::AWS_SQS_QUEUE_URL, url.clone());
+                self.span.set_attribute(attributes::AWS_QUEUE_URL, url);
+            }
+        }
+    }
+
+    /// The call is over: how often it was sent, and what the last answer said.
+    pub(crate) fn settle(
+        &mut self,
+        attempts: u32,
+        status: Option<u16>,
+        request_id: Option<String>,
+        failure: Option<Failure>,
+    ) {
+        self.settled = true;
+        if let Some(resent) = attempts.checked_sub(1).filter(|resent| *resent > 0) {
+            self.span.set_attribute(attribute::HTTP_REQUEST_RESEND_COUNT, i64::from(resent));
+            self.span.set_attribute(attributes::AWS_RETRIES, i64::from(resent));
+        }
+        if let Some(status) = status {
+            self.span.set_attribute(attribute::HTTP_RESPONSE_STATUS_CODE, i64::from(status));
+        }
+        if let Some(request_id) = request_id {
+            self.span.set_attribute(attribute::AWS_REQUEST_ID, request_id);
+        }
+        if let Some(failure) = failure {
+            self.fail(&failure, status);
+        }
+    }
+
+    fn fail(&self, failure: &Failure, status: Option<u16>) {
+        self.span.set_attribute(attribute::ERROR_TYPE, failure.code.clone());
+        if failure.throttled {
+            self.span.set_attribute(attributes::AWS_THROTTLED, true);
+            if status != Some(429) {
+                self.span.set_attribute(attributes::HTTP_STATUS_CODE_FOR_THROTTLE, 429);
+            }
+        }
+        // The answer to a condition is an answer. X-Ray shows its status 400 as an error, never as a fault; other
+        // backends see a span that did not fail.
+        if failure.expected {
+            return;
+        }
+        // Only the code: a service's message can quote the item it refuses.
+        self.span.add_event(
+            "exception",
+            vec![
+                KeyValue::new(attribute::EXCEPTION_TYPE, failure.code.clone()),
+                KeyValue::new(attribute::EXCEPTION_MESSAGE, failure.code.clone()),
+            ],
+        );
+        self.span.set_status(Status::error(failure.code.clone()));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.fail(&Failure::cancelled(), None);
+        }
+    }
+}
+
+/// X-Ray names a node after `rpc.service`; where the SDK's name is a version of an API, the service's own.
+fn node_name(service: &str) -> &str {
+    match service {
+        "SESv2" => "SES",
+        other => other,
+    }
+}

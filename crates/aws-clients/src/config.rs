@@ -1,0 +1,121 @@
+//! The configuration all clients of a process share.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+
+/// The region used when nothing names one.
+pub const DEFAULT_REGION: &str = "eu-central-1";
+
+/// How long making a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long to wait for bytes. Above the 20 s an SQS receive may wait for messages, so that it does not cut those.
+const READ_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long one attempt may take altogether, for the same reason.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(28);
+
+/// The standard mode's three attempts
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
+const ATTEMPTS: u32 = 3;
+
+/// Where AWS is. What is not given here is found by the SDK in the usual places: variables, profile, task role.
+#[derive(Clone, Debug, Default)]
+pub struct AwsSettings {
+    /// The region; the SDK's usual places and then [`DEFAULT_REGION`] when not given.
+    pub region: Option<String>,
+    /// One address for all services, in place of AWS's own.
+    pub endpoint_url: Option<String>,
+    /// Fixed credentials; the standard chain when not given.
+    pub credentials: Option<Credentials>,
+}
+
+impl AwsSettings {
+    /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ENDPOINT_URL`, and the credentials `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, through `lookup`. Anything else the SDK knows
+    /// (`AWS_ENDPOINT_URL_SQS`, `AWS_PROFILE` …) it reads from the process itself; a service's own endpoint wins over
+    /// `AWS_ENDPOINT_URL` there and does so only when that is not given here.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let credentials = get("AWS_ACCESS_KEY_ID")
+            .zip(get("AWS_SECRET_ACCESS_KEY"))
+            .map(|(id, secret)| Credentials::new(id, secret, get("AWS_SESSION_TOKEN"), None, "environment"));
+        Self {
+            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
+            endpoint_url: get("AWS_ENDPOINT_URL"),
+            credentials,
+        }
+    }
+}
+
+/// The configuration for every client of the process: one pool of connections (TLS by rustls with ring and the
+/// system's roots; plain `http` endpoints work), timeouts of 2 s to connect, 25 s without a byte and 28 s an attempt,
+/// and standard retries. A client with other needs overrides them in its own builder.
+pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
+    let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let region =
+        aws_config::meta::region::RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+            .or_default_provider()
+            .or_else(Region::from_static(DEFAULT_REGION));
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .region(region);
+    if let Some(endpoint_url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(endpoint_url);
+    }
+    if let Some(credentials) = &settings.credentials {
+        loader = loader.credentials_provider(credentials.clone());
+    }
+    loader.load().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        let value = match name {
+            "AWS_DEFAULT_REGION" => "us-east-2",
+            "AWS_ENDPOINT_URL" => "http://127.0.0.1:4566",
+            "AWS_ACCESS_KEY_ID" => "local",
+            "AWS_SECRET_ACCESS_KEY" => "very-secret",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn settings_come_from_the_standard_variables_and_hide_the_secret() {
+        let settings = AwsSettings::read(lookup);
+        assert_eq!(settings.region.as_deref(), Some("us-east-2"));
+        assert_eq!(settings.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
+        assert!(!format!("{settings:?}").contains("very-secret"));
+        let nothing = AwsSettings::read(|_| None);
+        assert!(nothing.region.is_none() && nothing.credentials.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_configuration_has_timeouts_retries_and_what_was_given() {
+        let config = sdk_config(&AwsSettings::read(lookup)).await;
+        assert_eq!(config.region().unwrap().as_ref(), "us-east-2");
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+        assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(CONNECT_TIMEOUT));
+        assert_eq!(config.retry_config().unwrap().max_attempts(), ATTEMPTS);
+        assert!(config.http_client().is_some());
+    }
+}

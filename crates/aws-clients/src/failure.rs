@@ -1,0 +1,208 @@
+//! What went wrong with a call, in the words a span may carry: a code, never a message.
+
+use aws_smithy_runtime_api::client::interceptors::context::Error;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+
+/// Codes by which services refuse a call because of its rate
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>). The status is often 400.
+const THROTTLES: [&str; 13] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "LimitExceededException",
+];
+
+/// Codes a cancelled transaction gives for an item that was refused because of the rate
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const THROTTLED_ITEMS: [&str; 2] = ["ThrottlingError", "ProvisionedThroughputExceeded"];
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
+const ITEM_CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// Why a call gave no output.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The service's code, or what kind of failure it was before the service could answer.
+    pub(crate) code: String,
+    /// Refused because of the rate.
+    pub(crate) throttled: bool,
+    /// An outcome the caller asked about: a condition that did not hold.
+    pub(crate) expected: bool,
+}
+
+impl Failure {
+    /// From the last answer, if there was one, and the SDK's error.
+    pub(crate) fn of(error: &OrchestratorError<Error>, response: Option<&HttpResponse>) -> Self {
+        if error.is_timeout_error() {
+            return Self::plain("timeout");
+        }
+        let answer = response.filter(|response| !response.status().is_success());
+        if let Some(response) = answer {
+            return Self::answered(response);
+        }
+        if let Some(connector) = error.as_connector_error() {
+            return Self::plain(if connector.is_timeout() { "timeout" } else { "connection" });
+        }
+        if error.is_response_error() || error.is_operation_error() {
+            return Self::plain("response");
+        }
+        // Endpoint, credentials, serialization, signing.
+        Self::plain("request")
+    }
+
+    /// The future of the call was dropped.
+    pub(crate) fn cancelled() -> Self {
+        Self::plain("cancelled")
+    }
+
+    fn plain(code: &str) -> Self {
+        Self { code: code.to_owned(), throttled: false, expected: false }
+    }
+
+    fn answered(response: &HttpResponse) -> Self {
+        let status = response.status().as_u16();
+        let body = response.body().bytes().unwrap_or_default();
+        let Some(code) = code(response, body) else {
+            return Self { throttled: status == 429, ..Self::plain(&status.to_string()) };
+        };
+        let items = if code == TRANSACTION_CANCELED { cancellation_reasons(body) } else { Vec::new() };
+        let throttled = status == 429
+            || THROTTLES.contains(&code.as_str())
+            || items.iter().any(|item| THROTTLED_ITEMS.contains(&item.as_str()));
+        let condition = items.iter().any(|item| item == ITEM_CONDITION_FAILED);
+        let only_conditions = items.iter().all(|item| item == ITEM_CONDITION_FAILED || item == "None");
+        let expected = code == CONDITION_FAILED || (condition && only_conditions);
+        Self { code, throttled, expected }
+    }
+}
+
+/// The code of an error response, wherever the service's protocol puts it: a header (REST-JSON, and SQS's old codes),
+/// `__type` or `code` of a JSON body, `<Code>` of an XML body.
+fn code(response: &HttpResponse, body: &[u8]) -> Option<String> {
+    let header = |name: &'static str| response.headers().get(name);
+    let json = || {
+        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+        ["__type", "code", "Code"].into_iter().find_map(|field| Some(body.get(field)?.as_str()?.to_owned()))
+    };
+    let xml = || {
+        let text = std::str::from_utf8(body).ok()?;
+        let (_, rest) = text.split_once("<Code>")?;
+        Some(rest.split_once("</Code>")?.0.to_owned())
+    };
+    let raw = header("x-amzn-errortype")
+        .map(str::to_owned)
+        .or_else(json)
+        .or_else(xml)
+        .or_else(|| header("x-amzn-query-error").map(|value| value.replace(';', ":")))?;
+    // "com.amazonaws.dynamodb.v20120810#ThrottlingException", "ThrottlingException:http://…"
+    let code = raw.split(':').next().unwrap_or_default();
+    let code = code.rsplit('#').next().unwrap_or_default();
+    let well_formed = (1..=100).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    well_formed.then(|| code.to_owned())
+}
+
+/// The codes of a cancelled transaction, one for each item.
+fn cancellation_reasons(body: &[u8]) -> Vec<String> {
+    let reasons = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|mut body| {
+        let reasons = body.get_mut("CancellationReasons")?.take();
+        match reasons {
+            serde_json::Value::Array(reasons) => Some(reasons),
+            _ => None,
+        }
+    });
+    reasons
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|reason| Some(reason.get("Code")?.as_str()?.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn response(
+        status: u16,
+        header: Option<(&'static str, &'static str)>,
+        body: &'static str,
+    ) -> HttpResponse {
+        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+
+    #[test]
+    fn the_code_is_found_in_every_protocol() {
+        let cases = [
+            (
+                response(400, None, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException"}"#),
+                "ValidationException",
+            ),
+            (
+                response(400, Some(("x-amzn-errortype", "BadRequestException:http://internal/")), "{}"),
+                "BadRequestException",
+            ),
+            (
+                response(
+                    403,
+                    None,
+                    "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>",
+                ),
+                "AuthorizationError",
+            ),
+            (
+                response(400, Some(("x-amzn-query-error", "QueueDoesNotExist;Sender")), ""),
+                "QueueDoesNotExist",
+            ),
+            (response(503, None, "<html>busy</html>"), "503"),
+            (response(400, None, r#"{"__type":"a code with the customer's name"}"#), "400"),
+        ];
+        for (response, expected) in cases {
+            assert_eq!(Failure::answered(&response).code, expected);
+        }
+    }
+
+    #[test]
+    fn a_throttle_is_known_by_its_code_too() {
+        let throttled = |response| Failure::answered(&response).throttled;
+        assert!(throttled(response(400, None, r#"{"__type":"x#ThrottlingException"}"#)));
+        assert!(throttled(response(400, None, r#"{"__type":"x#ProvisionedThroughputExceededException"}"#)));
+        assert!(throttled(response(429, None, "")));
+        assert!(throttled(response(
+            400,
+            None,
+            r#"{"__type":"x#TransactionCanceledException","CancellationReasons":[{"Code":"None"},{"Code":"ThrottlingError"}]}"#,
+        )));
+        assert!(!throttled(response(400, None, r#"{"__type":"x#ValidationException"}"#)));
+    }
+
+    #[test]
+    fn only_a_condition_that_did_not_hold_is_expected() {
+        let expected = |body| Failure::answered(&response(400, None, body)).expected;
+        assert!(expected(r#"{"__type":"x#ConditionalCheckFailedException"}"#));
+        assert!(expected(
+            r#"{"__type":"x#TransactionCanceledException","CancellationReasons":[{"Code":"None"},{"Code":"ConditionalCheckFailed"}]}"#,
+        ));
+        assert!(!expected(
+            r#"{"__type":"x#TransactionCanceledException","CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"ConditionalCheckFailed"}]}"#,
+        ));
+        assert!(!expected(r#"{"__type":"x#TransactionCanceledException"}"#));
+        assert!(!expected(r#"{"__type":"x#ValidationException"}"#));
+    }
+}

@@ -1,0 +1,108 @@
+//! The interceptor: where in a call the span starts, the header is written, and the outcome is read.
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::region::Region;
+use telemetry::context;
+
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::target::Target;
+
+/// Makes each call of a client a CLIENT span under the current one, named `Service.Operation`, and passes the trace on
+/// in the request's `X-Amzn-Trace-Id`.
+///
+/// The span lasts over all attempts, and ends in every outcome: output, error, timeout, and a future that is dropped
+/// (`error.type` is then `cancelled`). It carries region, request id, status, the number of retries, and tables, topic
+/// or queue. A refused condition (`ConditionalCheckFailedException`, or a transaction cancelled by nothing but
+/// conditions) is an answer rather than a failure: the span's status stays unset, and X-Ray shows an error by the
+/// status 400, not a fault. Throttles are marked whatever the status was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingInterceptor(());
+
+impl TracingInterceptor {
+    /// An interceptor for a client's configuration.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+/// [`TracingInterceptor::new`].
+#[must_use]
+pub fn tracing_interceptor() -> TracingInterceptor {
+    TracingInterceptor::new()
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for TracingInterceptor {
+    fn name(&self) -> &'static str {
+        "TracingInterceptor"
+    }
+
+    // Not at the very beginning: what operation it is, is known from here on.
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(operation) = config.load::<Metadata>() else { return Ok(()) };
+        let region = config.load::<Region>().map(AsRef::as_ref);
+        let call = Call::start(operation.service(), operation.name(), region);
+        if let Some(target) = Target::of(operation.service(), context.input()) {
+            call.on(target);
+        }
+        config.interceptor_state().store_put(call);
+        Ok(())
+    }
+
+    // On every attempt, and before signing, so that the header is part of what is signed.
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let header = config.load::<Call>().and_then(|call| context::header_of(call.span()));
+        if let Some(header) = header {
+            context.request_mut().headers_mut().try_insert(context::XRAY_HEADER, header)?;
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempts = config.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts);
+        let response = context.response();
+        let failure = match context.output_or_error() {
+            Some(Err(error)) => Some(Failure::of(error, response)),
+            Some(Ok(_)) | None => None,
+        };
+        if let Some(call) = config.get_mut_from_interceptor_state::<Call>() {
+            let status = response.map(|response| response.status().as_u16());
+            call.settle(attempts, status, response.and_then(request_id), failure);
+        }
+        Ok(())
+    }
+}
+
+/// The id AWS gave the request.
+fn request_id(response: &HttpResponse) -> Option<String> {
+    ["x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"]
+        .into_iter()
+        .find_map(|name| response.headers().get(name))
+        .map(str::to_owned)
+}

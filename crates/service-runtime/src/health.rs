@@ -1,0 +1,232 @@
+//! Whether the service lives and whether it can work, and the routes that say so.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// How old the last beat of the runtime may be.
+const HEARTBEAT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The name under which readiness reports the service itself.
+const SERVICE: &str = "service";
+
+/// The health of a service. Clones share it.
+///
+/// Readiness needs three things: the service has said that it has started ([`Health::ready`]), it is not ending, and
+/// every registered [`Check`] is up. Liveness fails when the runtime has not been beating for ten seconds or a task it
+/// cannot live without has ended: then a restart is the cure.
+#[derive(Clone)]
+pub struct Health(Arc<Mutex<Shared>>);
+
+struct Shared {
+    /// Why the service itself is not ready; `None` when it is.
+    not_ready: Option<String>,
+    /// Why it is beyond help.
+    failed: Option<String>,
+    last_beat: Instant,
+    checks: BTreeMap<String, Condition>,
+}
+
+/// Why something is down; `None` when it is up.
+type Condition = Option<String>;
+
+/// What the routes answer.
+#[derive(Debug, Serialize)]
+struct Report {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    checks: BTreeMap<String, CheckReport>,
+    #[serde(skip)]
+    well: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckReport {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Health {
+    /// A service that is starting.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Shared {
+            not_ready: Some("starting".to_owned()),
+            failed: None,
+            last_beat: Instant::now(),
+            checks: BTreeMap::new(),
+        })))
+    }
+
+    /// The service has started. Once it is ending, it stays unready.
+    pub fn ready(&self) {
+        let mut state = self.lock();
+        if state.not_ready.as_deref() == Some("starting") {
+            state.not_ready = None;
+        }
+    }
+
+    /// A check of something the service depends on. It is down until it is said to be up.
+    #[must_use]
+    pub fn register(&self, name: impl Into<String>) -> Check {
+        let name = name.into();
+        self.lock().checks.insert(name.clone(), Some("not yet known".to_owned()));
+        Check { health: self.clone(), name }
+    }
+
+    /// Whether the service can work now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.readiness().well
+    }
+
+    /// The routes `GET /health/live` and `GET /health/ready`: JSON, 200 or 503.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/health/live", get(async |State(health): State<Self>| health.liveness().into_response()))
+            .route(
+                "/health/ready",
+                get(async |State(health): State<Self>| health.readiness().into_response()),
+            )
+            .with_state(self.clone())
+    }
+
+    /// The service is ending: no new work for it, please.
+    pub(crate) fn draining(&self) {
+        self.lock().not_ready = Some("draining".to_owned());
+    }
+
+    /// The service is beyond help.
+    pub(crate) fn failed(&self, reason: impl Into<String>) {
+        self.lock().failed.get_or_insert(reason.into());
+    }
+
+    /// The runtime gets round to its tasks.
+    pub(crate) fn beat(&self) {
+        self.lock().last_beat = Instant::now();
+    }
+
+    fn liveness(&self) -> Report {
+        let state = self.lock();
+        let silent = state.last_beat.elapsed();
+        let reason = state.failed.clone().or_else(|| {
+            (silent > HEARTBEAT_LIMIT).then(|| format!("no heartbeat for {} s", silent.as_secs()))
+        });
+        Report {
+            status: if reason.is_none() { "live" } else { "failed" },
+            well: reason.is_none(),
+            reason,
+            checks: BTreeMap::new(),
+        }
+    }
+
+    fn readiness(&self) -> Report {
+        let state = self.lock();
+        let service = (SERVICE.to_owned(), state.not_ready.clone().or_else(|| state.failed.clone()));
+        let checks: BTreeMap<_, _> = std::iter::once(service)
+            .chain(state.checks.iter().map(|(name, condition)| (name.clone(), condition.clone())))
+            .map(|(name, reason)| {
+                (name, CheckReport { status: if reason.is_none() { "up" } else { "down" }, reason })
+            })
+            .collect();
+        let well = checks.values().all(|check| check.reason.is_none());
+        Report { status: if well { "ready" } else { "not ready" }, reason: None, checks, well }
+    }
+
+    fn set(&self, name: &str, condition: Condition) {
+        self.lock().checks.insert(name.to_owned(), condition);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing panics while it is held; a value is whole after each statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Health").field("ready", &self.is_ready()).finish_non_exhaustive()
+    }
+}
+
+impl Report {
+    fn into_response(self) -> Response {
+        let status = if self.well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, Json(self)).into_response()
+    }
+}
+
+/// One thing the service depends on. Whoever deals with it says how it is; clones speak for the same thing.
+#[derive(Clone, Debug)]
+pub struct Check {
+    health: Health,
+    name: String,
+}
+
+impl Check {
+    /// It works.
+    pub fn up(&self) {
+        self.health.set(&self.name, None);
+    }
+
+    /// It does not work. The reason is shown to whoever asks for readiness: no values, no secrets.
+    pub fn down(&self, reason: impl Into<String>) {
+        self.health.set(&self.name, Some(reason.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn readiness_needs_the_service_and_every_check() {
+        let health = Health::new();
+        assert!(!health.is_ready());
+        let queue = health.register("queue");
+        health.ready();
+        assert!(!health.is_ready(), "a check that nobody has answered yet is down");
+        queue.up();
+        assert!(health.is_ready());
+        queue.down("receive failed");
+        let report = serde_json::to_value(health.readiness()).unwrap();
+        assert_eq!(report["status"], "not ready");
+        assert_eq!(report["checks"]["queue"]["reason"], "receive failed");
+        assert_eq!(report["checks"]["service"]["status"], "up");
+        queue.up();
+        health.draining();
+        health.ready();
+        assert!(!health.is_ready(), "a service that is ending does not become ready again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn liveness_needs_a_heartbeat_and_living_tasks() {
+        let health = Health::new();
+        assert!(health.liveness().well);
+        tokio::time::advance(HEARTBEAT_LIMIT + Duration::from_secs(1)).await;
+        assert!(!health.liveness().well);
+        health.beat();
+        assert!(health.liveness().well);
+        health.failed("task poller panicked");
+        assert_eq!(health.liveness().reason.as_deref(), Some("task poller panicked"));
+    }
+}
