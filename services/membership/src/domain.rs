@@ -51,7 +51,7 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    Known(Profile),
+    Known(Box<Profile>),
     /// The tombstone: no personal field is left. It bears the version of the earliest erasure.
     Erased(Version),
 }
@@ -89,7 +89,7 @@ pub enum Change {
         /// The member after it.
         member: Member,
         /// What the world is to be told. Nothing, as long as the member has not been enrolled.
-        announcement: Option<Announcement>,
+        announcement: Option<Box<Announcement>>,
     },
     /// Everything the event says is older than what is known.
     Stale,
@@ -114,7 +114,7 @@ impl Member {
     /// The member of whom nothing is known yet.
     #[must_use]
     pub fn unknown(customer_number: CustomerNumber) -> Self {
-        Self { customer_number, state: State::Known(Profile::default()) }
+        Self { customer_number, state: State::Known(Box::default()) }
     }
 
     /// Who it is.
@@ -148,7 +148,8 @@ impl Member {
         if !advance(&mut profile) {
             return Change::Stale;
         }
-        let announcement = profile.contact().map(|contact| announce(self.customer_number.clone(), contact));
+        let announcement =
+            profile.contact().map(|contact| Box::new(announce(self.customer_number.clone(), contact)));
         let member = Self { customer_number: self.customer_number, state: State::Known(profile) };
         Change::Applied { member, announcement }
     }

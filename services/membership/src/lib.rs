@@ -1,2 +1,66 @@
-//! Membership.
+//! The membership service: who is a member, how they are called and how they are reached.
+//!
+//! It consumes what the CRM says about customers and announces what it means for the loyalty programme.
+//! Each event is one DynamoDB transaction of the member, an idempotency marker and an outbox item; the
+//! announcements leave the table through its stream and a Pipe.
+//!
+//! ```
+//! assert_eq!(membership::topology().name(), membership::NAME);
+//! ```
+
+mod announce;
+mod attributes;
 pub mod domain;
+mod members;
+mod service;
+mod settings;
+
+use aws_clients::TracingInterceptor;
+use contracts::{CrmEvents, MemberEvents};
+use envelope::events;
+use service_runtime::{BoxError, Runtime};
+use sqs_consumer::{Consumer, Readiness, SqsQueue};
+use topology::{Service, Table};
+
+use crate::members::Members;
+use crate::service::Membership;
+use crate::settings::Settings;
+
+/// The service's name.
+pub const NAME: &str = "membership";
+
+/// What the service consumes, owns and emits.
+#[must_use]
+pub fn topology() -> Service {
+    Service::new(NAME)
+        .consumes(events::<CrmEvents>())
+        .owns(Table::new("members").expires_at(envelope::outbox::EXPIRES_AT).outbox().personal_data())
+        .emits::<MemberEvents>()
+}
+
+/// Runs the service until it is told to stop and what it has in hand is finished.
+///
+/// It reads `MEMBERS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*` settings.
+///
+/// # Errors
+/// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise what the consumer ends
+/// with, such as a drain that took too long.
+pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
+    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let dynamodb =
+        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build();
+    let members = Members::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), settings.table);
+    // Without the interceptor: receiving and deleting make metrics, not spans.
+    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
+    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
+
+    let receiving = runtime.health.register("queue");
+    let consumer = Consumer::new(queue, Membership::new(members), settings.consumer, &runtime.meter)
+        .on_health(move |readiness| match readiness {
+            Readiness::Up => receiving.up(),
+            Readiness::Down { reason } => receiving.down(reason),
+        });
+    runtime.health.ready();
+    consumer.run(runtime.shutdown.clone()).await?;
+    Ok(())
+}

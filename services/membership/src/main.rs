@@ -1,2 +1,5 @@
-//! The membership service.
-fn main() {}
+//! The membership service, as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    service_runtime::main(membership::NAME, env!("CARGO_PKG_VERSION"), membership::run)
+}

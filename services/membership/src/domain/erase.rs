@@ -21,9 +21,9 @@ impl Cause for CustomerErased {
             return Change::Erased;
         }
         let customer_number = member.customer_number.clone();
-        let announcement = member
-            .contact()
-            .map(|contact| Announcement::Erased(MemberErased { customer_number, contact: Some(contact) }));
+        let announcement = member.contact().map(|contact| {
+            Box::new(Announcement::Erased(MemberErased { customer_number, contact: Some(contact) }))
+        });
         Change::Applied { member: Member { state: State::Erased(version), ..member }, announcement }
     }
 }

@@ -88,7 +88,7 @@ fn history(events: impl IntoIterator<Item = (Event, Version)>) -> (Member, Vec<C
 /// The type and the contact of what was announced.
 fn announced(change: &Change) -> Option<(&'static str, Contact)> {
     let Change::Applied { announcement, .. } = change else { return None };
-    Some(match announcement.as_ref()? {
+    Some(match announcement.as_deref()? {
         Announcement::Enrolled(event) => ("enrolled", event.contact.clone()),
         Announcement::Renamed(event) => ("renamed", event.contact.clone()),
         Announcement::PreferencesChanged(event) => ("preferences", event.contact.clone()),
@@ -163,10 +163,7 @@ fn each_preference_has_a_version_of_its_own() {
         (prefers(Some("early"), None, None), at(2)),
         (prefers(None, None, None), at(9)),
     ]);
-    assert_eq!(
-        names(&changes),
-        [Some("enrolled"), Some("preferences"), Some("preferences"), None, None]
-    );
+    assert_eq!(names(&changes), [Some("enrolled"), Some("preferences"), Some("preferences"), None, None]);
     let contact = member.contact().unwrap();
     assert_eq!((contact.email, contact.channels), (email("late"), app));
     assert_eq!(changes[3..], [Change::Stale, Change::Stale]);

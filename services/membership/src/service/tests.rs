@@ -1,0 +1,250 @@
+//! Events against a DynamoDB that runs in this process.
+
+mod cloud;
+mod outbox;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contracts::{
+    Channel, Channels, Contact, ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerNumber,
+    CustomerRenamed, EmailAddress, Name,
+};
+use envelope::{Envelope, Event, Metadata};
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use sqs_consumer::{Done, Failure};
+use uuid::Uuid;
+
+use self::cloud::Cloud;
+
+const STALE: Done = Done::new("stale");
+const ERASED: Done = Done::new("erased");
+
+fn ada() -> CustomerNumber {
+    "123456789012".parse().unwrap()
+}
+
+fn name(given: &str) -> Name {
+    Name { given: given.parse().unwrap(), family: "Lovelace".parse().unwrap() }
+}
+
+fn email(local: &str) -> EmailAddress {
+    format!("{local}@example.com").parse().unwrap()
+}
+
+/// An event that occurred at that second, with an id of its own.
+fn event<E: Event>(second: i64, event: &E) -> Envelope {
+    let occurred_at = Timestamp::from_second(second).unwrap();
+    let metadata = Metadata::first(Uuid::new_v4(), occurred_at, Timestamp::now());
+    Envelope::new(metadata, event).unwrap()
+}
+
+fn enrolled(second: i64) -> Envelope {
+    let channels = Channels::from([Channel::Email]);
+    let (name, email) = (name("Ada"), email("ada"));
+    event(second, &CustomerEnrolled { customer_number: ada(), name, email, channels, locale: None })
+}
+
+fn renamed(second: i64, given: &str) -> Envelope {
+    event(second, &CustomerRenamed { customer_number: ada(), name: name(given) })
+}
+
+fn prefers(second: i64, local: &str) -> Envelope {
+    let email = Some(email(local));
+    let (channels, locale) = (None, None);
+    event(second, &ContactPreferencesChanged { customer_number: ada(), email, channels, locale })
+}
+
+fn erased(second: i64) -> Envelope {
+    event(second, &CustomerErased { customer_number: ada() })
+}
+
+fn contact(given: &str, local: &str) -> Contact {
+    Contact {
+        name: name(given),
+        email: email(local),
+        channels: Channels::from([Channel::Email]),
+        locale: "en".parse().unwrap(),
+    }
+}
+
+/// The same id with other data.
+fn reusing(event: &Envelope, other: Envelope) -> Envelope {
+    Envelope { metadata: event.metadata.clone(), ..other }
+}
+
+#[tokio::test]
+async fn every_event_is_applied_and_announced() {
+    let cloud = Cloud::start().await;
+    for event in [enrolled(1), renamed(2, "Augusta"), prefers(3, "augusta"), erased(4)] {
+        assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
+    }
+    let announced = cloud.announced().await;
+    let contacts: Vec<_> =
+        announced.iter().map(|(name, contact)| (name.as_str(), contact.as_ref().unwrap())).collect();
+    assert_eq!(
+        contacts,
+        [
+            ("MemberEnrolled", &contact("Ada", "ada")),
+            ("MemberRenamed", &contact("Augusta", "ada")),
+            ("MemberPreferencesChanged", &contact("Augusta", "augusta")),
+            ("MemberErased", &contact("Augusta", "augusta")),
+        ]
+    );
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rename_before_the_enrolment_waits_for_it() {
+    let cloud = Cloud::start().await;
+    assert_eq!(cloud.handle(&renamed(2, "Augusta")).await.unwrap(), Done::APPLIED);
+    assert_eq!(cloud.announced().await, []);
+    assert_eq!(cloud.handle(&enrolled(1)).await.unwrap(), Done::APPLIED);
+    assert_eq!(cloud.announced().await, [("MemberEnrolled".to_owned(), Some(contact("Augusta", "ada")))]);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_duplicate_and_a_stale_event_change_nothing() {
+    let cloud = Cloud::start().await;
+    let events = [enrolled(1), renamed(5, "Augusta")];
+    for event in &events {
+        cloud.handle(event).await.unwrap();
+    }
+    let before = cloud.member(&ada()).await.unwrap();
+    for event in &events {
+        assert_eq!(cloud.handle(event).await.unwrap(), Done::DUPLICATE);
+    }
+    let stale = renamed(2, "Ida");
+    assert_eq!(cloud.handle(&stale).await.unwrap(), STALE);
+    assert_eq!(cloud.handle(&stale).await.unwrap(), Done::DUPLICATE);
+    assert_eq!(cloud.member(&ada()).await.unwrap(), before);
+    assert_eq!(cloud.announced().await.len(), 2);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_erasure_leaves_a_tombstone_without_personal_data() {
+    let cloud = Cloud::start().await;
+    for event in [enrolled(1), renamed(2, "Augusta"), erased(3)] {
+        cloud.handle(&event).await.unwrap();
+    }
+    for event in [renamed(9, "Ida"), enrolled(10), erased(11)] {
+        assert_eq!(cloud.handle(&event).await.unwrap(), ERASED);
+    }
+    let item = cloud.member(&ada()).await.unwrap();
+    let mut attributes: Vec<_> = item.keys().map(String::as_str).collect();
+    attributes.sort_unstable();
+    assert_eq!(attributes, ["customer_number", "erased", "pk", "revision"]);
+    assert!(!format!("{item:?}").contains("Lovelace"));
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_erasure_of_someone_unknown_is_kept_and_not_announced() {
+    let cloud = Cloud::start().await;
+    assert_eq!(cloud.handle(&erased(3)).await.unwrap(), Done::APPLIED);
+    assert_eq!(cloud.handle(&enrolled(1)).await.unwrap(), ERASED);
+    assert_eq!(cloud.announced().await, []);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_event_id_with_another_body_is_a_permanent_failure_of_its_own() {
+    let cloud = Cloud::start().await;
+    let (applied, stale) = (enrolled(5), renamed(1, "Ida"));
+    cloud.handle(&applied).await.unwrap();
+    assert_eq!(cloud.handle(&stale).await.unwrap(), STALE);
+    let before = cloud.member(&ada()).await.unwrap();
+    for reused in [reusing(&applied, renamed(5, "Eve")), reusing(&stale, renamed(5, "Eve"))] {
+        let failure = cloud.handle(&reused).await.unwrap_err();
+        assert_eq!((failure.reason(), failure.is_permanent()), ("event-id-reused", true));
+    }
+    assert_eq!(cloud.member(&ada()).await.unwrap(), before);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_no_event_of_ours_is_a_permanent_failure() {
+    let cloud = Cloud::start().await;
+    let unknown = Envelope { event_type: "CustomerWaved".into(), ..enrolled(1) };
+    let nameless = r#"{"customer_number": "123456789012", "name": {"given": "Ada", "family": "\n"}}"#;
+    let malformed = Envelope { data: RawValue::from_string(nameless.into()).unwrap(), ..renamed(1, "Ada") };
+    for (event, reason) in [(unknown, "unknown-event-type"), (malformed, "malformed-event")] {
+        let failure = cloud.handle(&event).await.unwrap_err();
+        assert_eq!((failure.reason(), failure.is_permanent()), (reason, true));
+        assert!(!format!("{failure:?}").contains("Ada"));
+    }
+    assert_eq!(cloud.items().await.len(), 0);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_members_item_that_is_none_is_a_permanent_failure() {
+    let cloud = Cloud::start().await;
+    let key = AttributeValue::S(format!("MEMBER#{}", ada()));
+    cloud.client.put_item().table_name(cloud::TABLE).item("pk", key).send().await.unwrap();
+    let failure = cloud.handle(&enrolled(1)).await.unwrap_err();
+    assert_eq!((failure.reason(), failure.is_permanent()), ("member-unreadable", true));
+    cloud.shutdown().await;
+}
+
+/// Two and more workers on one member: each write is conditional on the read before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_events_of_one_member_at_once_are_all_applied() {
+    let cloud = Arc::new(Cloud::start().await);
+    for round in 0..5_i64 {
+        let first = round * 100;
+        let mut events = vec![enrolled(first)];
+        events.extend((1..6).map(|second| renamed(first + second, "Augusta")));
+        events.extend((1..6).map(|second| prefers(first + second, "augusta")));
+        // Every event twice.
+        let mut handled = tokio::task::JoinSet::new();
+        for event in [events.clone(), events].concat() {
+            let cloud = Arc::clone(&cloud);
+            handled.spawn(async move { cloud.handle(&event).await.unwrap() });
+        }
+        let outcomes = handled.join_all().await;
+        let duplicates = outcomes.iter().filter(|outcome| **outcome == Done::DUPLICATE).count();
+        assert_eq!(duplicates, 11, "{outcomes:?}");
+    }
+    let member = cloud.member(&ada()).await.unwrap();
+    let known = member["known"].as_m().unwrap();
+    let version =
+        |field: &str| known[field].as_m().unwrap()["version"].as_m().unwrap()["occurred_at"].clone();
+    let last = AttributeValue::S(Timestamp::from_second(405).unwrap().to_string());
+    assert_eq!((version("name"), version("email")), (last.clone(), last));
+    assert_eq!(cloud.items().await.iter().filter(|item| cloud::is(item, "EVENT#")).count(), 55);
+}
+
+#[tokio::test]
+async fn a_busy_dynamodb_is_a_transient_failure_that_names_it() {
+    let cloud = Cloud::start().await;
+    for (operation, error, reason) in [
+        ("GetItem", "throttle", "dynamodb-throttled"),
+        ("GetItem", "500", "dynamodb-unavailable"),
+        ("TransactWriteItems", "500", "dynamodb-unavailable"),
+    ] {
+        cloud.fail(operation, error, 3).await;
+        let failure = cloud.handle(&enrolled(1)).await.unwrap_err();
+        let Failure::Transient { reason: found, dependency, .. } = failure else { panic!("{failure:?}") };
+        assert_eq!((found, dependency), (reason, Some("DynamoDB")));
+        cloud.mend().await;
+    }
+    assert_eq!(cloud.handle(&enrolled(1)).await.unwrap(), Done::APPLIED);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_lost_for_good_is_a_duplicate_at_the_next_delivery() {
+    let cloud = Cloud::start().await;
+    let event = enrolled(1);
+    // One for each attempt of the SDK.
+    cloud.fail("TransactWriteItems", "drop-response", 3).await;
+    let failure = cloud.handle(&event).await.unwrap_err();
+    assert!(!failure.is_permanent(), "{failure:?}");
+    assert_eq!(cloud.handle(&event).await.unwrap(), Done::DUPLICATE);
+    assert_eq!(cloud.announced().await.len(), 1);
+    cloud.shutdown().await;
+}
