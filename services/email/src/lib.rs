@@ -1,1 +1,83 @@
-//! To be written.
+//! The e-mail service: it writes the mail of a notification and sends it through SES.
+//!
+//! It takes the notifications of the channel `email` from the topic `notifications`. Each is claimed in the
+//! table `email-deliveries` before SES is called and recorded as sent after, so that a notification that is
+//! delivered again, as queues do, is not mailed again.
+//!
+//! ```
+//! use contracts::{Contact, Template};
+//!
+//! let contact: Contact = serde_json::from_str(
+//!     r#"{"name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@example.com",
+//!         "channels": ["email"], "locale": "de-AT"}"#,
+//! )?;
+//! let mail = email::domain::write(Template::MemberRenamed, &contact);
+//! assert_eq!(mail.subject, "Ihr Name wurde geändert");
+//! assert!(mail.text.starts_with("Guten Tag Ada,\n"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+pub mod domain;
+mod handler;
+mod ses;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use aws_clients::TracingInterceptor;
+use service_runtime::{BoxError, Runtime};
+use sqs_consumer::{Consumer, Readiness, SqsQueue};
+use topology::{Service, Table, topic};
+
+use crate::handler::SendMail;
+use crate::ses::Ses;
+use crate::settings::Settings;
+
+/// The service's name.
+pub const NAME: &str = "email";
+
+/// What the service receives, owns and sends.
+///
+/// The table holds ids and times, no personal data.
+///
+/// ```
+/// assert_eq!(email::topology().name(), email::NAME);
+/// ```
+#[must_use]
+pub fn topology() -> Service {
+    Service::new(NAME)
+        .receives(topic("notifications").with("channel", "email"))
+        .owns(Table::new("email-deliveries").partition_key("pk").expires_at("expires_at"))
+        .sends_email()
+}
+
+/// Runs the service until its shutdown is asked for and what is in hand is finished.
+///
+/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
+/// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call of SES is given up),
+/// `CLAIM_LEASE_S` (20: how long a notification stays claimed by a process that has died) and the
+/// `CONSUMER_*` settings.
+///
+/// # Errors
+/// [`service_runtime::SettingsError`], or a drain that overran.
+pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
+    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let dynamodb = aws_sdk_dynamodb::Client::from_conf(
+        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build(),
+    );
+    let ses = Ses::new(&runtime.aws, settings.sender, settings.times.send_timeout);
+    let handler = SendMail::new(dynamodb, settings.table, ses, settings.times);
+    // Without the interceptor: the consumer makes a span for each event.
+    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
+    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
+    let receiving = runtime.health.register("queue");
+    let consumer =
+        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
+            match readiness {
+                Readiness::Up => receiving.up(),
+                Readiness::Down { reason } => receiving.down(reason),
+            }
+        });
+    runtime.health.ready();
+    Ok(consumer.run(runtime.shutdown.clone()).await?)
+}

@@ -1,2 +1,7 @@
-//! The email service.
-fn main() {}
+//! The e-mail service, as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_runtime::main(email::NAME, env!("CARGO_PKG_VERSION"), email::run)
+}

@@ -1,1 +1,90 @@
-//! To be written.
+//! The notifier: it turns what happens to a member into notifications, one for each channel the member has
+//! agreed to.
+//!
+//! It consumes the events of members from the bus, keeps what it needs to reach a member in its own table,
+//! and publishes to the topic `notifications`, from which the services that deliver (e-mail, app, wallet)
+//! each take the messages of their channel.
+//!
+//! ```
+//! use contracts::{Channel, MemberRenamed};
+//! use notifier::domain::{Notice, notification_id};
+//!
+//! let event: MemberRenamed = serde_json::from_str(
+//!     r#"{"customer_number": "123456789012", "contact": {
+//!         "name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@example.com",
+//!         "channels": ["email", "wallet"], "locale": "en"}}"#,
+//! )?;
+//! let event_id = "0b5e4e0c-3f0d-4e0e-9a53-5f6f0d1c2b3a".parse()?;
+//!
+//! let requests = Notice::from(event).requests(event_id);
+//! assert_eq!(requests.len(), 2);
+//! assert_eq!(requests[0].notification_id, notification_id(event_id, Channel::Email));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod domain;
+mod handler;
+mod members;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use aws_clients::TracingInterceptor;
+use contracts::MemberEvents;
+use publisher::TopicPublisher;
+use service_runtime::{BoxError, Runtime};
+use sqs_consumer::{Consumer, Readiness, SqsQueue};
+use topology::{Service, Table, Topic, events};
+
+use crate::handler::{CHANNEL, NotifyMember};
+use crate::members::Members;
+use crate::settings::Settings;
+
+/// The service's name.
+pub const NAME: &str = "notifier";
+
+/// What the service consumes, owns and publishes.
+///
+/// ```
+/// assert_eq!(notifier::topology().name(), notifier::NAME);
+/// ```
+#[must_use]
+pub fn topology() -> Service {
+    Service::new(NAME)
+        .consumes(events::<MemberEvents>())
+        .owns(Table::new("notifications").partition_key("pk").personal_data())
+        .publishes(Topic::new("notifications").attribute(CHANNEL))
+}
+
+/// Runs the service until its shutdown is asked for and what is in hand is finished.
+///
+/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `NOTIFICATIONS_TABLE_NAME`, `NOTIFICATIONS_TOPIC_ARN` and
+/// the `CONSUMER_*` settings.
+///
+/// # Errors
+/// [`service_runtime::SettingsError`], or a drain that overran.
+pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
+    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let dynamodb = aws_sdk_dynamodb::Client::from_conf(
+        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build(),
+    );
+    // Without the interceptor: the publisher makes a span for each message, the consumer one for each event.
+    let sns = aws_sdk_sns::Client::new(&runtime.aws);
+    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
+
+    let topic = TopicPublisher::new(sns, settings.topic_arn, publisher::Settings::default(), &runtime.meter);
+    let handler = NotifyMember::new(Members::new(dynamodb, settings.table), topic.clone());
+    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
+    let receiving = runtime.health.register("queue");
+    let consumer =
+        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
+            match readiness {
+                Readiness::Up => receiving.up(),
+                Readiness::Down { reason } => receiving.down(reason),
+            }
+        });
+    runtime.health.ready();
+    let consumed = consumer.run(runtime.shutdown.clone()).await;
+    topic.close().await;
+    Ok(consumed?)
+}

@@ -1,2 +1,7 @@
-//! The notifier service.
-fn main() {}
+//! The notifier service, as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_runtime::main(notifier::NAME, env!("CARGO_PKG_VERSION"), notifier::run)
+}

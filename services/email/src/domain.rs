@@ -1,0 +1,235 @@
+//! What a mail says: a subject and a text for each template, in the customer's language.
+//!
+//! Pure: from a notification to a [`Mail`], without AWS and without HTTP. No name can add a header or a
+//! line: a subject is a constant, the only other header taken from the contact is an
+//! [`EmailAddress`](contracts::EmailAddress), which is one plain address by construction, and in the text
+//! a name stays one line.
+
+use std::fmt;
+
+use contracts::{Channel, Channels, Contact, Locale, Template};
+
+/// The languages mails are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// English, and whatever we have no texts for.
+    English,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// The language of a locale such as `de-AT` or `en`; English for every one there are no texts for.
+    #[must_use]
+    pub fn of(locale: &Locale) -> Self {
+        match locale.as_str().split('-').next() {
+            Some("de") => Self::German,
+            _ => Self::English,
+        }
+    }
+}
+
+/// A mail, ready to be sent as plain text.
+///
+/// `Debug` leaves the words out, since they hold the customer's name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The subject: one line, without a name.
+    pub subject: &'static str,
+    /// The text, with `\n` between lines.
+    pub text: String,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// Writes the mail of `template` to the person in `contact`, in the language of its locale.
+#[must_use]
+pub fn write(template: Template, contact: &Contact) -> Mail {
+    let language = Language::of(&contact.locale);
+    let given = one_line(contact.name.given.as_str());
+    let full = one_line(&format!("{} {}", contact.name.given.as_str(), contact.name.family.as_str()));
+    let (subject, body) = match language {
+        Language::English => english(template, &full, &contact.channels),
+        Language::German => german(template, &full, &contact.channels),
+    };
+    let text = match language {
+        Language::English if given.is_empty() => format!("Hello,\n\n{body}\n\nYour FooStore team\n"),
+        Language::English => format!("Hello {given},\n\n{body}\n\nYour FooStore team\n"),
+        Language::German if given.is_empty() => format!("Guten Tag,\n\n{body}\n\nIhr FooStore-Team\n"),
+        Language::German => format!("Guten Tag {given},\n\n{body}\n\nIhr FooStore-Team\n"),
+    };
+    Mail { subject, text }
+}
+
+fn english(template: Template, full: &str, channels: &Channels) -> (&'static str, String) {
+    match template {
+        Template::MemberEnrolled => (
+            "Welcome to FooStore's loyalty programme",
+            "you are now a member of our loyalty programme. From today every purchase earns you points."
+                .to_owned(),
+        ),
+        Template::MemberRenamed => (
+            "Your name was changed",
+            format!(
+                "we have changed the name of your membership to: {full}.\n\
+                 If you did not ask for this, please contact our customer service."
+            ),
+        ),
+        Template::MemberPreferencesChanged => (
+            "Your contact preferences were changed",
+            format!(
+                "we have changed your contact preferences. You now hear from us by: {}.\n\
+                 If you did not ask for this, please contact our customer service.",
+                listed(channels, Language::English)
+            ),
+        ),
+        Template::MemberErased => (
+            "Your membership has ended",
+            "as you asked, we have ended your membership and deleted your personal data. \
+             This is the last message you receive from us."
+                .to_owned(),
+        ),
+    }
+}
+
+fn german(template: Template, full: &str, channels: &Channels) -> (&'static str, String) {
+    match template {
+        Template::MemberEnrolled => (
+            "Willkommen beim Treueprogramm von FooStore",
+            "Sie sind jetzt Mitglied unseres Treueprogramms. Ab heute sammeln Sie bei jedem Einkauf Punkte."
+                .to_owned(),
+        ),
+        Template::MemberRenamed => (
+            "Ihr Name wurde geändert",
+            format!(
+                "wir haben den Namen Ihrer Mitgliedschaft geändert in: {full}.\n\
+                 Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice."
+            ),
+        ),
+        Template::MemberPreferencesChanged => (
+            "Ihre Kontakteinstellungen wurden geändert",
+            format!(
+                "wir haben Ihre Kontakteinstellungen geändert. Sie hören ab jetzt von uns über: {}.\n\
+                 Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice.",
+                listed(channels, Language::German)
+            ),
+        ),
+        Template::MemberErased => (
+            "Ihre Mitgliedschaft ist beendet",
+            "wie gewünscht haben wir Ihre Mitgliedschaft beendet und Ihre persönlichen Daten gelöscht. \
+             Dies ist die letzte Nachricht, die Sie von uns erhalten."
+                .to_owned(),
+        ),
+    }
+}
+
+/// The channels by name, such as `e-mail, app`.
+fn listed(channels: &Channels, language: Language) -> String {
+    let names: Vec<&str> = channels
+        .iter()
+        .map(|channel| match (channel, language) {
+            (Channel::Email, Language::English) => "e-mail",
+            (Channel::Email, Language::German) => "E-Mail",
+            (Channel::App, Language::English) => "app",
+            (Channel::App, Language::German) => "App",
+            (Channel::Wallet, Language::English) => "wallet pass",
+            (Channel::Wallet, Language::German) => "Wallet-Karte",
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// `text` as one line that reads as it is written: line breaks, control characters, and the marks that
+/// turn the direction of what follows become spaces, and runs of spaces one.
+fn one_line(text: &str) -> String {
+    let visible: String = text.chars().map(|c| if breaks_line_or_direction(c) { ' ' } else { c }).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn breaks_line_or_direction(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::Name;
+
+    use super::*;
+
+    const TEMPLATES: [Template; 4] = [
+        Template::MemberEnrolled,
+        Template::MemberRenamed,
+        Template::MemberPreferencesChanged,
+        Template::MemberErased,
+    ];
+
+    fn contact(given: &str, family: &str, locale: &str) -> Contact {
+        Contact {
+            name: Name { given: given.parse().unwrap(), family: family.parse().unwrap() },
+            email: "ada@example.com".parse().unwrap(),
+            channels: Channels::from([Channel::Email, Channel::Wallet]),
+            locale: locale.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_template_is_written_in_each_language() {
+        let mut seen = std::collections::BTreeSet::new();
+        for template in TEMPLATES {
+            for (locale, greeting) in [("en", "Hello Ada,\n\n"), ("de", "Guten Tag Ada,\n\n")] {
+                let mail = write(template, &contact("Ada", "Lovelace", locale));
+                assert!(mail.text.starts_with(greeting), "{}", mail.text);
+                assert!(mail.text.ends_with('\n'));
+                assert!(seen.insert(mail.subject), "{} is the subject of two mails", mail.subject);
+            }
+        }
+    }
+
+    #[test]
+    fn the_language_is_the_locales_and_english_otherwise() {
+        for (locale, language) in [
+            ("de", Language::German),
+            ("de-AT", Language::German),
+            ("en-GB", Language::English),
+            ("fr", Language::English),
+            ("deu", Language::English),
+        ] {
+            assert_eq!(Language::of(&locale.parse().unwrap()), language, "{locale}");
+        }
+    }
+
+    #[test]
+    fn a_renaming_tells_the_new_name_and_a_preference_change_the_channels() {
+        let renamed = write(Template::MemberRenamed, &contact("Ada", "King", "en"));
+        assert!(renamed.text.contains("to: Ada King.\n"), "{}", renamed.text);
+        let changed = write(Template::MemberPreferencesChanged, &contact("Ada", "King", "de"));
+        assert!(changed.text.contains("über: E-Mail, Wallet-Karte.\n"), "{}", changed.text);
+    }
+
+    #[test]
+    fn a_name_stays_one_line_and_turns_nothing_around() {
+        assert_eq!(one_line("Ada\r\nBcc: eve@example.com\u{2028}\t \u{202e}x"), "Ada Bcc: eve@example.com x");
+        let plain = write(Template::MemberRenamed, &contact("Ada", "King", "en"));
+        let odd = write(Template::MemberRenamed, &contact("A\u{2028}da\u{202e}", "\u{2029}King", "en"));
+        assert_eq!(odd.subject, plain.subject);
+        assert_eq!(odd.text.lines().count(), plain.text.lines().count());
+        assert!(!odd.text.contains(['\u{2028}', '\u{2029}', '\u{202e}']));
+    }
+
+    #[test]
+    fn a_name_of_nothing_but_marks_is_left_out_of_the_greeting() {
+        let mail = write(Template::MemberEnrolled, &contact("\u{200e}", "\u{200f}", "en"));
+        assert!(mail.text.starts_with("Hello,\n"), "{}", mail.text);
+    }
+
+    #[test]
+    fn debug_output_has_no_name() {
+        let mail = write(Template::MemberRenamed, &contact("Ada", "Lovelace", "en"));
+        let shown = format!("{mail:?}");
+        assert!(!shown.contains("Ada") && !shown.contains("Lovelace"), "{shown}");
+    }
+}

@@ -1,0 +1,348 @@
+//! The handler against a cloud in this process: how many mails leave it, whatever goes wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use aws_clients::AwsSettings;
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_types::SdkConfig;
+use contracts::{Channel, Channels, Contact, Name, NotificationRequested, Template};
+use envelope::{Envelope, Event, Metadata};
+use idempotency::{Claim, Claims};
+use jiff::Timestamp;
+use local_cloud::LocalCloud;
+use serde_json::Value;
+use sqs_consumer::{Delivery, Done, Failure, Handler as _};
+use uuid::Uuid;
+
+use crate::handler::SendMail;
+use crate::ses::Ses;
+use crate::settings::Times;
+
+const TABLE: &str = "email-deliveries";
+const SENDER: &str = "FooStore <loyalty@foostore.example>";
+const SENT: Done = Done::new("sent");
+const TIMES: Times = Times { lease: Duration::from_secs(20), send_timeout: Duration::from_secs(5) };
+
+/// A cloud with the deliveries table and a verified sender, and a clock that only a test moves.
+struct House {
+    cloud: LocalCloud,
+    aws: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    clock: Arc<AtomicI64>,
+}
+
+impl House {
+    async fn build() -> Self {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let settings =
+            local_cloud::Settings { address, otlp_address: address, ..local_cloud::Settings::default() };
+        let cloud = local_cloud::start(settings).await.unwrap();
+        let aws = aws_clients::sdk_config(&AwsSettings {
+            region: Some("eu-central-1".into()),
+            endpoint_url: Some(cloud.endpoint_url()),
+            credentials: Some(Credentials::new("local", "local", None, None, "test")),
+        })
+        .await;
+        // Without retries, so that one fault is one failure.
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(
+            aws_sdk_dynamodb::config::Builder::from(&aws).retry_config(RetryConfig::disabled()).build(),
+        );
+        create_table(&dynamodb).await;
+        aws_sdk_sesv2::Client::new(&aws)
+            .create_email_identity()
+            .email_identity("loyalty@foostore.example")
+            .send()
+            .await
+            .unwrap();
+        Self { cloud, aws, dynamodb, clock: Arc::new(AtomicI64::new(1_772_366_400)) }
+    }
+
+    fn service(&self) -> SendMail {
+        self.service_with(SENDER, TIMES)
+    }
+
+    fn service_with(&self, sender: &str, times: Times) -> SendMail {
+        let clock = Arc::clone(&self.clock);
+        let ses = Ses::new(&self.aws, sender.to_owned(), times.send_timeout);
+        SendMail::new(self.dynamodb.clone(), TABLE.to_owned(), ses, times)
+            .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.clock.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn advance(&self, time: Duration) {
+        self.clock.fetch_add(i64::try_from(time.as_secs()).unwrap(), Ordering::SeqCst);
+    }
+
+    async fn fault(&self, body: &'static str) {
+        let url = format!("{}/_local/faults", self.cloud.endpoint_url());
+        let client = reqwest::Client::new();
+        let answer =
+            client.post(url).header("content-type", "application/json").body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    async fn mails(&self) -> Vec<Value> {
+        let url = format!("{}/_local/mail", self.cloud.endpoint_url());
+        reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    async fn count(&self) -> usize {
+        self.mails().await.len()
+    }
+}
+
+async fn create_table(dynamodb: &aws_sdk_dynamodb::Client) {
+    let attribute = AttributeDefinition::builder()
+        .attribute_name("pk")
+        .attribute_type(ScalarAttributeType::S)
+        .build()
+        .unwrap();
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
+    dynamodb
+        .create_table()
+        .table_name(TABLE)
+        .attribute_definitions(attribute)
+        .key_schema(key)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .unwrap();
+}
+
+fn request(channel: Channel) -> NotificationRequested {
+    NotificationRequested {
+        customer_number: "123456789012".parse().unwrap(),
+        notification_id: Uuid::new_v4(),
+        channel,
+        template: Template::MemberRenamed,
+        contact: Contact {
+            name: Name { given: "Ada".parse().unwrap(), family: "Lovelace".parse().unwrap() },
+            email: "ada@example.com".parse().unwrap(),
+            channels: Channels::from([Channel::Email]),
+            locale: "en".parse().unwrap(),
+        },
+    }
+}
+
+fn delivery<E: Event>(notification_id: Uuid, event: &E) -> Delivery {
+    let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    let crm = Metadata::first(Uuid::new_v4(), now, now);
+    let member = Metadata::caused_by(&crm, Uuid::new_v4(), now, now);
+    let metadata = Metadata::caused_by(&member, notification_id, now, now);
+    Delivery {
+        envelope: Envelope::new(metadata, event).unwrap(),
+        attempt: 1,
+        message_id: "message".into(),
+        sent_at: now,
+        first_received_at: now,
+        received_at: now,
+        replay_name: None,
+    }
+}
+
+fn mail() -> Delivery {
+    let request = request(Channel::Email);
+    delivery(request.notification_id, &request)
+}
+
+fn assert_transient(failure: &Failure, expected_reason: &str) {
+    let Failure::Transient { reason, dependency, .. } = failure else { panic!("{failure:?} is permanent") };
+    assert_eq!((*reason, *dependency), (expected_reason, Some("SES")));
+}
+
+fn assert_permanent(failure: &Failure, reason: &str) {
+    assert!(failure.is_permanent(), "{failure:?} is transient");
+    assert_eq!(failure.reason(), reason);
+}
+
+#[tokio::test]
+async fn a_notification_is_mailed_once_however_often_it_is_delivered() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    for _ in 0..2 {
+        house.advance(TIMES.lease * 2);
+        assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
+    }
+
+    let mails = house.mails().await;
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["from"], SENDER);
+    assert_eq!(mails[0]["to"], serde_json::json!(["ada@example.com"]));
+    assert_eq!(mails[0]["subject"], "Your name was changed");
+    assert!(mails[0]["text"].as_str().unwrap().contains("Ada Lovelace"));
+    let metadata = &mail.envelope.metadata;
+    assert_eq!(
+        mails[0]["tags"],
+        serde_json::json!({
+            "notification_id": metadata.event_id,
+            "customer_number": "123456789012",
+            "event_id": metadata.causation_id,
+            "correlation_id": metadata.correlation_id,
+        })
+    );
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn copies_that_come_at_once_are_mailed_once() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    let (one, two) = tokio::join!(service.handle(&mail), service.handle(&mail));
+    assert_eq!([&one, &two].iter().filter(|result| matches!(result, Ok(done) if *done == SENT)).count(), 1);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    // A process that claims and is never heard of again.
+    let id = format!("NOTIFICATION#{}", mail.envelope.metadata.event_id);
+    let claim = Claims::new(TABLE).claim(&house.dynamodb, &id, TIMES.lease, house.now()).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(_)));
+
+    house.advance(Duration::from_secs(5));
+    let failure = service.handle(&mail).await.unwrap_err();
+    let Failure::Transient { reason, dependency, retry_after, .. } = failure else { panic!("permanent") };
+    assert_eq!((reason, dependency), ("claimed-by-another", None));
+    assert_eq!(retry_after, Some(Duration::from_secs(15)), "what is left of the lease");
+    assert_eq!(house.count().await, 0);
+
+    house.advance(Duration::from_secs(15));
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_throttled_mail_is_sent_by_the_next_attempt_without_waiting_for_the_lease() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "throttle", "times": 1}"#).await;
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-throttled");
+    assert_eq!(house.count().await, 0);
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_failed_to_take_is_not_lost() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "500", "times": 1}"#).await;
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_is_given_up_in_time() {
+    let house = House::build().await;
+    let times = Times { send_timeout: Duration::from_millis(200), ..TIMES };
+    let (service, mail) = (house.service_with(SENDER, times), mail());
+    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "timeout", "times": 1}"#).await;
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+/// The one case in which a customer gets a mail twice. The SDK itself must not make it three times.
+#[tokio::test]
+async fn an_answer_that_is_lost_doubles_the_mail_and_no_more() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house
+        .fault(r#"{"service": "ses", "operation": "SendEmail", "error": "drop-response", "times": 1}"#)
+        .await;
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_eq!(house.count().await, 1);
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
+    assert_eq!(house.count().await, 2);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_record_that_fails_is_tried_again_and_doubles_nothing() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house
+        .fault(r#"{"service": "dynamodb", "operation": "UpdateItem", "error": "throttle", "times": 3}"#)
+        .await;
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_record_that_never_succeeds_does_not_send_the_mail_back_to_the_queue() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house.fault(r#"{"service": "dynamodb", "operation": "UpdateItem", "error": "500"}"#).await;
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn without_a_claim_nothing_is_sent() {
+    let house = House::build().await;
+    let (service, mail) = (house.service(), mail());
+    house.fault(r#"{"service": "dynamodb", "operation": "PutItem", "error": "throttle", "times": 1}"#).await;
+    let failure = service.handle(&mail).await.unwrap_err();
+    let Failure::Transient { reason, dependency, .. } = failure else { panic!("permanent") };
+    assert_eq!((reason, dependency), ("dynamodb-throttled", Some("DynamoDB")));
+    assert_eq!(house.count().await, 0);
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_refuses_is_put_aside_and_can_be_sent_when_it_comes_back() {
+    let house = House::build().await;
+    let mail = mail();
+    let unverified = house.service_with("nobody@foostore.example", TIMES);
+    let failure = unverified.handle(&mail).await.unwrap_err();
+    assert_permanent(&failure, "mail-rejected");
+    let Failure::Permanent { source, .. } = failure else { unreachable!() };
+    let cause = source.unwrap().to_string();
+    assert!(cause.contains("MessageRejected") && !cause.contains('@'), "{cause}");
+
+    assert_eq!(house.service().handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_no_mail_is_put_aside() {
+    let house = House::build().await;
+    let service = house.service();
+    let other = request(Channel::Wallet);
+    let other = delivery(other.notification_id, &other);
+    assert_permanent(&service.handle(&other).await.unwrap_err(), "other-channel");
+
+    let mut unknown = mail();
+    unknown.envelope.event_type = "MemberRenamed".into();
+    assert_permanent(&service.handle(&unknown).await.unwrap_err(), "unknown-event-type");
+
+    let mut malformed = mail();
+    malformed.envelope.data = serde_json::value::to_raw_value("Mustermann").unwrap();
+    assert_permanent(&service.handle(&malformed).await.unwrap_err(), "malformed-event");
+    assert_eq!(house.count().await, 0);
+    house.cloud.shutdown().await;
+}
