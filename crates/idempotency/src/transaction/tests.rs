@@ -95,7 +95,9 @@ fn transaction() -> Transaction {
     Transaction::new("members", &event(), "membership").announce(&event()).change(change())
 }
 
-async fn commit(answers: impl IntoIterator<Item = (u16, Value)>) -> (Result<Commit, CommitError>, Vec<Value>) {
+async fn commit(
+    answers: impl IntoIterator<Item = (u16, Value)>,
+) -> (Result<Commit, CommitError>, Vec<Value>) {
     let (script, client) = Script::of(answers);
     let result = transaction().commit(&client).await;
     (result, script.requests())
@@ -173,7 +175,9 @@ async fn a_marker_that_is_there_tells_a_duplicate_from_a_reused_id() {
     assert_eq!(commit([found(same)]).await.0.unwrap(), Commit::Duplicate);
 
     let error = commit([found(json!({"fingerprint": {"S": "another"}}))]).await.0.unwrap_err();
-    assert!(matches!(error, CommitError::EventIdReused { event_id } if event_id == event().metadata.event_id));
+    assert!(
+        matches!(error, CommitError::EventIdReused { event_id } if event_id == event().metadata.event_id)
+    );
     assert_eq!((error.reason(), error.is_permanent()), ("event-id-reused", true));
 
     let error = commit([found(json!({}))]).await.0.unwrap_err();

@@ -1,0 +1,110 @@
+//! Claims, their leases and their owners.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use idempotency::{Claim, ClaimError, Claims, Token};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cloud::{Cloud, TABLE};
+
+const LEASE: Duration = Duration::from_secs(30);
+const ID: &str = "CLAIM#7";
+
+fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+async fn claimed(cloud: &Cloud, at: Timestamp) -> Token {
+    match Claims::new(TABLE).claim(&cloud.client, ID, LEASE, at).await.unwrap() {
+        Claim::Claimed(token) => token,
+        other => panic!("not claimed: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_completed_claim_is_done_for_good() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    let token = claimed(&cloud, now()).await;
+    let meanwhile = claims.claim(&cloud.client, ID, LEASE, later(29)).await.unwrap();
+    assert_eq!(meanwhile, Claim::InProgress { until: later(30) });
+
+    claims.complete(&cloud.client, &token, later(29)).await.unwrap();
+    // An answer that was lost may be asked for again.
+    claims.complete(&cloud.client, &token, later(29)).await.unwrap();
+    assert_eq!(claims.claim(&cloud.client, ID, LEASE, later(3_600)).await.unwrap(), Claim::Done);
+    let released = claims.release(&cloud.client, &token).await;
+    assert!(matches!(released, Err(ClaimError::Lost { id }) if id == ID));
+
+    let item = cloud.item(ID).await.unwrap();
+    let mut names: Vec<_> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["expires_at", "owner", "pk", "state"]);
+    let expires_at = later(29 + 14 * 86_400).as_second().to_string();
+    assert_eq!(item["expires_at"].as_n().unwrap(), &expires_at);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_released_claim_can_be_had_at_once() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    let token = claimed(&cloud, now()).await;
+    claims.release(&cloud.client, &token).await.unwrap();
+    claims.release(&cloud.client, &token).await.unwrap();
+    claimed(&cloud, now()).await;
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn after_the_lease_the_claim_is_somebody_elses() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    let first = claimed(&cloud, now()).await;
+    let second = claimed(&cloud, later(30)).await;
+    for lost in
+        [claims.complete(&cloud.client, &first, later(31)).await, claims.release(&cloud.client, &first).await]
+    {
+        assert!(matches!(lost, Err(ClaimError::Lost { .. })), "{lost:?}");
+    }
+    claims.complete(&cloud.client, &second, later(31)).await.unwrap();
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_gets_it() {
+    let cloud = Arc::new(Cloud::start().await);
+    let mut claims = tokio::task::JoinSet::new();
+    for _ in 0..24 {
+        let cloud = Arc::clone(&cloud);
+        claims.spawn(async move { Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now()).await.unwrap() });
+    }
+    let claims = claims.join_all().await;
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, Claim::Claimed(_))).count(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_lock_its_owner_out() {
+    let cloud = Cloud::start().await;
+    for operation in ["PutItem", "UpdateItem"] {
+        cloud.fail(operation, "drop-response", 1).await;
+    }
+    let token = claimed(&cloud, now()).await;
+    Claims::new(TABLE).complete(&cloud.client, &token, now()).await.unwrap();
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn something_else_under_the_key_is_no_claim() {
+    let cloud = Cloud::start().await;
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(ID.to_owned());
+    cloud.client.put_item().table_name(TABLE).item("pk", key).send().await.unwrap();
+    let claim = Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now()).await;
+    assert!(matches!(claim, Err(ClaimError::Unreadable { id }) if id == ID));
+    cloud.shutdown().await;
+}
