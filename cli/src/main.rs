@@ -1,2 +1,175 @@
-//! The command line of FooStore.
-fn main() {}
+//! The command line of FooStore: `foostore up` runs the loyalty layer on this machine, the other commands work with
+//! it or with a deployed one.
+
+#[cfg(feature = "local")]
+mod cloud;
+mod endpoint;
+mod failure;
+mod ingest_client;
+mod log;
+mod logs;
+#[cfg(feature = "local")]
+mod mail;
+#[cfg(feature = "local")]
+mod ports;
+#[cfg(feature = "local")]
+mod provision;
+mod screen;
+mod send;
+mod service;
+mod services;
+#[cfg(feature = "local")]
+mod signals;
+mod style;
+mod trace;
+#[cfg(feature = "local")]
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use service_runtime::Environment;
+
+/// FooStore's loyalty layer: every event leaves one connected X-Ray trace
+///
+/// Without a command: `foostore up`.
+#[cfg(feature = "local")]
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: up::UpArgs,
+}
+
+/// FooStore's loyalty layer: every event leaves one connected X-Ray trace
+#[cfg(not(feature = "local"))]
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  foostore up                                     everything on this machine, with an example
+  foostore send event.json --wait                 post an event and print its trace
+  foostore trace 1-5759e988-bd862e3fe1be46a994272793
+  foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
+
+Exit codes: 0 done, 1 refused or not found, 64 wrong usage or setting, 69 something is not reachable, 70 failed.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "local")]
+    Up(Box<up::UpArgs>),
+    #[cfg(feature = "local")]
+    Cloud(cloud::CloudArgs),
+    #[cfg(feature = "local")]
+    Provision(provision::ProvisionArgs),
+    Service(service::ServiceArgs),
+    Send(send::SendArgs),
+    Trace(trace::TraceArgs),
+    Logs(logs::LogsArgs),
+    #[cfg(feature = "local")]
+    Mail(mail::MailArgs),
+}
+
+impl Cli {
+    #[cfg(feature = "local")]
+    fn into_command(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Up(Box::new(self.up)))
+    }
+
+    #[cfg(not(feature = "local"))]
+    fn into_command(self) -> Command {
+        self.command
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure. A closed output cannot be told to anyone.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    run(cli.into_command()).unwrap_or_else(|error| {
+        screen::remark(&format!("error: {error:#}"));
+        ExitCode::from(failure::code_of(&error))
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    // A service builds its runtime itself, as it does in production.
+    if let Command::Service(args) = &command {
+        return service::run(args);
+    }
+    let environment = Environment::from_process();
+    let runtime = tokio::runtime::Runtime::new().context("the async runtime cannot be started")?;
+    let outcome = runtime.block_on(dispatch(command, &environment));
+    // Nothing that matters is left: whatever still blocks (a terminal, a name server) is not waited for.
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result<()> {
+    match command {
+        #[cfg(feature = "local")]
+        Command::Up(args) => Box::pin(up::run(*args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Cloud(args) => cloud::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::Provision(args) => Box::pin(provision::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Mail(args) => mail::run(args, environment).await,
+        Command::Service(args) => service::run(&args).map(drop),
+        Command::Send(args) => Box::pin(send::run(args, environment)).await,
+        Command::Trace(args) => Box::pin(trace::run(args, environment)).await,
+        Command::Logs(args) => logs::run(&args, environment),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        let mut cli = Cli::command();
+        let mut helps = vec![("foostore".to_owned(), cli.render_help().to_string())];
+        helps.extend(
+            cli.get_subcommands_mut().map(|sub| (sub.get_name().to_owned(), sub.render_help().to_string())),
+        );
+        for (name, help) in helps {
+            assert!(help.contains("Examples:\n  "), "{name}: {help}");
+        }
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn no_command_is_up_with_its_options() {
+        let command = |line: &str| Cli::try_parse_from(line.split(' ')).map(Cli::into_command);
+        assert!(matches!(command("foostore"), Ok(Command::Up(_))));
+        assert!(matches!(command("foostore --no-traffic"), Ok(Command::Up(_))));
+        assert!(matches!(command("foostore up --no-traffic"), Ok(Command::Up(_))));
+        assert!(matches!(
+            command("foostore trace 1-5759e988-bd862e3fe1be46a994272793"),
+            Ok(Command::Trace(_))
+        ));
+        assert!(command("foostore service nobody").is_err());
+        assert!(command("foostore up --traffic-per-second 0").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! What a command ends with when it cannot do its work: a sentence for people and an exit code for scripts.
+
+use std::fmt;
+
+/// The command line or a setting is wrong (`EX_USAGE` of sysexits.h).
+pub(crate) const USAGE: u8 = 64;
+/// Something the command needs cannot be reached or did not become ready (`EX_UNAVAILABLE`).
+pub(crate) const UNAVAILABLE: u8 = 69;
+/// Anything else (`EX_SOFTWARE`).
+pub(crate) const INTERNAL: u8 = 70;
+/// The command worked, but what it was asked for was refused or not found.
+pub(crate) const REFUSED: u8 = 1;
+
+/// An error that decides the exit code. Put anywhere in an [`anyhow::Error`]'s chain, it is found by [`code_of`].
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// The caller asked for something that cannot be: exit code 64.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: USAGE, message: message.into() }
+    }
+
+    /// A dependency is not there: exit code 69. The message names the address and what to do.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: UNAVAILABLE, message: message.into() }
+    }
+
+    /// The command did its work and the answer is no: exit code 1.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { code: REFUSED, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The exit code an error asks for: that of the outermost [`Failure`] in its chain, else [`INTERNAL`].
+pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Failure>().map_or_else(
+        || {
+            error
+                .chain()
+                .find_map(|cause| cause.downcast_ref::<Failure>())
+                .map_or(INTERNAL, |failure| failure.code)
+        },
+        |failure| failure.code,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn the_code_is_found_under_context_and_as_context() {
+        let wrapped = Err::<(), _>(Failure::usage("bad flag")).context("starting").unwrap_err();
+        assert_eq!(code_of(&wrapped), USAGE);
+        let as_context = std::io::Error::other("refused");
+        let as_context = anyhow::Error::new(as_context).context(Failure::unavailable("nothing there"));
+        assert_eq!(code_of(&as_context), UNAVAILABLE);
+        assert_eq!(code_of(&anyhow::anyhow!("broken")), INTERNAL);
+    }
+}

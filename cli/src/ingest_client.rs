@@ -1,0 +1,196 @@
+//! Posting events to ingest as any producer does: JSON over HTTP, signed where a secret is shared.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::failure::Failure;
+use crate::style::printable;
+
+/// Longer than ingest waits for EventBridge, so that its own answer arrives.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The path that takes events.
+const PATH: &str = "/v1/events";
+
+/// A client of one ingest.
+#[derive(Clone)]
+pub(crate) struct IngestClient {
+    http: reqwest::Client,
+    url: String,
+    secret: Option<String>,
+}
+
+/// What became of one posted event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// EventBridge has it.
+    Accepted {
+        /// The id it was given, or came with.
+        event_id: String,
+        /// The trace it is in, as X-Ray writes it.
+        trace_id: String,
+    },
+    /// It was not taken; the problem in words.
+    Refused(String),
+}
+
+impl IngestClient {
+    /// `url` is ingest's address, with or without the path of events.
+    pub(crate) fn new(http: reqwest::Client, url: &str, secret: Option<String>) -> Self {
+        let base = url.trim_end_matches('/');
+        let base = base.strip_suffix(PATH).unwrap_or(base);
+        Self { http, url: format!("{base}{PATH}"), secret }
+    }
+
+    /// Posts one event, in the trace it starts.
+    ///
+    /// # Errors
+    /// When ingest cannot be reached or its answer cannot be read. A refused event is an [`Answer`].
+    pub(crate) async fn post(&self, event: &Value) -> anyhow::Result<Answer> {
+        let (status, answer) = self.exchange(event.to_string()).await?;
+        Ok(read_answer(status, &answer))
+    }
+
+    /// Posts a list, each event in a trace of its own; the answers are in the events' order.
+    ///
+    /// # Errors
+    /// When ingest cannot be reached or its answer cannot be read.
+    pub(crate) async fn post_list(&self, events: &[Value]) -> anyhow::Result<Vec<Answer>> {
+        let body = serde_json::to_string(events).context("the events cannot be written as JSON")?;
+        let (status, answer) = self.exchange(body).await?;
+        match answer {
+            Value::Array(items) if items.len() == events.len() => {
+                Ok(items.iter().map(|item| read_answer(status, item)).collect())
+            }
+            Value::Array(items) => {
+                anyhow::bail!("{} answered {} items for {} events", self.url, items.len(), events.len())
+            }
+            // One problem for the whole request: too large, not signed, not JSON.
+            other => Ok(vec![Answer::Refused(problem(status, &other)); events.len()]),
+        }
+    }
+
+    async fn exchange(&self, body: String) -> anyhow::Result<(u16, Value)> {
+        let mut request =
+            self.http.post(&self.url).timeout(ANSWER).header("content-type", "application/json");
+        if let Some(secret) = &self.secret {
+            let timestamp = jiff::Timestamp::now().as_second();
+            request = request
+                .header("x-signature-timestamp", timestamp.to_string())
+                .header("x-signature", sign(secret, timestamp, &body)?);
+        }
+        let answer = request.body(body).send().await.map_err(|error| unreachable(&self.url, &error))?;
+        let status = answer.status().as_u16();
+        let text =
+            answer.text().await.with_context(|| format!("the answer of {} cannot be read", self.url))?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+}
+
+/// The HTTP client of the command line's own calls: plain HTTP, no proxy between a machine and itself.
+///
+/// # Errors
+/// When the client cannot be built.
+pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(5))
+        .build()
+        .context("the HTTP client cannot be built")
+}
+
+/// The failure for an HTTP address that gives no answer.
+pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> Failure {
+    if error.is_builder() {
+        return Failure::usage(format!(
+            "{url} is not an address this command can call: use http://HOST:PORT"
+        ));
+    }
+    if error.is_timeout() {
+        return Failure::unavailable(format!("{url} did not answer in time; its log may say why"));
+    }
+    Failure::unavailable(format!(
+        "{url} cannot be reached; start it with `foostore up`, or name another address"
+    ))
+}
+
+/// Hex HMAC-SHA256 over `timestamp.body`, as ingest checks it.
+fn sign(secret: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the signature secret cannot be used")?;
+    mac.update(timestamp.to_string().as_bytes());
+    mac.update(b".");
+    mac.update(body.as_bytes());
+    Ok(hex::encode(mac.finalize().into_bytes()))
+}
+
+fn read_answer(status: u16, answer: &Value) -> Answer {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    // An item's problem carries a status of its own, and may name the event.
+    let refused = answer.get("status").is_some() || answer.get("problem").is_some();
+    match (text("event_id"), text("trace_id")) {
+        (Some(event_id), Some(trace_id)) if !refused => Answer::Accepted { event_id, trace_id },
+        _ => Answer::Refused(problem(status, answer.get("problem").unwrap_or(answer))),
+    }
+}
+
+/// RFC 9457 problem details in one line: what, and which fields.
+fn problem(status: u16, answer: &Value) -> String {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(printable);
+    let status = answer.get("status").and_then(Value::as_u64).unwrap_or(u64::from(status));
+    let mut line = status.to_string();
+    let said: Vec<String> = ["title", "detail"].iter().filter_map(|name| text(answer, name)).collect();
+    if said.is_empty() {
+        let body: String = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+        line = format!("{line} {}", printable(body.trim()));
+    } else {
+        line = format!("{line} {}", said.join(": "));
+    }
+    for error in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let pointer = text(error, "pointer").unwrap_or_default();
+        let detail = text(error, "detail").unwrap_or_default();
+        line = format!("{line}\n    {pointer}: {detail}");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_path_is_added_once() {
+        let http = http_client().unwrap();
+        for url in ["http://a:1", "http://a:1/", "http://a:1/v1/events"] {
+            assert_eq!(IngestClient::new(http.clone(), url, None).url, "http://a:1/v1/events");
+        }
+    }
+
+    #[test]
+    fn the_signature_is_over_timestamp_and_body() {
+        // printf '1700000000.{}' | openssl dgst -sha256 -hmac secret
+        let signature = sign("secret", 1_700_000_000, "{}").unwrap();
+        assert_eq!(signature, "b8569b78799ff9e3cbff0fc2d63a33a2b57f3282abd07c37ae5e8e7d79a5f163");
+    }
+
+    #[test]
+    fn an_item_is_accepted_or_has_its_problem() {
+        let accepted = json!({"event_id": "e", "trace_id": "1-a"});
+        assert_eq!(
+            read_answer(202, &accepted),
+            Answer::Accepted { event_id: "e".to_owned(), trace_id: "1-a".to_owned() }
+        );
+        let refused = json!({"status": 422, "title": "the event is not valid", "event_id": "e", "trace_id": "1-a",
+                             "errors": [{"pointer": "/data/email", "detail": "is no e-mail address"}]});
+        assert_eq!(
+            read_answer(202, &refused),
+            Answer::Refused("422 the event is not valid\n    /data/email: is no e-mail address".to_owned())
+        );
+        assert_eq!(read_answer(502, &json!("bad gateway")), Answer::Refused("502 bad gateway".to_owned()));
+    }
+}

@@ -1,0 +1,127 @@
+//! The one way to the terminal while several tasks have something to say.
+//!
+//! A thread of its own writes, so that a terminal that stands still (Ctrl-S, a full pipe) never stops the tasks that
+//! read the services' output. Log lines are dropped then, and counted; what must not be lost waits.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// How many pieces may wait for the terminal. A few seconds of busy logs.
+const WAITING: usize = 4096;
+/// How long closing waits for a terminal that stands still.
+const CLOSE: Duration = Duration::from_secs(2);
+
+enum Piece {
+    /// For people.
+    Text(String),
+    /// For programs: always standard output, one line.
+    Machine(String),
+    /// Answered when everything before it has been written.
+    Mark(oneshot::Sender<()>),
+}
+
+/// Where people's text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// People read standard output.
+    People,
+    /// A program reads standard output; people's text goes to standard error.
+    Program,
+}
+
+/// A handle to the terminal; clones write to the same one. Each call's text appears in one piece.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    pieces: mpsc::Sender<Piece>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Screen {
+    /// Starts the writing thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(audience: Audience) -> io::Result<Self> {
+        let (sender, mut receiver) = mpsc::channel(WAITING);
+        std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            while let Some(piece) = receiver.blocking_recv() {
+                match piece {
+                    // A reader that went away (`foostore up | head`) is no reason to stop the services.
+                    Piece::Text(text) if audience == Audience::People => {
+                        drop(write(io::stdout().lock(), &text));
+                    }
+                    Piece::Text(text) => drop(write(io::stderr().lock(), &text)),
+                    Piece::Machine(text) => drop(write(io::stdout().lock(), &text)),
+                    Piece::Mark(done) => drop(done.send(())),
+                }
+            }
+        })?;
+        Ok(Self { pieces: sender, dropped: Arc::new(AtomicU64::new(0)) })
+    }
+
+    /// One log line. Never waits: when the terminal cannot keep up the line is dropped here (it is in the file).
+    pub(crate) fn log(&self, line: String) {
+        let missed = self.dropped.swap(0, Ordering::Relaxed);
+        let text = if missed == 0 {
+            line
+        } else {
+            format!(
+                "… {missed} log lines not shown, the terminal was too slow; they are in the files\n{line}"
+            )
+        };
+        if self.pieces.try_send(Piece::Text(text)).is_err() {
+            self.dropped.fetch_add(missed + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Text that must appear whole: a notice, a trace tree. Waits for the terminal.
+    pub(crate) async fn text(&self, text: String) {
+        // The thread ends only with the last handle, so there is always a receiver.
+        drop(self.pieces.send(Piece::Text(text)).await);
+    }
+
+    /// One line of JSON on standard output. Waits for the reader.
+    pub(crate) async fn machine(&self, value: &serde_json::Value) {
+        drop(self.pieces.send(Piece::Machine(value.to_string())).await);
+    }
+
+    /// Waits until everything said so far is written, at most two seconds.
+    pub(crate) async fn flushed(&self) {
+        let (done, written) = oneshot::channel();
+        let wait = async {
+            if self.pieces.send(Piece::Mark(done)).await.is_ok() {
+                drop(written.await);
+            }
+        };
+        drop(tokio::time::timeout(CLOSE, wait).await);
+    }
+}
+
+fn write(mut out: impl io::Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Writes a command's result to standard output. A reader that left early (`| head`) is not an error.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match write(io::stdout().lock(), text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a remark for people to standard error, where it does not mix with the result.
+pub(crate) fn remark(text: &str) {
+    // Nothing is left to say it to when standard error is closed.
+    drop(write(io::stderr().lock(), text));
+}

@@ -1,0 +1,165 @@
+//! From X-Ray's documents to the table: what each one is called and what went wrong in it.
+
+use serde_json::Value;
+use xray::{Cause, Node, Segment, Trace};
+
+use super::sheet::{Entry, Mark, Sheet};
+
+/// The trace as a table.
+pub(super) fn sheet(trace: &Trace) -> Sheet {
+    let start = trace.start_time().unwrap_or_default();
+    let annotations = trace.entry().map(|entry| {
+        entry.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+    });
+    let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(depth, node)).collect();
+    Sheet {
+        id: trace.id().to_string(),
+        start,
+        end: trace.end_time().unwrap_or(start).max(start),
+        count: entries.len(),
+        annotations: annotations.unwrap_or_default(),
+        entries,
+        problems: trace.problems().iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn entry(depth: usize, node: Node<'_>) -> Entry {
+    let segment = node.segment();
+    Entry {
+        name: segment.name.clone(),
+        operation: operation(segment),
+        start: segment.start_time,
+        end: segment.end_time.filter(|_| !segment.is_in_progress()),
+        mark: mark(segment),
+        depth,
+        segment: !node.is_subsegment(),
+    }
+}
+
+/// What was done: the AWS operation and its resource, the HTTP request, or the message that was processed.
+fn operation(segment: &Segment) -> String {
+    if let Some(aws) = &segment.aws
+        && let Some(operation) = &aws.operation
+    {
+        let resource = aws
+            .table_name
+            .clone()
+            .or_else(|| aws.table_names.first().cloned())
+            .or_else(|| aws.queue_url.as_ref().and_then(|url| url.rsplit('/').next().map(str::to_owned)));
+        return match resource {
+            Some(resource) => format!("{operation} {resource}"),
+            None => operation.clone(),
+        };
+    }
+    if let Some(destination) = metadata(segment, "messaging.destination.name") {
+        let operation = metadata(segment, "messaging.operation.name").unwrap_or("process");
+        return format!("{operation} {destination}");
+    }
+    if let Some(request) = segment.http.as_ref().and_then(|http| http.request.as_ref()) {
+        let method = request.method.as_deref().unwrap_or("HTTP");
+        let path = request.url.as_deref().map(path_of).unwrap_or_default();
+        return format!("{method} {path}").trim_end().to_owned();
+    }
+    String::new()
+}
+
+/// A span attribute that X-Ray has no field for.
+fn metadata<'a>(segment: &'a Segment, name: &str) -> Option<&'a str> {
+    segment.metadata.get("default").and_then(|default| default.get(name)).and_then(Value::as_str)
+}
+
+fn path_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after.find('/').map_or("/", |slash| &after[slash..]);
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
+fn mark(segment: &Segment) -> Option<Mark> {
+    let reason = || reason(segment);
+    if segment.throttle == Some(true) {
+        Some(Mark::Throttle(reason()))
+    } else if segment.fault == Some(true) {
+        Some(Mark::Fault(reason()))
+    } else if segment.error == Some(true) {
+        Some(Mark::Error(reason()))
+    } else {
+        None
+    }
+}
+
+/// The first exception's message or type, else the status of the answer.
+fn reason(segment: &Segment) -> String {
+    let exception = match &segment.cause {
+        Some(Cause::Detail(detail)) => detail.exceptions.first(),
+        _ => None,
+    };
+    let said = exception.and_then(|exception| {
+        [&exception.message, &exception.kind].into_iter().flatten().find(|text| !text.is_empty()).cloned()
+    });
+    let status = || segment.http.as_ref()?.response.as_ref()?.status;
+    said.or_else(|| status().map(|status| format!("status {status}"))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::style::Style;
+
+    const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
+
+    fn drawn(documents: &[&str]) -> String {
+        sheet(&Trace::read(TRACE.parse().unwrap(), documents.iter().copied()).unwrap()).draw(Style::PLAIN)
+    }
+
+    #[test]
+    fn documents_become_lines() {
+        let drawn = drawn(&[
+            r#"{"name":"ingest","id":"00000000000000a1","trace_id":"1-5759e988-bd862e3fe1be46a994272793",
+                "start_time":1000.0,"end_time":1000.02,"annotations":{"event_type":"CustomerRenamed","attempt":2},
+                "http":{"request":{"method":"POST","url":"http://127.0.0.1:8080/v1/events?x=1"},
+                        "response":{"status":202}},
+                "subsegments":[{"name":"EventBridge","id":"00000000000000a2","namespace":"aws",
+                    "start_time":1000.001,"end_time":1000.01,"aws":{"operation":"PutEvents"}}]}"#,
+            r#"{"name":"membership","id":"00000000000000b1","parent_id":"00000000000000a2",
+                "trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1000.05,"end_time":1000.1,"fault":true,
+                "metadata":{"default":{"messaging.operation.name":"process",
+                                       "messaging.destination.name":"foostore-local-membership"}},
+                "cause":{"exceptions":[{"message":"dynamodb-throttled","type":"Transient"}]}}"#,
+            r#"{"name":"DynamoDB","id":"00000000000000b2","parent_id":"00000000000000b1","type":"subsegment",
+                "trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1000.06,"end_time":1000.09,
+                "namespace":"aws","throttle":true,"error":true,"http":{"response":{"status":429}},
+                "aws":{"operation":"TransactWriteItems","table_name":"foostore-local-members"}}"#,
+        ]);
+        assert_eq!(
+            drawn,
+            "\
+trace 1-5759e988-bd862e3fe1be46a994272793  100 ms  4 segments  attempt=2  event_type=CustomerRenamed
+
+ingest                POST /v1/events                              0.0 ms     20 ms  ██████
+└─ EventBridge        PutEvents                                    1.0 ms    9.0 ms  ███
+   └─ membership      process foostore-local-membership             50 ms     50 ms                 ███████████████  fault: dynamodb-throttled
+      └─ DynamoDB     TransactWriteItems foostore-local-members     60 ms     30 ms                    █████████     throttled: status 429
+",
+            "\n{drawn}"
+        );
+    }
+
+    #[test]
+    fn an_orphan_is_named() {
+        let drawn = drawn(&[
+            r#"{"name":"ingest","id":"00000000000000a1","trace_id":"1-5759e988-bd862e3fe1be46a994272793",
+                "start_time":1000.0,"in_progress":true}"#,
+            r#"{"name":"email","id":"00000000000000b1","parent_id":"00000000000000ff",
+                "trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1000.5,"end_time":1001.0}"#,
+        ]);
+        assert!(drawn.contains("in progress"), "{drawn}");
+        assert!(drawn.contains("! segment 00000000000000b1 has the parent 00000000000000ff"), "{drawn}");
+    }
+
+    #[test]
+    fn paths_are_what_follows_the_host() {
+        assert_eq!(path_of("https://host:1/a/b?c#d"), "/a/b");
+        assert_eq!(path_of("http://host"), "/");
+        assert_eq!(path_of("/a"), "/a");
+    }
+}

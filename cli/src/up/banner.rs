@@ -1,0 +1,98 @@
+//! What `up` says once everything is ready.
+
+use serde_json::{Map, Value, json};
+
+use super::example::CUSTOMER;
+use super::stack::Place;
+use crate::endpoint::DEFAULT_ENDPOINT_URL;
+use crate::style::{Colour, Style};
+
+/// The ready line for programs.
+pub(super) fn machine(place: &Place) -> Value {
+    let services: Map<String, Value> = place
+        .services
+        .iter()
+        .map(|(name, pid, health)| {
+            ((*name).to_owned(), json!({"pid": pid, "health": format!("http://{health}")}))
+        })
+        .collect();
+    json!({
+        "ready": true,
+        "ingest": place.ingest,
+        "endpoint": place.endpoint,
+        "otlp": place.otlp,
+        "services": services,
+        "log_dir": place.log_dir,
+    })
+}
+
+/// The same for people, with commands to copy.
+pub(super) fn people(place: &Place, style: Style) -> String {
+    let program = &place.program;
+    let endpoint = if place.endpoint == DEFAULT_ENDPOINT_URL {
+        String::new()
+    } else {
+        format!(" --endpoint-url {}", place.endpoint)
+    };
+    let log_dir = place.log_dir.display();
+    let mut text = format!("\n{}\n\n", style.paint(Colour::Bold, "FooStore's loyalty layer is ready"));
+    let mut row = |name: &str, value: &str| {
+        text.extend(["  ", &style.paint(Colour::Dim, &format!("{name:14}")), " ", value, "\n"]);
+    };
+    row("events", &format!("{}/v1/events", place.ingest));
+    row("AWS endpoint", &format!("{}  (AWS_ENDPOINT_URL)", place.endpoint));
+    row("OTLP", &place.otlp);
+    for (name, pid, health) in &place.services {
+        row(name, &format!("pid {pid}, health http://{health}/health/ready"));
+    }
+    row("log files", &format!("{log_dir}/*.jsonl"));
+    let commands = format!(
+        "
+  post an event    curl -sS {ingest}/v1/events -H 'content-type: application/json' \\
+                     -d '{{\"type\":\"CustomerRenamed\",\"customer_number\":\"{CUSTOMER}\",\
+\"data\":{{\"name\":{{\"given\":\"Robin\",\"family\":\"Example\"}}}}}}'
+  its trace        {program} trace{endpoint} ID
+  its log lines    {program} logs --log-dir {log_dir} ID
+  the mail sent    {program} mail{endpoint}
+  end              Ctrl-C
+
+",
+        ingest = place.ingest,
+    );
+    text + &commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            ingest: "http://127.0.0.1:41001".to_owned(),
+            endpoint: "http://127.0.0.1:41002".to_owned(),
+            otlp: "http://127.0.0.1:41003".to_owned(),
+            services: vec![("email", 7, "127.0.0.1:41004".parse().unwrap())],
+            log_dir: "/tmp/logs".into(),
+            program: "foostore".to_owned(),
+        }
+    }
+
+    #[test]
+    fn programs_find_every_address() {
+        assert_eq!(
+            machine(&place()),
+            json!({"ready": true, "ingest": "http://127.0.0.1:41001", "endpoint": "http://127.0.0.1:41002",
+                   "otlp": "http://127.0.0.1:41003", "log_dir": "/tmp/logs",
+                   "services": {"email": {"pid": 7, "health": "http://127.0.0.1:41004"}}})
+        );
+    }
+
+    #[test]
+    fn the_commands_can_be_copied() {
+        let text = people(&place(), Style::PLAIN);
+        assert!(text.contains("foostore trace --endpoint-url http://127.0.0.1:41002 ID"), "{text}");
+        let body = text.split("-d '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+        let event: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(event["data"]["name"]["given"], "Robin");
+    }
+}

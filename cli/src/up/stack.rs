@@ -1,0 +1,177 @@
+//! What `up` runs: the local cloud in this process and a process for each service. Goes down as it went up, the
+//! other way round.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use local_cloud::{LocalCloud, Settings, StartError};
+use service_runtime::Environment;
+
+use super::UpArgs;
+use super::child::Spec;
+use super::environment::{self, Shared};
+use super::output::Output;
+use super::ready;
+use super::supervise::{LISTEN, Stop, Supervised};
+use crate::endpoint::{REGION, local_config};
+use crate::screen::Screen;
+use crate::trace::XRay;
+use crate::{ports, services};
+
+/// The running parts.
+pub(super) struct Stack {
+    stop: Stop,
+    cloud: Option<LocalCloud>,
+    services: Vec<Supervised>,
+}
+
+/// The addresses of a stack that is ready.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Address of ingest.
+    pub(super) ingest: String,
+    /// Address of all AWS APIs.
+    pub(super) endpoint: String,
+    /// Address of OTLP/HTTP.
+    pub(super) otlp: String,
+    /// Each service's name, process id and health address.
+    pub(super) services: Vec<(&'static str, u32, SocketAddr)>,
+    /// Where the log files are.
+    pub(super) log_dir: PathBuf,
+    /// How this program was called, for examples that can be copied.
+    pub(super) program: String,
+}
+
+impl Place {
+    /// A client of its X-Ray.
+    pub(super) async fn xray(&self, environment: &Environment) -> XRay {
+        XRay::new(&local_config(&self.endpoint, REGION, environment).await, &self.endpoint)
+    }
+}
+
+impl Stack {
+    pub(super) fn new(stop: Stop) -> Self {
+        Self { stop, cloud: None, services: Vec::new() }
+    }
+
+    /// Starts the local cloud.
+    ///
+    /// # Errors
+    /// When one of its addresses is taken.
+    pub(super) async fn start_cloud(&mut self, args: &UpArgs) -> anyhow::Result<()> {
+        let settings = Settings {
+            address: args.cloud_address,
+            otlp_address: args.otlp_address,
+            region: REGION.to_owned(),
+            ..Settings::default()
+        };
+        let cloud = local_cloud::start(settings).await.map_err(|error| match error {
+            // Taken since it was looked at.
+            StartError::AddressInUse { address, .. } if address == args.otlp_address => {
+                anyhow::Error::new(ports::in_use(address, "OTLP", "--otlp-address"))
+            }
+            StartError::AddressInUse { address, .. } => {
+                anyhow::Error::new(ports::in_use(address, "the local cloud", "--cloud-address"))
+            }
+            other @ StartError::Bind { .. } => anyhow::Error::new(other),
+        })?;
+        self.cloud = Some(cloud);
+        Ok(())
+    }
+
+    /// Creates what the services declare and starts them.
+    ///
+    /// # Errors
+    /// When the resources cannot be created or this program cannot be found.
+    pub(super) async fn start_services(
+        &mut self,
+        args: &UpArgs,
+        own: &Environment,
+        output: &Output,
+        screen: &Screen,
+    ) -> anyhow::Result<()> {
+        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let endpoint_url = cloud.endpoint_url();
+        let otlp_url = format!("http://{}", cloud.otlp_address());
+        let resources = services::resources("foostore", "local")?;
+        let config = local_config(&endpoint_url, REGION, &Environment::default()).await;
+        let outputs = Box::pin(provisioning::provision(&resources, &config))
+            .await
+            .context("the resources cannot be created in the local cloud")?;
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
+        let shared = Shared {
+            endpoint_url: &endpoint_url,
+            otlp_url: &otlp_url,
+            metrics_url: args.metrics_endpoint.as_deref(),
+            grace: Duration::from_secs(args.shutdown_grace_s),
+        };
+        for name in services::names() {
+            let mut environment = environment::of(name, &shared, outputs.environment(name), own);
+            if name == ingest::NAME {
+                environment.insert(LISTEN.to_owned(), args.ingest_address.to_string());
+            }
+            let spec = Spec {
+                name,
+                program: program.clone(),
+                arguments: ["service", name, "--exit-with-stdin"].map(str::to_owned).into(),
+                environment,
+            };
+            let output =
+                output.of(name).with_context(|| format!("the log file of {name} cannot be created"))?;
+            self.services.push(Supervised::start(spec, output, screen.clone(), args.json, self.stop.clone()));
+        }
+        Ok(())
+    }
+
+    /// Waits until all services are ready.
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub(super) async fn ready(&self, http: &reqwest::Client, limit: Duration) -> anyhow::Result<()> {
+        Ok(ready::wait(&self.services, http, limit).await?)
+    }
+
+    /// Where everything is, once it is ready.
+    ///
+    /// # Errors
+    /// When a service has not said its addresses.
+    pub(super) fn place(&self, output: &Output) -> anyhow::Result<Place> {
+        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let mut listening = None;
+        let mut services = Vec::new();
+        for service in &self.services {
+            let state = service.state.borrow();
+            if service.name == ingest::NAME {
+                listening = ready::listening(&state);
+            }
+            let (Some(pid), Some(health)) = (state.pid, state.said.health) else {
+                anyhow::bail!("service {} died the moment it was ready", service.name);
+            };
+            services.push((service.name, pid, health));
+        }
+        let listening = listening.context("ingest has not said where it listens")?;
+        Ok(Place {
+            ingest: format!("http://{listening}"),
+            endpoint: cloud.endpoint_url(),
+            otlp: format!("http://{}", cloud.otlp_address()),
+            services,
+            log_dir: output.directory().to_owned(),
+            program: std::env::args().next().unwrap_or_else(|| "foostore".to_owned()),
+        })
+    }
+
+    /// Drains all services, then ends the cloud they need to drain.
+    pub(super) async fn down(&mut self) {
+        self.stop.drain.cancel();
+        join_all(self.services.drain(..).map(Supervised::ended)).await;
+        if let Some(cloud) = self.cloud.take() {
+            tokio::select! {
+                () = cloud.shutdown() => {}
+                () = self.stop.kill.cancelled() => {}
+            }
+        }
+    }
+}
