@@ -1,1 +1,125 @@
-//! To be written.
+//! The ingest service: takes events of the CRM over HTTP and publishes them to the bus.
+//!
+//! `POST /v1/events` takes one event or a list of up to 500. 202 means that the bus has accepted the event: from there
+//! on it is safe. Whatever is wrong is named, field by field, as problem details
+//! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); whatever could not be published is said to be so, with the
+//! event id to send it again under. `GET /openapi.json` describes all of it.
+//!
+//! A single event continues the caller's trace (`X-Amzn-Trace-Id` or `traceparent`). Each event of a list starts a
+//! trace of its own, annotated with the request's.
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `LISTEN_ADDRESS` | `127.0.0.1:8080` | where requests are taken; port 0 takes a free one |
+//! | `EVENT_BUS_NAME` | required | the bus that events go to |
+//! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` | what requests are signed with, 32 bytes or more |
+//! | `MAX_CONCURRENT_REQUESTS` | 256 | more at a time are answered with 503 |
+//! | `REQUEST_TIMEOUT_MS` | 10000 | from the end of the headers until the answer |
+//! | `HEADER_READ_TIMEOUT_MS` | 75000 | for a request's headers, idle waiting included |
+//!
+//! ```
+//! assert_eq!(ingest::topology().name(), ingest::NAME);
+//! ```
+
+mod app;
+mod hop;
+mod metrics;
+mod openapi;
+mod problem;
+mod publish;
+mod readiness;
+mod routes;
+mod server;
+mod settings;
+mod signature;
+mod span;
+#[cfg(test)]
+mod tests;
+mod validation;
+
+use std::io;
+use std::sync::Arc;
+
+use contracts::CrmEvents;
+use jiff::Timestamp;
+use publisher::EventPublisher;
+use service_runtime::{BoxError, Runtime, SettingsError, Unavailable};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use topology::{Http, Service};
+
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::settings::Settings;
+use crate::span::Labels;
+
+/// The service's name.
+pub const NAME: &str = "ingest";
+
+/// What the service listens to and emits.
+#[must_use]
+pub fn topology() -> Service {
+    Service::new(NAME).listens(Http::new()).publishes_to_bus().emits::<CrmEvents>()
+}
+
+/// Runs the service until it is told to stop; requests that were begun by then are answered first.
+///
+/// Logs `listening` with the field `address` when it takes requests.
+///
+/// # Errors
+/// If a setting is missing or wrong, the address cannot be listened on, or a background task fails.
+pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
+    let settings = Settings::read(&runtime.environment, &runtime.deployment_environment)?;
+    let listener =
+        TcpListener::bind(settings.listen_address).await.map_err(|error| not_bound(&settings, error))?;
+    let address = listener.local_addr()?;
+
+    // Without the interceptor: entries have spans and headers of their own, calls have none.
+    let client = aws_sdk_eventbridge::Client::new(&runtime.aws);
+    let bus =
+        EventPublisher::new(client, settings.event_bus_name, publisher::Settings::default(), &runtime.meter);
+    let readiness = Readiness::new(runtime.health.register("bus"));
+    let watching = readiness.clone().watch(runtime.shutdown.clone());
+    runtime.tasks.spawn("readiness", async move {
+        watching.await;
+        Ok(())
+    });
+
+    let answers = TaskTracker::new();
+    let app = App {
+        bus: bus.clone(),
+        secret: settings.secret,
+        permits: Arc::new(Semaphore::new(settings.limits.concurrent_requests)),
+        labels: Labels { application: runtime.application, environment: runtime.deployment_environment },
+        readiness,
+        metrics: Metrics::new(&runtime.meter),
+        tasks: answers.clone(),
+        now: Timestamp::now,
+        limits: settings.limits.clone(),
+    };
+    let router = routes::router(Arc::new(app), &runtime.health);
+    runtime.health.ready();
+    tracing::info!(address = %address, "listening");
+    server::serve(listener, router, settings.limits.header_read_timeout, runtime.shutdown).await;
+
+    // Answers whose callers have gone are finished too, and then whatever the publisher still holds.
+    answers.close();
+    answers.wait().await;
+    bus.close().await;
+    Ok(())
+}
+
+fn not_bound(settings: &Settings, error: io::Error) -> BoxError {
+    let address = settings.listen_address;
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            SettingsError::one("LISTEN_ADDRESS", format!("{address} is taken")).into()
+        }
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => {
+            SettingsError::one("LISTEN_ADDRESS", format!("cannot listen on {address}: {error}")).into()
+        }
+        _ => Unavailable::new("listener", error).into(),
+    }
+}

@@ -1,2 +1,5 @@
-//! The ingest service.
-fn main() {}
+//! The ingest service, as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    service_runtime::main(ingest::NAME, env!("CARGO_PKG_VERSION"), ingest::run)
+}

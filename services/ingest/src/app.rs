@@ -1,0 +1,236 @@
+//! From a request's body to its answer: reading, publishing, and what is said about each event.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use envelope::Envelope;
+use futures_util::future::join_all;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use telemetry::context::{Incoming, trace_id_of};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
+use uuid::Uuid;
+
+use crate::hop::Hop;
+use crate::metrics::Metrics;
+use crate::problem::{FieldError, Kind, Problem, RETRY_AFTER_S};
+use crate::publish::Publish;
+use crate::readiness::Readiness;
+use crate::settings::Limits;
+use crate::signature::Secret;
+use crate::span::{self, EventLabels, Labels, RequestAttributes};
+use crate::validation::{self, Rejected};
+
+/// The most events that one request may carry.
+pub(crate) const MAX_EVENTS: usize = 500;
+
+/// What every request is answered with.
+pub(crate) struct App<P> {
+    pub(crate) bus: P,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) limits: Limits,
+    pub(crate) labels: Labels,
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: Metrics,
+    /// One for each request with events under way.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Answers under way, also those whose caller has gone.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) now: fn() -> Timestamp,
+}
+
+/// A request with events, but for its body.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) span: Span,
+    pub(crate) incoming: Incoming,
+    pub(crate) attributes: RequestAttributes,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+}
+
+/// The answer to an event that is on the bus.
+#[derive(Debug, Serialize)]
+struct Accepted {
+    event_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    /// Only in a list, where the answer's own status speaks for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+}
+
+impl<P: Publish> App<P> {
+    /// Answers a request. Expects the request's span to be current.
+    pub(crate) async fn answer(&self, arrival: &Arrival, body: &Value) -> Response {
+        match body {
+            Value::Array(items) if items.is_empty() || items.len() > MAX_EVENTS => {
+                self.refuse(arrival, list_of_wrong_length(items.len()))
+            }
+            Value::Array(items) => self.list(arrival, items).await,
+            event => self.single(arrival, event).await,
+        }
+    }
+
+    /// Answers a request whose body was not even read as events.
+    pub(crate) fn refuse(&self, arrival: &Arrival, problem: Problem) -> Response {
+        span::annotate(&arrival.span, &self.labels, EventLabels::default());
+        let reason = problem.kind().name();
+        arrival.span.in_scope(|| {
+            tracing::info!(reason, status = problem.kind().status().as_u16(), "request refused");
+        });
+        span::finish(&arrival.span, problem.kind().status(), Some(reason));
+        problem.traced(trace_id(&arrival.span)).into_response()
+    }
+
+    /// The request's span is the event's first segment.
+    async fn single(&self, arrival: &Arrival, event: &Value) -> Response {
+        let result = match validation::read(event, (self.now)()) {
+            Ok(envelope) => {
+                span::annotate(&arrival.span, &self.labels, labels_of(&envelope));
+                self.publish(arrival, envelope, &arrival.span).await
+            }
+            Err(rejected) => {
+                let labels = EventLabels {
+                    event_type: rejected.event_type.map(str::to_owned),
+                    event_id: rejected.event_id,
+                    customer_number: rejected.customer_number.clone(),
+                    request_trace_id: None,
+                };
+                span::annotate(&arrival.span, &self.labels, labels);
+                Err(self.reject(arrival, *rejected).traced(trace_id(&arrival.span)))
+            }
+        };
+        finish(&arrival.span, &result);
+        match result {
+            Ok(accepted) => (StatusCode::ACCEPTED, Json(accepted)).into_response(),
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Every item is an event of its own; all are published at the same time, so that they share calls to the bus.
+    async fn list(&self, arrival: &Arrival, items: &[Value]) -> Response {
+        span::annotate(&arrival.span, &self.labels, EventLabels::default());
+        let items = items.iter().enumerate();
+        let results = join_all(items.map(|(index, event)| self.item(arrival, index, event))).await;
+        let status = status_of_list(&results);
+        span::finish(&arrival.span, status, (!status.is_success()).then_some(Kind::NotPublished.name()));
+        let answers: Vec<_> = results.iter().map(answer_in_list).collect();
+        let mut response = (status, Json(answers)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response
+    }
+
+    /// An event of a list has a trace of its own, which leads back to the request's. A rejected one has none: it goes
+    /// nowhere, and the request's trace and the log tell of it.
+    async fn item(&self, arrival: &Arrival, index: usize, event: &Value) -> Result<Accepted, Problem> {
+        let envelope = validation::read(event, (self.now)())
+            .map_err(|rejected| self.reject(arrival, *rejected).at(Some(index)))?;
+        let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace());
+        let labels = EventLabels { request_trace_id: trace_id(&arrival.span), ..labels_of(&envelope) };
+        span::annotate(&span, &self.labels, labels);
+        let result = self.publish(arrival, envelope, &span).await;
+        finish(&span, &result);
+        match result {
+            Ok(accepted) => Ok(Accepted { status: Some(StatusCode::ACCEPTED.as_u16()), ..accepted }),
+            Err(problem) => Err(problem.at(Some(index))),
+        }
+    }
+
+    /// Publishes within the request's time and writes the event's log line.
+    async fn publish(&self, arrival: &Arrival, envelope: Envelope, span: &Span) -> Result<Accepted, Problem> {
+        let hop = Hop::of(&envelope, arrival.started);
+        let event_id = envelope.metadata.event_id;
+        let trace_id = trace_id(span);
+        let publishing = timeout_at(arrival.deadline, self.bus.publish(envelope));
+        let failure = match publishing.instrument(span.clone()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.reason().to_owned()),
+            // It may still be published; under the same id it does no harm twice.
+            Err(_) => Some("timeout".to_owned()),
+        };
+        self.metrics.event(hop.event_type(), if failure.is_none() { "accepted" } else { "unpublished" });
+        let Some(reason) = failure else {
+            self.readiness.succeeded();
+            span.in_scope(|| hop.accepted());
+            return Ok(Accepted { event_id, trace_id, status: None });
+        };
+        self.readiness.failed();
+        span.in_scope(|| hop.unpublished(&reason));
+        let detail = "the event is valid but could not be published; send it again, under this event_id";
+        Err(Problem::new(Kind::NotPublished, detail).about(event_id).traced(trace_id))
+    }
+
+    /// Writes the log line of an event that is refused. Fields are named, values never.
+    fn reject(&self, arrival: &Arrival, rejected: Rejected) -> Problem {
+        let problem = rejected.problem.clone();
+        let fields: Vec<_> = problem.errors().iter().map(FieldError::for_logs).collect();
+        let hop = Hop::rejected(rejected, arrival.started);
+        self.metrics.event(hop.event_type(), "rejected");
+        arrival.span.in_scope(|| hop.refused(problem.kind().name(), &fields.join(",")));
+        problem
+    }
+}
+
+/// The problem of a list with no events or too many.
+fn list_of_wrong_length(length: usize) -> Problem {
+    let detail = format!("the list must have 1 to {MAX_EVENTS} events, not {length}");
+    let error = FieldError { pointer: String::new(), detail: detail.clone(), code: "wrong-length" };
+    Problem::new(Kind::InvalidList, detail).with_errors(vec![error])
+}
+
+/// 202 if anything was accepted; else 503 if anything is worth sending again; else 422.
+fn status_of_list(results: &[Result<Accepted, Problem>]) -> StatusCode {
+    let statuses = || results.iter().filter_map(|result| Some(result.as_ref().err()?.kind().status()));
+    if results.iter().any(Result::is_ok) {
+        StatusCode::ACCEPTED
+    } else if statuses().any(|status| status.is_server_error()) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnswerInList<'a> {
+    Accepted(&'a Accepted),
+    Problem(&'a Problem),
+}
+
+fn answer_in_list(result: &Result<Accepted, Problem>) -> AnswerInList<'_> {
+    match result {
+        Ok(accepted) => AnswerInList::Accepted(accepted),
+        Err(problem) => AnswerInList::Problem(problem),
+    }
+}
+
+fn labels_of(envelope: &Envelope) -> EventLabels {
+    EventLabels {
+        event_type: Some(envelope.event_type.clone()),
+        event_id: Some(envelope.metadata.event_id),
+        customer_number: envelope.customer_number.as_deref().and_then(|number| number.parse().ok()),
+        request_trace_id: None,
+    }
+}
+
+fn finish(span: &Span, result: &Result<Accepted, Problem>) {
+    match result {
+        Ok(_) => span::finish(span, StatusCode::ACCEPTED, None),
+        Err(problem) => span::finish(span, problem.kind().status(), Some(problem.kind().name())),
+    }
+}
+
+/// The span's trace as X-Ray writes it, sampled or not.
+fn trace_id(span: &Span) -> Option<String> {
+    trace_id_of(span).map(|id| id.to_string())
+}

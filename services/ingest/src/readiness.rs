@@ -1,0 +1,120 @@
+//! Whether publishing works, as readiness tells it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use service_runtime::Check;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// For how long nothing but failures must have come before the service calls itself unready, and how long after the
+/// last failure it calls itself ready again.
+const WINDOW: Duration = Duration::from_secs(30);
+/// How often the check is brought up to date.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Watches what becomes of published events.
+///
+/// The bus is never probed: a probe would need a permission that publishing does not, and would test something else.
+/// The check goes down when publishing has failed for half a minute without a success in between. Requests are then
+/// sent elsewhere, so nothing can succeed here any more; the check therefore comes up again when half a minute has
+/// passed since the last failure, and real requests decide anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Readiness {
+    check: Check,
+    failing: Arc<Mutex<Option<Failing>>>,
+}
+
+/// First and last failure since the last success.
+#[derive(Debug, Clone, Copy)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+}
+
+impl Readiness {
+    /// Starts with the check up: nothing has failed.
+    pub(crate) fn new(check: Check) -> Self {
+        check.up();
+        Self { check, failing: Arc::default() }
+    }
+
+    /// An event was published.
+    pub(crate) fn succeeded(&self) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// An event could not be published.
+    pub(crate) fn failed(&self) {
+        let now = Instant::now();
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match failing.as_mut().filter(|failing| now - failing.last < WINDOW) {
+            Some(failing) => failing.last = now,
+            None => *failing = Some(Failing { since: now, last: now }),
+        }
+    }
+
+    /// Keeps the check up to date until `shutdown`.
+    pub(crate) async fn watch(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                now = ticks.tick() => self.update(now),
+            }
+        }
+    }
+
+    fn update(&self, now: Instant) {
+        let failing = *self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let down = failing.is_some_and(|failing| {
+            let lasting = failing.last.saturating_duration_since(failing.since) >= WINDOW;
+            lasting && now.saturating_duration_since(failing.last) < WINDOW
+        });
+        if down {
+            self.check.down("nothing could be published for 30 seconds");
+        } else {
+            self.check.up();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service_runtime::Health;
+
+    #[tokio::test(start_paused = true)]
+    async fn lasting_failure_is_down_until_it_is_over() {
+        let health = Health::new();
+        health.ready();
+        let readiness = Readiness::new(health.register("bus"));
+        let shutdown = CancellationToken::new();
+        let watching = tokio::spawn(readiness.clone().watch(shutdown.clone()));
+        let pass = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+
+        for _ in 0..29 {
+            readiness.failed();
+            pass(1).await;
+        }
+        assert!(health.is_ready(), "not yet for long enough");
+        for _ in 0..4 {
+            readiness.failed();
+            pass(1).await;
+        }
+        assert!(!health.is_ready());
+        pass(31).await;
+        assert!(health.is_ready(), "without requests the check comes up again");
+
+        readiness.failed();
+        pass(20).await;
+        readiness.succeeded();
+        for _ in 0..20 {
+            readiness.failed();
+            pass(1).await;
+        }
+        assert!(health.is_ready(), "a success starts the count anew");
+        shutdown.cancel();
+        watching.await.unwrap();
+    }
+}

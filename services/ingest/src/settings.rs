@@ -1,0 +1,137 @@
+//! The service's settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use service_runtime::{Environment, SettingsError};
+
+use crate::signature::Secret;
+
+/// The environment in which requests need no signature.
+const LOCAL: &str = "local";
+
+/// The service's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// `LISTEN_ADDRESS`: where requests are taken.
+    pub(crate) listen_address: SocketAddr,
+    /// `EVENT_BUS_NAME`: the bus that events go to.
+    pub(crate) event_bus_name: String,
+    /// `SIGNATURE_SECRET`: what requests are signed with. Absent only in the local environment.
+    pub(crate) secret: Option<Secret>,
+    pub(crate) limits: Limits,
+}
+
+/// How much and how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// `MAX_CONCURRENT_REQUESTS`: requests with events under way; more are told to come back.
+    pub(crate) concurrent_requests: usize,
+    /// `REQUEST_TIMEOUT_MS`: from the end of the headers until the answer.
+    pub(crate) request_timeout: Duration,
+    /// `HEADER_READ_TIMEOUT_MS`: how long a connection may take to send a request's headers, waiting idle for the
+    /// request included. Longer than the 60 s for which a load balancer keeps an idle connection
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>),
+    /// so that it never sends on one that has just been closed here.
+    pub(crate) header_read_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrent_requests: 256,
+            request_timeout: Duration::from_secs(10),
+            header_read_timeout: Duration::from_secs(75),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings for a service that runs in `deployment_environment`.
+    pub(crate) fn read(
+        environment: &Environment,
+        deployment_environment: &str,
+    ) -> Result<Self, SettingsError> {
+        let mut settings = environment.settings();
+        let defaults = Limits::default();
+        let listen_address = settings.parse("LISTEN_ADDRESS", SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let event_bus_name = settings.required("EVENT_BUS_NAME");
+        let limits = Limits {
+            concurrent_requests: settings.parse("MAX_CONCURRENT_REQUESTS", defaults.concurrent_requests),
+            request_timeout: settings.duration_ms("REQUEST_TIMEOUT_MS", defaults.request_timeout),
+            header_read_timeout: settings.duration_ms("HEADER_READ_TIMEOUT_MS", defaults.header_read_timeout),
+        };
+        for (name, zero) in [
+            ("MAX_CONCURRENT_REQUESTS", limits.concurrent_requests == 0),
+            ("REQUEST_TIMEOUT_MS", limits.request_timeout.is_zero()),
+            ("HEADER_READ_TIMEOUT_MS", limits.header_read_timeout.is_zero()),
+        ] {
+            if zero {
+                settings.wrong(name, "must be more than 0");
+            }
+        }
+        let secret = match settings.optional("SIGNATURE_SECRET").map(|secret| Secret::new(&secret)) {
+            Some(Ok(secret)) => Some(secret),
+            Some(Err(error)) => {
+                settings.wrong("SIGNATURE_SECRET", error.to_string());
+                None
+            }
+            None if deployment_environment == LOCAL => None,
+            None => {
+                settings.wrong("SIGNATURE_SECRET", "is required unless ENVIRONMENT is local");
+                None
+            }
+        };
+        settings.finish()?;
+        Ok(Self { listen_address, event_bus_name, secret, limits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)], deployment_environment: &str) -> Result<Settings, Vec<String>> {
+        let environment = Environment::from_pairs(pairs.iter().copied());
+        Settings::read(&environment, deployment_environment)
+            .map_err(|error| error.wrong().iter().map(|wrong| wrong.name.clone()).collect())
+    }
+
+    #[test]
+    fn the_local_run_needs_a_bus_only() {
+        let settings = read(&[("EVENT_BUS_NAME", "foostore-local")], "local").unwrap();
+        assert_eq!(settings.listen_address, SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert!(settings.secret.is_none());
+    }
+
+    #[test]
+    fn anywhere_else_a_good_secret_is_required() {
+        let bus = ("EVENT_BUS_NAME", "foostore-prod");
+        assert_eq!(read(&[bus], "prod").unwrap_err(), ["SIGNATURE_SECRET"]);
+        assert_eq!(read(&[bus, ("SIGNATURE_SECRET", "short")], "prod").unwrap_err(), ["SIGNATURE_SECRET"]);
+        let secret = "0123456789abcdef0123456789abcdef";
+        let settings = read(&[bus, ("SIGNATURE_SECRET", secret)], "prod").unwrap();
+        assert!(!format!("{settings:?}").contains(secret));
+        assert!(read(&[bus, ("SIGNATURE_SECRET", secret)], "local").unwrap().secret.is_some());
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named() {
+        let wrong = [
+            ("LISTEN_ADDRESS", "here"),
+            ("MAX_CONCURRENT_REQUESTS", "0"),
+            ("REQUEST_TIMEOUT_MS", "soon"),
+            ("HEADER_READ_TIMEOUT_MS", "0"),
+        ];
+        let mut names = read(&wrong, "local").unwrap_err();
+        names.sort();
+        let expected = [
+            "EVENT_BUS_NAME",
+            "HEADER_READ_TIMEOUT_MS",
+            "LISTEN_ADDRESS",
+            "MAX_CONCURRENT_REQUESTS",
+            "REQUEST_TIMEOUT_MS",
+        ];
+        assert_eq!(names, expected);
+    }
+}

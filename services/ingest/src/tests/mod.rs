@@ -1,0 +1,174 @@
+//! The service from its routes inwards, with a fake in place of the bus.
+
+mod anything;
+mod events;
+mod lists;
+mod openapi;
+mod requests;
+mod server;
+mod traces;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use envelope::Envelope;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::noop::NoopMeterProvider;
+use publisher::PublishError;
+use serde_json::{Value, json};
+use service_runtime::Health;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::publish::Publish;
+use crate::readiness::Readiness;
+use crate::routes;
+use crate::settings::Limits;
+use crate::signature::Secret;
+use crate::span::Labels;
+
+type Verdict = dyn Fn(&Envelope) -> Result<(), PublishError> + Send + Sync;
+
+/// What was published, and the trace header that was current when it was.
+type Published = Vec<(Envelope, Option<String>)>;
+
+/// A bus that keeps what it accepts.
+#[derive(Clone)]
+struct Bus {
+    published: Arc<Mutex<Published>>,
+    verdict: Arc<Verdict>,
+    delay: Duration,
+    /// Notified when an event has arrived, before it is published.
+    arrived: Arc<Notify>,
+}
+
+impl Bus {
+    fn new(verdict: impl Fn(&Envelope) -> Result<(), PublishError> + Send + Sync + 'static) -> Self {
+        Self {
+            published: Arc::default(),
+            verdict: Arc::new(verdict),
+            delay: Duration::ZERO,
+            arrived: Arc::default(),
+        }
+    }
+
+    fn accepting() -> Self {
+        Self::new(|_| Ok(()))
+    }
+
+    fn failing() -> Self {
+        Self::new(|_| Err(throttled()))
+    }
+
+    fn taking(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    fn published(&self) -> Published {
+        self.published.lock().unwrap().clone()
+    }
+}
+
+impl Publish for Bus {
+    async fn publish(&self, envelope: Envelope) -> Result<(), PublishError> {
+        let header = telemetry::context::current_header();
+        self.arrived.notify_one();
+        tokio::time::sleep(self.delay).await;
+        (self.verdict)(&envelope)?;
+        self.published.lock().unwrap().push((envelope, header));
+        Ok(())
+    }
+}
+
+fn throttled() -> PublishError {
+    PublishError::GaveUp { code: "ThrottlingException".to_owned(), attempts: 6 }
+}
+
+/// The service over a bus, as it is configured locally unless told otherwise.
+struct Service {
+    bus: Bus,
+    secret: Option<Secret>,
+    limits: Limits,
+    health: Health,
+}
+
+impl Service {
+    fn over(bus: &Bus) -> Self {
+        Self { bus: bus.clone(), secret: None, limits: Limits::default(), health: Health::new() }
+    }
+
+    fn router(self) -> Router {
+        let meter = NoopMeterProvider::new().meter("test");
+        let app = App {
+            bus: self.bus,
+            secret: self.secret,
+            permits: Arc::new(Semaphore::new(self.limits.concurrent_requests)),
+            limits: self.limits,
+            labels: Labels { application: "foostore".to_owned(), environment: "test".to_owned() },
+            readiness: Readiness::new(self.health.register("bus")),
+            metrics: Metrics::new(&meter),
+            tasks: TaskTracker::new(),
+            now: Timestamp::now,
+        };
+        routes::router(Arc::new(app), &self.health)
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// Checks that it is a problem of this kind, with its type, title and status.
+    fn is_problem(&self, status: u16, kind: &str) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(self.body["type"], format!("urn:foostore:problem:{kind}"), "{self:?}");
+        assert_eq!(self.body["status"], status);
+        assert!(self.body["title"].is_string() && self.body["detail"].is_string(), "{self:?}");
+    }
+}
+
+async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+fn post(body: impl Into<Body>) -> Request<Body> {
+    Request::post("/v1/events").header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+async fn post_json(router: &Router, body: &Value) -> Answer {
+    send(router, post(body.to_string())).await
+}
+
+fn renamed() -> Value {
+    json!({
+        "type": "CustomerRenamed",
+        "customer_number": "123456789012",
+        "data": {"name": {"given": "Ada", "family": "Lovelace"}},
+    })
+}
+
+fn invalid() -> Value {
+    json!({"type": "CustomerRenamed", "customer_number": "123456789012", "data": {"name": {"given": "Ada"}}})
+}
