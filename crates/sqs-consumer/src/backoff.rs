@@ -47,7 +47,7 @@ impl Backoff {
     pub fn visibility(&self, attempt: u32, retry_after: Option<Duration>, rng: &mut impl Rng) -> Duration {
         let delay = self.delay(attempt, rng).max(retry_after.unwrap_or_default());
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        let longest = MAX_VISIBILITY.saturating_sub(Duration::from_secs(60 * 60));
+        let longest = MAX_VISIBILITY.saturating_sub(Duration::from_hours(1));
         Duration::from_secs(seconds.max(1)).min(longest)
     }
 }

@@ -145,15 +145,12 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let part = match error.downcast_ref::<serde_json::Error>() {
-            Some(json) => {
-                next = None;
-                format!("{:?} error at line {}, column {}", json.classify(), json.line(), json.column())
-            }
-            None => {
-                next = error.source();
-                error.to_string()
-            }
+        let part = if let Some(json) = error.downcast_ref::<serde_json::Error>() {
+            next = None;
+            format!("{:?} error at line {}, column {}", json.classify(), json.line(), json.column())
+        } else {
+            next = error.source();
+            error.to_string()
         };
         // Many errors repeat their source in their own text.
         if !text.ends_with(&part) {

@@ -15,7 +15,7 @@ pub const MAX_BATCH: usize = 10;
 
 /// The longest a message can stay invisible, counted from its receive
 /// ([visibility timeout](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html)).
-pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+pub const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 
 /// A standard queue with its dead-letter queue.
 ///
@@ -30,6 +30,11 @@ pub trait Queue: Send + Sync + 'static {
 
     /// The queue's URL.
     fn url(&self) -> &str;
+
+    /// The region the queue is in, where that is known.
+    fn region(&self) -> Option<&str> {
+        None
+    }
 
     /// The dead-letter queue's name.
     fn dead_letter_name(&self) -> &str;

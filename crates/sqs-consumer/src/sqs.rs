@@ -63,6 +63,10 @@ impl Queue for SqsQueue {
         &self.url
     }
 
+    fn region(&self) -> Option<&str> {
+        self.client.config().region().map(AsRef::as_ref)
+    }
+
     fn dead_letter_name(&self) -> &str {
         name_in(&self.dead_letter_url)
     }

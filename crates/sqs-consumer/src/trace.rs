@@ -137,6 +137,9 @@ pub(crate) fn dead_letter_span<Q: Queue>(queue: &Q) -> Span {
     span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, queue.dead_letter_name().to_owned());
     span.set_attribute(attribute::AWS_SQS_QUEUE_URL, queue.dead_letter_url().to_owned());
     span.set_attribute(attributes::AWS_QUEUE_URL, queue.dead_letter_url().to_owned());
+    if let Some(region) = queue.region() {
+        span.set_attribute(attributes::AWS_REGION, region.to_owned());
+    }
     span
 }
 

@@ -1,0 +1,12 @@
+//! The consumer under paused time, on a queue in memory.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
+
+mod bench;
+mod fake_queue;
+mod receiving;
+mod retrying;
+mod settling;
+mod shutting_down;
+mod sqs;
+mod telemetry_of_a_hop;
+mod visibility;

@@ -1,0 +1,241 @@
+//! What becomes of messages by the handler's answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use sqs_consumer::queue::{AttributeValue, MessageAttribute};
+use sqs_consumer::{DEAD_LETTER_ATTRIBUTE, Done, Failure, Settings};
+
+use crate::bench::{Bench, Does, answers, item, ordered, settings, takes};
+use crate::fake_queue::{Letter, Put};
+
+pub(crate) fn description(letter: &Letter) -> Value {
+    let AttributeValue::Text(text) = &letter.attributes[DEAD_LETTER_ATTRIBUTE].value else { unreachable!() };
+    serde_json::from_str(text).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn handled_messages_are_deleted_in_batches() {
+    let bench = Bench::new();
+    bench.put(30);
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    assert!(state.deletes.len() <= 4, "{} calls for 30 messages", state.deletes.len());
+    assert!(state.deliveries.values().all(|count| *count == 1));
+    assert_eq!(state.deliveries.len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_message_is_deleted_within_milliseconds() {
+    let bench = Bench::new();
+    let started = tokio::time::Instant::now();
+    bench.put(1);
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    assert!(started.elapsed() <= Duration::from_millis(20), "{:?}", started.elapsed());
+    bench.stop(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_delete_calls_at_once_than_allowed() {
+    let bench = Bench::new();
+    bench.queue.state().delete_takes = Duration::from_millis(200);
+    bench.put(100);
+    let mut settings = Settings { concurrency: 100, ..settings() };
+    settings.settle.concurrency = 2;
+    let task = bench.start_with(settings, answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    assert_eq!(bench.queue.state().most_deletes_at_once, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_fails_is_tried_again_entry_by_entry() {
+    let bench = Bench::new();
+    bench.queue.state().fail_deletes = 2;
+    bench.queue.state().refuse_deletes = vec![false];
+    bench.put(3);
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    assert_eq!(state.deletes.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1], "the refused one on its own");
+    assert!(state.deliveries.values().all(|count| *count == 1));
+    drop(state);
+    assert_eq!(bench.lines("message settled but not deleted").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_never_succeeds_is_logged_once_with_its_consequence() {
+    let bench = Bench::new();
+    bench.queue.state().fail_deletes = 5;
+    let id = bench.put(1).remove(0);
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    assert_eq!(bench.queue.state().deliveries[&id], 2, "it came back, and then it was deleted");
+    let lines = bench.lines("message settled but not deleted: it will be delivered again");
+    assert_eq!(lines.len(), 1);
+    assert_eq!((&lines[0]["message_id"], &lines[0]["error"]), (&id.into(), &"ServiceUnavailable".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_at_fault_itself_is_not_tried_again() {
+    let bench = Bench::new();
+    bench.queue.state().refuse_deletes = vec![true];
+    bench.put(1);
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    assert_eq!(bench.lines("message settled but not deleted").len(), 1);
+    assert_eq!(bench.queue.state().deletes.len(), 2, "refused once, and deleted at its next delivery");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permanent_failure_goes_to_the_dead_letter_queue_at_once_and_holds_nobody_up() {
+    let bench = Bench::new();
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let text = |value: &str| MessageAttribute {
+        data_type: "String".into(),
+        value: AttributeValue::Text(value.into()),
+    };
+    let body = ordered(&bench.queue, 13).message();
+    bench.queue.put_with(Put {
+        body: body.clone(),
+        trace_header: Some(header.into()),
+        attributes: HashMap::from([
+            ("channel".to_owned(), text("email")),
+            (DEAD_LETTER_ATTRIBUTE.to_owned(), text("{\"reason\":\"an earlier death\"}")),
+        ]),
+        ..Put::default()
+    });
+    bench.put(3);
+    let task = bench.start(answers(|delivery| match item(delivery) {
+        13 => Err(Failure::permanent("unlucky").because("thirteen")),
+        _ => Ok(Done::APPLIED),
+    }));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+
+    let state = bench.queue.state();
+    assert!(state.deliveries.values().all(|count| *count == 1), "one attempt");
+    assert!(state.changes.is_empty());
+    let [letter] = &state.letters[..] else { panic!("{} dead letters", state.letters.len()) };
+    assert_eq!((&letter.body, letter.trace_header.as_deref()), (&body, Some(header)));
+    assert!(letter.attributes["channel"] == text("email"), "what it came with goes along");
+    let description = description(letter);
+    for (key, value) in [
+        ("reason", "unlucky"),
+        ("detail", "thirteen"),
+        ("service", "membership"),
+        ("queue", "orders"),
+        ("trace", "1-5759e988-bd862e3fe1be46a994272793"),
+        ("failed_at", "2026-03-01T12:00:00Z"),
+    ] {
+        assert_eq!(description[key], value, "{key}");
+    }
+    assert_eq!(description["attempts"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_body_goes_to_the_dead_letter_queue_unseen_by_the_handler() {
+    let bench = Bench::new();
+    for body in ["rubbish Mustermann", "{}", "[]", ""] {
+        bench.queue.put(body);
+    }
+    bench.put(2);
+    let task = bench.start(answers(|delivery| {
+        assert_eq!(delivery.envelope.event_type, "Ordered");
+        Ok(Done::APPLIED)
+    }));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    assert_eq!(state.letters.len(), 4);
+    assert!(state.deliveries.values().all(|count| *count == 1));
+    for letter in &state.letters {
+        let description = description(letter);
+        assert_eq!(description["reason"], "malformed-event");
+        assert!(!description.to_string().contains("Mustermann"));
+        assert!(letter.trace_header.is_some(), "the trace of its death, for want of another");
+    }
+    drop(state);
+    assert!(!bench.recorder.logs().iter().any(|line| line.to_string().contains("Mustermann")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_of_another_shape_is_malformed_as_well() {
+    let bench = Bench::new();
+    let body = ordered(&bench.queue, 1).message().replace("\"item\":1", "\"item\":\"Mustermann\"");
+    bench.queue.put(body);
+    let task = bench.start(answers(|delivery| {
+        delivery.envelope.decode::<crate::bench::Ordered>()?;
+        Ok(Done::APPLIED)
+    }));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    let description = description(&state.letters[0]);
+    assert_eq!(description["reason"], "malformed-event");
+    assert!(!description.to_string().contains("Mustermann"), "{description}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_cannot_be_sent_is_tried_again() {
+    let bench = Bench::new();
+    bench.queue.state().fail_letters = 2;
+    bench.put(1);
+    let task = bench.start(answers(|_| Err(Failure::permanent("no"))));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    assert_eq!(state.letters.len(), 1);
+    assert_eq!(description(&state.letters[0])["attempts"], 3);
+    drop(state);
+    let hops = bench.hops();
+    assert_eq!(hops[0]["reason"], "dead-letter-queue-unavailable");
+    assert_eq!(hops[0]["error"], "no: SendMessage failed: ServiceUnavailable");
+    assert_eq!((&hops[2]["outcome"], &hops[2]["reason"]), (&"dead-letter".into(), &"no".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_transient_failure_of_that_message_alone() {
+    let bench = Bench::new();
+    let ids = bench.put(5);
+    let task = bench.start(Does(|delivery: &sqs_consumer::Delivery| {
+        let (item, attempt) = (item(delivery), delivery.attempt);
+        assert!(item != 1 || attempt > 1, "before the future is made");
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(item != 2 || attempt > 2, "in the middle of it");
+            Ok(Done::APPLIED)
+        }) as crate::bench::Answer
+    }));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let state = bench.queue.state();
+    let deliveries: Vec<u32> = ids.iter().map(|id| state.deliveries[id]).collect();
+    assert_eq!(deliveries, [1, 2, 3, 1, 1]);
+    assert!(state.letters.is_empty());
+    drop(state);
+    let failed: Vec<_> = bench.hops().into_iter().filter(|hop| hop["outcome"] == "retry").collect();
+    assert_eq!(failed.len(), 3);
+    assert!(failed.iter().all(|hop| hop["reason"] == "panic"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_takes_too_long_is_dropped_and_its_message_retried() {
+    let bench = Bench::new();
+    let settings =
+        Settings { max_processing: Duration::from_secs(2), give_up_after: Duration::ZERO, ..settings() };
+    bench.put(1);
+    let task = bench.start_with(settings, takes(Duration::from_hours(1)));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+    let hops = bench.hops();
+    assert_eq!((&hops[0]["reason"], &hops[0]["processing_ms"]), (&"timeout".into(), &2_000.into()));
+    assert_eq!(bench.queue.state().letters.len(), 1);
+}
