@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
@@ -30,7 +33,7 @@ const ATTEMPTS: u32 = 3;
 /// Where AWS is. What is not given here is found by the SDK in the usual places: variables, profile, task role.
 #[derive(Clone, Debug, Default)]
 pub struct AwsSettings {
-    /// The region; the SDK's usual places and then [`DEFAULT_REGION`] when not given.
+    /// The region; `AWS_REGION`, the profile's region and then [`DEFAULT_REGION`] when not given.
     pub region: Option<String>,
     /// One address for all services, in place of AWS's own.
     pub endpoint_url: Option<String>,
@@ -66,10 +69,11 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
         .read_timeout(READ_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
-    let region =
-        aws_config::meta::region::RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-            .or_default_provider()
-            .or_else(Region::from_static(DEFAULT_REGION));
+    // Not the SDK's default chain: it asks EC2's instance metadata too, which nothing answers on Fargate or a laptop.
+    let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(Region::from_static(DEFAULT_REGION));
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client)
         .timeout_config(timeouts)
@@ -117,5 +121,9 @@ mod tests {
         assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(CONNECT_TIMEOUT));
         assert_eq!(config.retry_config().unwrap().max_attempts(), ATTEMPTS);
         assert!(config.http_client().is_some());
+    }
+    #[tokio::test]
+    async fn nothing_has_to_be_given() {
+        assert!(sdk_config(&AwsSettings::default()).await.region().is_some());
     }
 }

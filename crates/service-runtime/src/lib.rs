@@ -37,6 +37,7 @@ mod life;
 mod signals;
 mod tasks;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
@@ -71,6 +72,8 @@ pub struct Runtime {
     pub meter: Meter,
     /// Whether the service can work; [`Health::ready`] says that it has started.
     pub health: Health,
+    /// Where the health routes are served.
+    pub health_address: SocketAddr,
     /// Cancelled when the service is to end: take no new work, finish what was begun, return.
     pub shutdown: CancellationToken,
     /// How long that may take (`SHUTDOWN_GRACE_S`); after it the process ends with exit code 70.

@@ -144,6 +144,7 @@ where
         aws: aws_clients::sdk_config(&boot.aws).await,
         meter: telemetry.meter(),
         health: health.clone(),
+        health_address: address,
         shutdown: shutdown.clone(),
         grace: boot.grace,
         tasks: tasks.clone(),
@@ -244,3 +245,6 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,3 +147,30 @@ impl Visit for Fields {
         self.push(field, format!("{value:?}").into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_readable_line() {
+        let line = Line {
+            timestamp: "2026-11-23T02:34:56.789012Z".parse().unwrap(),
+            level: "INFO",
+            service: "membership",
+            environment: "local",
+            target: "consumer",
+            trace_id: Some("1-5759e988-bd862e3fe1be46a994272793".to_owned()),
+            fields: Fields {
+                message: Some("event\nforged line".to_owned()),
+                others: vec![("attempt".into(), 2.into()), ("reason".into(), "two words".into())],
+            },
+        };
+        assert_eq!(
+            line.render(LogFormat::Text),
+            "2026-11-23T02:34:56.789012Z  INFO membership event\\nforged line attempt=2 reason=\"two words\" \
+             trace_id=1-5759e988-bd862e3fe1be46a994272793\n"
+        );
+        assert_eq!(line.render(LogFormat::Json).lines().count(), 1);
+    }
+}

@@ -84,3 +84,6 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -340,3 +340,6 @@ impl fmt::Display for LogFormat {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Calls of real SDK clients against a server on this host: which spans they leave and which header they send.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_clients::{AwsSettings, TracingInterceptor};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_types::SdkConfig;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use opentelemetry::trace::{SpanKind, Status};
+use telemetry::testing::{Recorder, attribute};
+use tokio::net::TcpListener;
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+const PARENT: &str =
+    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a:1";
+
+/// Answers requests with what it was given, in order, and keeps their headers.
+#[derive(Clone)]
+struct Aws {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<HeaderMap>>>,
+}
+
+impl Aws {
+    /// An answer of `None` is never given.
+    async fn answering(answers: impl IntoIterator<Item = Option<(u16, &'static str)>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let aws = Self { address: listener.local_addr().unwrap(), requests: Arc::default() };
+        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter()));
+        let requests = aws.requests.clone();
+        let router = Router::new().fallback(async move |headers: HeaderMap| -> Response {
+            requests.lock().unwrap().push(headers);
+            let answer = answers.lock().unwrap().next().unwrap();
+            match answer {
+                Some((status, body)) => {
+                    (StatusCode::from_u16(status).unwrap(), [("x-amzn-requestid", "REQUEST-1")], body)
+                        .into_response()
+                }
+                None => std::future::pending().await,
+            }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        aws
+    }
+
+    async fn config(&self) -> SdkConfig {
+        config(self.address).await
+    }
+
+    fn headers(&self, name: &str) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|headers| headers[name].to_str().unwrap().to_owned()).collect()
+    }
+}
+
+async fn config(address: SocketAddr) -> SdkConfig {
+    let endpoint = format!("http://{address}");
+    aws_clients::sdk_config(&AwsSettings::read(|name| {
+        let value = match name {
+            "AWS_REGION" => "eu-central-1",
+            "AWS_ENDPOINT_URL" => endpoint.as_str(),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "local",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }))
+    .await
+}
+
+fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(
+        aws_sdk_dynamodb::config::Builder::from(config).interceptor(TracingInterceptor::new()).build(),
+    )
+}
+
+/// Runs a call under a span that continues the caller's trace.
+async fn in_process_span<F: Future>(recorder: &Recorder, call: F) -> F::Output {
+    let _guard = recorder.install();
+    let span = tracing::info_span!("process", otel.kind = "consumer");
+    span.set_parent(telemetry::context::from_message(Some(PARENT), None)).unwrap();
+    call.instrument(span).await
+}
+
+fn text(span: &opentelemetry_sdk::trace::SpanData, key: &str) -> Option<String> {
+    attribute(span, key).map(|value| value.as_str().into_owned())
+}
+
+#[tokio::test]
+async fn a_call_is_a_client_span_and_its_header_names_it_as_parent() {
+    let aws = Aws::answering([Some((200, "{}"))]).await;
+    let client = dynamodb(&aws.config().await);
+    let recorder = Recorder::new();
+    let put =
+        |table| Put::builder().table_name(table).item("pk", AttributeValue::S("1".into())).build().unwrap();
+    in_process_span(
+        &recorder,
+        client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put("members")).build())
+            .transact_items(TransactWriteItem::builder().put(put("members")).build())
+            .transact_items(
+                TransactWriteItem::builder()
+                    .delete(
+                        Delete::builder()
+                            .table_name("claims")
+                            .key("pk", AttributeValue::S("1".into()))
+                            .build()
+                            .unwrap(),
+                    )
+                    .build(),
+            )
+            .send(),
+    )
+    .await
+    .unwrap();
+
+    let (call, process) = (recorder.span("DynamoDB.TransactWriteItems"), recorder.span("process"));
+    assert_eq!(call.span_kind, SpanKind::Client);
+    assert_eq!(call.parent_span_id, process.span_context.span_id());
+    assert_eq!(text(&call, "rpc.system").as_deref(), Some("aws-api"));
+    assert_eq!(text(&call, "rpc.service").as_deref(), Some("DynamoDB"));
+    assert_eq!(text(&call, "rpc.method").as_deref(), Some("TransactWriteItems"));
+    assert_eq!(text(&call, "aws.region").as_deref(), Some("eu-central-1"));
+    assert_eq!(text(&call, "aws.request_id").as_deref(), Some("REQUEST-1"));
+    assert_eq!(text(&call, "aws.dynamodb.table_names").as_deref(), Some(r#"["claims","members"]"#));
+    assert_eq!(attribute(&call, "http.response.status_code"), Some(&200_i64.into()));
+    assert_eq!(attribute(&call, "http.request.resend_count"), None);
+    assert_eq!(call.status, Status::Unset);
+    assert_eq!(
+        aws.headers("x-amzn-trace-id"),
+        [format!(
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent={};Sampled=1;Lineage=1:a:1",
+            call.span_context.span_id()
+        )]
+    );
+}
+
+#[tokio::test]
+async fn retries_are_counted_in_one_span_and_each_carries_the_header() {
+    let aws = Aws::answering([Some((500, "{}")), Some((200, "{}"))]).await;
+    let client = dynamodb(&aws.config().await);
+    let recorder = Recorder::new();
+    in_process_span(&recorder, client.list_tables().send()).await.unwrap();
+    let call = recorder.span("DynamoDB.ListTables");
+    assert_eq!(attribute(&call, "http.request.resend_count"), Some(&1_i64.into()));
+    assert_eq!(attribute(&call, "http.response.status_code"), Some(&200_i64.into()));
+    assert_eq!(call.status, Status::Unset);
+    let headers = aws.headers("x-amzn-trace-id");
+    assert_eq!(headers.len(), 2);
+    assert_eq!(headers[0], headers[1]);
+}
+
+async fn get_item(
+    recorder: &Recorder,
+    answers: Vec<Option<(u16, &'static str)>>,
+) -> opentelemetry_sdk::trace::SpanData {
+    let aws = Aws::answering(answers).await;
+    let config =
+        aws.config().await.to_builder().retry_config(aws_config::retry::RetryConfig::disabled()).build();
+    let client = dynamodb(&config);
+    let call = client.get_item().table_name("members").key("pk", AttributeValue::S("1".into())).send();
+    in_process_span(recorder, call).await.unwrap_err();
+    recorder.span("DynamoDB.GetItem")
+}
+
+#[tokio::test]
+async fn a_throttle_is_marked_though_dynamodb_says_400() {
+    let recorder = Recorder::new();
+    let body = r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"slow down"}"#;
+    let call = get_item(&recorder, vec![Some((400, body))]).await;
+    assert_eq!(text(&call, "error.type").as_deref(), Some("ThrottlingException"));
+    assert_eq!(attribute(&call, "aws.throttled"), Some(&true.into()));
+    assert_eq!(attribute(&call, "http.response.status_code"), Some(&400_i64.into()));
+    assert_eq!(attribute(&call, "http.status_code"), Some(&429_i64.into()));
+    assert_eq!(call.status, Status::error("ThrottlingException"));
+}
+
+#[tokio::test]
+async fn a_condition_that_did_not_hold_is_an_answer() {
+    let recorder = Recorder::new();
+    let body =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"}"#;
+    let call = get_item(&recorder, vec![Some((400, body))]).await;
+    assert_eq!(text(&call, "error.type").as_deref(), Some("ConditionalCheckFailedException"));
+    assert_eq!(attribute(&call, "http.response.status_code"), Some(&400_i64.into()));
+    assert_eq!(call.status, Status::Unset);
+    assert!(call.events.is_empty());
+}
+
+#[tokio::test]
+async fn an_error_shows_its_code_and_never_its_message() {
+    let recorder = Recorder::new();
+    let body = r#"{"__type":"x#ValidationException","message":"bad item: Ada Lovelace"}"#;
+    let call = get_item(&recorder, vec![Some((400, body))]).await;
+    assert_eq!(call.status, Status::error("ValidationException"));
+    assert_eq!(call.events[0].name, "exception");
+    assert!(!format!("{call:?}").contains("Lovelace"));
+    assert_eq!(attribute(&call, "aws.throttled"), None);
+}
+
+#[tokio::test]
+async fn a_refused_connection_ends_the_span_without_a_status() {
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let config =
+        config(unused).await.to_builder().retry_config(aws_config::retry::RetryConfig::disabled()).build();
+    let recorder = Recorder::new();
+    in_process_span(&recorder, dynamodb(&config).list_tables().send()).await.unwrap_err();
+    let call = recorder.span("DynamoDB.ListTables");
+    assert_eq!(text(&call, "error.type").as_deref(), Some("connection"));
+    assert_eq!(attribute(&call, "http.response.status_code"), None);
+    assert_eq!(call.status, Status::error("connection"));
+}
+
+#[tokio::test]
+async fn a_timeout_ends_the_span() {
+    let aws = Aws::answering([None]).await;
+    let timeouts =
+        aws_config::timeout::TimeoutConfig::builder().operation_timeout(Duration::from_millis(100)).build();
+    let config = aws.config().await.to_builder().timeout_config(timeouts).build();
+    let recorder = Recorder::new();
+    let error = in_process_span(&recorder, dynamodb(&config).list_tables().send()).await.unwrap_err();
+    assert!(matches!(error, SdkError::TimeoutError(_)));
+    assert_eq!(text(&recorder.span("DynamoDB.ListTables"), "error.type").as_deref(), Some("timeout"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_ends_its_span() {
+    let aws = Aws::answering([None]).await;
+    let client = dynamodb(&aws.config().await);
+    let recorder = Recorder::new();
+    let call = async {
+        let asked = async {
+            while aws.requests.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = client.list_tables().send() => panic!("there is no answer"),
+            () = asked => {}
+        }
+    };
+    in_process_span(&recorder, call).await;
+    let call = recorder.span("DynamoDB.ListTables");
+    assert_eq!(text(&call, "error.type").as_deref(), Some("cancelled"));
+    assert_eq!(call.status, Status::error("cancelled"));
+}
+
+#[tokio::test]
+async fn ses_is_named_as_x_ray_names_it() {
+    let aws = Aws::answering([Some((200, r#"{"MessageId":"1"}"#))]).await;
+    let client = aws_sdk_sesv2::Client::from_conf(
+        aws_sdk_sesv2::config::Builder::from(&aws.config().await)
+            .interceptor(aws_clients::tracing_interceptor())
+            .build(),
+    );
+    let recorder = Recorder::new();
+    in_process_span(&recorder, client.send_email().send()).await.unwrap();
+    let call = recorder.span("SES.SendEmail");
+    assert_eq!(text(&call, "rpc.service").as_deref(), Some("SES"));
+    assert_eq!(text(&call, "rpc.method").as_deref(), Some("SendEmail"));
+}
+
+#[tokio::test]
+async fn topics_and_queues_are_named() {
+    let recorder = Recorder::new();
+    let publish = Aws::answering([Some((
+        200,
+        "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
+    ))])
+    .await;
+    let sns = aws_sdk_sns::Client::from_conf(
+        aws_sdk_sns::config::Builder::from(&publish.config().await)
+            .interceptor(TracingInterceptor::new())
+            .build(),
+    );
+    let topic = "arn:aws:sns:eu-central-1:000000000000:notifications";
+    in_process_span(&recorder, sns.publish().topic_arn(topic).message("{}").send()).await.unwrap();
+    assert_eq!(text(&recorder.span("SNS.Publish"), "aws.sns.topic.arn").as_deref(), Some(topic));
+
+    let send = Aws::answering([Some((200, r#"{"MessageId":"1"}"#))]).await;
+    let sqs = aws_sdk_sqs::Client::from_conf(
+        aws_sdk_sqs::config::Builder::from(&send.config().await)
+            .interceptor(TracingInterceptor::new())
+            .build(),
+    );
+    let queue = "http://sqs/000000000000/members";
+    in_process_span(&recorder, sqs.send_message().queue_url(queue).message_body("{}").send()).await.ok();
+    let call = recorder.span("SQS.SendMessage");
+    assert_eq!(text(&call, "aws.sqs.queue.url").as_deref(), Some(queue));
+    assert_eq!(text(&call, "aws.queue_url").as_deref(), Some(queue));
+}
+
+#[tokio::test]
+async fn a_client_without_the_interceptor_makes_no_spans_and_one_without_telemetry_still_works() {
+    let aws = Aws::answering([Some((200, "{}")), Some((200, "{}"))]).await;
+    let config = aws.config().await;
+    let recorder = Recorder::new();
+    in_process_span(&recorder, aws_sdk_dynamodb::Client::new(&config).list_tables().send()).await.unwrap();
+    assert_eq!(recorder.spans().len(), 1, "the process span alone");
+    dynamodb(&config).list_tables().send().await.unwrap();
+    assert!(aws.requests.lock().unwrap().iter().all(|headers| !headers.contains_key("x-amzn-trace-id")));
+}

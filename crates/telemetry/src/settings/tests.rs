@@ -1,0 +1,88 @@
+use super::*;
+
+fn read(pairs: &[(&str, &str)]) -> Result<OtelSettings, Vec<InvalidSetting>> {
+    OtelSettings::read(|name| {
+        pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn defaults_are_the_specifications_with_x_rays_sampler() {
+    let settings = read(&[("OTEL_SERVICE_NAME", "")]).unwrap();
+    assert_eq!(settings, OtelSettings::default());
+    assert_eq!(settings.sampler, SamplerSetting::XRay);
+    assert_eq!(settings.traces_endpoint.as_deref(), Some("http://localhost:4318/v1/traces"));
+}
+
+#[test]
+fn a_signals_own_endpoint_is_taken_whole() {
+    let settings = read(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:9/otlp"),
+    ])
+    .unwrap();
+    assert_eq!(settings.traces_endpoint.as_deref(), Some("http://127.0.0.1:9/otlp"));
+    assert_eq!(settings.metrics_endpoint.as_deref(), Some("http://collector:4318/v1/metrics"));
+}
+
+#[test]
+fn exporting_can_be_turned_off_in_whole_or_by_signal() {
+    let none = read(&[("OTEL_SDK_DISABLED", "true")]).unwrap();
+    assert!(none.traces_endpoint.is_none() && none.metrics_endpoint.is_none());
+    let traces = read(&[("OTEL_METRICS_EXPORTER", "none")]).unwrap();
+    assert!(traces.traces_endpoint.is_some() && traces.metrics_endpoint.is_none());
+}
+
+#[test]
+fn samplers_batches_and_attributes_are_read() {
+    let settings = read(&[
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "64"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=loyalty%20layer, cell=a=b,"),
+        ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/1"),
+    ])
+    .unwrap();
+    assert_eq!(settings.sampler, SamplerSetting::ParentBasedRatio(0.25));
+    assert_eq!(settings.schedule_delay, Duration::from_millis(200));
+    assert_eq!(settings.max_queue_size, 64);
+    assert_eq!(settings.metric_interval, Duration::from_millis(500));
+    let attributes = [("team".to_owned(), "loyalty layer".to_owned()), ("cell".to_owned(), "a=b".to_owned())];
+    assert_eq!(settings.resource_attributes, attributes);
+    assert!(settings.on_ecs);
+}
+
+#[test]
+fn every_wrong_variable_is_named_once() {
+    let problems = read(&[
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "novalue"),
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+    ])
+    .unwrap_err();
+    let mut names: Vec<_> = problems.iter().map(|problem| problem.variable).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "OTEL_BSP_SCHEDULE_DELAY",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "OTEL_TRACES_EXPORTER",
+            "OTEL_TRACES_SAMPLER_ARG"
+        ]
+    );
+}
+
+#[test]
+fn a_log_filter_is_checked() {
+    assert!(Settings::check_log_filter("info,membership=debug").is_ok());
+    assert!(Settings::check_log_filter("info,==").is_err());
+}
