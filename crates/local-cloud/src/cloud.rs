@@ -1,0 +1,75 @@
+//! The services of the cloud and how they are joined.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Settings;
+use crate::dynamodb::DynamoDb;
+use crate::events::Events;
+use crate::faults::Faults;
+use crate::pipes::Pipes;
+use crate::ses::Ses;
+use crate::sns::Sns;
+use crate::sqs::Sqs;
+
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) account_id: String,
+    pub(crate) sqs: Sqs,
+    pub(crate) sns: Sns,
+    pub(crate) events: Events,
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) ses: Ses,
+    pub(crate) pipes: Pipes,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Cloud {
+    /// Builds all services. `address` is where they can be reached; queue URLs contain it.
+    pub(crate) fn new(
+        settings: &Settings,
+        address: SocketAddr,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        let faults = Arc::new(Faults::default());
+        let sqs = Sqs::new(settings, address, stop.clone(), tasks.clone());
+        let events = Events::new(settings, sqs.queues(), tasks.clone());
+        let sns = Sns::new(settings, address, sqs.queues(), tasks.clone());
+        let dynamodb = DynamoDb::new(settings);
+        let pipes = Pipes::new(
+            settings,
+            dynamodb.streams(),
+            events.buses(),
+            sqs.queues(),
+            Arc::clone(&faults),
+            stop.clone(),
+            tasks,
+        );
+        let ses = Ses::new(settings);
+        Arc::new(Self {
+            account_id: settings.account_id.clone(),
+            sqs,
+            sns,
+            events,
+            dynamodb,
+            ses,
+            pipes,
+            faults,
+            stop,
+        })
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.stop.is_cancelled() && self.sqs.is_ready() && self.dynamodb.is_ready()
+    }
+
+    /// Ends what the engines run themselves.
+    pub(crate) async fn shutdown(&self) {
+        self.sqs.shutdown().await;
+    }
+}

@@ -1,0 +1,118 @@
+//! DynamoDB and its Streams, by rustack.
+//!
+//! Two limits of the engine are kept away from clients: it refuses the 129th request at a time, and it remembers no more
+//! than 1,024 `ClientRequestToken`s in ten minutes, which the SDKs send with every transaction.
+
+mod streams;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use rustack_dynamodb_core::config::DynamoDBConfig;
+use rustack_dynamodb_core::handler::RustackDynamoDBHandler;
+use rustack_dynamodb_core::provider::RustackDynamoDB;
+use rustack_dynamodb_http::dispatch::DynamoDBHandler as _;
+use rustack_dynamodb_http::response::error_to_response;
+use rustack_dynamodb_model::error::DynamoDBError;
+use rustack_dynamodb_model::input::TransactWriteItemsInput;
+use rustack_dynamodb_model::operations::DynamoDBOperation;
+use rustack_dynamodbstreams_core::handler::RustackDynamoDBStreamsHandler;
+use rustack_dynamodbstreams_http::dispatch::DynamoDBStreamsHandler as _;
+use rustack_dynamodbstreams_model::operations::DynamoDBStreamsOperation;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+pub(crate) use self::streams::Streams;
+use self::tokens::Tokens;
+use crate::gateway::{Call, unknown_operation};
+use crate::reply::AwsError;
+use crate::{Settings, reply};
+
+/// The engine works on one operation at a time, so that more of them only hold threads.
+const CONCURRENT_OPERATIONS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct DynamoDb {
+    engine: Arc<RustackDynamoDB>,
+    handler: RustackDynamoDBHandler,
+    streams: Streams,
+    streams_handler: RustackDynamoDBStreamsHandler,
+    tokens: Arc<Tokens>,
+    turns: Semaphore,
+}
+
+impl DynamoDb {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let streams = Streams::new(settings);
+        let mut engine = RustackDynamoDB::new(DynamoDBConfig {
+            skip_signature_validation: true,
+            default_region: settings.region.clone(),
+        });
+        engine.set_emitter(streams.emitter());
+        engine.set_lifecycle(streams.lifecycle());
+        let engine = Arc::new(engine);
+        Self {
+            handler: RustackDynamoDBHandler::new(Arc::clone(&engine)),
+            engine,
+            streams_handler: RustackDynamoDBStreamsHandler::new(streams.provider()),
+            streams,
+            tokens: Arc::default(),
+            turns: Semaphore::new(CONCURRENT_OPERATIONS),
+        }
+    }
+
+    pub(crate) fn streams(&self) -> Streams {
+        self.streams.clone()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.engine.is_ready()
+    }
+
+    pub(crate) async fn answer(&self, call: &Call) -> Response {
+        let Some(operation) = DynamoDBOperation::from_name(&call.operation) else {
+            return unknown_operation(call);
+        };
+        let _turn = self.turns.acquire().await;
+        let result = match operation {
+            DynamoDBOperation::TransactWriteItems => self.transact_write_items(call).await,
+            other => self
+                .handler
+                .handle_operation(other, call.body.clone())
+                .await
+                .map(|response| response.map(Body::new)),
+        };
+        result.unwrap_or_else(|error| error_to_response(&error, &Uuid::new_v4().to_string()).map(Body::new))
+    }
+
+    pub(crate) async fn answer_streams(&self, call: &Call) -> Response {
+        let Some(operation) = DynamoDBStreamsOperation::from_name(&call.operation) else {
+            return unknown_operation(call);
+        };
+        match self.streams_handler.handle_operation(operation, call.body.clone()).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                rustack_dynamodbstreams_http::response::error_to_response(&error, &Uuid::new_v4().to_string())
+                    .map(Body::new)
+            }
+        }
+    }
+
+    async fn transact_write_items(&self, call: &Call) -> Result<Response, DynamoDBError> {
+        let mut input: TransactWriteItemsInput = serde_json::from_slice(&call.body)
+            .map_err(|error| DynamoDBError::serialization_exception(AwsError::malformed(&error).message))?;
+        let token = input.client_request_token.take();
+        let engine = Arc::clone(&self.engine);
+        let tokens = Arc::clone(&self.tokens);
+        let transaction = tokio::task::spawn_blocking(move || match token {
+            Some(token) => tokens.once(token, input, |input| engine.handle_transact_write_items(input)),
+            None => engine.handle_transact_write_items(input),
+        });
+        let output =
+            transaction.await.map_err(|error| DynamoDBError::internal_error(error.to_string()))??;
+        Ok(reply::json(StatusCode::OK, &output))
+    }
+}

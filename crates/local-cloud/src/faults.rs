@@ -1,0 +1,159 @@
+//! Faults on demand: what a test or a developer asks the cloud to do wrong.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+
+/// A fault as it is asked for and listed. Without `probability` and `times` it hits every call until it is deleted.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// `SigV4` service name: `sqs`, `sns`, `events`, `dynamodb`, `ses`, `pipes` …
+    pub(crate) service: String,
+    /// Operation, such as `SendMessage`; all of the service's when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<String>,
+    pub(crate) error: Kind,
+    /// Share of the calls to hit, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) probability: Option<f64>,
+    /// How many calls to hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) times: Option<u64>,
+    /// How many calls to let pass first.
+    #[serde(default)]
+    pub(crate) after: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The service's throttling error.
+    #[serde(rename = "throttle")]
+    Throttle,
+    /// The service's internal failure, without doing anything.
+    #[serde(rename = "500")]
+    Failure,
+    /// No answer at all, until the client gives up; nothing is done.
+    #[serde(rename = "timeout")]
+    Timeout,
+    /// The operation is carried out, then the connection is closed: the answer is lost.
+    #[serde(rename = "drop-response")]
+    DropResponse,
+}
+
+/// What to do to the call at hand.
+pub(crate) use Kind as Injected;
+
+/// A fault with its count.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Armed {
+    pub(crate) id: u64,
+    #[serde(flatten)]
+    pub(crate) fault: Fault,
+    /// Calls seen that it is about.
+    pub(crate) matched: u64,
+    /// Calls hit.
+    pub(crate) injected: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Set>);
+
+#[derive(Debug, Default)]
+struct Set {
+    next_id: u64,
+    armed: Vec<Armed>,
+}
+
+impl Faults {
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, fault: Fault) -> Armed {
+        let mut set = self.set();
+        set.next_id += 1;
+        let armed = Armed { id: set.next_id, fault, matched: 0, injected: 0 };
+        set.armed.push(armed.clone());
+        armed
+    }
+
+    pub(crate) fn list(&self) -> Vec<Armed> {
+        self.set().armed.clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.set().armed.clear();
+    }
+
+    /// Whether there was one of that id.
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        let mut set = self.set();
+        let before = set.armed.len();
+        set.armed.retain(|armed| armed.id != id);
+        set.armed.len() < before
+    }
+
+    /// Counts the call, and says what is to go wrong with it. The first fault that hits decides.
+    pub(crate) fn next(&self, service: &str, operation: &str) -> Option<Injected> {
+        let mut set = self.set();
+        for armed in &mut set.armed {
+            let about = armed.fault.service.eq_ignore_ascii_case(service)
+                && armed.fault.operation.as_deref().is_none_or(|wanted| wanted == "*" || wanted == operation);
+            if !about {
+                continue;
+            }
+            armed.matched += 1;
+            let due = armed.matched > armed.fault.after
+                && armed.fault.times.is_none_or(|times| armed.injected < times)
+                && armed.fault.probability.is_none_or(|share| rand::rng().random_bool(share.clamp(0.0, 1.0)));
+            if due {
+                armed.injected += 1;
+                return Some(armed.fault.error);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(json: &str) -> Fault {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn hits_the_calls_after_the_first_ones_and_no_more_than_asked() {
+        let faults = Faults::default();
+        faults.add(fault(
+            r#"{"service": "sqs", "operation": "SendMessage", "error": "throttle", "after": 1, "times": 2}"#,
+        ));
+        let hits: Vec<_> = (0..5).map(|_| faults.next("sqs", "SendMessage").is_some()).collect();
+        assert_eq!(hits, [false, true, true, false, false]);
+        assert_eq!(faults.next("sqs", "ReceiveMessage"), None);
+        assert_eq!(faults.next("sns", "SendMessage"), None);
+        assert_eq!(faults.list()[0].injected, 2);
+    }
+
+    #[test]
+    fn probability_zero_never_hits_and_one_always_does() {
+        let faults = Faults::default();
+        faults.add(fault(r#"{"service": "ses", "error": "500", "probability": 0.0}"#));
+        assert_eq!(faults.next("ses", "SendEmail"), None);
+        let one = faults.add(fault(r#"{"service": "ses", "error": "drop-response", "probability": 1.0}"#));
+        assert_eq!(faults.next("ses", "SendEmail"), Some(Injected::DropResponse));
+        assert!(faults.remove(one.id));
+        assert!(!faults.remove(one.id));
+        faults.clear();
+        assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_error_or_field_is_refused() {
+        assert!(serde_json::from_str::<Fault>(r#"{"service": "sqs", "error": "explode"}"#).is_err());
+        assert!(serde_json::from_str::<Fault>(r#"{"service": "sqs", "error": "500", "often": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! The cloud's own paths, under `/_local`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{delete, get};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::cloud::Cloud;
+use crate::faults::Fault;
+
+pub(crate) fn router() -> Router<Arc<Cloud>> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/mail", get(mail).delete(forget_mail))
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/faults/{id}", delete(remove_fault))
+        .fallback(not_found)
+}
+
+async fn not_found() -> Response {
+    problem(
+        StatusCode::NOT_FOUND,
+        "the local cloud has /_local/health, /_local/mail and /_local/faults".to_owned(),
+    )
+}
+
+fn problem(status: StatusCode, error: String) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
+}
+
+async fn health(State(cloud): State<Arc<Cloud>>) -> Response {
+    if cloud.is_ready() {
+        Json(json!({"status": "up"})).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "down"}))).into_response()
+    }
+}
+
+async fn mail(State(cloud): State<Arc<Cloud>>) -> Response {
+    Json(cloud.ses.sent()).into_response()
+}
+
+async fn forget_mail(State(cloud): State<Arc<Cloud>>) -> StatusCode {
+    cloud.ses.forget_sent();
+    StatusCode::NO_CONTENT
+}
+
+async fn list_faults(State(cloud): State<Arc<Cloud>>) -> Response {
+    Json(cloud.faults.list()).into_response()
+}
+
+async fn add_fault(State(cloud): State<Arc<Cloud>>, body: Bytes) -> Response {
+    match serde_json::from_slice::<Fault>(&body) {
+        Ok(fault) => (StatusCode::CREATED, Json(cloud.faults.add(fault))).into_response(),
+        Err(error) => problem(StatusCode::BAD_REQUEST, error.to_string()),
+    }
+}
+
+async fn clear_faults(State(cloud): State<Arc<Cloud>>) -> StatusCode {
+    cloud.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_fault(State(cloud): State<Arc<Cloud>>, Path(id): Path<u64>) -> StatusCode {
+    if cloud.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}

@@ -1,0 +1,348 @@
+//! EventBridge Pipes, for the one kind of pipe an outbox needs: from a DynamoDB stream to an event bus.
+
+mod definition;
+mod record;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::response::Response;
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::definition::{Definition, StartingPosition};
+use self::run::Pipe;
+use crate::Settings;
+use crate::dynamodb::Streams;
+use crate::events::Buses;
+use crate::faults::Faults;
+use crate::gateway::{Call, unknown_operation};
+use crate::reply::{self, AwsError};
+use crate::sqs::Queues;
+
+const PIPES: &str = "/v1/pipes";
+
+/// The operation that a method and a path mean.
+pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
+    let parts: Vec<_> = path.strip_prefix(PIPES)?.split('/').filter(|part| !part.is_empty()).collect();
+    Some(match (method.as_str(), parts.as_slice()) {
+        ("GET", []) => "ListPipes",
+        ("POST", [_]) => "CreatePipe",
+        ("GET", [_]) => "DescribePipe",
+        ("PUT", [_]) => "UpdatePipe",
+        ("DELETE", [_]) => "DeletePipe",
+        ("POST", [_, "start"]) => "StartPipe",
+        ("POST", [_, "stop"]) => "StopPipe",
+        _ => return None,
+    })
+}
+
+/// `%40` and the like in a path.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
+        let decoded = escaped
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let Some(byte) = decoded {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What a running pipe reads from and writes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    streams: Streams,
+    buses: Buses,
+    queues: Queues,
+    faults: Arc<Faults>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    surroundings: Surroundings,
+    arn_prefix: String,
+    entries: Mutex<BTreeMap<String, Entry>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Entry {
+    arn: String,
+    /// The request as it was made, updates merged in: what `DescribePipe` gives back.
+    request: Value,
+    definition: Arc<Definition>,
+    created: Timestamp,
+    modified: Timestamp,
+    /// The next record to read; outlives a stop and an update, as on AWS.
+    position: Arc<AtomicUsize>,
+    running: Option<(CancellationToken, JoinHandle<()>)>,
+}
+
+impl Pipes {
+    pub(crate) fn new(
+        settings: &Settings,
+        streams: Streams,
+        buses: Buses,
+        queues: Queues,
+        faults: Arc<Faults>,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self {
+            surroundings: Surroundings { streams, buses, queues, faults },
+            arn_prefix: format!("arn:aws:pipes:{}:{}:pipe/", settings.region, settings.account_id),
+            entries: Mutex::default(),
+            stop,
+            tasks,
+        }
+    }
+
+    pub(crate) async fn answer(&self, call: &Call) -> Response {
+        let name = call.path.strip_prefix(PIPES).unwrap_or_default().split('/').nth(1).unwrap_or_default();
+        let name = percent_decoded(name);
+        let mut pipes = self.entries.lock().await;
+        let result = match call.operation.as_str() {
+            "CreatePipe" => self.create(&mut pipes, &name, call),
+            "UpdatePipe" => self.update(&mut pipes, &name, call).await,
+            "DescribePipe" => found(&mut pipes, &name).map(|pipe| pipe.describe(&name)),
+            "DeletePipe" => delete(&mut pipes, &name).await,
+            "StartPipe" => self.start(&mut pipes, &name),
+            "StopPipe" => stop(&mut pipes, &name).await,
+            "ListPipes" => Ok(list(&pipes)),
+            _ => return unknown_operation(call),
+        };
+        match result {
+            Ok(output) => reply::json(StatusCode::OK, &output),
+            Err(error) => error.into_response(call.service),
+        }
+    }
+
+    fn create(
+        &self,
+        pipes: &mut BTreeMap<String, Entry>,
+        name: &str,
+        call: &Call,
+    ) -> Result<Value, AwsError> {
+        if pipes.contains_key(name) {
+            return Err(AwsError::new(
+                StatusCode::CONFLICT,
+                "ConflictException",
+                format!("Pipe {name} already exists"),
+            ));
+        }
+        let request = serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let definition = self.checked(&request)?;
+        let end = self.surroundings.streams.end(&definition.source);
+        let start = match definition.starting_position() {
+            StartingPosition::TrimHorizon => 0,
+            StartingPosition::Latest => end.unwrap_or_default(),
+        };
+        let mut pipe = Entry {
+            arn: format!("{}{name}", self.arn_prefix),
+            request,
+            definition: Arc::new(definition),
+            created: Timestamp::now(),
+            modified: Timestamp::now(),
+            position: Arc::new(AtomicUsize::new(start)),
+            running: None,
+        };
+        if pipe.definition.wants_to_run() {
+            self.run(&mut pipe, name);
+        }
+        let output = pipe.summary(name, "CREATING");
+        pipes.insert(name.to_owned(), pipe);
+        tracing::info!(pipe = name, position = start, "pipe created");
+        Ok(output)
+    }
+
+    /// What the request does not name stays as it was.
+    async fn update(
+        &self,
+        pipes: &mut BTreeMap<String, Entry>,
+        name: &str,
+        call: &Call,
+    ) -> Result<Value, AwsError> {
+        let pipe = found(pipes, name)?;
+        let changes: Value =
+            serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let mut request = pipe.request.clone();
+        merge(&mut request, changes);
+        let definition = self.checked(&request)?;
+        pipe.halt().await;
+        pipe.request = request;
+        pipe.definition = Arc::new(definition);
+        pipe.modified = Timestamp::now();
+        if pipe.definition.wants_to_run() {
+            self.run(pipe, name);
+        }
+        Ok(pipe.summary(name, "UPDATING"))
+    }
+
+    fn start(&self, pipes: &mut BTreeMap<String, Entry>, name: &str) -> Result<Value, AwsError> {
+        let pipe = found(pipes, name)?;
+        pipe.request["DesiredState"] = "RUNNING".into();
+        if pipe.running.is_none() {
+            self.run(pipe, name);
+        }
+        Ok(pipe.summary(name, "STARTING"))
+    }
+
+    fn checked(&self, request: &Value) -> Result<Definition, AwsError> {
+        let definition = Definition::read(request)?;
+        if self.surroundings.streams.end(&definition.source).is_none() {
+            return Err(definition::invalid("the source must be the stream of a table that exists"));
+        }
+        if let Some(arn) = definition.dead_letter_arn() {
+            self.surroundings
+                .queues
+                .url_of(arn)
+                .map_err(|_| definition::invalid("the dead-letter target must be an SQS queue"))?;
+        }
+        Ok(definition)
+    }
+
+    fn run(&self, pipe: &mut Entry, name: &str) {
+        let stop = self.stop.child_token();
+        let task = Pipe {
+            name: name.to_owned(),
+            arn: pipe.arn.clone(),
+            definition: Arc::clone(&pipe.definition),
+            position: Arc::clone(&pipe.position),
+            surroundings: self.surroundings.clone(),
+        };
+        let handle = self.tasks.spawn(task.run(stop.clone()));
+        pipe.running = Some((stop, handle));
+    }
+}
+
+impl Entry {
+    /// Stops the task and waits for it: no record is under way afterwards.
+    async fn halt(&mut self) {
+        if let Some((stop, handle)) = self.running.take() {
+            stop.cancel();
+            if let Err(error) = handle.await {
+                tracing::error!(%error, "a pipe's task failed");
+            }
+        }
+    }
+
+    fn current_state(&self) -> &'static str {
+        match &self.running {
+            Some((_, handle)) if handle.is_finished() => "STOPPED",
+            Some(_) => "RUNNING",
+            None => "STOPPED",
+        }
+    }
+
+    fn summary(&self, name: &str, current_state: &str) -> Value {
+        json!({
+            "Arn": self.arn,
+            "Name": name,
+            "DesiredState": self.request.get("DesiredState").and_then(Value::as_str).unwrap_or("RUNNING"),
+            "CurrentState": current_state,
+            "CreationTime": self.created.as_second(),
+            "LastModifiedTime": self.modified.as_second(),
+        })
+    }
+
+    fn describe(&self, name: &str) -> Value {
+        let mut output = self.request.clone();
+        merge(&mut output, self.summary(name, self.current_state()));
+        // Not AWS's: how many of the stream's records have been read. For people who look into a stuck pipe.
+        output["LocalCloudPosition"] = self.position.load(Ordering::Relaxed).into();
+        output
+    }
+}
+
+fn found<'a>(pipes: &'a mut BTreeMap<String, Entry>, name: &str) -> Result<&'a mut Entry, AwsError> {
+    pipes.get_mut(name).ok_or_else(|| {
+        AwsError::new(StatusCode::NOT_FOUND, "NotFoundException", format!("Pipe {name} does not exist"))
+    })
+}
+
+async fn delete(pipes: &mut BTreeMap<String, Entry>, name: &str) -> Result<Value, AwsError> {
+    let pipe = found(pipes, name)?;
+    pipe.halt().await;
+    let mut output = pipe.summary(name, "DELETING");
+    output["DesiredState"] = "DELETED".into();
+    pipes.remove(name);
+    Ok(output)
+}
+
+async fn stop(pipes: &mut BTreeMap<String, Entry>, name: &str) -> Result<Value, AwsError> {
+    let pipe = found(pipes, name)?;
+    pipe.request["DesiredState"] = "STOPPED".into();
+    pipe.halt().await;
+    Ok(pipe.summary(name, "STOPPING"))
+}
+
+fn list(pipes: &BTreeMap<String, Entry>) -> Value {
+    let pipes: Vec<_> = pipes
+        .iter()
+        .map(|(name, pipe)| {
+            let mut summary = pipe.summary(name, pipe.current_state());
+            for field in ["Source", "Target", "Enrichment"] {
+                if let Some(value) = pipe.request.get(field) {
+                    summary[field] = value.clone();
+                }
+            }
+            summary
+        })
+        .collect();
+    json!({"Pipes": pipes})
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_operations() {
+        assert_eq!(operation(&Method::GET, "/v1/pipes"), Some("ListPipes"));
+        assert_eq!(operation(&Method::PUT, "/v1/pipes/a"), Some("UpdatePipe"));
+        assert_eq!(operation(&Method::POST, "/v1/pipes/a/stop"), Some("StopPipe"));
+        assert_eq!(operation(&Method::POST, "/v1/pipes/a/b"), None);
+    }
+
+    #[test]
+    fn percent_escapes_are_read_and_others_left() {
+        assert_eq!(percent_decoded("a%40b.example"), "a@b.example");
+        assert_eq!(percent_decoded("100%"), "100%");
+        assert_eq!(percent_decoded("%zz%C3%A4"), "%zzä");
+    }
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let mut request = json!({"a": {"b": 1, "c": 2}, "d": 3});
+        merge(&mut request, json!({"a": {"b": 9}}));
+        assert_eq!(request, json!({"a": {"b": 9, "c": 2}, "d": 3}));
+    }
+}

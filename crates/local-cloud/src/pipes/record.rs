@@ -1,0 +1,106 @@
+//! A change in a table, as a pipe sees it and as the event it becomes.
+
+use jiff::Timestamp;
+use rustack_dynamodbstreams_core::storage::StreamChangeRecord;
+use serde_json::{Value, json};
+
+use super::definition::Definition;
+use crate::events::Entry;
+use crate::template::{at_path, render};
+
+/// The record in the form Pipes, as Lambda, gets it (DynamoDB developer guide, "Streams and Lambda triggers"). Attribute
+/// values keep their type: a string that holds JSON is a string.
+pub(super) fn of_stream(record: &StreamChangeRecord, stream_arn: &str) -> Result<Value, serde_json::Error> {
+    let mut change = json!({
+        "ApproximateCreationDateTime": record.dynamodb.approximate_creation_date_time,
+        "Keys": serde_json::to_value(&record.dynamodb.keys)?,
+        "SequenceNumber": record.dynamodb.sequence_number,
+        "SizeBytes": record.dynamodb.size_bytes,
+        "StreamViewType": record.dynamodb.stream_view_type.as_str(),
+    });
+    if let Some(image) = &record.dynamodb.new_image {
+        change["NewImage"] = serde_json::to_value(image)?;
+    }
+    if let Some(image) = &record.dynamodb.old_image {
+        change["OldImage"] = serde_json::to_value(image)?;
+    }
+    Ok(json!({
+        "eventID": record.event_id,
+        "eventName": record.event_name,
+        "eventVersion": record.event_version,
+        "eventSource": record.event_source,
+        "awsRegion": record.aws_region,
+        "dynamodb": change,
+        "eventSourceARN": stream_arn,
+    }))
+}
+
+/// The pipe a record goes through, for the reserved variables of its template.
+pub(super) struct PipeContext<'a> {
+    pub(super) name: &'a str,
+    pub(super) arn: &'a str,
+}
+
+/// The entry that a record is put on the bus as. It has no trace header: a pipe carries none.
+pub(super) fn to_entry(record: &Value, definition: &Definition, pipe: &PipeContext<'_>) -> Entry {
+    let text = |given: &str| {
+        if !given.starts_with('$') {
+            return Some(given.to_owned());
+        }
+        at_path(record, given).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    let detail = match &definition.template {
+        None => record.to_string(),
+        Some(template) => render(template, |variable| match variable {
+            "aws.pipes.pipe-arn" => Some(pipe.arn.into()),
+            "aws.pipes.pipe-name" => Some(pipe.name.into()),
+            "aws.pipes.source-arn" => Some(definition.source.as_str().into()),
+            "aws.pipes.target-arn" => Some(definition.target.as_str().into()),
+            "aws.pipes.event.ingestion-time" => Some(Timestamp::now().to_string().into()),
+            "aws.pipes.event" | "aws.pipes.event.json" => Some(record.clone()),
+            path => at_path(record, path).cloned(),
+        }),
+    };
+    let bus = &definition.bus;
+    Entry {
+        // AWS's names for what a pipe puts without being told otherwise.
+        source: bus.source.as_deref().map_or_else(|| Some(format!("Pipe {}", pipe.name)), text),
+        detail_type: bus
+            .detail_type
+            .as_deref()
+            .map_or_else(|| Some("Event from aws:dynamodb".to_owned()), text),
+        detail: Some(detail),
+        event_bus_name: Some(definition.target.clone()),
+        resources: bus.resources.iter().filter_map(|resource| text(resource)).collect(),
+        time: bus.time.as_deref().and_then(text).map(Value::String),
+        trace_header: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records with what the outbox's pipe makes of them on AWS.
+    const FIXTURE: &str = include_str!("../../fixtures/pipe.json");
+
+    #[test]
+    fn a_record_becomes_the_event_that_aws_makes_of_it() {
+        let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+        let definition = Definition::read(&fixture["pipe"]).unwrap();
+        let pipe = PipeContext { name: "outbox", arn: "arn:aws:pipes:eu-central-1:000000000000:pipe/outbox" };
+        for case in fixture["cases"].as_array().unwrap() {
+            let record = &case["record"];
+            let passes = definition.passes(record);
+            assert_eq!(passes, !case["event"].is_null(), "{}", case["what"]);
+            if passes {
+                let entry = to_entry(record, &definition, &pipe);
+                let detail: Value = serde_json::from_str(entry.detail.as_deref().unwrap()).unwrap();
+                assert_eq!(detail, case["event"]["detail"], "{}", case["what"]);
+                assert_eq!(entry.source.as_deref(), case["event"]["source"].as_str());
+                assert_eq!(entry.detail_type.as_deref(), case["event"]["detail-type"].as_str());
+                assert_eq!(entry.trace_header, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Answers in the shapes of AWS's protocols.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::gateway::Service;
+
+/// The wire format of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `X-Amz-Target` and JSON bodies.
+    Json,
+    /// Paths and JSON bodies.
+    RestJson,
+    /// Form bodies with `Action`, XML answers.
+    Query,
+}
+
+/// An AWS error: its code as clients match on it, and a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AwsError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl AwsError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// For an input that is not of the operation's shape. The values in it are not repeated.
+    pub(crate) fn malformed(error: &serde_json::Error) -> Self {
+        Self::bad_request(
+            "SerializationException",
+            format!(
+                "The request is not of the operation's shape (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+        )
+    }
+
+    pub(crate) fn into_response(self, service: Service) -> Response {
+        let fault = if self.status.is_server_error() { "Receiver" } else { "Sender" };
+        match service.protocol() {
+            Protocol::Json => {
+                let mut response = json(self.status, &json!({"__type": self.code, "message": self.message}));
+                if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.code)) {
+                    response.headers_mut().insert("x-amzn-query-error", value);
+                }
+                response
+            }
+            Protocol::RestJson => {
+                let mut response = json(self.status, &json!({"message": self.message}));
+                response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+                response
+            }
+            Protocol::Query => {
+                let body = format!(
+                    "<ErrorResponse><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
+                     <RequestId>{}</RequestId></ErrorResponse>",
+                    self.code,
+                    rustack_sns_http::response::xml_escape(&self.message),
+                    Uuid::new_v4()
+                );
+                xml(self.status, body)
+            }
+        }
+    }
+}
+
+/// A JSON answer. A value that cannot be written as JSON is an error of this crate and answered as one.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => with_type(status, "application/x-amz-json-1.0", body),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            with_type(StatusCode::INTERNAL_SERVER_ERROR, "application/x-amz-json-1.0", b"{}".to_vec())
+        }
+    }
+}
+
+pub(crate) fn xml(status: StatusCode, body: String) -> Response {
+    with_type(status, "text/xml", body.into_bytes())
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,177 @@
+//! Publishing: a message to each queue that is subscribed and whose filter lets it through.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustack_sns_core::delivery::{EnvelopeParams, build_sns_envelope};
+use rustack_sns_core::filter::{evaluate_filter_policy, resolve_protocol_message};
+use rustack_sns_core::provider::RustackSns;
+use rustack_sns_model::error::SnsError;
+use rustack_sns_model::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use rustack_sqs_model::types::MessageAttributeValue as QueueAttributeValue;
+use uuid::Uuid;
+
+use super::MAX_BYTES;
+use super::subscriptions::{Cache, Subscription, Subscriptions};
+use crate::Settings;
+use crate::sqs::{Outgoing, Queues};
+
+type Attributes = HashMap<String, MessageAttributeValue>;
+
+/// All topics; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Topics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Arc<RustackSns>,
+    queues: Queues,
+    cache: Cache,
+    region: String,
+    address: SocketAddr,
+}
+
+impl Topics {
+    pub(super) fn new(
+        engine: Arc<RustackSns>,
+        queues: Queues,
+        settings: &Settings,
+        address: SocketAddr,
+    ) -> Self {
+        let region = settings.region.clone();
+        Self(Arc::new(Inner { engine, queues, cache: Cache::default(), region, address }))
+    }
+
+    pub(super) fn forget_subscriptions(&self) {
+        self.0.cache.forget();
+    }
+
+    pub(super) fn subscriptions(&self, topic: &str) -> Result<Subscriptions, SnsError> {
+        self.0.cache.of(&self.0.engine, topic)
+    }
+
+    /// Delivers to every subscribed queue before it returns the message's id. A queue that does not exist is logged and
+    /// passed over: on AWS such a message is lost too, unless the subscription has a redrive policy.
+    pub(super) async fn publish(
+        &self,
+        topic: &str,
+        entry: PublishBatchRequestEntry,
+        trace_header: Option<String>,
+    ) -> Result<String, SnsError> {
+        check(&entry)?;
+        let subscriptions = self.subscriptions(topic)?;
+        let message_id = Uuid::new_v4().to_string();
+        let text = text_for_queues(&entry)?;
+        for subscription in subscriptions.iter() {
+            if !passes(subscription, &entry.message_attributes, &text) {
+                continue;
+            }
+            let mut message = if subscription.raw {
+                Outgoing {
+                    body: text.clone(),
+                    attributes: to_queue(&entry.message_attributes),
+                    ..Outgoing::default()
+                }
+            } else {
+                Outgoing { body: self.envelope(topic, &message_id, &entry, &text)?, ..Outgoing::default() }
+            };
+            message.trace_header.clone_from(&trace_header);
+            if let Err(error) = self.0.queues.send_to(&subscription.queue_arn, message).await {
+                tracing::warn!(
+                    subscription = subscription.arn,
+                    queue = subscription.queue_arn,
+                    code = error.code.error_type(),
+                    "a message could not be delivered to a subscribed queue"
+                );
+            }
+        }
+        Ok(message_id)
+    }
+
+    fn envelope(
+        &self,
+        topic: &str,
+        message_id: &str,
+        entry: &PublishBatchRequestEntry,
+        text: &str,
+    ) -> Result<String, SnsError> {
+        build_sns_envelope(&EnvelopeParams {
+            message_id,
+            topic_arn: topic,
+            subject: entry.subject.as_deref(),
+            message: text,
+            message_attributes: &with_binaries_as_text(&entry.message_attributes),
+            region: &self.0.region,
+            host: &self.0.address.ip().to_string(),
+            port: self.0.address.port(),
+        })
+        .map_err(|error| SnsError::internal_error(error.to_string()))
+    }
+}
+
+pub(super) fn size_of(entry: &PublishBatchRequestEntry) -> usize {
+    let attributes: usize = entry
+        .message_attributes
+        .iter()
+        .map(|(name, value)| {
+            name.len()
+                + value.data_type.len()
+                + value.string_value.as_ref().map_or(0, String::len)
+                + value.binary_value.as_ref().map_or(0, String::len)
+        })
+        .sum();
+    entry.message.len() + attributes
+}
+
+fn check(entry: &PublishBatchRequestEntry) -> Result<(), SnsError> {
+    if entry.message.is_empty() {
+        return Err(SnsError::invalid_parameter("Invalid parameter: Empty message"));
+    }
+    if size_of(entry) > MAX_BYTES {
+        return Err(SnsError::invalid_parameter("Invalid parameter: Message too long"));
+    }
+    Ok(())
+}
+
+/// With `MessageStructure` `json`, the text meant for queues, or the default one.
+fn text_for_queues(entry: &PublishBatchRequestEntry) -> Result<String, SnsError> {
+    match entry.message_structure.as_deref() {
+        Some("json") => resolve_protocol_message(&entry.message, "sqs"),
+        _ => Ok(entry.message.clone()),
+    }
+}
+
+fn passes(subscription: &Subscription, attributes: &Attributes, text: &str) -> bool {
+    let Some((policy, scope)) = &subscription.filter else { return true };
+    // An error means that the body is not what a filter on bodies can read: AWS does not deliver it either.
+    evaluate_filter_policy(policy, scope, attributes, text).unwrap_or(false)
+}
+
+/// A raw message's attributes become attributes of the queue's message.
+fn to_queue(attributes: &Attributes) -> HashMap<String, QueueAttributeValue> {
+    attributes
+        .iter()
+        .map(|(name, value)| {
+            let value = QueueAttributeValue {
+                data_type: value.data_type.clone(),
+                string_value: value.string_value.clone(),
+                binary_value: value.binary_value.as_ref().and_then(|encoded| STANDARD.decode(encoded).ok()),
+            };
+            (name.clone(), value)
+        })
+        .collect()
+}
+
+/// In an envelope a binary value stands as Base64, as which SNS got it.
+fn with_binaries_as_text(attributes: &Attributes) -> Attributes {
+    let mut attributes = attributes.clone();
+    for value in attributes.values_mut() {
+        if value.string_value.is_none() {
+            value.string_value = value.binary_value.take();
+        }
+    }
+    attributes
+}

@@ -1,0 +1,24 @@
+//! STS, as far as tools ask "who am I?".
+
+use axum::response::Response;
+use http::StatusCode;
+use uuid::Uuid;
+
+use crate::gateway::{Call, unknown_operation};
+use crate::reply;
+
+pub(crate) fn answer(call: &Call, account_id: &str) -> Response {
+    if call.operation != "GetCallerIdentity" {
+        return unknown_operation(call);
+    }
+    reply::xml(
+        StatusCode::OK,
+        format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <GetCallerIdentityResult><Arn>arn:aws:iam::{account_id}:user/local</Arn><UserId>LOCAL</UserId>\
+             <Account>{account_id}</Account></GetCallerIdentityResult>\
+             <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
+            Uuid::new_v4()
+        ),
+    )
+}
