@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(900) };
+    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(15) };
 
     #[test]
     fn the_ceiling_doubles_up_to_the_cap() {
@@ -93,7 +93,7 @@ mod tests {
             prop_assert!(visibility >= Duration::from_secs(1) && visibility <= MAX_VISIBILITY);
             let highest = backoff.ceiling(attempt).max(asked.unwrap_or_default()) + Duration::from_secs(1);
             prop_assert!(visibility <= highest);
-            prop_assert!(visibility >= asked.unwrap_or_default().min(Duration::from_secs(11 * 3_600)));
+            prop_assert!(visibility >= asked.unwrap_or_default().min(Duration::from_hours(11)));
         }
     }
 }

@@ -153,14 +153,15 @@ impl Settings {
     /// ```
     /// # use std::time::Duration;
     /// let settings = sqs_consumer::Settings::new("email").within_grace(Duration::from_secs(10));
-    /// assert_eq!((settings.drain, settings.wait), (Duration::from_secs(6), Duration::from_secs(5)));
+    /// assert_eq!((settings.drain, settings.wait), (Duration::from_secs(7), Duration::from_secs(6)));
     /// ```
     #[must_use]
     pub fn within_grace(mut self, grace: Duration) -> Self {
         let second = Duration::from_secs(1);
-        self.settle_timeout = self.settle_timeout.min(grace / 4).max(second);
+        let whole = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+        self.settle_timeout = self.settle_timeout.min(second * whole(grace / 4)).max(second);
         self.drain = grace.saturating_sub(self.settle_timeout + second).max(second);
-        self.wait = self.wait.min(self.drain.saturating_sub(second));
+        self.wait = self.wait.min(second * whole(self.drain.saturating_sub(second)));
         self
     }
 
@@ -236,7 +237,7 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings, Settings::new("membership"));
         assert!(settings.drain + settings.settle_timeout < Duration::from_secs(25), "the services' grace");
-        assert!(settings.max_message_age < Duration::from_secs(4 * 86_400), "SQS' default retention");
+        assert!(settings.max_message_age < Duration::from_hours(96), "SQS' default retention");
     }
 
     #[test]
@@ -250,7 +251,7 @@ mod tests {
         .unwrap();
         assert_eq!((settings.concurrency, settings.wait), (8, Duration::from_secs(3)));
         assert_eq!(settings.backoff.base, Duration::from_millis(250));
-        assert_eq!(settings.max_message_age, Duration::from_secs(60));
+        assert_eq!(settings.max_message_age, Duration::from_mins(1));
     }
 
     #[test]

@@ -179,11 +179,11 @@ fn spend(failures: &mut usize) -> bool {
 }
 
 impl Queue for FakeQueue {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "orders"
     }
 
-    fn url(&self) -> &str {
+    fn url(&self) -> &'static str {
         "https://sqs.test/1/orders"
     }
 
@@ -191,11 +191,11 @@ impl Queue for FakeQueue {
         Some("eu-central-1")
     }
 
-    fn dead_letter_name(&self) -> &str {
+    fn dead_letter_name(&self) -> &'static str {
         "orders-dead-letter"
     }
 
-    fn dead_letter_url(&self) -> &str {
+    fn dead_letter_url(&self) -> &'static str {
         "https://sqs.test/1/orders-dead-letter"
     }
 

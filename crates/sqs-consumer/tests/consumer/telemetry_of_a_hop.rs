@@ -300,9 +300,9 @@ async fn measures_what_operators_ask_for_and_never_by_customer_or_event() {
     bench.stop(task).await;
     provider.force_flush().unwrap();
 
-    let exported = exporter.get_finished_metrics().unwrap();
+    let finished = exporter.get_finished_metrics().unwrap();
     let mut points: Vec<(String, String, f64)> = Vec::new();
-    for metric in exported.last().unwrap().scope_metrics().flat_map(|scope| scope.metrics()) {
+    for metric in finished.last().unwrap().scope_metrics().flat_map(|scope| scope.metrics()) {
         let name = metric.name();
         let mut push = |attributes: String, value: f64| points.push((name.to_owned(), attributes, value));
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
