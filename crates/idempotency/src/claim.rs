@@ -33,6 +33,9 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// once, and twice only if an owner dies, or outlives its lease, between the effect and
 /// [`Claims::complete`].
 ///
+/// Whether a lease has ended is judged by the clock of whoever asks, so a lease should be long against the
+/// difference between the clocks of two hosts.
+///
 /// ```no_run
 /// # use std::time::Duration;
 /// # async fn send(client: aws_sdk_dynamodb::Client) -> Result<(), idempotency::ClaimError> {

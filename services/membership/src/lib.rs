@@ -4,6 +4,9 @@
 //! Each event is one DynamoDB transaction of the member, an idempotency marker and an outbox item; the
 //! announcements leave the table through its stream and a Pipe.
 //!
+//! An erasure leaves nothing personal in the member's item. What was announced before stays in the outbox
+//! until it expires, 14 days at most, as it does in the queues of those who were told.
+//!
 //! ```
 //! assert_eq!(membership::topology().name(), membership::NAME);
 //! ```

@@ -16,7 +16,7 @@ pub(crate) const TABLE: &str = "things";
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) struct Cloud {
-    cloud: LocalCloud,
+    local: LocalCloud,
     pub(crate) client: Client,
     /// The SDK's own retries switched off.
     pub(crate) impatient: Client,
@@ -50,13 +50,13 @@ impl Cloud {
             .send()
             .await
             .unwrap();
-        Self { cloud, client, impatient }
+        Self { local: cloud, client, impatient }
     }
 
     /// Lets the next `times` calls of `operation` go wrong.
     pub(crate) async fn fail(&self, operation: &str, error: &str, times: u32) {
         let fault = json!({"service": "dynamodb", "operation": operation, "error": error, "times": times});
-        let url = format!("{}/_local/faults", self.cloud.endpoint_url());
+        let url = format!("{}/_local/faults", self.local.endpoint_url());
         let answer = reqwest::Client::new().post(url).json::<Value>(&fault).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
@@ -71,6 +71,6 @@ impl Cloud {
     }
 
     pub(crate) async fn shutdown(self) {
-        self.cloud.shutdown().await;
+        self.local.shutdown().await;
     }
 }

@@ -227,6 +227,8 @@ fn debug_output_holds_no_personal_data() {
     assert!(!shown.contains("Ada") && !shown.contains("ada@") && !shown.contains("Lovelace"), "{shown}");
 }
 
+type History = Vec<(Event, Version)>;
+
 fn any_event() -> impl Strategy<Value = Event> {
     let word = prop::sample::select(vec!["ada", "bea", "cleo", "dora"]);
     let channels = || prop::sample::subsequence(Channel::ALL.to_vec(), 0..=3);
@@ -251,7 +253,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 /// Events with versions that are all different but often at the same instant.
-fn any_history() -> impl Strategy<Value = Vec<(Event, Version)>> {
+fn any_history() -> impl Strategy<Value = History> {
     prop::collection::vec((any_event(), 0_i64..6), 0..14).prop_map(|events| {
         (1..)
             .zip(events)
@@ -261,7 +263,7 @@ fn any_history() -> impl Strategy<Value = Vec<(Event, Version)>> {
 }
 
 /// The same events in two orders, in the second some of them twice.
-fn two_orders() -> impl Strategy<Value = (Vec<(Event, Version)>, Vec<(Event, Version)>)> {
+fn two_orders() -> impl Strategy<Value = (History, History)> {
     any_history().prop_flat_map(|events| {
         let again = prop::sample::subsequence(events.clone(), 0..=events.len());
         (Just(events), again).prop_flat_map(|(events, again)| {

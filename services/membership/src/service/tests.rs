@@ -194,6 +194,7 @@ async fn a_members_item_that_is_none_is_a_permanent_failure() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_events_of_one_member_at_once_are_all_applied() {
     let cloud = Arc::new(Cloud::start().await);
+    let mut applied = 0;
     for round in 0..5_i64 {
         let first = round * 100;
         let mut events = vec![enrolled(first)];
@@ -208,8 +209,10 @@ async fn many_events_of_one_member_at_once_are_all_applied() {
         let outcomes = handled.join_all().await;
         let duplicates = outcomes.iter().filter(|outcome| **outcome == Done::DUPLICATE).count();
         assert_eq!(duplicates, 11, "{outcomes:?}");
+        applied += outcomes.iter().filter(|outcome| **outcome == Done::APPLIED).count();
     }
     let member = cloud.member(&ada()).await.unwrap();
+    assert_eq!(member["revision"].as_n().unwrap(), &applied.to_string(), "no write was lost");
     let known = member["known"].as_m().unwrap();
     let version =
         |field: &str| known[field].as_m().unwrap()["version"].as_m().unwrap()["occurred_at"].clone();

@@ -24,7 +24,7 @@ pub(super) const TABLE: &str = "members";
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) struct Cloud {
-    cloud: LocalCloud,
+    local: LocalCloud,
     pub(super) client: Client,
     service: Membership,
 }
@@ -43,7 +43,7 @@ impl Cloud {
         let client = Client::from_conf(Builder::from(&config).interceptor(TracingInterceptor::new()).build());
         create_table(&client).await;
         let service = Membership::new(Members::new(client.clone(), TABLE));
-        Self { cloud, client, service }
+        Self { local: cloud, client, service }
     }
 
     /// Delivers `event` to the service.
@@ -101,11 +101,11 @@ impl Cloud {
     }
 
     fn faults(&self) -> String {
-        format!("{}/_local/faults", self.cloud.endpoint_url())
+        format!("{}/_local/faults", self.local.endpoint_url())
     }
 
     pub(super) async fn shutdown(self) {
-        self.cloud.shutdown().await;
+        self.local.shutdown().await;
     }
 }
 

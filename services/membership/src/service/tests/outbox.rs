@@ -59,7 +59,7 @@ async fn without_telemetry_the_trace_is_empty_but_there() {
     cloud.shutdown().await;
 }
 
-/// A year of events of one customer, every one delivered twice, in three different orders.
+/// Events of one customer, every one delivered twice, in three different orders.
 #[tokio::test]
 async fn any_order_over_the_table_ends_in_the_same_member() {
     let events = [enrolled(2), renamed(3, "Augusta"), prefers(4, "augusta"), renamed(1, "Ida"), enrolled(5)];
