@@ -142,7 +142,9 @@ impl<C: Call> Delivery<C> {
         let (kept, over): (Vec<_>, Vec<_>) = std::mem::take(jobs)
             .into_iter()
             .partition(|job| job.attempts < self.settings.max_attempts && next < job.deadline);
-        over.into_iter().for_each(|job| job.failed(failure.clone(), &self.metrics));
+        for job in over {
+            job.failed(failure.clone(), &self.metrics);
+        }
         *jobs = kept;
         if jobs.is_empty() {
             return None;

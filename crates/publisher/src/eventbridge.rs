@@ -38,13 +38,13 @@ impl EventPublisher {
     #[must_use]
     pub fn new(client: Client, bus_name: String, settings: Settings, meter: &Meter) -> Self {
         let target = Target {
-            destination: bus_name.clone(),
+            destination: bus_name,
             system: "aws.eventbridge",
             service: "EventBridge",
             method: "PutEvents",
             region: client.config().region().map(ToString::to_string),
         };
-        let batcher = Batcher::start(PutEvents { client }, &bus_name, settings, meter);
+        let batcher = Batcher::start(PutEvents { client }, &target.destination, settings, meter);
         Self { batcher, target }
     }
 

@@ -2,7 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 
-/// The OpenAPI 3.1 document. Written by hand; a test holds it against what the service does.
+/// The `OpenAPI` 3.1 document. Written by hand; a test holds it against what the service does.
 pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 
 /// `GET /openapi.json`.

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// After how many seconds a caller may try again what was not published.
@@ -110,41 +111,46 @@ impl FieldError {
 pub(crate) const UNKNOWN: &str = "unknown-field";
 
 /// A problem, as it is written in a response or in its item's place in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    #[serde(rename = "type")]
-    uri: String,
-    title: &'static str,
-    status: u16,
+    kind: Kind,
     detail: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     /// Which item of the list, counted from 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
     /// The event's id, so that it can be sent again under it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<Uuid>,
     /// The trace to look at.
-    #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
-    #[serde(skip)]
-    kind: Kind,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("type", &format_args!("urn:foostore:problem:{}", self.kind.name()))?;
+        object.serialize_entry("title", self.kind.title())?;
+        object.serialize_entry("status", &self.kind.status().as_u16())?;
+        object.serialize_entry("detail", &self.detail)?;
+        if !self.errors.is_empty() {
+            object.serialize_entry("errors", &self.errors)?;
+        }
+        if let Some(index) = self.index {
+            object.serialize_entry("index", &index)?;
+        }
+        if let Some(event_id) = self.event_id {
+            object.serialize_entry("event_id", &event_id)?;
+        }
+        if let Some(trace_id) = &self.trace_id {
+            object.serialize_entry("trace_id", trace_id)?;
+        }
+        object.end()
+    }
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            uri: format!("urn:foostore:problem:{}", kind.name()),
-            title: kind.title(),
-            status: kind.status().as_u16(),
-            detail: detail.into(),
-            errors: Vec::new(),
-            index: None,
-            event_id: None,
-            trace_id: None,
-            kind,
-        }
+        let detail = detail.into();
+        Self { kind, detail, errors: Vec::new(), index: None, event_id: None, trace_id: None }
     }
 
     /// An event with wrong fields.

@@ -137,8 +137,9 @@ fn put_events(codes: &[Option<&str>]) -> (u16, String) {
 
 fn accept_batch(_: usize, body: &str) -> (u16, String) {
     let count = body.matches(".Id=").count();
-    let members: String =
+    let members: Vec<_> =
         (0..count).map(|id| format!("<member><Id>{id}</Id><MessageId>m{id}</MessageId></member>")).collect();
+    let members = members.concat();
     let answer = format!(
         "<PublishBatchResponse><PublishBatchResult><Successful>{members}</Successful><Failed/>\
          </PublishBatchResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></PublishBatchResponse>"

@@ -14,6 +14,8 @@ use crate::call::{Answer, Call, Class, Failure};
 use crate::{PublishError, Published, Settings};
 
 type Results = Result<Vec<Result<String, Failure>>, Failure>;
+/// Calls in their order: when, and which entries.
+type Calls = Vec<(Instant, Vec<u32>)>;
 type Script = dyn Fn(usize, &[u32]) -> Results + Send + Sync;
 
 /// Answers by a script of the call's number and its entries, and remembers what was sent when.
@@ -21,7 +23,7 @@ type Script = dyn Fn(usize, &[u32]) -> Results + Send + Sync;
 struct Fake {
     script: Arc<Script>,
     took: Duration,
-    calls: Arc<Mutex<Vec<(Instant, Vec<u32>)>>>,
+    calls: Arc<Mutex<Calls>>,
     under_way: Arc<Mutex<(usize, usize)>>,
 }
 
@@ -36,7 +38,7 @@ impl Fake {
     }
 
     fn accepting() -> Self {
-        Self::new(|_, entries| Ok(entries.iter().map(accepted).collect()))
+        Self::new(|_, entries| Ok(accepted(entries)))
     }
 
     fn taking(mut self, took: Duration) -> Self {
@@ -91,9 +93,8 @@ impl Call for Fake {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over a slice")]
-fn accepted(entry: &u32) -> Result<String, Failure> {
-    Ok(format!("id-{entry}"))
+fn accepted(entries: &[u32]) -> Vec<Result<String, Failure>> {
+    entries.iter().map(|entry| Ok(format!("id-{entry}"))).collect()
 }
 
 fn failed(code: &str, class: Class) -> Failure {
@@ -147,7 +148,7 @@ async fn a_lone_entry_lingers_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_does_not_linger() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings { linger: Duration::from_secs(60), ..Settings::default() });
+    let batcher = fake.start(Settings { linger: Duration::from_mins(1), ..Settings::default() });
     let start = Instant::now();
     all(publish_all(&batcher, 0..10)).await;
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
@@ -183,7 +184,7 @@ async fn failed_entries_are_retried_one_by_one() {
                 (1, 3) => Err(failed("ThrottlingException", Class::Throttled)),
                 (1, 7) => Err(failed("InternalFailure", Class::Transient)),
                 (_, 5) => Err(failed("NotAuthorizedForSourceException", Class::Permanent)),
-                _ => accepted(entry),
+                _ => Ok(format!("id-{entry}")),
             })
             .collect())
     });
@@ -208,7 +209,7 @@ async fn failed_entries_are_retried_one_by_one() {
 async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
     let fake = Fake::new(|number, entries| match number {
         1 | 2 => Err(failed("ServiceUnavailable", Class::Transient)),
-        _ => Ok(entries.iter().map(accepted).collect()),
+        _ => Ok(accepted(entries)),
     });
     let batcher = fake.start(Settings::default());
     let results = all(publish_all(&batcher, 0..4)).await;
@@ -218,7 +219,7 @@ async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_hangs_counts_as_failed() {
-    let fake = Fake::accepting().taking(Duration::from_secs(3_600));
+    let fake = Fake::accepting().taking(Duration::from_hours(1));
     let settings =
         Settings { max_attempts: 2, call_timeout: Duration::from_millis(500), ..Settings::default() };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
@@ -229,7 +230,7 @@ async fn a_call_that_hangs_counts_as_failed() {
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded() {
     let fake = Fake::new(|_, _| Err(failed("ThrottlingException", Class::Throttled)));
-    let settings = Settings { deadline: Duration::from_secs(3_600), ..Settings::default() };
+    let settings = Settings { deadline: Duration::from_hours(1), ..Settings::default() };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
     assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 6 });
     assert!(error.is_transient());
@@ -251,7 +252,7 @@ async fn one_bad_entry_does_not_take_the_others_down() {
         if entries.contains(&2) {
             Err(failed("ValidationException", Class::Content))
         } else {
-            Ok(entries.iter().map(accepted).collect())
+            Ok(accepted(entries))
         }
     });
     let results = all(publish_all(&fake.start(Settings::default()), 0..4)).await;
@@ -271,7 +272,7 @@ async fn a_call_refused_for_good_is_not_repeated() {
 async fn a_missing_result_is_tried_again() {
     let fake = Fake::new(|number, entries| {
         let answered = if number == 1 { 1 } else { entries.len() };
-        Ok(entries.iter().take(answered).map(accepted).collect())
+        Ok(accepted(&entries[..answered]))
     });
     let results = all(publish_all(&fake.start(Settings::default()), 0..2)).await;
     assert_eq!(ids(&results), ["id-0", "id-1"]);
@@ -297,7 +298,7 @@ async fn a_full_queue_makes_callers_wait_until_their_deadline() {
     let settings = Settings {
         queue: 5,
         concurrent_calls: 1,
-        call_timeout: Duration::from_secs(60),
+        call_timeout: Duration::from_mins(1),
         deadline: Duration::from_millis(6_500),
         ..Settings::default()
     };
@@ -341,7 +342,7 @@ async fn groups_are_sent_apart_unless_the_batch_is_full() {
 async fn closing_drains_what_waits_and_takes_no_more() {
     let fake = Fake::new(|number, entries| match number {
         1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure", Class::Transient))).collect()),
-        _ => Ok(entries.iter().map(accepted).collect()),
+        _ => Ok(accepted(entries)),
     })
     .taking(Duration::from_millis(50));
     let batcher =
@@ -372,7 +373,7 @@ async fn dropping_the_last_clone_still_sends_what_waits() {
 async fn a_panicking_call_is_told_to_its_callers_only() {
     let fake = Fake::new(|number, entries| {
         assert_ne!(number, 1, "the first call breaks");
-        Ok(entries.iter().map(accepted).collect())
+        Ok(accepted(entries))
     });
     let batcher = fake.start(Settings::default());
     let error = batcher.publish(1, 1, Span::none()).await.unwrap_err();

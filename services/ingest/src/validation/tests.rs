@@ -180,7 +180,7 @@ fn occurrence_is_an_rfc_3339_timestamp_and_not_in_the_future() {
         "2026-03-01T12:00:00Z",
         "2026-03-01t12:00:00z",
         "2026-03-01T12:05:00Z",
-        "2026-03-01T12:00:00.123456789-00:30",
+        "2026-03-01T12:00:00.123456789+00:30",
         "1970-01-01T00:00:00Z",
     ] {
         assert!(read(&with(renamed(), "/occurred_at", json!(right))).is_ok(), "{right}");
