@@ -93,7 +93,6 @@ impl Health {
     }
 
     /// The routes `GET /health/live` and `GET /health/ready`: JSON, 200 or 503.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .route("/health/live", get(async |State(health): State<Self>| health.liveness().into_response()))

@@ -108,6 +108,6 @@ mod tests {
         assert_eq!(failures.count(start), Some(1));
         assert_eq!(failures.count(start + Duration::from_secs(5)), None);
         assert_eq!(failures.count(start + Duration::from_secs(59)), None);
-        assert_eq!(failures.count(start + Duration::from_secs(60)), Some(3));
+        assert_eq!(failures.count(start + Duration::from_mins(1)), Some(3));
     }
 }

@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn a_parents_decision_is_kept() {
         let sampler = ParentDecides::or(Marking);
-        let sampled = ask(&sampler, &from_message(Some(&format!("{OPEN};Sampled=1")), None));
-        assert_eq!(sampled.decision, SamplingDecision::RecordAndSample);
-        assert!(sampled.attributes.is_empty());
+        let kept = ask(&sampler, &from_message(Some(&format!("{OPEN};Sampled=1")), None));
+        assert_eq!(kept.decision, SamplingDecision::RecordAndSample);
+        assert!(kept.attributes.is_empty());
         let unsampled = ask(&sampler, &from_message(Some(&format!("{OPEN};Sampled=0")), None));
         assert_eq!(unsampled.decision, SamplingDecision::Drop);
     }

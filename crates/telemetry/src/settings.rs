@@ -283,13 +283,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 (!key.is_empty()).then_some(())?;
                 Some((key.to_owned(), percent_decoded(value.trim())?))
             });
-            match decoded {
-                Some(attribute) => attributes.push(attribute),
-                None => {
-                    self.problem(ATTRIBUTES, "expected key=value pairs with commas between them");
-                    break;
-                }
-            }
+            let Some(attribute) = decoded else {
+                self.problem(ATTRIBUTES, "expected key=value pairs with commas between them");
+                break;
+            };
+            attributes.push(attribute);
         }
         attributes
     }

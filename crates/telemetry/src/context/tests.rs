@@ -123,7 +123,7 @@ fn unknown_fields_keep_their_spelling_and_reach_every_span_below() {
     recorder.run(|| {
         let header = format!("Self=1-67891234-12456789abcdef012345678;Root={ROOT};Parent={PARENT};Sampled=1;Lineage=25:a87bd80c:1|68fd508a:5");
         let first = span(http(&[(XRAY_HEADER, &header)]));
-        let passed = first.in_scope(|| passed_on_by_child());
+        let passed = first.in_scope(passed_on_by_child);
         assert_eq!(
             passed,
             format!(
