@@ -34,7 +34,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_traces: 20_000,
-            max_bytes: 512 * 1024 * 1024,
+            max_bytes: 256 * 1024 * 1024,
             page_size: 100,
             indexed_attributes: Vec::new(),
         }

@@ -195,7 +195,7 @@ async fn a_summary_tells_what_is_in_the_trace() {
         .await
         .unwrap();
     let [summary] = answer.trace_summaries() else { panic!("one summary") };
-    assert_eq!(summary.start_time().unwrap().as_secs_f64(), 1_465_510_280.25);
+    assert_eq!(summary.start_time(), Some(&DateTime::from_secs_and_nanos(START, 250_000_000)));
     assert_eq!((summary.duration(), summary.response_time()), (Some(2.0), Some(0.5)));
     let flags = (summary.has_error(), summary.has_fault(), summary.has_throttle(), summary.is_partial());
     assert_eq!(flags, (Some(false), Some(false), Some(true), Some(false)));

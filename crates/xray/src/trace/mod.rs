@@ -165,14 +165,14 @@ impl Trace {
     /// Seconds from the start of the entry segment to the last end of anything.
     #[must_use]
     pub fn duration(&self) -> Option<f64> {
-        Some((self.end_time()? - self.entry()?.segment().start_time).max(0.0))
+        Some(seconds_between(self.entry()?.segment().start_time, self.end_time()?))
     }
 
     /// Seconds that the entry segment took, which is how long the caller waited.
     #[must_use]
     pub fn response_time(&self) -> Option<f64> {
         let entry = self.entry()?.segment();
-        Some((entry.end_time? - entry.start_time).max(0.0))
+        Some(seconds_between(entry.start_time, entry.end_time?))
     }
 
     /// The error flags of the trace.
@@ -197,6 +197,11 @@ impl Trace {
         }
         annotations
     }
+}
+
+/// Epoch seconds are held to a quarter of a microsecond, so everything below a microsecond is noise.
+fn seconds_between(start: f64, end: f64) -> f64 {
+    ((end - start).max(0.0) * 1e6).round() / 1e6
 }
 
 impl<'a> Node<'a> {

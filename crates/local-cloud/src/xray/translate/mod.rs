@@ -131,7 +131,7 @@ impl Source<'_> {
             dependency.links.clear();
         }
         if let Some(remote) = self.attributes.text(names::REMOTE_SERVICE) {
-            dependency.name = name::trimmed(remote, &self.attributes).to_owned();
+            name::trimmed(remote, &self.attributes).clone_into(&mut dependency.name);
         }
 
         let attributes = self.attributes.without(&names::OF_THE_REMOTE_SERVICE);
@@ -153,7 +153,7 @@ impl Source<'_> {
     }
 
     fn with(&self, id: SegmentId, parent_id: Option<SegmentId>, attributes: Attributes) -> Source<'_> {
-        Source { id, parent_id, attributes, ..*self }
+        Source { attributes, id, parent_id, ..*self }
     }
 
     fn is_aws_call(&self) -> bool {
