@@ -201,22 +201,23 @@ pub(crate) fn unknown_operation(call: &Call) -> Response {
         Protocol::Query => "InvalidAction",
         Protocol::Json | Protocol::RestJson => "UnknownOperationException",
     };
-    AwsError::bad_request(
-        code,
-        format!("The local cloud does not support {} of {}", call.operation, call.service.name()),
-    )
-    .into_response(call.service)
+    let message = match call.service {
+        Service::Unknown => format!("The local cloud does not support {}", call.operation),
+        service => format!("The local cloud does not support {} of {}", call.operation, service.name()),
+    };
+    AwsError::bad_request(code, message).into_response(call.service)
 }
 
 /// The JSON protocols name service and operation in a header.
 fn target(headers: &HeaderMap) -> Option<(Service, &str)> {
-    let (service, operation) = headers.get("x-amz-target")?.to_str().ok()?.split_once('.')?;
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let (service, operation) = target.split_once('.')?;
     let service = match service {
         "AmazonSQS" => Service::Sqs,
         "AWSEvents" => Service::Events,
         "DynamoDB_20120810" => Service::DynamoDb,
         "DynamoDBStreams_20120810" => Service::DynamoDbStreams,
-        _ => Service::Unknown,
+        _ => return Some((Service::Unknown, target)),
     };
     Some((service, operation))
 }
@@ -283,7 +284,7 @@ mod tests {
         );
         assert_eq!(
             target(&headers("x-amz-target", "Logs_20140328.FilterLogEvents")),
-            Some((Service::Unknown, "FilterLogEvents"))
+            Some((Service::Unknown, "Logs_20140328.FilterLogEvents"))
         );
         assert_eq!(target(&HeaderMap::new()), None);
     }

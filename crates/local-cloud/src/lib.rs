@@ -107,9 +107,11 @@ pub struct LocalCloud {
 pub async fn start(settings: Settings) -> Result<LocalCloud, StartError> {
     let listener = server::bind(settings.address, "AWS endpoint").await?;
     let otlp_listener = server::bind(settings.otlp_address, "OTLP endpoint").await?;
-    let address = listener.local_addr().map_err(|source| bind_error(settings.address, "AWS endpoint", source))?;
-    let otlp_address =
-        otlp_listener.local_addr().map_err(|source| bind_error(settings.otlp_address, "OTLP endpoint", source))?;
+    let address =
+        listener.local_addr().map_err(|source| bind_error(settings.address, "AWS endpoint", source))?;
+    let otlp_address = otlp_listener
+        .local_addr()
+        .map_err(|source| bind_error(settings.otlp_address, "OTLP endpoint", source))?;
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();

@@ -23,13 +23,10 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
 }
 
 async fn not_found() -> Response {
-    problem(
-        StatusCode::NOT_FOUND,
-        "the local cloud has /_local/health, /_local/mail and /_local/faults".to_owned(),
-    )
+    problem(StatusCode::NOT_FOUND, "the local cloud has /_local/health, /_local/mail and /_local/faults")
 }
 
-fn problem(status: StatusCode, error: String) -> Response {
+fn problem(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 
@@ -57,7 +54,7 @@ async fn list_faults(State(cloud): State<Arc<Cloud>>) -> Response {
 async fn add_fault(State(cloud): State<Arc<Cloud>>, body: Bytes) -> Response {
     match serde_json::from_slice::<Fault>(&body) {
         Ok(fault) => (StatusCode::CREATED, Json(cloud.faults.add(fault))).into_response(),
-        Err(error) => problem(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
 

@@ -111,8 +111,26 @@ impl DynamoDb {
             Some(token) => tokens.once(token, input, |input| engine.handle_transact_write_items(input)),
             None => engine.handle_transact_write_items(input),
         });
-        let output =
-            transaction.await.map_err(|error| DynamoDBError::internal_error(error.to_string()))??;
+        let output = transaction
+            .await
+            .map_err(|error| DynamoDBError::internal_error(error.to_string()))?
+            .map_err(with_reasons_in_message)?;
         Ok(reply::json(StatusCode::OK, &output))
     }
+}
+
+/// AWS lists the reasons' codes in the message too, which is all that some clients show.
+fn with_reasons_in_message(mut error: DynamoDBError) -> DynamoDBError {
+    if !error.cancellation_reasons.is_empty() {
+        let codes: Vec<_> = error
+            .cancellation_reasons
+            .iter()
+            .map(|reason| reason.code.as_deref().unwrap_or("None"))
+            .collect();
+        error.message = format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        );
+    }
+    error
 }

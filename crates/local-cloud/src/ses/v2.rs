@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use rustack_ses_model::error::{SesError, SesErrorCode};
 use rustack_ses_model::input::{
-    DeleteIdentityInput, GetIdentityVerificationAttributesInput, ListIdentitiesInput, SendEmailInput,
-    SendRawEmailInput, VerifyDomainIdentityInput, VerifyEmailIdentityInput,
+    DeleteIdentityInput, ListIdentitiesInput, SendEmailInput, SendRawEmailInput, VerifyDomainIdentityInput,
+    VerifyEmailIdentityInput,
 };
 use rustack_ses_model::types::{Destination, Message, MessageTag, RawMessage};
 use serde::Deserialize;
@@ -28,7 +28,7 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
     Some(match (method.as_str(), path.trim_end_matches('/')) {
         ("POST", "/v2/email/outbound-emails") => "SendEmail",
         ("POST", IDENTITIES) => "CreateEmailIdentity",
-        ("GET", IDENTITIES) => "ListEmailIdentities",
+        ("GET", IDENTITIES) | ("POST", "/v2/email/list-identities") => "ListEmailIdentities",
         ("GET", "/v2/email/account") => "GetAccount",
         ("GET", _) if one_identity => "GetEmailIdentity",
         ("DELETE", _) if one_identity => "DeleteEmailIdentity",
@@ -210,11 +210,8 @@ impl Ses {
     }
 
     fn exists(&self, name: &str) -> bool {
-        self.engine
-            .get_identity_verification_attributes(GetIdentityVerificationAttributesInput {
-                identities: vec![name.to_owned()],
-            })
-            .is_ok_and(|output| output.verification_attributes.contains_key(name))
+        let listed = self.engine.list_identities(ListIdentitiesInput::default());
+        listed.is_ok_and(|output| output.identities.iter().any(|identity| identity == name))
     }
 }
 

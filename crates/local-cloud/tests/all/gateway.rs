@@ -1,0 +1,70 @@
+use local_cloud::{Settings, StartError};
+
+use crate::support::{ACCOUNT, cloud};
+
+#[tokio::test]
+async fn operations_that_are_not_there_are_named() {
+    let cloud = cloud().await;
+    let response = cloud
+        .http
+        .post(cloud.url("/"))
+        .header("x-amz-target", "Logs_20140328.FilterLogEvents")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 400);
+    assert!(response.headers().contains_key("x-amzn-requestid"));
+    let error: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(error["__type"], "UnknownOperationException");
+    assert!(error["message"].as_str().unwrap().contains("FilterLogEvents"));
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn bodies_are_limited_and_health_is_told() {
+    let cloud = cloud().await;
+    let health = cloud.http.get(cloud.url("/_local/health")).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+    let response = cloud
+        .http
+        .post(cloud.url("/"))
+        .header("x-amz-target", "AmazonSQS.SendMessage")
+        .body(vec![b'x'; 7 * 1024 * 1024])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 413);
+    assert_eq!(cloud.http.get(cloud.url("/_local/nothing")).send().await.unwrap().status(), 404);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_caller_is_the_account() {
+    let cloud = cloud().await;
+    let response = cloud
+        .http
+        .post(cloud.url("/"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("Action=GetCallerIdentity&Version=2011-06-15")
+        .send()
+        .await
+        .unwrap();
+    assert!(response.text().await.unwrap().contains(&format!("<Account>{ACCOUNT}</Account>")));
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let cloud = cloud().await;
+    let taken = cloud.local.otlp_address();
+    let settings =
+        Settings { address: "127.0.0.1:0".parse().unwrap(), otlp_address: taken, ..Settings::default() };
+    match local_cloud::start(settings).await {
+        Err(StartError::AddressInUse { address, what }) => {
+            assert_eq!((address, what), (taken, "OTLP endpoint"));
+        }
+        other => panic!("{other:?}"),
+    }
+    cloud.local.shutdown().await;
+}
