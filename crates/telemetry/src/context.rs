@@ -117,7 +117,7 @@ impl Incoming {
         self.root
     }
 
-    /// The parent context for the first span made here ([`OpenTelemetrySpanExt::set_parent`], before the span is
+    /// The parent context for the first span made here (`OpenTelemetrySpanExt::set_parent`, before the span is
     /// entered). Without a carried trace the span starts a new one.
     #[must_use]
     pub fn into_context(self) -> Context {
