@@ -84,7 +84,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
             }
         });
     runtime.health.ready();
-    let consumed = consumer.run(runtime.shutdown.clone()).await;
+    let ended = consumer.run(runtime.shutdown.clone()).await;
     topic.close().await;
-    Ok(consumed?)
+    Ok(ended?)
 }
