@@ -33,10 +33,10 @@ impl Default for Settings {
             linger: Duration::from_millis(5),
             queue: 1_000,
             concurrent_calls: 16,
-            max_attempts: 6,
+            max_attempts: 8,
             call_timeout: Duration::from_secs(3),
             deadline: Duration::from_secs(8),
-            backoff: Duration::from_millis(50),
+            backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(2),
         }
     }
@@ -61,8 +61,8 @@ mod tests {
     fn pauses_grow_and_stay_within_their_bounds() {
         let settings = Settings::default();
         for _ in 0..200 {
-            assert!(settings.pause_after(1) <= Duration::from_millis(50));
-            assert!(settings.pause_after(2) <= Duration::from_millis(100));
+            assert!(settings.pause_after(1) <= Duration::from_millis(100));
+            assert!(settings.pause_after(2) <= Duration::from_millis(200));
             assert!(settings.pause_after(u32::MAX) <= settings.max_backoff);
         }
         let longest = (0..200).map(|_| settings.pause_after(10)).max().unwrap();

@@ -249,13 +249,13 @@ async fn a_throttled_call_is_repeated_by_the_publisher_alone_and_shows_on_the_sp
     let throttled = r#"{"__type":"ThrottlingException","message":"slow down"}"#;
     let aws = Aws::new(move |_, _| (400, throttled.to_owned()));
     let error = aws.bus().publish(moved(Uuid::new_v4())).await.unwrap_err();
-    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 6 });
-    assert_eq!(aws.sent().len(), 6, "the SDK's own retries are off");
+    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 8 });
+    assert_eq!(aws.sent().len(), 8, "the SDK's own retries are off");
     let span = recorder.span("send foostore-test");
     assert_eq!(text(&span, "http.response.status_code"), "400");
     assert_eq!(text(&span, "http.status_code"), "429");
-    assert_eq!(text(&span, "http.request.resend_count"), "5");
-    assert_eq!(text(&span, "aws.request_id"), "request-6");
+    assert_eq!(text(&span, "http.request.resend_count"), "7");
+    assert_eq!(text(&span, "aws.request_id"), "request-8");
 }
 
 #[tokio::test(start_paused = true)]

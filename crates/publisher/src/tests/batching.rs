@@ -232,7 +232,7 @@ async fn attempts_are_bounded() {
     let fake = Fake::new(|_, _| Err(failed("ThrottlingException", Class::Throttled)));
     let settings = Settings { deadline: Duration::from_hours(1), ..Settings::default() };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
-    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 6 });
+    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 8 });
     assert!(error.is_transient());
 }
 
