@@ -6,8 +6,8 @@ use serde_json::json;
 use service_runtime::Environment;
 
 use crate::ports;
-use crate::screen::{print, remark};
 use crate::signals::Signals;
+use crate::stdio::{print, remark};
 
 /// Run only the local cloud: AWS on one address, for development and tests
 #[derive(Debug, clap::Args)]

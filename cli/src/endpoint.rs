@@ -18,7 +18,7 @@ pub(crate) const LOCAL_KEY: &str = "local";
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Endpoint {
     /// Endpoint that X-Ray is asked at
-    #[arg(long = "endpoint-url", env = "AWS_ENDPOINT_URL", value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
+    #[arg(id = "endpoint_url", long = "endpoint-url", env = "AWS_ENDPOINT_URL", value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     url: String,
     /// Ask AWS itself, with the credentials and the region of the environment
     #[arg(long)]

@@ -7,8 +7,8 @@ use serde_json::Value;
 use service_runtime::Environment;
 
 use crate::failure::Failure;
-use crate::log::{DEFAULT_DIRECTORY, Line, Record, Renderer, Wanted, extension, select};
-use crate::screen::print;
+use crate::log::{DEFAULT_DIRECTORY, EXTENSION, Line, Record, Renderer, Wanted, select};
+use crate::stdio::print;
 use crate::style::Style;
 
 /// Show the log lines of an event or a trace, over all services
@@ -68,7 +68,7 @@ fn read_directory(directory: &Path) -> anyhow::Result<Vec<Record>> {
     let mut files = 0_usize;
     for entry in entries {
         let path = entry.with_context(|| format!("{} cannot be read", directory.display()))?.path();
-        if path.extension().is_none_or(|found| found != extension()) {
+        if path.extension().is_none_or(|found| found != EXTENSION) {
             continue;
         }
         files += 1;

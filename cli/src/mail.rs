@@ -6,7 +6,7 @@ use service_runtime::Environment;
 use crate::endpoint::DEFAULT_ENDPOINT_URL;
 use crate::failure::Failure;
 use crate::ingest_client::{http_client, unreachable};
-use crate::screen::{print, remark};
+use crate::stdio::{print, remark};
 use crate::style::{Colour, Style, printable};
 
 /// List the mail that the local cloud has sent

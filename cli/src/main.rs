@@ -14,12 +14,14 @@ mod mail;
 mod ports;
 #[cfg(feature = "local")]
 mod provision;
+#[cfg(feature = "local")]
 mod screen;
 mod send;
 mod service;
 mod services;
 #[cfg(feature = "local")]
 mod signals;
+mod stdio;
 mod style;
 mod trace;
 #[cfg(feature = "local")]
@@ -31,9 +33,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use service_runtime::Environment;
 
-/// FooStore's loyalty layer: every event leaves one connected X-Ray trace
-///
-/// Without a command: `foostore up`.
+/// FooStore's loyalty layer: every event leaves one connected X-Ray trace. Without a command: `foostore up`
 #[cfg(feature = "local")]
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
         }
     };
     run(cli.into_command()).unwrap_or_else(|error| {
-        screen::remark(&format!("error: {error:#}"));
+        stdio::remark(&format!("error: {error:#}"));
         ExitCode::from(failure::code_of(&error))
     })
 }
@@ -151,7 +151,9 @@ mod tests {
         let mut cli = Cli::command();
         let mut helps = vec![("foostore".to_owned(), cli.render_help().to_string())];
         helps.extend(
-            cli.get_subcommands_mut().map(|sub| (sub.get_name().to_owned(), sub.render_help().to_string())),
+            cli.get_subcommands_mut()
+                .filter(|sub| sub.get_name() != "help")
+                .map(|sub| (sub.get_name().to_owned(), sub.render_help().to_string())),
         );
         for (name, help) in helps {
             assert!(help.contains("Examples:\n  "), "{name}: {help}");

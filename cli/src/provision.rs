@@ -8,8 +8,8 @@ use service_runtime::Environment;
 
 use crate::endpoint;
 use crate::failure::Failure;
-use crate::screen::{print, remark};
 use crate::services;
+use crate::stdio::{print, remark};
 
 /// Create the queues, rules, topics, tables and Pipes of all services at an endpoint
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use service_runtime::Environment;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::ingest_client::{Answer, IngestClient, http_client};
-use crate::screen::{print, remark};
+use crate::stdio::{print, remark};
 use crate::trace::{self, Wanted};
 
 /// The most events a list may have.

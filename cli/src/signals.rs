@@ -1,6 +1,13 @@
 //! Ctrl-C and SIGTERM.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Signals closer together than this are one request: tools such as `timeout` send theirs to a process and again to
+/// its group.
+const ONE_REQUEST: Duration = Duration::from_millis(200);
 
 /// The signals by which a person or a supervisor asks this process to end.
 #[derive(Debug)]
@@ -8,6 +15,7 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    last: Option<Instant>,
 }
 
 impl Signals {
@@ -21,15 +29,22 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             // A terminal window that is closed: drain as well.
             hangup: signal(SignalKind::hangup())?,
+            last: None,
         })
     }
 
-    /// Waits for the next one. Cancel safe.
+    /// Waits for the next request to end. Cancel safe.
     pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = self.hangup.recv() => {}
+            }
+            let now = Instant::now();
+            if self.last.replace(now).is_none_or(|last| now - last > ONE_REQUEST) {
+                return;
+            }
         }
     }
 }

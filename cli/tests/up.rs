@@ -1,6 +1,7 @@
 //! `foostore up` as a person or a supervisor meets it: the real binary, its processes, its exit.
 
 #![cfg(feature = "local")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

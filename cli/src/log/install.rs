@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::capture::Capture;
 use super::{Line, Renderer};
 use crate::failure::Failure;
-use crate::screen::remark;
+use crate::stdio::remark;
 use crate::style::Style;
 
 /// The engines inside the local cloud tell every request at `info`.

@@ -23,6 +23,7 @@ impl Line {
     }
 
     /// The string field `name` of a record.
+    #[cfg(feature = "local")]
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         match self {
             Self::Record(record) => record.get(name).and_then(Value::as_str),
@@ -31,6 +32,7 @@ impl Line {
     }
 
     /// The record that keeps a text line in a file of records, so that the file can be read by any JSON tool.
+    #[cfg(feature = "local")]
     pub(crate) fn into_record(
         self,
         service: &str,
@@ -52,7 +54,7 @@ impl Line {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "local"))]
 mod tests {
     use super::*;
 

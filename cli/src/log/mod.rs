@@ -2,6 +2,7 @@
 
 #[cfg(feature = "local")]
 mod capture;
+#[cfg(feature = "local")]
 mod file;
 #[cfg(feature = "local")]
 mod install;
@@ -9,7 +10,6 @@ mod line;
 mod render;
 mod select;
 
-pub(crate) use file::extension;
 #[cfg(feature = "local")]
 pub(crate) use file::{BoundedLines, LogFile};
 #[cfg(feature = "local")]
@@ -20,3 +20,5 @@ pub(crate) use select::{Record, Wanted, select};
 
 /// Where `up` keeps the log files and `logs` looks for them.
 pub(crate) const DEFAULT_DIRECTORY: &str = ".foostore/logs";
+/// The extension of log files: one JSON object a line.
+pub(crate) const EXTENSION: &str = "jsonl";

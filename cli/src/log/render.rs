@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use super::Line;
 use crate::style::{Colour, Style, printable};
 
-/// Fields with a place of their own in the line.
-const PLACED: [&str; 7] = ["timestamp", "level", "service", "environment", "message", "trace_id", "stream"];
+/// Fields with a place of their own in the line, and those that say nothing to who reads a run as it goes on.
+const PLACED: [&str; 8] =
+    ["timestamp", "level", "service", "environment", "message", "trace_id", "stream", "target"];
 /// Fields that come first, in this order, because they say what happened to an event; the others follow by name.
 const FIRST: [&str; 9] = [
     "event_type",

@@ -135,10 +135,10 @@ mod tests {
             "\
 trace 1-5759e988-bd862e3fe1be46a994272793  100 ms  4 segments  attempt=2  event_type=CustomerRenamed
 
-ingest                POST /v1/events                              0.0 ms     20 ms  ██████
-└─ EventBridge        PutEvents                                    1.0 ms    9.0 ms  ███
-   └─ membership      process foostore-local-membership             50 ms     50 ms                 ███████████████  fault: dynamodb-throttled
-      └─ DynamoDB     TransactWriteItems foostore-local-members     60 ms     30 ms                    █████████     throttled: status 429
+ingest             POST /v1/events                              0.0 ms     20 ms  ██████
+└─ EventBridge     PutEvents                                    1.0 ms    9.0 ms  ███
+   └─ membership   process foostore-local-membership             50 ms     50 ms                 ███████████████  fault: dynamodb-throttled
+      └─ DynamoDB  TransactWriteItems foostore-local-members     60 ms     30 ms                    █████████     throttled: status 429
 ",
             "\n{drawn}"
         );

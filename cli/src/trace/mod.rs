@@ -6,16 +6,15 @@ mod xray_client;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::json;
 use service_runtime::Environment;
 use tokio::time::Instant;
-use xray::{Trace, TraceId};
+use xray::Trace;
 
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 pub(crate) use crate::log::Wanted;
-use crate::screen::{print, remark};
+use crate::stdio::{print, remark};
 use crate::style::Style;
 pub(crate) use xray_client::XRay;
 
@@ -128,7 +127,7 @@ pub(crate) fn draw(trace: &Trace, style: Style) -> String {
 #[cfg(feature = "local")]
 pub(crate) async fn wait_for(
     xray: &XRay,
-    id: TraceId,
+    id: xray::TraceId,
     limit: Duration,
     enough: impl Fn(&Trace) -> bool,
 ) -> anyhow::Result<Option<Trace>> {
@@ -151,13 +150,4 @@ fn document(trace: &Trace) -> serde_json::Value {
         "segments": segments,
         "problems": problems,
     })
-}
-
-/// Reads a trace id as a service gave it.
-///
-/// # Errors
-/// When it is none.
-#[cfg(feature = "local")]
-pub(crate) fn parse_id(text: &str) -> anyhow::Result<TraceId> {
-    text.parse().with_context(|| format!("{text} is no trace id"))
 }

@@ -189,7 +189,8 @@ fn mark(entry: &Entry, style: Style) -> String {
 /// Seconds for people: milliseconds until ten seconds.
 fn span(seconds: f64) -> String {
     let ms = seconds * 1000.0;
-    if ms.abs() < 10.0 {
+    // What would be rounded to 10.0 is 10.
+    if ms.abs() < 9.95 {
         format!("{ms:.1} ms")
     } else if ms.abs() < 10_000.0 {
         format!("{ms:.0} ms")
@@ -229,17 +230,17 @@ mod tests {
             Entry {
                 segment: true,
                 mark: Some(Mark::Fault("table is gone".to_owned())),
-                ..call(2, "membership", "process foostore-local-membership", 100.050, 100.100)
+                ..call(2, "membership", "process foostore-local-membership", 100.052, 100.100)
             },
             call(3, "DynamoDB", "TransactWriteItems", 100.055, 100.090),
             Entry {
                 end: None,
                 segment: true,
-                ..call(3, "email", "process foostore-local-email", 100.170, 0.0)
+                ..call(3, "email", "process foostore-local-email", 100.168, 0.0)
             },
             Entry {
                 mark: Some(Mark::Throttle("Too many\nrequests".to_owned())),
-                ..call(4, "SES", "SendEmail", 100.180, 100.190)
+                ..call(4, "SES", "SendEmail", 100.180, 100.192)
             },
         ];
         Sheet {
@@ -256,12 +257,12 @@ mod tests {
     const DRAWN: &str = "\
 trace 1-5759e988-bd862e3fe1be46a994272793  200 ms  6 segments  event_type=CustomerEnrolled
 
-ingest                  POST /v1/events                      0.0 ms     12 ms  ██
-└─ EventBridge          PutEvents                            1.0 ms    8.5 ms  █
-   └─ membership        process foostore-local-membership     50 ms     50 ms          ███████                 fault: table is gone
-      ├─ DynamoDB       TransactWriteItems                    55 ms     35 ms          ██████
-      └─ email          process foostore-local-email         170 ms         …                            ░░░░  in progress
-         └─ SES         SendEmail                            180 ms     10 ms                             ██   throttled: Too many⏎requests
+ingest             POST /v1/events                      0.0 ms     12 ms  ██
+└─ EventBridge     PutEvents                            1.0 ms    8.5 ms  █
+   └─ membership   process foostore-local-membership     52 ms     48 ms          ███████                 fault: table is gone
+      ├─ DynamoDB  TransactWriteItems                    55 ms     35 ms          ██████
+      └─ email     process foostore-local-email         168 ms         …                           ░░░░░  in progress
+         └─ SES    SendEmail                            180 ms     12 ms                             ██   throttled: Too many⏎requests
 ! segment 53995c3f42cd8ad8 has a parent that is not in the trace
 ";
 

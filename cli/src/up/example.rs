@@ -42,7 +42,7 @@ pub(super) async fn run(
     });
     screen.text(format!("example: customer {CUSTOMER} enrols\n")).await;
     let (event_id, trace_id) = accepted(ingest.post(&enrolled).await?)?;
-    let id = trace::parse_id(&trace_id)?;
+    let id = trace_id.parse().with_context(|| format!("ingest answered {trace_id} as a trace id"))?;
     let trace = trace::wait_for(xray, id, LIMIT, is_complete).await?;
     let trace = trace.with_context(|| format!("trace {trace_id} did not arrive in {} s", LIMIT.as_secs()))?;
     let mut text = format!("\nthe way of event {event_id}\n\n{}\n", trace::draw(&trace, style));

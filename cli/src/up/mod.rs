@@ -56,7 +56,7 @@ pub(crate) struct UpArgs {
     /// Print JSON lines for programs on standard output and the log on standard error; sends no example event
     #[arg(long)]
     json: bool,
-    /// How log lines are shown; the files always have them as JSON
+    /// How log lines are shown; the files always have them as the services wrote them
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
     /// Directory of the log files, emptied of the run before
@@ -120,11 +120,13 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     let mut stack = Stack::new(stop.clone());
     let outcome = tokio::select! {
         outcome = Box::pin(work(&args, environment, &mut stack, &output, &screen, style)) => outcome,
-        () = signals.next() => Ok(()),
+        () = signals.next() => {
+            if !args.json {
+                screen.text("\ndraining; press Ctrl-C again to end at once\n".to_owned()).await;
+            }
+            Ok(())
+        }
     };
-    if !args.json {
-        screen.text("\ndraining; press Ctrl-C again to end at once\n".to_owned()).await;
-    }
     let down = stack.down();
     tokio::pin!(down);
     loop {

@@ -13,9 +13,10 @@ use crate::screen::Screen;
 /// How log lines look on the screen. They are always kept as JSON in the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
-    /// One readable line each: time, level, service, message, fields, trace id.
+    // One readable line each: time, level, service, message, fields, trace id. (Plain comments: as documentation they
+    // would make every option's help a paragraph.)
     Text,
-    /// The JSON as the service wrote it.
+    // The JSON as the service wrote it.
     Json,
 }
 

@@ -1,0 +1,32 @@
+//! Standard output for a command's result, standard error for remarks about it.
+
+use std::io;
+
+/// Writes `text` in one go, with a line break at its end.
+///
+/// # Errors
+/// When the stream cannot be written.
+pub(crate) fn write(mut out: impl io::Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Writes a command's result to standard output. A reader that left early (`| head`) is not an error.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match write(io::stdout().lock(), text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a remark for people to standard error, where it does not mix with the result.
+pub(crate) fn remark(text: &str) {
+    // Nothing is left to say it to when standard error is closed.
+    drop(write(io::stderr().lock(), text));
+}
