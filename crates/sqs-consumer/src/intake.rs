@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -27,11 +27,11 @@ pub(crate) enum Polled {
 /// flight: messages that are on their way would be lost until their visibility ends.
 pub(crate) async fn poll<Q: Queue>(
     queue: Arc<Q>,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     request: Receive,
     stop: CancellationToken,
 ) -> Polled {
-    let Some(Some(permits)) = stop.run_until_cancelled(acquire(permits, request.max)).await else {
+    let Some(Some(permits)) = stop.run_until_cancelled(permits.acquire(request.max)).await else {
         return Polled::Stopped;
     };
     let asked = permits.num_permits();
@@ -44,21 +44,35 @@ pub(crate) async fn poll<Q: Queue>(
     }
 }
 
-/// At least one permit and at most `most`.
-async fn acquire(permits: Arc<Semaphore>, most: usize) -> Option<OwnedSemaphorePermit> {
-    let mut taken = Arc::clone(&permits).acquire_owned().await.ok()?;
-    take_free(&permits, &mut taken, most);
-    if taken.num_permits() < most {
-        sleep(GATHER).await;
-        take_free(&permits, &mut taken, most);
-    }
-    Some(taken)
+/// The permits, one for each message that may be in hand.
+pub(crate) struct Permits {
+    free: Arc<Semaphore>,
+    /// Held while a poll gathers: if all polls waited at once, each would get one of the permits that come free.
+    gathering: Mutex<()>,
 }
 
-fn take_free(permits: &Arc<Semaphore>, taken: &mut OwnedSemaphorePermit, most: usize) {
-    while taken.num_permits() < most
-        && let Ok(another) = Arc::clone(permits).try_acquire_owned()
-    {
-        taken.merge(another);
+impl Permits {
+    pub(crate) fn new(permits: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(permits)), gathering: Mutex::new(()) }
+    }
+
+    /// At least one permit and at most `most`.
+    async fn acquire(&self, most: usize) -> Option<OwnedSemaphorePermit> {
+        let _gathering = self.gathering.lock().await;
+        let mut taken = Arc::clone(&self.free).acquire_owned().await.ok()?;
+        self.take_free(&mut taken, most);
+        if taken.num_permits() < most {
+            sleep(GATHER).await;
+            self.take_free(&mut taken, most);
+        }
+        Some(taken)
+    }
+
+    fn take_free(&self, taken: &mut OwnedSemaphorePermit, most: usize) {
+        while taken.num_permits() < most
+            && let Ok(another) = Arc::clone(&self.free).try_acquire_owned()
+        {
+            taken.merge(another);
+        }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,7 @@ use crate::Handler;
 use crate::circuit::{Change, Circuit, Gate, Signal};
 use crate::consumer::{ConsumerError, OnHealth, Readiness};
 use crate::failure::describe;
-use crate::intake::{Polled, poll};
+use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
 use crate::process::{Shared, come_back, process};
 use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};
@@ -21,7 +20,7 @@ use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};
 /// All state that decisions are made from is here, in one task; receives and messages are tasks that report back.
 pub(crate) struct Running<Q, H> {
     shared: Arc<Shared<Q, H>>,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     polls: JoinSet<(Polled, Purpose)>,
     messages: JoinSet<Option<Finished>>,
     pollers: Pollers,
@@ -59,7 +58,7 @@ impl<Q: Queue, H: Handler> Running<Q, H> {
     pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth) -> Self {
         let settings = &shared.settings;
         Self {
-            permits: Arc::new(Semaphore::new(settings.concurrency)),
+            permits: Arc::new(Permits::new(settings.concurrency)),
             polls: JoinSet::new(),
             messages: JoinSet::new(),
             pollers: Pollers::new(settings.max_pollers),

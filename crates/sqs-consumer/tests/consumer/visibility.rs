@@ -82,11 +82,13 @@ async fn an_extension_on_its_way_cannot_undo_a_retry() {
     bench.put(1);
     bench.queue.state().change_takes = Duration::from_secs(3);
     let started = Instant::now();
-    let handler = Does(|delivery: &sqs_consumer::Delivery| {
-        let first = delivery.attempt == 1;
+    let queue = bench.queue.clone();
+    let handler = Does(move |delivery: &sqs_consumer::Delivery| {
+        let (first, queue) = (delivery.attempt == 1, queue.clone());
         Box::pin(async move {
-            // Fails while the extension due at 20 s is on its way, which arrives at 23 s.
+            // Fails while the extension due at 20 s is on its way, which arrives at 23 s; the retry would overtake it.
             tokio::time::sleep(Duration::from_secs(if first { 21 } else { 0 })).await;
+            queue.state().change_takes = Duration::ZERO;
             if first { Err(Failure::transient("odd")) } else { Ok(Done::APPLIED) }
         }) as Answer
     });
