@@ -1,0 +1,83 @@
+//! Against the local cloud: everything is created once, and a second run changes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use envelope::{Event, events};
+use local_cloud::{LocalCloud, Settings};
+use serde::{Deserialize, Serialize};
+use topology::{Resources, Service, Table, Topic, Topology, topic};
+
+#[derive(Serialize, Deserialize)]
+struct Ordered;
+
+impl Event for Ordered {
+    const TYPE: &'static str = "Ordered";
+    const SOURCE: &'static str = "shop";
+    fn customer_number(&self) -> &'static str {
+        ""
+    }
+}
+
+fn resources() -> Resources {
+    Topology::new("shop", "test")
+        .service(Service::new("intake").publishes_to_bus().emits::<(Ordered,)>())
+        .service(
+            Service::new("shipping")
+                .consumes(events::<(Ordered,)>())
+                .owns(Table::new("parcels").expires_at("expires_at").outbox())
+                .publishes(Topic::new("notices").attribute("channel")),
+        )
+        .service(Service::new("mail").receives(topic("notices").with("channel", "mail")).sends_email())
+        .resources()
+        .unwrap()
+}
+
+fn config(cloud: &LocalCloud) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .endpoint_url(cloud.endpoint_url())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+#[tokio::test]
+async fn provisioning_twice_is_provisioning_once() {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let cloud = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() }).await.unwrap();
+    let config = config(&cloud);
+
+    let first = provisioning::provision(&resources(), &config).await.unwrap();
+    let second = provisioning::provision(&resources(), &config).await.unwrap();
+    for service in ["intake", "shipping", "mail"] {
+        assert_eq!(first.environment(service), second.environment(service));
+    }
+    let shipping = first.environment("shipping");
+    assert_eq!(shipping["PARCELS_TABLE_NAME"], "shop-test-parcels");
+    assert_eq!(shipping["QUEUE_URL"], first.queue_urls["shop-test-shipping"]);
+    assert_eq!(shipping["NOTICES_TOPIC_ARN"], "arn:aws:sns:eu-central-1:000000000000:shop-test-notices");
+    assert_eq!(first.environment("intake")["EVENT_BUS_NAME"], "shop-test");
+    assert!(first.environment("unknown").is_empty());
+
+    let subscriptions = aws_sdk_sns::Client::new(&config).list_subscriptions().send().await.unwrap();
+    assert_eq!(subscriptions.subscriptions().len(), 1, "a second run must not subscribe again");
+    let policy = aws_sdk_sqs::Client::new(&config)
+        .get_queue_attributes()
+        .queue_url(&shipping["QUEUE_URL"])
+        .attribute_names(aws_sdk_sqs::types::QueueAttributeName::Policy)
+        .send()
+        .await
+        .unwrap()
+        .attributes
+        .unwrap();
+    let policy = &policy[&aws_sdk_sqs::types::QueueAttributeName::Policy];
+    assert!(policy.contains("arn:aws:events:eu-central-1:000000000000:rule/shop-test/shop-test-shipping"), "{policy}");
+    let pipe = aws_sdk_pipes::Client::new(&config).describe_pipe().name("shop-test-parcels-outbox").send().await.unwrap();
+    assert_eq!(pipe.current_state().map(|state| state.as_str().to_owned()).as_deref(), Some("RUNNING"));
+    cloud.shutdown().await;
+}
