@@ -24,7 +24,7 @@ pub(crate) struct CloudArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     otlp_address: SocketAddr,
     /// Region it says it is
-    #[arg(long, env = "AWS_REGION", default_value = crate::endpoint::REGION)]
+    #[arg(long, env = "AWS_REGION", hide_env_values = true, default_value = crate::endpoint::REGION)]
     region: String,
     /// Print the addresses as one JSON line
     #[arg(long)]

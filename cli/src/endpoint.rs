@@ -18,13 +18,13 @@ pub(crate) const LOCAL_KEY: &str = "local";
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Endpoint {
     /// Endpoint that X-Ray is asked at
-    #[arg(id = "endpoint_url", long = "endpoint-url", env = "AWS_ENDPOINT_URL", value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
+    #[arg(id = "endpoint_url", long = "endpoint-url", env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     url: String,
     /// Ask AWS itself, with the credentials and the region of the environment
     #[arg(long)]
     aws: bool,
     /// Region; the environment's by default
-    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
+    #[arg(long, env = "AWS_REGION", hide_env_values = true, value_name = "REGION")]
     region: Option<String>,
 }
 
@@ -47,8 +47,15 @@ pub(crate) async fn local_config(endpoint_url: &str, region: &str, environment: 
     let mut settings = AwsSettings::read(|name| environment.get(name).map(str::to_owned));
     settings.region = Some(region.to_owned());
     settings.endpoint_url = Some(endpoint_url.to_owned());
-    if settings.credentials.is_none() && environment.get("AWS_PROFILE").is_none() {
+    if !has_credentials(environment) {
         settings.credentials = Some(Credentials::new(LOCAL_KEY, LOCAL_KEY, None, None, "local"));
     }
     aws_clients::sdk_config(&settings).await
+}
+
+/// Whether the environment names credentials, or a profile with some.
+pub(crate) fn has_credentials(environment: &Environment) -> bool {
+    ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"]
+        .iter()
+        .any(|name| environment.get(name).is_some_and(|value| !value.is_empty()))
 }

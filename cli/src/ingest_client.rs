@@ -69,7 +69,7 @@ impl IngestClient {
                 anyhow::bail!("{} answered {} items for {} events", self.url, items.len(), events.len())
             }
             // One problem for the whole request: too large, not signed, not JSON.
-            other => Ok(vec![Answer::Refused(problem(status, &other)); events.len()]),
+            other => Ok(vec![read_answer(status, &other); events.len()]),
         }
     }
 
@@ -129,18 +129,17 @@ fn sign(secret: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
 
 fn read_answer(status: u16, answer: &Value) -> Answer {
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
-    // An item's problem carries a status of its own, and may name the event.
-    let refused = answer.get("status").is_some() || answer.get("problem").is_some();
+    // An item of a list carries a status of its own, and its problem may name the event and a trace too.
+    let status = answer.get("status").and_then(Value::as_u64).unwrap_or(u64::from(status));
     match (text("event_id"), text("trace_id")) {
-        (Some(event_id), Some(trace_id)) if !refused => Answer::Accepted { event_id, trace_id },
-        _ => Answer::Refused(problem(status, answer.get("problem").unwrap_or(answer))),
+        (Some(event_id), Some(trace_id)) if status < 300 => Answer::Accepted { event_id, trace_id },
+        _ => Answer::Refused(problem(status, answer)),
     }
 }
 
 /// RFC 9457 problem details in one line: what, and which fields.
-fn problem(status: u16, answer: &Value) -> String {
+fn problem(status: u64, answer: &Value) -> String {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(printable);
-    let status = answer.get("status").and_then(Value::as_u64).unwrap_or(u64::from(status));
     let mut line = status.to_string();
     let said: Vec<String> = ["title", "detail"].iter().filter_map(|name| text(answer, name)).collect();
     if said.is_empty() {
@@ -180,11 +179,9 @@ mod tests {
 
     #[test]
     fn an_item_is_accepted_or_has_its_problem() {
-        let accepted = json!({"event_id": "e", "trace_id": "1-a"});
-        assert_eq!(
-            read_answer(202, &accepted),
-            Answer::Accepted { event_id: "e".to_owned(), trace_id: "1-a".to_owned() }
-        );
+        let taken = Answer::Accepted { event_id: "e".to_owned(), trace_id: "1-a".to_owned() };
+        assert_eq!(read_answer(202, &json!({"event_id": "e", "trace_id": "1-a"})), taken);
+        assert_eq!(read_answer(422, &json!({"event_id": "e", "trace_id": "1-a", "status": 202})), taken);
         let refused = json!({"status": 422, "title": "the event is not valid", "event_id": "e", "trace_id": "1-a",
                              "errors": [{"pointer": "/data/email", "detail": "is no e-mail address"}]});
         assert_eq!(

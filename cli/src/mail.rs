@@ -17,7 +17,7 @@ Examples:
   foostore mail --json | jq '.[0]'")]
 pub(crate) struct MailArgs {
     /// Endpoint of the local cloud
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
+    #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     endpoint_url: String,
     /// Print what the local cloud answers
     #[arg(long)]

@@ -22,16 +22,16 @@ Prints each service's environment variables as JSON. Running it again changes no
 For development and emulators: production is deployed from the CloudFormation templates.")]
 pub(crate) struct ProvisionArgs {
     /// Endpoint of all AWS APIs
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
     endpoint_url: String,
     /// Region
-    #[arg(long, env = "AWS_REGION", default_value = endpoint::REGION)]
+    #[arg(long, env = "AWS_REGION", hide_env_values = true, default_value = endpoint::REGION)]
     region: String,
     /// Application: first part of every resource's name
-    #[arg(long, env = "APPLICATION", default_value = "foostore")]
+    #[arg(long, env = "APPLICATION", hide_env_values = true, default_value = "foostore")]
     application: String,
     /// Environment: second part of every resource's name
-    #[arg(long, env = "ENVIRONMENT", default_value = "local")]
+    #[arg(long, env = "ENVIRONMENT", hide_env_values = true, default_value = "local")]
     environment: String,
     /// Write each service's variables to NAME.env in this directory instead
     #[arg(long, value_name = "DIR")]
@@ -55,6 +55,12 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
             variables.insert("ENVIRONMENT".to_owned(), args.environment.clone());
             variables.insert("AWS_ENDPOINT_URL".to_owned(), args.endpoint_url.clone());
             variables.insert("AWS_REGION".to_owned(), args.region.clone());
+            if !endpoint::has_credentials(environment) {
+                // An emulator takes any, but the SDK does not send a request without.
+                for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+                    variables.insert(variable.to_owned(), endpoint::LOCAL_KEY.to_owned());
+                }
+            }
             (name, variables)
         })
         .collect();

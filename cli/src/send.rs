@@ -24,7 +24,7 @@ const BYTES: usize = 1024 * 1024 - 4096;
 #[command(after_help = "\
 Examples:
   foostore send renamed.json
-  foostore send --wait 10 renamed.json
+  foostore send renamed.json --wait=10
   echo '{\"type\":\"CustomerErased\",\"customer_number\":\"100000000001\",\"data\":{}}' | foostore send -
 
 A file holds one event, a list of events, or one event a line (NDJSON).
@@ -33,13 +33,13 @@ pub(crate) struct SendArgs {
     /// File with events as JSON; `-` reads standard input
     file: PathBuf,
     /// Address of ingest
-    #[arg(long, env = "FOOSTORE_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, default_value = "http://127.0.0.1:8080")]
     url: String,
     /// Secret to sign requests with
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
     signature_secret: Option<String>,
     /// Wait up to this long for the traces and print them (of the first ten events)
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "15")]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "15")]
     wait: Option<u64>,
     #[command(flatten)]
     endpoint: Endpoint,

@@ -36,6 +36,8 @@ pub(super) fn of(
     set("LOG_FORMAT", "json");
     set(HEALTH, ANY);
     set("SHUTDOWN_GRACE_S", &shared.grace.as_secs().to_string());
+    // A drain waits for the long poll that is under way: nobody wants to wait for that after Ctrl-C.
+    set("CONSUMER_WAIT_S", "1");
     set("AWS_ENDPOINT_URL", shared.endpoint_url);
     set("AWS_REGION", REGION);
     set("AWS_ACCESS_KEY_ID", LOCAL_KEY);
