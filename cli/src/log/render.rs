@@ -61,7 +61,9 @@ impl Renderer {
         let rest =
             record.keys().map(String::as_str).filter(|name| !FIRST.contains(name) && !PLACED.contains(name));
         for name in FIRST.into_iter().filter(|name| record.contains_key(*name)).chain(rest) {
-            if record[name].is_null() {
+            // An event that began its own correlation says its id once.
+            let repeated = name == "correlation_id" && record.get("event_id") == record.get(name);
+            if record[name].is_null() || repeated {
                 continue;
             }
             let value = plain(&record[name]);
@@ -133,7 +135,7 @@ mod tests {
         assert_eq!(
             renderer(Style::PLAIN).line("?", &line),
             "02:34:05.006 INFO  ingest     event event_type=CustomerRenamed outcome=published \
-             customer_number=000000000042 event_id=9d2a processing_ms=12 correlation_id=9d2a \
+             customer_number=000000000042 event_id=9d2a processing_ms=12 \
              1-5759e988-bd862e3fe1be46a994272793"
         );
     }

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::example::CUSTOMER;
 use super::stack::Place;
-use crate::endpoint::DEFAULT_ENDPOINT_URL;
 use crate::style::{Colour, Style};
 
 /// The ready line for programs.
@@ -28,12 +27,6 @@ pub(super) fn machine(place: &Place) -> Value {
 
 /// The same for people, with commands to copy.
 pub(super) fn people(place: &Place, style: Style) -> String {
-    let program = &place.program;
-    let endpoint = if place.endpoint == DEFAULT_ENDPOINT_URL {
-        String::new()
-    } else {
-        format!(" --endpoint-url {}", place.endpoint)
-    };
     let log_dir = place.log_dir.display();
     let mut text = format!("\n{}\n\n", style.paint(Colour::Bold, "FooStore's loyalty layer is ready"));
     let mut row = |name: &str, value: &str| {
@@ -51,13 +44,16 @@ pub(super) fn people(place: &Place, style: Style) -> String {
   post an event    curl -sS {ingest}/v1/events -H 'content-type: application/json' \\
                      -d '{{\"type\":\"CustomerRenamed\",\"customer_number\":\"{CUSTOMER}\",\
 \"data\":{{\"name\":{{\"given\":\"Robin\",\"family\":\"Example\"}}}}}}'
-  its trace        {program} trace{endpoint} ID
+  its trace        {trace} ID
   its log lines    {program} logs --log-dir {log_dir} ID
-  the mail sent    {program} mail{endpoint}
+  the mail sent    {mail}
   end              Ctrl-C
 
 ",
         ingest = place.ingest,
+        trace = place.command("trace"),
+        program = place.program,
+        mail = place.command("mail"),
     );
     text + &commands
 }

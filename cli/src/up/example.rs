@@ -28,7 +28,7 @@ pub(super) async fn run(
     xray: &XRay,
     screen: &Screen,
     style: Style,
-    program: &str,
+    trace_command: &str,
 ) -> anyhow::Result<()> {
     let enrolled = json!({
         "type": CustomerEnrolled::TYPE,
@@ -60,7 +60,7 @@ pub(super) async fn run(
     });
     let (_, trace_id) = accepted(ingest.post(&renamed).await?)?;
     screen
-        .text(format!("example: customer {CUSTOMER} is renamed; draw it with: {program} trace {trace_id}\n"))
+        .text(format!("example: customer {CUSTOMER} is renamed; draw it with: {trace_command} {trace_id}\n"))
         .await;
     Ok(())
 }

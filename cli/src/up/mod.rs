@@ -162,7 +162,7 @@ async fn work(
     let ingest = IngestClient::new(http, &place.ingest, None);
     if !args.json && !args.no_example {
         let xray = place.xray(environment).await;
-        if let Err(error) = example::run(&ingest, &xray, screen, style, &place.program).await {
+        if let Err(error) = example::run(&ingest, &xray, screen, style, &place.command("trace")).await {
             screen.text(format!("the example failed: {error:#}\n")).await;
         }
     }

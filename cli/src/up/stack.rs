@@ -16,7 +16,7 @@ use super::environment::{self, Shared};
 use super::output::Output;
 use super::ready;
 use super::supervise::{LISTEN, Stop, Supervised};
-use crate::endpoint::{REGION, local_config};
+use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
 use crate::screen::Screen;
 use crate::trace::XRay;
 use crate::{ports, services};
@@ -46,6 +46,16 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A command of this program that asks the local cloud, to be copied.
+    pub(super) fn command(&self, name: &str) -> String {
+        let endpoint = if self.endpoint == DEFAULT_ENDPOINT_URL {
+            String::new()
+        } else {
+            format!(" --endpoint-url {}", self.endpoint)
+        };
+        format!("{} {name}{endpoint}", self.program)
+    }
+
     /// A client of its X-Ray.
     pub(super) async fn xray(&self, environment: &Environment) -> XRay {
         XRay::new(&local_config(&self.endpoint, REGION, environment).await, &self.endpoint)
