@@ -1,12 +1,12 @@
 //! What can go wrong, naming the call and the resource.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
-use aws_smithy_types::error::display::DisplayErrorContext;
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 /// A resource that could not be brought to what is declared.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ProvisionError {
     /// An AWS call failed.
@@ -42,16 +42,15 @@ pub enum ProvisionError {
     },
 }
 
-pub(crate) fn call(
-    operation: &'static str,
-    resource: &str,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> ProvisionError {
-    ProvisionError::Call {
-        operation,
-        resource: resource.to_owned(),
-        cause: DisplayErrorContext(error).to_string(),
+pub(crate) fn call(operation: &'static str, resource: &str, error: impl Error) -> ProvisionError {
+    // An SDK error's own message is only its kind; what AWS said is in its sources.
+    let mut cause = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        cause = format!("{cause}: {error}");
+        source = error.source();
     }
+    ProvisionError::Call { operation, resource: resource.to_owned(), cause }
 }
 
 pub(crate) fn missing(operation: &'static str, resource: &str, missing: &'static str) -> ProvisionError {

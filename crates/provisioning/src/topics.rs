@@ -44,15 +44,14 @@ pub(crate) async fn subscribe(
             .map(|policy| ("FilterPolicy", policy.to_string()))
             .into_iter()
             .chain([("RedrivePolicy", redrive.to_string())]);
-        // Subscribing without attributes gives the ARN of a subscription that is there already; with
-        // other attributes than it has, it would be refused.
+        // Subscribing again gives the ARN of the subscription that is there already. With attributes it would be
+        // refused when they differ, so they are set one by one.
         let arn = client
             .subscribe()
             .topic_arn(known(topic_arns, &subscription.topic)?)
             .protocol("sqs")
             .endpoint(known(queue_arns, &subscription.queue)?)
             .return_subscription_arn(true)
-            .set_attributes(Some(attributes.clone().map(|(name, value)| (name.to_owned(), value)).collect()))
             .send()
             .await
             .map_err(|error| call("Subscribe", &subscription.queue, error))?

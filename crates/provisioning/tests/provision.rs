@@ -49,7 +49,9 @@ fn config(cloud: &LocalCloud) -> SdkConfig {
 #[tokio::test]
 async fn provisioning_twice_is_provisioning_once() {
     let any = "127.0.0.1:0".parse().unwrap();
-    let cloud = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() }).await.unwrap();
+    let cloud = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() })
+        .await
+        .unwrap();
     let config = config(&cloud);
 
     let first = provisioning::provision(&resources(), &config).await.unwrap();
@@ -76,8 +78,16 @@ async fn provisioning_twice_is_provisioning_once() {
         .attributes
         .unwrap();
     let policy = &policy[&aws_sdk_sqs::types::QueueAttributeName::Policy];
-    assert!(policy.contains("arn:aws:events:eu-central-1:000000000000:rule/shop-test/shop-test-shipping"), "{policy}");
-    let pipe = aws_sdk_pipes::Client::new(&config).describe_pipe().name("shop-test-parcels-outbox").send().await.unwrap();
+    assert!(
+        policy.contains("arn:aws:events:eu-central-1:000000000000:rule/shop-test/shop-test-shipping"),
+        "{policy}"
+    );
+    let pipe = aws_sdk_pipes::Client::new(&config)
+        .describe_pipe()
+        .name("shop-test-parcels-outbox")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(pipe.current_state().map(|state| state.as_str().to_owned()).as_deref(), Some("RUNNING"));
     cloud.shutdown().await;
 }

@@ -1,6 +1,7 @@
 //! SNS: rustack's topics and subscriptions, with a fan-out that carries trace headers and loses nothing.
 
 mod publish;
+mod redrive;
 mod subscriptions;
 
 use std::net::SocketAddr;
@@ -71,6 +72,11 @@ impl Sns {
             SnsOperation::CreateTopic if is_fifo(&form) => Err(SnsError::invalid_parameter(
                 "Invalid parameter: the local cloud does not support FIFO topics",
             )),
+            SnsOperation::SetSubscriptionAttributes
+                if get_optional_param(&form, "AttributeName") == Some(redrive::ATTRIBUTE) =>
+            {
+                self.set_redrive_policy(&form)
+            }
             other => {
                 let result = self.handler.handle_operation(other, call.body.clone()).await;
                 self.topics.forget_subscriptions();
@@ -78,6 +84,13 @@ impl Sns {
             }
         };
         result.unwrap_or_else(|error| error_to_response(&error, &Uuid::new_v4().to_string()).map(Body::new))
+    }
+
+    fn set_redrive_policy(&self, form: &[(String, String)]) -> Result<Response, SnsError> {
+        let subscription = get_required_param(form, "SubscriptionArn")?;
+        let policy = get_optional_param(form, "AttributeValue").unwrap_or_default();
+        self.topics.set_redrive_policy(subscription, policy)?;
+        Ok(answer_xml("SetSubscriptionAttributes", |_| {}))
     }
 
     async fn publish(&self, form: &[(String, String)], header: Option<String>) -> Result<Response, SnsError> {

@@ -15,6 +15,7 @@ use rustack_sqs_model::types::MessageAttributeValue as QueueAttributeValue;
 use uuid::Uuid;
 
 use super::MAX_BYTES;
+use super::redrive::Redrive;
 use super::subscriptions::{Cache, Subscription, Subscriptions};
 use crate::Settings;
 use crate::sqs::{Outgoing, Queues};
@@ -30,6 +31,7 @@ struct Inner {
     engine: Arc<RustackSns>,
     queues: Queues,
     cache: Cache,
+    redrive: Redrive,
     region: String,
     address: SocketAddr,
 }
@@ -42,7 +44,14 @@ impl Topics {
         address: SocketAddr,
     ) -> Self {
         let region = settings.region.clone();
-        Self(Arc::new(Inner { engine, queues, cache: Cache::default(), region, address }))
+        Self(Arc::new(Inner {
+            engine,
+            queues,
+            cache: Cache::default(),
+            redrive: Redrive::default(),
+            region,
+            address,
+        }))
     }
 
     pub(super) fn forget_subscriptions(&self) {
@@ -53,8 +62,12 @@ impl Topics {
         self.0.cache.of(&self.0.engine, topic)
     }
 
-    /// Delivers to every subscribed queue before it returns the message's id. A queue that does not exist is logged and
-    /// passed over: on AWS such a message is lost too, unless the subscription has a redrive policy.
+    pub(super) fn set_redrive_policy(&self, subscription: &str, policy: &str) -> Result<(), SnsError> {
+        self.0.redrive.set(subscription, policy)
+    }
+
+    /// Delivers to every subscribed queue before it returns the message's id. What cannot be delivered
+    /// goes to the subscription's dead-letter queue; without one it is lost, as on AWS, and that is logged.
     pub(super) async fn publish(
         &self,
         topic: &str,
@@ -79,7 +92,14 @@ impl Topics {
                 Outgoing { body: self.envelope(topic, &message_id, &entry, &text)?, ..Outgoing::default() }
             };
             message.trace_header.clone_from(&trace_header);
-            if let Err(error) = self.0.queues.send_to(&subscription.queue_arn, message).await {
+            let Err(error) = self.0.queues.send_to(&subscription.queue_arn, message.clone()).await else {
+                continue;
+            };
+            let put_aside = match self.0.redrive.of(&subscription.arn) {
+                Some(dead_letter_queue) => self.0.queues.send_to(&dead_letter_queue, message).await.is_ok(),
+                None => false,
+            };
+            if !put_aside {
                 tracing::warn!(
                     subscription = subscription.arn,
                     queue = subscription.queue_arn,

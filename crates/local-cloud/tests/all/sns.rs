@@ -158,3 +158,28 @@ async fn what_cannot_be_published_is_said() {
     assert!(cloud.sns.create_topic().name("t.fifo").attributes("FifoTopic", "true").send().await.is_err());
     cloud.local.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_delivered_goes_to_the_dead_letter_queue_of_the_subscription() {
+    let cloud = cloud().await;
+    let topic = topic(&cloud).await;
+    let url = subscribe(&cloud, &topic, "gone", &[]).await;
+    let aside = cloud.queue("aside").await;
+    let subscriptions = cloud.sns.list_subscriptions().send().await.unwrap();
+    let arn = subscriptions.subscriptions()[0].subscription_arn().unwrap();
+    let set = |policy: &str| {
+        let set =
+            cloud.sns.set_subscription_attributes().subscription_arn(arn).attribute_name("RedrivePolicy");
+        set.attribute_value(policy).send()
+    };
+    let refused = set("rubbish").await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidParameter"));
+    set(&serde_json::json!({"deadLetterTargetArn": queue_arn("aside")}).to_string()).await.unwrap();
+    cloud.sqs.delete_queue().queue_url(&url).send().await.unwrap();
+
+    let publish = cloud.sns.publish().topic_arn(&topic).message("m");
+    with_http_header!(publish, HEADER).send().await.unwrap();
+    let message = cloud.receive(&aside).await;
+    assert_eq!(body(&message)["Message"], "m");
+    assert_eq!(trace_header(&message), Some(HEADER));
+}
