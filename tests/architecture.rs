@@ -55,7 +55,10 @@ fn arrows_run_one_way() {
                     target.starts_with("crates/") || dependency == "contracts",
                     "service {name} depends on {dependency}: services talk by events"
                 );
-                assert!(!DEVELOPMENT_ONLY.contains(&dependency.as_str()), "service {name} depends on {dependency}");
+                assert!(
+                    !DEVELOPMENT_ONLY.contains(&dependency.as_str()),
+                    "service {name} depends on {dependency}"
+                );
             }
             if folder.starts_with("crates/") && DEVELOPMENT_ONLY.contains(&dependency.as_str()) {
                 assert!(DEVELOPMENT_ONLY.contains(&name.as_str()), "{name} depends on {dependency}");
@@ -77,10 +80,21 @@ fn the_domain_knows_neither_aws_nor_http() {
     for service in std::fs::read_dir(root().join("services")).unwrap() {
         let source = service.unwrap().path().join("src");
         let mut files: Vec<_> = vec![source.join("domain.rs")];
-        files.extend(std::fs::read_dir(source.join("domain")).into_iter().flatten().map(|entry| entry.unwrap().path()));
+        files.extend(
+            std::fs::read_dir(source.join("domain")).into_iter().flatten().map(|entry| entry.unwrap().path()),
+        );
         for file in files.iter().filter(|file| file.exists()) {
             let text = std::fs::read_to_string(file).unwrap();
-            for word in ["aws_", "axum", "http::", "opentelemetry", "sqs_consumer", "publisher::", "idempotency", "envelope::Envelope"] {
+            for word in [
+                "aws_",
+                "axum",
+                "http::",
+                "opentelemetry",
+                "sqs_consumer",
+                "publisher::",
+                "idempotency",
+                "envelope::Envelope",
+            ] {
                 assert!(!text.contains(word), "{} mentions {word}", file.display());
             }
         }

@@ -33,15 +33,21 @@ impl Documents {
     }
 
     /// The trace once it is whole: all four services, down to SES.
-    pub(crate) async fn whole(world: &World, trace_id: &str) -> Self {
+    pub(crate) async fn whole(world: &World, trace_id: &str, callers_parent: Option<&str>) -> Self {
         until(&format!("trace {trace_id} to be whole"), || async {
             let documents = Self::get(world, trace_id).await?;
-            let whole = ["ingest", "membership", "notifier", "email"].iter().all(|name| documents.has_segment(name))
-                && documents.find("SES", "SendEmail").is_some()
-                && documents.orphans(None).is_empty();
+            let whole =
+                ["ingest", "membership", "notifier", "email"].iter().all(|name| documents.has_segment(name))
+                    && documents.find("SES", "SendEmail").is_some()
+                    && documents.orphans(callers_parent).is_empty();
             whole.then_some(documents)
         })
         .await
+    }
+
+    /// Waits for the whole trace and asserts all that is promised of it.
+    pub(crate) async fn connected(world: &World, trace_id: &str, callers_parent: Option<&str>) {
+        Self::whole(world, trace_id, callers_parent).await.assert_connected(callers_parent);
     }
 
     fn add(&mut self, mut document: Value, parent: Option<&str>) {
@@ -67,7 +73,9 @@ impl Documents {
     /// The first subsegment in the namespace `aws` with this name and operation.
     pub(crate) fn find(&self, service: &str, operation: &str) -> Option<&Value> {
         self.all.iter().find(|document| {
-            document["namespace"] == "aws" && document["name"] == service && document["aws"]["operation"] == operation
+            document["namespace"] == "aws"
+                && document["name"] == service
+                && document["aws"]["operation"] == operation
         })
     }
 
@@ -106,10 +114,16 @@ impl Documents {
             let count = self.segments().filter(|segment| segment["name"] == name).count();
             assert_eq!(count, 1, "segments of {name}");
         }
-        for (service, operation) in
-            [("EventBridge", "PutEvents"), ("DynamoDB", "TransactWriteItems"), ("SNS", "PublishBatch"), ("SES", "SendEmail")]
-        {
-            assert!(self.find(service, operation).is_some(), "no subsegment for {service} {operation}: {self:#?}");
+        for (service, operation) in [
+            ("EventBridge", "PutEvents"),
+            ("DynamoDB", "TransactWriteItems"),
+            ("SNS", "PublishBatch"),
+            ("SES", "SendEmail"),
+        ] {
+            assert!(
+                self.find(service, operation).is_some(),
+                "no subsegment for {service} {operation}: {self:#?}"
+            );
         }
         // What caused what: each service hangs below the one before it.
         for (child, parent) in [("membership", "ingest"), ("notifier", "membership"), ("email", "notifier")] {

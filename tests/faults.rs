@@ -99,9 +99,13 @@ async fn a_thousand_events_twice_while_services_are_killed() {
 async fn settled(world: &World) {
     // A killed consumer's messages come back when their visibility ends, which takes up to a minute.
     for round in 0..3 {
-        until(&format!("empty queues (round {round})"), || async { (depth(world, false).await == 0).then_some(()) }).await;
+        until(&format!("empty queues (round {round})"), || async {
+            (depth(world, false).await == 0).then_some(())
+        })
+        .await;
         until("empty outbox stream", || async {
-            let announced = table(world, "members").await.iter().filter(|item| key(item).starts_with("OUTBOX#")).count();
+            let announced =
+                table(world, "members").await.iter().filter(|item| key(item).starts_with("OUTBOX#")).count();
             (world.mails().await.len() >= announced).then_some(())
         })
         .await;
@@ -173,7 +177,10 @@ fn assert_members(items: &[Item], expected: &BTreeMap<String, Expected>) {
         } else {
             assert!(member.contains(&end.given), "{number} should be {end:?}, but is {member}");
             assert_eq!(member.matches("Secret").count(), 2, "one given and one family name: {member}");
-            assert!(end.locale == "en" || member.contains(&format!("\"{}", end.locale)), "{end:?}, but {member}");
+            assert!(
+                end.locale == "en" || member.contains(&format!("\"{}", end.locale)),
+                "{end:?}, but {member}"
+            );
         }
     }
 }
@@ -184,7 +191,7 @@ async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item]) {
     assert!(announced.len() > CUSTOMERS, "only {} events left the outbox", announced.len());
     let mut mailed = BTreeMap::<_, usize>::new();
     for mail in world.mails().await {
-        *mailed.entry(mail["tags"]["causation_id"].as_str().unwrap().to_owned()).or_default() += 1;
+        *mailed.entry(mail["tags"]["event_id"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     let doubled: Vec<_> = mailed.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "mails sent more than once: {doubled:?}");

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// How long anything may take to become true on a busy machine of two cores.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct World {
     up: Child,
@@ -144,7 +144,8 @@ impl World {
     pub(crate) async fn kill(&self, service: &str) {
         let pid = self.pid(service);
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
-        until(&format!("{service} to be restarted"), || async { (self.pid(service) != pid).then_some(()) }).await;
+        until(&format!("{service} to be restarted"), || async { (self.pid(service) != pid).then_some(()) })
+            .await;
     }
 
     /// The log files of the services.
