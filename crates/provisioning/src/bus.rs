@@ -9,11 +9,6 @@ use topology::{Resources, Rule};
 use crate::ProvisionError;
 use crate::error::{call, known, missing};
 
-/// How long EventBridge tries to deliver before it gives an event to the rule's dead-letter queue: its longest.
-const MAXIMUM_EVENT_AGE_S: i32 = 24 * 60 * 60;
-/// How often EventBridge tries: its most.
-const MAXIMUM_RETRY_ATTEMPTS: i32 = 185;
-
 /// Gives the ARN of the bus.
 pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, ProvisionError> {
     match client.create_event_bus().name(bus).send().await {
@@ -75,8 +70,8 @@ fn target(rule: &Rule, queue_arns: &BTreeMap<String, String>) -> Result<Target, 
         )
         .retry_policy(
             RetryPolicy::builder()
-                .maximum_event_age_in_seconds(MAXIMUM_EVENT_AGE_S)
-                .maximum_retry_attempts(MAXIMUM_RETRY_ATTEMPTS)
+                .maximum_event_age_in_seconds(i32::try_from(rule.maximum_event_age_s).unwrap_or(i32::MAX))
+                .maximum_retry_attempts(i32::try_from(rule.maximum_retry_attempts).unwrap_or(i32::MAX))
                 .build(),
         )
         .build()

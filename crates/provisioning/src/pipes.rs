@@ -46,10 +46,12 @@ fn source(
     queue_arns: &BTreeMap<String, String>,
 ) -> Result<PipeSourceParameters, ProvisionError> {
     let stream = PipeSourceDynamoDbStreamParameters::builder()
-        .starting_position(DynamoDbStreamStartPosition::TrimHorizon)
+        .starting_position(DynamoDbStreamStartPosition::from(Pipe::STARTING_POSITION))
         .batch_size(i32::try_from(pipe.batch_size).unwrap_or(i32::MAX))
         .maximum_retry_attempts(i32::try_from(pipe.maximum_retry_attempts).unwrap_or(i32::MAX))
-        .on_partial_batch_item_failure(OnPartialBatchItemFailureStreams::AutomaticBisect)
+        .on_partial_batch_item_failure(OnPartialBatchItemFailureStreams::from(
+            Pipe::ON_PARTIAL_BATCH_ITEM_FAILURE,
+        ))
         .dead_letter_config(
             DeadLetterConfig::builder().arn(known(queue_arns, &pipe.dead_letter_queue)?).build(),
         )

@@ -49,7 +49,7 @@ async fn create_table(client: &Client, table: &TableResource) -> Result<(), Prov
         .build();
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
-        .stream_view_type(StreamViewType::NewImage)
+        .stream_view_type(StreamViewType::from(TableResource::STREAM_VIEW_TYPE))
         .build();
     let created = client
         .create_table()

@@ -1,5 +1,7 @@
 //! The words a service declares itself with.
 
+use std::collections::BTreeSet;
+
 use envelope::{EventSet, EventType};
 
 /// All services of one application in one environment.
@@ -57,6 +59,7 @@ pub struct Service {
     pub(crate) listens: Option<Http>,
     pub(crate) publishes_to_bus: bool,
     pub(crate) sends_email: bool,
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl Service {
@@ -73,6 +76,7 @@ impl Service {
             listens: None,
             publishes_to_bus: false,
             sends_email: false,
+            secrets: Vec::new(),
         }
     }
 
@@ -132,6 +136,14 @@ impl Service {
         self
     }
 
+    /// Reads an environment variable whose value is a secret. In production it comes from Secrets Manager; on a
+    /// laptop nothing sets it.
+    #[must_use]
+    pub fn secret(mut self, variable: &'static str) -> Self {
+        self.secrets.push(variable);
+        self
+    }
+
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -170,6 +182,47 @@ pub struct Table {
     pub(crate) expires_at: Option<&'static str>,
     pub(crate) outbox: bool,
     pub(crate) personal_data: bool,
+    pub(crate) access: BTreeSet<TableAccess>,
+}
+
+/// One thing a service does with the items of its table, inside a transaction or not.
+///
+/// DynamoDB authorizes a transaction by what it does to each item
+/// ([IAM and transactions](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TableAccess {
+    /// Reads an item by its key.
+    Get,
+    /// Writes a whole item.
+    Put,
+    /// Changes parts of an item.
+    Update,
+    /// Removes an item.
+    Delete,
+    /// Reads the items of one partition key.
+    Query,
+    /// Checks a condition on an item that a transaction does not change.
+    Check,
+}
+
+impl TableAccess {
+    /// The action that IAM must grant.
+    ///
+    /// ```
+    /// assert_eq!(topology::TableAccess::Get.action(), "dynamodb:GetItem");
+    /// ```
+    #[must_use]
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Get => "dynamodb:GetItem",
+            Self::Put => "dynamodb:PutItem",
+            Self::Update => "dynamodb:UpdateItem",
+            Self::Delete => "dynamodb:DeleteItem",
+            Self::Query => "dynamodb:Query",
+            Self::Check => "dynamodb:ConditionCheckItem",
+        }
+    }
 }
 
 impl Table {
@@ -182,6 +235,7 @@ impl Table {
             expires_at: None,
             outbox: false,
             personal_data: false,
+            access: BTreeSet::new(),
         }
     }
 
@@ -199,10 +253,25 @@ impl Table {
         self
     }
 
-    /// Items whose partition key starts with `OUTBOX#` leave for the bus through a stream and a Pipe.
+    /// Items whose partition key starts with `OUTBOX#` leave for the bus through a stream and a Pipe. The
+    /// service puts them there.
     #[must_use]
     pub fn outbox(mut self) -> Self {
         self.outbox = true;
+        self.access.insert(TableAccess::Put);
+        self
+    }
+
+    /// What the service does with the items; its role in production is allowed this and nothing else.
+    ///
+    /// ```
+    /// use topology::{Table, TableAccess};
+    ///
+    /// let table = Table::new("deliveries").access([TableAccess::Put, TableAccess::Update]);
+    /// ```
+    #[must_use]
+    pub fn access(mut self, access: impl IntoIterator<Item = TableAccess>) -> Self {
+        self.access.extend(access);
         self
     }
 

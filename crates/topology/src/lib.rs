@@ -36,9 +36,9 @@ mod outbox;
 mod resources;
 
 pub use check::{Problem, TopologyError};
-pub use declaration::{Http, Service, Subscription, Table, Topic, Topology, topic};
+pub use declaration::{Http, Service, Subscription, Table, TableAccess, Topic, Topology, topic};
 pub use envelope::{EventType, events};
 pub use resources::{
-    DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, Sender, ServiceVariables, TableResource,
+    DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, Sender, ServiceResources, TableResource,
     TopicResource, TopicSubscription, Variable,
 };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::check::{Problem, TopologyError, problems};
-use crate::{Service, Topology, outbox};
+use crate::{Service, TableAccess, Topology, outbox};
 
 /// How long a message stays in a queue: SQS's longest, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
@@ -14,6 +14,10 @@ const RETENTION_S: u32 = 14 * 24 * 60 * 60;
 const VISIBILITY_TIMEOUT_S: u32 = 30;
 /// A safety net only: consumers give up by age and failure class, and give-backs raise the count too.
 const MAX_RECEIVE_COUNT: u32 = 50;
+/// How long EventBridge tries to deliver before it gives an event to the rule's dead-letter queue: its longest.
+const MAXIMUM_EVENT_AGE_S: u32 = 24 * 60 * 60;
+/// How often EventBridge tries: its most.
+const MAXIMUM_RULE_RETRIES: u32 = 185;
 /// The longest name SQS allows.
 const LONGEST_NAME: usize = 80;
 /// Longest name of a rule or a Pipe.
@@ -42,8 +46,8 @@ pub struct Resources {
     pub pipes: Vec<Pipe>,
     /// The address mail is sent from, if a service sends any.
     pub email_sender: Option<String>,
-    /// Each service's environment variables.
-    pub services: Vec<ServiceVariables>,
+    /// What each service has of all this, in the order the services were added.
+    pub services: Vec<ServiceResources>,
 }
 
 /// An SQS queue.
@@ -90,6 +94,10 @@ pub struct Rule {
     pub target_queue: String,
     /// Physical name of the queue for events it could not deliver.
     pub dead_letter_queue: String,
+    /// Seconds after which delivery of an event is given up.
+    pub maximum_event_age_s: u32,
+    /// Tries after which delivery of an event is given up.
+    pub maximum_retry_attempts: u32,
 }
 
 /// An SNS topic.
@@ -121,8 +129,15 @@ pub struct TableResource {
     pub partition_key: String,
     /// TTL attribute.
     pub expires_at: Option<String>,
-    /// Whether it has a stream of new images.
+    /// Whether it has a stream, of [`TableResource::STREAM_VIEW_TYPE`].
     pub stream: bool,
+    /// What its owner does with its items.
+    pub access: Vec<TableAccess>,
+}
+
+impl TableResource {
+    /// What a stream's records hold, as DynamoDB names it.
+    pub const STREAM_VIEW_TYPE: &str = "NEW_IMAGE";
 }
 
 /// A Pipe from a table's stream to the bus.
@@ -130,7 +145,7 @@ pub struct TableResource {
 pub struct Pipe {
     /// Physical name.
     pub name: String,
-    /// Physical name of the table whose stream it reads, from its oldest record.
+    /// Physical name of the table whose stream it reads.
     pub table: String,
     /// Which records it takes.
     pub filter_pattern: Value,
@@ -144,6 +159,13 @@ pub struct Pipe {
     pub maximum_retry_attempts: u32,
 }
 
+impl Pipe {
+    /// Where in the stream a Pipe starts: at its oldest record.
+    pub const STARTING_POSITION: &str = "TRIM_HORIZON";
+    /// What becomes of a batch that fails: its halves are tried, so that one bad record holds up no other.
+    pub const ON_PARTIAL_BATCH_ITEM_FAILURE: &str = "AUTOMATIC_BISECT";
+}
+
 /// How a Pipe makes an event of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipeTarget {
@@ -155,13 +177,27 @@ pub struct PipeTarget {
     pub input_template: String,
 }
 
-/// The environment variables of one service.
+/// What one service has of the resources, by physical name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceVariables {
+pub struct ServiceResources {
     /// The service's name.
     pub service: String,
-    /// Variable name to value.
+    /// Environment variables, name to value.
     pub variables: BTreeMap<String, Variable>,
+    /// Environment variables whose values are secrets.
+    pub secrets: Vec<String>,
+    /// Whether it answers HTTP requests.
+    pub listens: bool,
+    /// The queue it receives from.
+    pub queue: Option<String>,
+    /// The tables it owns.
+    pub tables: Vec<String>,
+    /// The topics it publishes to.
+    pub topics: Vec<String>,
+    /// Whether it calls PutEvents itself.
+    pub publishes_to_bus: bool,
+    /// Whether it sends e-mail through SES.
+    pub sends_email: bool,
 }
 
 /// The value of an environment variable: known now, or known once the resource is there.
@@ -240,6 +276,7 @@ impl Resources {
                 partition_key: table.partition_key.to_owned(),
                 expires_at: table.expires_at.map(str::to_owned),
                 stream: table.outbox,
+                access: table.access.iter().copied().collect(),
             });
             if table.outbox {
                 self.add_pipe(name);
@@ -253,7 +290,17 @@ impl Resources {
         if let (true, Some(sender)) = (service.sends_email, &self.email_sender) {
             set("EMAIL_SENDER".into(), Variable::Text(sender.clone()));
         }
-        self.services.push(ServiceVariables { service: service.name.to_owned(), variables });
+        self.services.push(ServiceResources {
+            service: service.name.to_owned(),
+            variables,
+            secrets: service.secrets.iter().map(|&variable| variable.to_owned()).collect(),
+            listens: service.listens.is_some(),
+            queue: service.has_queue().then(|| self.physical_name(service.name)),
+            tables: service.tables.iter().map(|table| self.physical_name(table.name)).collect(),
+            topics: service.topics.iter().map(|topic| self.physical_name(topic.name)).collect(),
+            publishes_to_bus: service.publishes_to_bus,
+            sends_email: service.sends_email,
+        });
     }
 
     /// The queue, its dead-letter queue, the queue for what could not be delivered to it, and the rule
@@ -270,6 +317,8 @@ impl Resources {
                 pattern: json!({"source": sources, "detail-type": types}),
                 target_queue: queue.clone(),
                 dead_letter_queue: undelivered.clone(),
+                maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+                maximum_retry_attempts: MAXIMUM_RULE_RETRIES,
             });
             senders.push(Sender::Rule(queue.clone()));
         }

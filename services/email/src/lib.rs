@@ -27,7 +27,7 @@ mod tests;
 use aws_clients::TracingInterceptor;
 use service_runtime::{BoxError, Runtime};
 use sqs_consumer::{Consumer, Readiness, SqsQueue};
-use topology::{Service, Table, topic};
+use topology::{Service, Table, TableAccess, topic};
 
 use crate::handler::SendMail;
 use crate::ses::Ses;
@@ -47,7 +47,11 @@ pub const NAME: &str = "email";
 pub fn topology() -> Service {
     Service::new(NAME)
         .receives(topic("notifications").with("channel", "email"))
-        .owns(Table::new("email-deliveries").partition_key("pk").expires_at("expires_at"))
+        .owns(Table::new("email-deliveries").partition_key("pk").expires_at("expires_at").access([
+            TableAccess::Put,
+            TableAccess::Update,
+            TableAccess::Delete,
+        ]))
         .sends_email()
 }
 

@@ -61,7 +61,7 @@ pub const NAME: &str = "ingest";
 /// What the service listens to and emits.
 #[must_use]
 pub fn topology() -> Service {
-    Service::new(NAME).listens(Http::new()).publishes_to_bus().emits::<CrmEvents>()
+    Service::new(NAME).listens(Http::new()).secret("SIGNATURE_SECRET").publishes_to_bus().emits::<CrmEvents>()
 }
 
 /// Runs the service until it is told to stop; requests that were begun by then are answered first.

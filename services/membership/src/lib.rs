@@ -23,7 +23,7 @@ use contracts::{CrmEvents, MemberEvents};
 use envelope::events;
 use service_runtime::{BoxError, Runtime};
 use sqs_consumer::{Consumer, Readiness, SqsQueue};
-use topology::{Service, Table};
+use topology::{Service, Table, TableAccess};
 
 use crate::members::Members;
 use crate::service::Membership;
@@ -37,7 +37,13 @@ pub const NAME: &str = "membership";
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(events::<CrmEvents>())
-        .owns(Table::new("members").expires_at(envelope::outbox::EXPIRES_AT).outbox().personal_data())
+        .owns(
+            Table::new("members")
+                .expires_at(envelope::outbox::EXPIRES_AT)
+                .outbox()
+                .personal_data()
+                .access([TableAccess::Get, TableAccess::Put]),
+        )
         .emits::<MemberEvents>()
 }
 

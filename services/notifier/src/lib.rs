@@ -34,7 +34,7 @@ use contracts::MemberEvents;
 use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
 use sqs_consumer::{Consumer, Readiness, SqsQueue};
-use topology::{Service, Table, Topic, events};
+use topology::{Service, Table, TableAccess, Topic, events};
 
 use crate::handler::{CHANNEL, NotifyMember};
 use crate::members::Members;
@@ -52,7 +52,7 @@ pub const NAME: &str = "notifier";
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(events::<MemberEvents>())
-        .owns(Table::new("notifications").partition_key("pk").personal_data())
+        .owns(Table::new("notifications").partition_key("pk").personal_data().access([TableAccess::Put]))
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }
 
