@@ -1,0 +1,271 @@
+//! Alarms. Each threshold is a parameter.
+
+use serde_json::{Value, json};
+use topology::{Queue, ServiceResources};
+
+use crate::context::Context;
+use crate::load_balancer;
+use crate::metrics;
+use crate::template::{Template, attribute, reference, sub};
+
+/// One alarm: what it watches (a metric or a list of queries), and from when on it is too much.
+pub(crate) struct Alarm<'a> {
+    /// Logical id, and in small letters the end of its name.
+    pub(crate) name: &'a str,
+    pub(crate) description: String,
+    /// Properties that say what is watched.
+    pub(crate) watches: Value,
+    /// Parameter with the threshold.
+    pub(crate) threshold: &'a str,
+    /// Minutes of the last `minutes` in which it must be too much.
+    pub(crate) minutes: u32,
+}
+
+impl Alarm<'_> {
+    /// Adds the alarm under this logical id and name.
+    pub(crate) fn add(self, template: &mut Template, context: &Context<'_>, topic: &Value) {
+        let mut properties = self.watches;
+        properties["AlarmName"] = context.name(self.name);
+        properties["AlarmDescription"] = Value::String(self.description);
+        properties["ComparisonOperator"] = json!("GreaterThanThreshold");
+        properties["Threshold"] = reference(self.threshold);
+        properties["EvaluationPeriods"] = json!(self.minutes);
+        properties["DatapointsToAlarm"] = json!(self.minutes);
+        properties["TreatMissingData"] = json!("notBreaching");
+        properties["AlarmActions"] = json!([topic]);
+        properties["OKActions"] = json!([topic]);
+        template.resource(id(self.name), "AWS::CloudWatch::Alarm", properties);
+    }
+}
+
+/// The logical id of an alarm's name.
+pub(crate) fn id(name: &str) -> String {
+    format!("{}Alarm", crate::template::logical_id(name))
+}
+
+/// A service's alarms. Gives those on which a deployment is rolled back.
+pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) -> Vec<Value> {
+    let topic = context.left_by_other_stack("alarm-topic-arn");
+    let mut rollback = Vec::new();
+    if let Some(queue) = &service.queue {
+        rollback.push(failures(template, context, service, queue, &topic));
+        event_age(template, context, service, queue, &topic);
+    }
+    if service.listens {
+        rollback.push(server_errors(template, context, service, &topic));
+        latency(template, context, service, &topic);
+    }
+    dead_letters(template, context, service, &topic);
+    rollback
+}
+
+fn failures(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    queue: &str,
+    topic: &Value,
+) -> Value {
+    template.number("FailuresThreshold", "5", 0, "Alarm when more of 100 messages than this fail");
+    let about = metrics::about(&[queue]);
+    let name = format!("{}-failures", service.service);
+    Alarm {
+        name: &name,
+        description: format!("{} fails to process messages, in percent", service.service),
+        watches: failure_rate(context, &about),
+        threshold: "FailuresThreshold",
+        minutes: 3,
+    }
+    .add(template, context, topic);
+    reference(&id(&name))
+}
+
+/// Failed attempts in percent of all, as a metric to be watched.
+pub(crate) fn failure_rate(context: &Context<'_>, about: &str) -> Value {
+    let query = |id: &str, metric: &str| {
+        let expression = sub(metrics::own(context, "SUM", metric, about));
+        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
+    };
+    json!({"Metrics": [
+        query("retries", "consumer.retries"),
+        query("dead", "consumer.dead_letters"),
+        query("messages", "consumer.messages"),
+        {"Id": "rate", "Label": "Failures in percent", "ReturnData": true,
+         "Expression": "IF(messages > 0, 100 * (FILL(retries, 0) + FILL(dead, 0)) / messages, 0)"},
+    ]})
+}
+
+fn event_age(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    queue: &str,
+    topic: &Value,
+) {
+    template.number("EventAgeThresholdSeconds", "60", 0, "Alarm when events are older than this when done");
+    template.number(
+        "BacklogAgeThresholdSeconds",
+        "120",
+        0,
+        "Alarm when a message has waited longer than this",
+    );
+    let name = &service.service;
+    Alarm {
+        name: &format!("{name}-event-age"),
+        description: format!("Events are old when {name} is done with them, in seconds since they occurred"),
+        watches: oldest_event(context, service, queue),
+        threshold: "EventAgeThresholdSeconds",
+        minutes: 5,
+    }
+    .add(template, context, topic);
+    let mut watches = metrics::of_queue(queue, "ApproximateAgeOfOldestMessage");
+    watches["Statistic"] = json!("Maximum");
+    watches["Period"] = json!(60);
+    Alarm {
+        name: &format!("{name}-backlog-age"),
+        description: format!(
+            "The oldest message in the queue of {name}, in seconds; SQS leaves out those received three times"
+        ),
+        watches,
+        threshold: "BacklogAgeThresholdSeconds",
+        minutes: 5,
+    }
+    .add(template, context, topic);
+}
+
+/// The 99th percentile where the event types are known, each of which is a metric of its own; else the maximum.
+fn oldest_event(context: &Context<'_>, service: &ServiceResources, queue: &str) -> Value {
+    let types: Vec<_> = context
+        .rules(service)
+        .filter_map(|rule| rule.pattern["detail-type"].as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    // An alarm may look at ten metrics.
+    if types.is_empty() || types.len() > 9 {
+        let about = format!("{} AND stage = 'done'", metrics::about(&[queue]));
+        let query = sub(metrics::own(context, "MAX", "consumer.event.age", &about));
+        return json!({"Metrics": [
+            {"Id": "age", "Expression": query, "Period": 60, "ReturnData": true, "Label": "Age of events"},
+        ]});
+    }
+    let mut queries: Vec<_> = types
+        .iter()
+        .enumerate()
+        .map(|(number, event_type)| {
+            json!({"Id": format!("age{number}"), "ReturnData": false, "MetricStat": {
+                "Metric": {
+                    "Namespace": sub(context.metrics_namespace()),
+                    "MetricName": "consumer.event.age",
+                    "Dimensions": [
+                        {"Name": "OTelLib", "Value": "telemetry"},
+                        {"Name": "event_type", "Value": event_type},
+                        {"Name": "messaging.destination.name", "Value": sub(queue)},
+                        {"Name": "messaging.system", "Value": "aws_sqs"},
+                        {"Name": "stage", "Value": "done"},
+                    ],
+                },
+                "Period": 60,
+                "Stat": "p99",
+            }})
+        })
+        .collect();
+    queries.push(json!({
+        "Id": "age", "Expression": "MAX(METRICS())", "ReturnData": true, "Label": "Age of events, p99",
+    }));
+    json!({"Metrics": queries})
+}
+
+fn dead_letters(template: &mut Template, context: &Context<'_>, service: &ServiceResources, topic: &Value) {
+    let queues = context.dead_letter_queues(service);
+    if !queues.is_empty() {
+        template.number(
+            "DeadLettersThreshold",
+            "0",
+            0,
+            "Alarm when more messages than this are in a dead-letter queue",
+        );
+    }
+    for Queue { name, .. } in queues {
+        let mut watches = metrics::of_queue(name, "ApproximateNumberOfMessagesVisible");
+        watches["Statistic"] = json!("Maximum");
+        watches["Period"] = json!(60);
+        let logical = name.strip_prefix(context.prefix()).unwrap_or(name).trim_start_matches('-');
+        Alarm {
+            name: logical,
+            description: format!("Messages in {logical}: read why, mend it, then redrive"),
+            watches,
+            threshold: "DeadLettersThreshold",
+            minutes: 1,
+        }
+        .add(template, context, topic);
+    }
+}
+
+fn load_balancer_metric(id: &str, name: &str, statistic: &str, shown: bool) -> Value {
+    json!({"Id": id, "ReturnData": shown, "MetricStat": {
+        "Metric": {
+            "Namespace": "AWS/ApplicationELB",
+            "MetricName": name,
+            "Dimensions": [{
+                "Name": "LoadBalancer",
+                "Value": attribute(load_balancer::LOAD_BALANCER, "LoadBalancerFullName"),
+            }],
+        },
+        "Period": 60,
+        "Stat": statistic,
+    }})
+}
+
+fn server_errors(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    topic: &Value,
+) -> Value {
+    template.number(
+        "ServerErrorsThreshold",
+        "1",
+        0,
+        "Alarm when more of 100 requests than this end with 5xx",
+    );
+    let name = format!("{}-server-errors", service.service);
+    Alarm {
+        name: &name,
+        description: format!("{} answers requests with 5xx, in percent", service.service),
+        watches: json!({"Metrics": [
+            load_balancer_metric("requests", "RequestCount", "Sum", false),
+            load_balancer_metric("targets", "HTTPCode_Target_5XX_Count", "Sum", false),
+            load_balancer_metric("balancer", "HTTPCode_ELB_5XX_Count", "Sum", false),
+            {"Id": "rate", "Label": "5xx in percent", "ReturnData": true,
+             "Expression": "IF(requests > 0, 100 * (FILL(targets, 0) + FILL(balancer, 0)) / requests, 0)"},
+        ]}),
+        threshold: "ServerErrorsThreshold",
+        minutes: 3,
+    }
+    .add(template, context, topic);
+    reference(&id(&name))
+}
+
+fn latency(template: &mut Template, context: &Context<'_>, service: &ServiceResources, topic: &Value) {
+    template.parameter(
+        "LatencyThresholdSeconds",
+        json!({
+            "Type": "Number",
+            "Default": "1",
+            "MinValue": 0,
+            "Description": "Alarm when one request in a hundred takes longer than this",
+        }),
+    );
+    Alarm {
+        name: &format!("{}-latency", service.service),
+        description: format!(
+            "The 99th percentile of the time {} takes to answer, in seconds",
+            service.service
+        ),
+        watches: json!({"Metrics": [load_balancer_metric("latency", "TargetResponseTime", "p99", true)]}),
+        threshold: "LatencyThresholdSeconds",
+        minutes: 5,
+    }
+    .add(template, context, topic);
+}

@@ -1,0 +1,140 @@
+//! The resources of all services, asked for one service's.
+
+use serde_json::Value;
+use topology::{Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription};
+
+use crate::RenderError;
+use crate::template::{LONGEST_ENVIRONMENT, arn, arn_text, logical_id, sub};
+
+/// The longest name of a load balancer, a target group or a sampling rule.
+const LONGEST_NAME: usize = 32;
+
+pub(crate) struct Context<'a> {
+    pub(crate) resources: &'a Resources,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(resources: &'a Resources) -> Self {
+        Self { resources }
+    }
+
+    pub(crate) fn application(&self) -> &str {
+        &self.resources.application
+    }
+
+    /// `foostore-${Environment}`, which is also the name of the bus and of the cluster.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.resources.bus
+    }
+
+    /// The physical name of what has this logical name, as a template's value.
+    pub(crate) fn name(&self, logical: &str) -> Value {
+        sub(self.name_text(logical))
+    }
+
+    pub(crate) fn name_text(&self, logical: &str) -> String {
+        self.resources.physical_name(logical)
+    }
+
+    /// A name that must fit into 32 characters in every environment.
+    pub(crate) fn short_name(&self, logical: &str) -> Result<Value, RenderError> {
+        let name = self.name_text(logical);
+        if name.len() - crate::ENVIRONMENT.len() + LONGEST_ENVIRONMENT > LONGEST_NAME {
+            return Err(RenderError::NameTooLong { name, limit: LONGEST_NAME });
+        }
+        Ok(sub(name))
+    }
+
+    /// The logical id of the resource with this physical name.
+    pub(crate) fn id(&self, physical: &str, kind: &str) -> String {
+        let logical = physical.strip_prefix(self.prefix()).unwrap_or(physical);
+        format!("{}{kind}", logical_id(logical))
+    }
+
+    /// A path of Systems Manager's parameters, as text for `Fn::Sub`.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("/{}/{}/{name}", self.application(), crate::ENVIRONMENT)
+    }
+
+    /// The value that another stack has left in this parameter, read when the stack is created or updated.
+    pub(crate) fn left_by_other_stack(&self, name: &str) -> Value {
+        sub(format!("{{{{resolve:ssm:{}}}}}", self.path(name)))
+    }
+
+    pub(crate) fn log_group(&self, name: &str) -> String {
+        self.path(name)
+    }
+
+    pub(crate) fn bus_arn(&self) -> Value {
+        arn("events", &format!("event-bus/{}", self.prefix()))
+    }
+
+    pub(crate) fn topic_arn(topic: &str) -> Value {
+        arn("sns", topic)
+    }
+
+    pub(crate) fn rule_arn(&self, rule: &str) -> Value {
+        arn("events", &format!("rule/{}/{rule}", self.prefix()))
+    }
+
+    /// The repository of a service's image, or of a copy of the collector's.
+    pub(crate) fn repository_name(&self, service: &str) -> String {
+        format!("{}/{service}", self.prefix())
+    }
+
+    pub(crate) fn repository_arn(&self, service: &str) -> Value {
+        sub(arn_text("ecr", &format!("repository/{}", self.repository_name(service))))
+    }
+
+    /// The CloudWatch namespace of the services' own metrics.
+    pub(crate) fn metrics_namespace(&self) -> String {
+        format!("{}/{}", self.application(), crate::ENVIRONMENT)
+    }
+
+    /// All queues of a service: its own, its dead letters, and those of its rule and its Pipes.
+    pub(crate) fn queues(&self, service: &ServiceResources) -> Vec<&'a Queue> {
+        let mut names: Vec<&str> = Vec::new();
+        if let Some(name) = &service.queue {
+            names.push(name);
+        }
+        names.extend(self.rules(service).map(|rule| rule.dead_letter_queue.as_str()));
+        names.extend(self.subscriptions(service).map(|subscription| subscription.dead_letter_queue.as_str()));
+        names.extend(self.pipes(service).map(|pipe| pipe.dead_letter_queue.as_str()));
+        let own = service.queue.as_deref().and_then(|name| self.queue(name).ok());
+        names.extend(own.and_then(|queue| queue.dead_letter.as_ref()).map(|dead| dead.queue.as_str()));
+        self.resources.queues.iter().filter(|queue| names.contains(&queue.name.as_str())).collect()
+    }
+
+    /// Those of a service's queues in which nothing should be.
+    pub(crate) fn dead_letter_queues(&self, service: &ServiceResources) -> Vec<&'a Queue> {
+        self.queues(service).into_iter().filter(|queue| queue.dead_letter.is_none()).collect()
+    }
+
+    pub(crate) fn queue(&self, name: &str) -> Result<&'a Queue, RenderError> {
+        let mut queues = self.resources.queues.iter();
+        queues.find(|queue| queue.name == name).ok_or_else(|| RenderError::Undeclared(name.to_owned()))
+    }
+
+    pub(crate) fn rules(&self, service: &ServiceResources) -> impl Iterator<Item = &'a Rule> {
+        let queue = service.queue.clone();
+        self.resources.rules.iter().filter(move |rule| Some(&rule.target_queue) == queue.as_ref())
+    }
+
+    pub(crate) fn subscriptions(
+        &self,
+        service: &ServiceResources,
+    ) -> impl Iterator<Item = &'a TopicSubscription> {
+        let queue = service.queue.clone();
+        self.resources.subscriptions.iter().filter(move |one| Some(&one.queue) == queue.as_ref())
+    }
+
+    pub(crate) fn tables(&self, service: &ServiceResources) -> impl Iterator<Item = &'a TableResource> {
+        let tables = service.tables.clone();
+        self.resources.tables.iter().filter(move |table| tables.contains(&table.name))
+    }
+
+    pub(crate) fn pipes(&self, service: &ServiceResources) -> impl Iterator<Item = &'a Pipe> {
+        let tables = service.tables.clone();
+        self.resources.pipes.iter().filter(move |pipe| tables.contains(&pipe.table))
+    }
+}

@@ -1,0 +1,227 @@
+//! What all services of an environment share.
+
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::network;
+use crate::task::COLLECTOR_IMAGE;
+use crate::template::{Template, allow, arn, attribute, policy, reference, sorted, sub};
+
+/// Logical id of the key.
+const KEY: &str = "Key";
+/// The longest text of a parameter that costs nothing.
+const LONGEST_STANDARD_PARAMETER: usize = 4096;
+
+/// The template of the foundation.
+pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
+    let mut template = Template::new(format!(
+        "{} foundation: network, cluster, event bus, topics, log groups, image repositories and key",
+        context.application()
+    ));
+    add_parameters(&mut template);
+    network::add(&mut template, context);
+    add_key(&mut template, context);
+    template.resource("Bus", "AWS::Events::EventBus", json!({"Name": sub(context.prefix())}));
+    add_topics(&mut template, context);
+    add_log_groups(&mut template, context);
+    add_cluster(&mut template, context);
+    add_repositories(&mut template, context);
+    add_collector(&mut template, context, collector);
+    parameter(&mut template, context, "key-arn", attribute(KEY, "Arn"));
+    parameter(&mut template, context, "cluster", reference("Cluster"));
+    template
+}
+
+/// Leaves a value for other stacks.
+pub(crate) fn parameter(template: &mut Template, context: &Context<'_>, name: &str, value: Value) {
+    template.resource(
+        format!("{}Parameter", crate::template::logical_id(name)),
+        "AWS::SSM::Parameter",
+        json!({"Name": sub(context.path(name)), "Type": "String", "Value": value}),
+    );
+}
+
+fn add_parameters(template: &mut Template) {
+    template.parameter(
+        "LogRetentionDays",
+        json!({
+            "Type": "Number",
+            "AllowedValues": [7, 14, 30, 60, 90, 180, 365, 400],
+            "Default": 30,
+            "Description": "How long log lines are kept; they hold customer numbers, no names or addresses",
+        }),
+    );
+    template.parameter(
+        "ContainerInsights",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["enabled", "enhanced"],
+            "Default": "enabled",
+            "Description": "enhanced adds metrics of each task and container, at a price for each",
+        }),
+    );
+    template.parameter(
+        "CollectorImage",
+        json!({
+            "Type": "String",
+            "Default": COLLECTOR_IMAGE,
+            "Description": "The collector beside each service. Without a way to the internet: a copy of it in the \
+                            repository that this stack makes",
+        }),
+    );
+}
+
+/// One key for everything at rest. It outlives the stack, as what it encrypts does.
+fn add_key(template: &mut Template, context: &Context<'_>) {
+    let account = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root");
+    let from_here = json!({"StringEquals": {"aws:SourceAccount": reference("AWS::AccountId")}});
+    let service = |sid: &str, principal: &str, condition: Value| {
+        let mut statement = allow(sid, &["kms:Decrypt", "kms:GenerateDataKey"], json!("*"));
+        statement["Principal"] = json!({"Service": sub(principal)});
+        statement["Condition"] = condition;
+        statement
+    };
+    let mut owner = allow("AccountDecidesByIam", &["kms:*"], json!("*"));
+    owner["Principal"] = json!({"AWS": account});
+    let mut logs = service(
+        "LogGroups",
+        "logs.${AWS::Region}.amazonaws.com",
+        json!({"ArnLike": {
+            "kms:EncryptionContext:aws:logs:arn": arn("logs", &format!("log-group:{}", context.path("*"))),
+        }}),
+    );
+    logs["Action"] = json!([
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo"
+    ]);
+    let rules = json!({"ArnLike": {"aws:SourceArn": context.rule_arn("*")}});
+    template.keep(
+        KEY,
+        "AWS::KMS::Key",
+        json!({
+            "Description": sub(format!("Everything of {} at rest", context.prefix())),
+            "EnableKeyRotation": true,
+            "PendingWindowInDays": 30,
+            // In a key's policy the resource * is the key itself.
+            "KeyPolicy": policy(vec![
+                owner,
+                logs,
+                service("RulesIntoQueues", "events.amazonaws.com", rules),
+                service("TopicsIntoQueues", "sns.amazonaws.com", from_here.clone()),
+                service("AlarmsIntoTopics", "cloudwatch.amazonaws.com", from_here),
+            ]),
+        }),
+    );
+    template.resource(
+        "KeyAlias",
+        "AWS::KMS::Alias",
+        json!({"AliasName": sub(format!("alias/{}", context.prefix())), "TargetKeyId": reference(KEY)}),
+    );
+}
+
+fn add_topics(template: &mut Template, context: &Context<'_>) {
+    for topic in &context.resources.topics {
+        let id = context.id(&topic.name, "Topic");
+        template.resource(
+            &id,
+            "AWS::SNS::Topic",
+            json!({"TopicName": sub(topic.name.as_str()), "KmsMasterKeyId": attribute(KEY, "Arn")}),
+        );
+        template.resource(
+            format!("{id}Policy"),
+            "AWS::SNS::TopicPolicy",
+            json!({
+                "Topics": [reference(&id)],
+                "PolicyDocument": policy(vec![only_over_tls("sns:Publish", reference(&id))]),
+            }),
+        );
+    }
+}
+
+/// Who may publish is decided by the publishers' roles; this only refuses what is not encrypted on its way.
+fn only_over_tls(action: &str, resource: Value) -> Value {
+    json!({
+        "Sid": "OnlyOverTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    })
+}
+
+fn add_log_groups(template: &mut Template, context: &Context<'_>) {
+    let services = context.resources.services.iter().map(|service| format!("services/{}", service.service));
+    for name in services.chain(["collector".to_owned(), "metrics".to_owned()]) {
+        template.keep(
+            format!("{}LogGroup", crate::template::logical_id(&name)),
+            "AWS::Logs::LogGroup",
+            json!({
+                "LogGroupName": sub(context.log_group(&name)),
+                "RetentionInDays": reference("LogRetentionDays"),
+                "KmsKeyId": attribute(KEY, "Arn"),
+            }),
+        );
+    }
+}
+
+fn add_cluster(template: &mut Template, context: &Context<'_>) {
+    template.resource(
+        "Cluster",
+        "AWS::ECS::Cluster",
+        json!({
+            "ClusterName": sub(context.prefix()),
+            "ClusterSettings": [{"Name": "containerInsights", "Value": reference("ContainerInsights")}],
+        }),
+    );
+}
+
+/// A repository for each service's image, and one for a copy of the collector's.
+fn add_repositories(template: &mut Template, context: &Context<'_>) {
+    let lifecycle = json!({"rules": [{
+        "rulePriority": 1,
+        "description": "Keep the last 50 builds",
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},
+        "action": {"type": "expire"},
+    }]});
+    let services = context.resources.services.iter().map(|service| service.service.as_str());
+    for name in services.chain(["collector"]) {
+        template.keep(
+            format!("{}Repository", crate::template::logical_id(name)),
+            "AWS::ECR::Repository",
+            json!({
+                "RepositoryName": sub(context.repository_name(name)),
+                "ImageTagMutability": "IMMUTABLE",
+                "ImageScanningConfiguration": {"ScanOnPush": true},
+                "EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": attribute(KEY, "Arn")},
+                "LifecyclePolicy": {"LifecyclePolicyText": sorted(&lifecycle).to_string()},
+            }),
+        );
+    }
+}
+
+/// The collector's image and configuration, which the tasks take from here.
+fn add_collector(template: &mut Template, context: &Context<'_>, configuration: &str) {
+    parameter(template, context, "collector/image", reference("CollectorImage"));
+    let lines = configuration.lines().filter(|line| {
+        let line = line.trim_start();
+        !line.is_empty() && !line.starts_with('#')
+    });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let tier = if text.len() > LONGEST_STANDARD_PARAMETER { "Advanced" } else { "Standard" };
+    template.resource(
+        "CollectorConfigParameter",
+        "AWS::SSM::Parameter",
+        json!({
+            "Name": sub(context.path("collector/config")),
+            "Description": "otel-collector.yaml without its comments; a new value holds for tasks started after it",
+            "Type": "String",
+            "Tier": tier,
+            "Value": text,
+        }),
+    );
+}

@@ -1,0 +1,125 @@
+//! Renders what a topology needs of AWS as CloudFormation templates and ECS task definitions.
+//!
+//! The same [`Resources`] that provisioning creates on a laptop become, for production:
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `foundation.yaml` | network, cluster, event bus, topics, log groups, image repositories, key |
+//! | `observability.yaml` | X-Ray group, sampling rule, dashboard, alarms over all services, the topic of all alarms |
+//! | `services/NAME.yaml` | one service with everything it owns |
+//! | `task-definitions/NAME.json` | its task definition alone, for who registers revisions without CloudFormation |
+//!
+//! Rendering is pure: text in, text out. Names contain the stack parameter `Environment`, so the resources are
+//! to be computed for the environment [`ENVIRONMENT`].
+//!
+//! ```
+//! use topology::{Service, Table, TableAccess, Topology, events};
+//! # use envelope::Event;
+//! # #[derive(serde::Serialize, serde::Deserialize)] struct PointsEarned;
+//! # impl Event for PointsEarned {
+//! #     const TYPE: &'static str = "PointsEarned"; const SOURCE: &'static str = "foostore.crm";
+//! #     fn customer_number(&self) -> &str { "" }
+//! # }
+//! let resources = Topology::new("foostore", cloudformation::ENVIRONMENT)
+//!     .service(Service::new("crm").publishes_to_bus().emits::<(PointsEarned,)>())
+//!     .service(
+//!         Service::new("rewards")
+//!             .consumes(events::<(PointsEarned,)>())
+//!             .owns(Table::new("rewards").outbox().access([TableAccess::Get])),
+//!     )
+//!     .resources()?;
+//!
+//! let files = cloudformation::render(&resources, "receivers: {}\n")?;
+//! assert!(files["services/rewards.yaml"].contains("Type: AWS::SQS::Queue"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![expect(clippy::needless_pass_by_value, reason = "`json!` borrows the values it is given")]
+
+mod alarms;
+mod context;
+mod dashboard;
+mod data;
+mod foundation;
+mod load_balancer;
+mod messaging;
+mod metrics;
+mod network;
+mod observability;
+mod roles;
+mod scaling;
+mod service;
+mod task;
+mod task_file;
+mod template;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+use topology::Resources;
+
+use crate::context::Context;
+
+/// The environment to compute resources for: the stack parameter that takes its place in every name.
+pub const ENVIRONMENT: &str = "${Environment}";
+
+/// Why a topology cannot be rendered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// The resources were computed for a certain environment.
+    #[error("resources are for environment {0}, not for every one")]
+    Environment(String),
+    /// A service owns a table and does not say what it does with it, so nothing could be granted.
+    #[error(
+        "{service} owns table {table} but does not say what it does with it: add .access([…]) to the table"
+    )]
+    NoAccess {
+        /// The owner.
+        service: String,
+        /// Physical name of the table.
+        table: String,
+    },
+    /// A service's name makes a name longer than AWS allows.
+    #[error("name {name} can become longer than {limit} characters")]
+    NameTooLong {
+        /// The name, with the parameter in it.
+        name: String,
+        /// What AWS allows, in characters.
+        limit: usize,
+    },
+    /// A queue is referred to and not declared.
+    #[error("resource {0} is referred to but not declared")]
+    Undeclared(String),
+    /// A template cannot be written.
+    #[error("a template cannot be written: {0}")]
+    Write(String),
+}
+
+/// Renders every file, by its path below the directory it belongs in (`deploy/`).
+///
+/// `collector` is the configuration of the OpenTelemetry collector that runs beside each service. Its comments
+/// are left out: it becomes a parameter of Systems Manager, whose size is limited.
+///
+/// # Errors
+/// [`RenderError`] when the declarations leave open what a template must say.
+pub fn render(resources: &Resources, collector: &str) -> Result<BTreeMap<String, String>, RenderError> {
+    if resources.environment != ENVIRONMENT {
+        return Err(RenderError::Environment(resources.environment.clone()));
+    }
+    let context = Context::new(resources);
+    let mut files = BTreeMap::from([
+        ("foundation.yaml".to_owned(), yaml::write(&foundation::template(&context, collector))?),
+        ("observability.yaml".to_owned(), yaml::write(&observability::template(&context)?)?),
+    ]);
+    for service in &resources.services {
+        let name = &service.service;
+        let template = service::template(&context, service)?;
+        files.insert(format!("services/{name}.yaml"), yaml::write(&template)?);
+        files.insert(format!("task-definitions/{name}.json"), task_file::render(&template)?);
+    }
+    Ok(files)
+}

@@ -1,0 +1,103 @@
+//! Queues, the rule or subscription that feeds them, and who may send to them.
+
+use serde_json::{Value, json};
+use topology::{Queue, Sender, ServiceResources};
+
+use crate::context::Context;
+use crate::template::{Template, attribute, policy, reference, sub};
+
+/// A service's queues with all that delivers to them.
+pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    for queue in context.queues(service) {
+        add_queue(template, context, queue);
+    }
+    for queue in context.queues(service).into_iter().filter(|queue| !queue.senders.is_empty()) {
+        let id = context.id(&queue.name, "Queue");
+        template.resource(
+            format!("{id}Policy"),
+            "AWS::SQS::QueuePolicy",
+            json!({
+                "Queues": [reference(&id)],
+                "PolicyDocument": policy(
+                    queue.senders.iter().map(|sender| may_send(context, &id, sender)).collect()
+                ),
+            }),
+        );
+    }
+    add_rules(template, context, service);
+    for subscription in context.subscriptions(service) {
+        let mut properties = json!({
+            "TopicArn": Context::topic_arn(&subscription.topic),
+            "Protocol": "sqs",
+            "Endpoint": attribute(&context.id(&subscription.queue, "Queue"), "Arn"),
+            "RedrivePolicy": {
+                "deadLetterTargetArn": attribute(&context.id(&subscription.dead_letter_queue, "Queue"), "Arn"),
+            },
+        });
+        if let Some(filter) = &subscription.filter_policy {
+            properties["FilterPolicy"] = filter.clone();
+        }
+        template.resource(
+            context.id(&subscription.queue, "Subscription"),
+            "AWS::SNS::Subscription",
+            properties,
+        );
+    }
+}
+
+fn add_queue(template: &mut Template, context: &Context<'_>, queue: &Queue) {
+    let mut properties = json!({
+        "QueueName": sub(queue.name.as_str()),
+        "VisibilityTimeout": queue.visibility_timeout_s,
+        "MessageRetentionPeriod": queue.retention_s,
+        "KmsMasterKeyId": context.left_by_other_stack("key-arn"),
+    });
+    if let Some(dead_letter) = &queue.dead_letter {
+        properties["RedrivePolicy"] = json!({
+            "deadLetterTargetArn": attribute(&context.id(&dead_letter.queue, "Queue"), "Arn"),
+            "maxReceiveCount": dead_letter.max_receive_count,
+        });
+    }
+    template.keep(context.id(&queue.name, "Queue"), "AWS::SQS::Queue", properties);
+}
+
+fn may_send(context: &Context<'_>, queue: &str, sender: &Sender) -> Value {
+    let (service, source) = match sender {
+        Sender::Rule(rule) => ("events.amazonaws.com", context.rule_arn(rule)),
+        Sender::Topic(topic) => ("sns.amazonaws.com", Context::topic_arn(topic)),
+    };
+    json!({
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": attribute(queue, "Arn"),
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    })
+}
+
+fn add_rules(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    for rule in context.rules(service) {
+        template.resource(
+            context.id(&rule.name, "Rule"),
+            "AWS::Events::Rule",
+            json!({
+                "Name": sub(rule.name.as_str()),
+                "EventBusName": sub(context.prefix()),
+                "EventPattern": rule.pattern,
+                "State": "ENABLED",
+                "Targets": [{
+                    "Id": "queue",
+                    "Arn": attribute(&context.id(&rule.target_queue, "Queue"), "Arn"),
+                    "DeadLetterConfig": {"Arn": attribute(&context.id(&rule.dead_letter_queue, "Queue"), "Arn")},
+                    "RetryPolicy": {
+                        "MaximumEventAgeInSeconds": rule.maximum_event_age_s,
+                        "MaximumRetryAttempts": rule.maximum_retry_attempts,
+                    },
+                }],
+            }),
+        );
+        // The first event must find the door open.
+        let queues = [&rule.target_queue, &rule.dead_letter_queue];
+        template.with("DependsOn", json!(queues.map(|queue| context.id(queue, "QueuePolicy"))));
+    }
+}

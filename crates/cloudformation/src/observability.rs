@@ -1,0 +1,221 @@
+//! What is watched over all services.
+
+use serde_json::{Value, json};
+use topology::ServiceResources;
+
+use crate::alarms::{self, Alarm};
+use crate::context::Context;
+use crate::foundation::parameter;
+use crate::metrics;
+use crate::template::{Template, policy, reference, sub};
+use crate::{RenderError, dashboard};
+
+const TOPIC: &str = "AlarmTopic";
+
+/// The template of the stack `observability`.
+pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
+    let mut template = Template::new(format!(
+        "{} observability: X-Ray group, sampling, dashboard and alarms over all services. Needs the stack foundation",
+        context.application()
+    ));
+    add_topic(&mut template, context);
+    add_group(&mut template, context);
+    add_sampling(&mut template, context)?;
+    add_alarms(&mut template, context);
+    template.resource(
+        "Dashboard",
+        "AWS::CloudWatch::Dashboard",
+        json!({"DashboardName": sub(context.prefix()), "DashboardBody": sub(dashboard::body(context)?)}),
+    );
+    add_query(&mut template, context);
+    Ok(template)
+}
+
+/// Where every alarm goes, those of the services' stacks too.
+fn add_topic(template: &mut Template, context: &Context<'_>) {
+    template.parameter(
+        "AlarmEmail",
+        json!({"Type": "String", "Default": "", "Description": "Who is mailed about alarms; empty for nobody"}),
+    );
+    template.condition("MailAlarms", json!({"Fn::Not": [{"Fn::Equals": [reference("AlarmEmail"), ""]}]}));
+    template.resource(
+        TOPIC,
+        "AWS::SNS::Topic",
+        json!({"TopicName": context.name("alarms"), "KmsMasterKeyId": context.left_by_other_stack("key-arn")}),
+    );
+    template.resource(
+        "AlarmTopicPolicy",
+        "AWS::SNS::TopicPolicy",
+        json!({
+            "Topics": [reference(TOPIC)],
+            "PolicyDocument": policy(vec![json!({
+                "Sid": "AlarmsOfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": reference(TOPIC),
+                "Condition": {"StringEquals": {"aws:SourceAccount": reference("AWS::AccountId")}},
+            })]),
+        }),
+    );
+    template.resource(
+        "AlarmSubscription",
+        "AWS::SNS::Subscription",
+        json!({"TopicArn": reference(TOPIC), "Protocol": "email", "Endpoint": reference("AlarmEmail")}),
+    );
+    template.with("Condition", json!("MailAlarms"));
+    parameter(template, context, "alarm-topic-arn", reference(TOPIC));
+}
+
+/// By annotation: a service that is added belongs to the group with its first trace.
+fn add_group(template: &mut Template, context: &Context<'_>) {
+    template.parameter(
+        "Insights",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["true", "false"],
+            "Default": "true",
+            "Description": "Whether X-Ray looks for anomalies in the group's traces; charged by trace",
+        }),
+    );
+    template.resource(
+        "Group",
+        "AWS::XRay::Group",
+        json!({
+            "GroupName": sub(context.prefix()),
+            "FilterExpression": sub(format!(
+                "annotation.application = \"{}\" AND annotation.environment = \"{}\"",
+                context.application(),
+                crate::ENVIRONMENT
+            )),
+            "InsightsConfiguration": {"InsightsEnabled": reference("Insights"), "NotificationsEnabled": false},
+        }),
+    );
+}
+
+/// Traces start where events come in, so that is where sampling is decided.
+fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), RenderError> {
+    template.number(
+        "SamplingReservoir",
+        "1",
+        0,
+        "Traces a second that are recorded of each way in, in any case",
+    );
+    template.parameter(
+        "SamplingRate",
+        json!({
+            "Type": "Number",
+            "Default": "0.05",
+            "MinValue": 0,
+            "MaxValue": 1,
+            "Description": "Share of the other traces that is recorded",
+        }),
+    );
+    for service in context.resources.services.iter().filter(|service| service.listens) {
+        let name = &service.service;
+        template.resource(
+            format!("{}SamplingRule", crate::template::logical_id(name)),
+            "AWS::XRay::SamplingRule",
+            json!({"SamplingRule": {
+                "Version": 1,
+                "RuleName": context.short_name(name)?,
+                "Priority": 1000,
+                "ServiceName": name,
+                "ServiceType": "*",
+                "Host": "*",
+                "HTTPMethod": "*",
+                "URLPath": "*",
+                "ResourceARN": "*",
+                "ReservoirSize": reference("SamplingReservoir"),
+                "FixedRate": reference("SamplingRate"),
+            }}),
+        );
+    }
+    Ok(())
+}
+
+fn add_alarms(template: &mut Template, context: &Context<'_>) {
+    let topic = reference(TOPIC);
+    let queues = queues(context);
+    let dead: Vec<&str> = context
+        .resources
+        .services
+        .iter()
+        .flat_map(|service| context.dead_letter_queues(service))
+        .map(|queue| queue.name.as_str())
+        .collect();
+    if queues.is_empty() {
+        return;
+    }
+    template.number(
+        "DeadLettersThreshold",
+        "100",
+        0,
+        "Alarm when more messages than this are dead, all together",
+    );
+    template.number(
+        "EventAgeThresholdSeconds",
+        "900",
+        0,
+        "Alarm when any event is older than this when done",
+    );
+    template.number(
+        "FailuresThreshold",
+        "10",
+        0,
+        "Alarm when more of 100 messages than this fail, all together",
+    );
+    Alarm {
+        name: "dead-letters",
+        description: "Messages in all dead-letter queues together".to_owned(),
+        watches: query(&format!(
+            "SELECT SUM(ApproximateNumberOfMessagesVisible) FROM SCHEMA(\"AWS/SQS\", QueueName){}",
+            metrics::any_of("QueueName", &dead)
+        )),
+        threshold: "DeadLettersThreshold",
+        minutes: 1,
+    }
+    .add(template, context, &topic);
+    Alarm {
+        name: "event-age",
+        description: "The oldest event that any service is done with, in seconds since it occurred"
+            .to_owned(),
+        watches: query(&metrics::own(context, "MAX", "consumer.event.age", " WHERE stage = 'done'")),
+        threshold: "EventAgeThresholdSeconds",
+        minutes: 5,
+    }
+    .add(template, context, &topic);
+    Alarm {
+        name: "failures",
+        description: "Failed attempts of all services together, in percent".to_owned(),
+        watches: alarms::failure_rate(context, ""),
+        threshold: "FailuresThreshold",
+        minutes: 5,
+    }
+    .add(template, context, &topic);
+}
+
+fn query(expression: &str) -> Value {
+    json!({"Metrics": [{"Id": "all", "Expression": sub(expression), "Period": 60, "ReturnData": true}]})
+}
+
+/// The queues that services receive from.
+pub(crate) fn queues<'a>(context: &Context<'a>) -> Vec<&'a str> {
+    context.resources.services.iter().filter_map(|service| service.queue.as_deref()).collect()
+}
+
+/// The question this layer exists to answer, which does not depend on sampling.
+fn add_query(template: &mut Template, context: &Context<'_>) {
+    let group = |service: &ServiceResources| sub(context.log_group(&format!("services/{}", service.service)));
+    template.resource(
+        "EventQuery",
+        "AWS::Logs::QueryDefinition",
+        json!({
+            "Name": sub(format!("{}/what happened to this event", context.prefix())),
+            "LogGroupNames": context.resources.services.iter().map(group).collect::<Vec<_>>(),
+            "QueryString": "fields @timestamp, service, event_type, outcome, reason, attempt, waiting_ms, \
+                            processing_ms, trace_id\n| filter message = \"event\" and (event_id = \"EVENT\" or \
+                            correlation_id = \"EVENT\")\n| sort @timestamp asc\n",
+        }),
+    );
+}

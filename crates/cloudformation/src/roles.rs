@@ -1,0 +1,196 @@
+//! What a service's task may do: what it declared, on what it declared, and nothing else.
+
+use serde_json::{Value, json};
+use topology::{ServiceResources, TableAccess};
+
+use crate::RenderError;
+use crate::context::Context;
+use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
+
+/// Logical id of the role the service's code has.
+pub(crate) const TASK_ROLE: &str = "TaskRole";
+/// Logical id of the role with which ECS starts the task.
+pub(crate) const EXECUTION_ROLE: &str = "ExecutionRole";
+
+/// Both roles of a service.
+pub(crate) fn add(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+) -> Result<(), RenderError> {
+    let trust = || {
+        let tasks = arn("ecs", "*");
+        let from_here = json!({
+            "ArnLike": {"aws:SourceArn": tasks},
+            "StringEquals": {"aws:SourceAccount": reference("AWS::AccountId")},
+        });
+        policy(vec![assumed_by("ecs-tasks.amazonaws.com", &from_here)])
+    };
+    let name = &service.service;
+    template.resource(
+        TASK_ROLE,
+        "AWS::IAM::Role",
+        json!({
+            "RoleName": context.name(&format!("{name}-task")),
+            "Description": format!("What {name} and the collector beside it may do"),
+            "AssumeRolePolicyDocument": trust(),
+            "Policies": [
+                {"PolicyName": "service", "PolicyDocument": policy(service_statements(context, service)?)},
+                {"PolicyName": "collector", "PolicyDocument": policy(collector_statements(context))},
+            ],
+        }),
+    );
+    template.wildcard_because(json!({"Traces": "X-Ray knows no resources for these actions"}));
+    template.resource(
+        EXECUTION_ROLE,
+        "AWS::IAM::Role",
+        json!({
+            "RoleName": context.name(&format!("{name}-execution")),
+            "Description": format!("ECS starts {name} with it: images, logs, configuration and secrets"),
+            "AssumeRolePolicyDocument": trust(),
+            "Policies": [{
+                "PolicyName": "start",
+                "PolicyDocument": policy(execution_statements(context, service)),
+            }],
+        }),
+    );
+    template.wildcard_because(json!({"LogInToRegistry": "a token is for the whole registry"}));
+    Ok(())
+}
+
+/// The service's own statements. The test of what is called end to end reads them back.
+fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Result<Vec<Value>, RenderError> {
+    let mut statements = Vec::new();
+    let mut through = Vec::new();
+    let mut key = vec!["kms:Decrypt"];
+    if let Some(name) = &service.queue {
+        let queue = context.queue(name)?;
+        statements.push(allow(
+            "Receive",
+            &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"],
+            attribute(&context.id(name, "Queue"), "Arn"),
+        ));
+        if let Some(dead_letter) = &queue.dead_letter {
+            let arn = attribute(&context.id(&dead_letter.queue, "Queue"), "Arn");
+            statements.push(allow("MoveToDeadLetters", &["sqs:SendMessage"], arn));
+            key.push("kms:GenerateDataKey");
+        }
+        through.push("sqs");
+    }
+    for table in context.tables(service) {
+        let id = context.id(&table.name, "Table");
+        let actions: Vec<_> = table.access.iter().copied().map(TableAccess::action).collect();
+        statements.push(allow(&id, &actions, attribute(&id, "Arn")));
+    }
+    if !service.tables.is_empty() {
+        through.push("dynamodb");
+    }
+    if service.publishes_to_bus {
+        statements.push(allow("Publish", &["events:PutEvents"], context.bus_arn()));
+    }
+    for topic in &service.topics {
+        statements.push(allow(&context.id(topic, "Topic"), &["sns:Publish"], Context::topic_arn(topic)));
+        through.push("sns");
+        if !key.contains(&"kms:GenerateDataKey") {
+            key.push("kms:GenerateDataKey");
+        }
+    }
+    if service.sends_email {
+        let mut send = allow("SendEmail", &["ses:SendEmail"], arn("ses", "identity/${EmailIdentity}"));
+        send["Condition"] = json!({"StringEquals": {"ses:FromAddress": reference("EmailSender")}});
+        statements.push(send);
+    }
+    if !through.is_empty() {
+        statements.push(use_key(context, &key, &through));
+    }
+    Ok(statements)
+}
+
+/// What the collector needs for traces, sampling rules and metrics.
+fn collector_statements(context: &Context<'_>) -> Vec<Value> {
+    let metrics = format!("log-group:{}", context.log_group("metrics"));
+    vec![
+        allow(
+            "Traces",
+            &["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTraceSegments"],
+            json!("*"),
+        ),
+        allow(
+            "Metrics",
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            arn("logs", &format!("{metrics}:log-stream:*")),
+        ),
+    ]
+}
+
+fn execution_statements(context: &Context<'_>, service: &ServiceResources) -> Vec<Value> {
+    let name = &service.service;
+    let stream = |group: &str| arn("logs", &format!("log-group:{}:log-stream:*", context.log_group(group)));
+    let mut statements = vec![
+        allow("LogInToRegistry", &["ecr:GetAuthorizationToken"], json!("*")),
+        allow(
+            "PullImages",
+            &["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            json!([context.repository_arn(name), context.repository_arn("collector")]),
+        ),
+        allow(
+            "WriteLogs",
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            json!([stream(&format!("services/{name}")), stream("collector")]),
+        ),
+        allow(
+            "ReadCollectorConfiguration",
+            &["ssm:GetParameters"],
+            arn("ssm", &format!("parameter{}", context.path("collector/config"))),
+        ),
+    ];
+    if !service.secrets.is_empty() {
+        let secrets: Vec<_> =
+            service.secrets.iter().map(|variable| reference(&secret_id(variable))).collect();
+        statements.push(allow("ReadSecrets", &["secretsmanager:GetSecretValue"], json!(secrets)));
+        statements.push(use_key(context, &["kms:Decrypt"], &["secretsmanager"]));
+    }
+    statements
+}
+
+/// Logical id of the secret behind an environment variable.
+pub(crate) fn secret_id(variable: &str) -> String {
+    let words: Vec<_> = variable.split('_').map(|word| word.to_lowercase()).collect();
+    crate::template::logical_id(&words.join("-"))
+}
+
+/// Secrets of a service; a value is made up once and can be replaced.
+pub(crate) fn add_secrets(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    for variable in &service.secrets {
+        let logical = format!("{}-{}", service.service, variable.to_lowercase().replace('_', "-"));
+        template.keep(
+            secret_id(variable),
+            "AWS::SecretsManager::Secret",
+            json!({
+                "Name": context.name(&logical),
+                "Description": format!("{variable} of {}", service.service),
+                "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": true},
+                "KmsKeyId": context.left_by_other_stack("key-arn"),
+            }),
+        );
+    }
+}
+
+/// The environment's key, used only by way of these services.
+pub(crate) fn use_key(context: &Context<'_>, actions: &[&str], through: &[&str]) -> Value {
+    let services: Vec<_> =
+        through.iter().map(|service| sub(format!("{service}.${{AWS::Region}}.amazonaws.com"))).collect();
+    let mut statement = allow("UseKey", actions, context.left_by_other_stack("key-arn"));
+    statement["Condition"] = json!({"StringEquals": {"kms:ViaService": services}});
+    statement
+}
+
+/// A trust statement that keeps one service from being talked into using the role for somebody else.
+pub(crate) fn assumed_by(service: &str, condition: &Value) -> Value {
+    json!({
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    })
+}

@@ -1,0 +1,110 @@
+//! One service's stack.
+
+use serde_json::{Value, json};
+use topology::ServiceResources;
+
+use crate::context::Context;
+use crate::template::{Template, reference};
+use crate::{RenderError, alarms, data, load_balancer, messaging, roles, scaling, task};
+
+/// Logical id of the ECS service.
+pub(crate) const SERVICE: &str = "Service";
+/// Logical id of the security group of the service's tasks.
+pub(crate) const SECURITY_GROUP: &str = "SecurityGroup";
+
+/// The template of a service's stack.
+pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {
+    let name = &service.service;
+    let mut template = Template::new(format!(
+        "{} {name}: the service and everything it owns. Needs the stacks foundation and observability",
+        context.application()
+    ));
+    if service.listens || !service.tables.is_empty() {
+        template.parameter(
+            "DeletionProtection",
+            json!({
+                "Type": "String",
+                "AllowedValues": ["true", "false"],
+                "Default": "true",
+                "Description": "Whether AWS refuses to delete; false only for an environment to be thrown away",
+            }),
+        );
+    }
+    messaging::add(&mut template, context, service);
+    data::add(&mut template, context, service)?;
+    roles::add_secrets(&mut template, context, service);
+    roles::add(&mut template, context, service)?;
+    task::add(&mut template, context, service);
+    add_security_group(&mut template, context, service);
+    if service.listens {
+        load_balancer::add(&mut template, context, service)?;
+    }
+    let rollback = alarms::add(&mut template, context, service);
+    add_service(&mut template, context, service, &rollback);
+    scaling::add(&mut template, context, service);
+    Ok(template)
+}
+
+fn add_security_group(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    template.resource(
+        SECURITY_GROUP,
+        "AWS::EC2::SecurityGroup",
+        json!({
+            "GroupName": context.name(&service.service),
+            "GroupDescription": format!("Tasks of {}", service.service),
+            "VpcId": context.left_by_other_stack("network/vpc-id"),
+            "SecurityGroupEgress": [{
+                "Description": "AWS APIs and image registries, all over TLS",
+                "IpProtocol": "tcp",
+                "FromPort": 443,
+                "ToPort": 443,
+                "CidrIp": "0.0.0.0/0",
+            }],
+        }),
+    );
+}
+
+fn add_service(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    rollback: &[Value],
+) {
+    let mut properties = json!({
+        "ServiceName": context.name(&service.service),
+        "Cluster": context.left_by_other_stack("cluster"),
+        "TaskDefinition": reference(task::TASK_DEFINITION),
+        "LaunchType": "FARGATE",
+        "PlatformVersion": "LATEST",
+        "AvailabilityZoneRebalancing": "ENABLED",
+        "EnableECSManagedTags": true,
+        "PropagateTags": "SERVICE",
+        // Without DesiredCount: one at first, and then as many as scaling wants, whatever is deployed.
+        "DeploymentConfiguration": {
+            "MinimumHealthyPercent": 100,
+            "MaximumPercent": 200,
+            "DeploymentCircuitBreaker": {"Enable": true, "Rollback": true},
+            "Alarms": {"AlarmNames": rollback, "Enable": true, "Rollback": true},
+        },
+        "NetworkConfiguration": {"AwsvpcConfiguration": {
+            "AssignPublicIp": "DISABLED",
+            "SecurityGroups": [reference(SECURITY_GROUP)],
+            "Subnets": [
+                context.left_by_other_stack("network/private-subnet-a"),
+                context.left_by_other_stack("network/private-subnet-b"),
+            ],
+        }},
+    });
+    if service.listens {
+        properties["HealthCheckGracePeriodSeconds"] = json!(30);
+        properties["LoadBalancers"] = json!([{
+            "ContainerName": service.service,
+            "ContainerPort": task::PORT,
+            "TargetGroupArn": reference(load_balancer::TARGET_GROUP),
+        }]);
+    }
+    template.resource(SERVICE, "AWS::ECS::Service", properties);
+    if service.listens {
+        template.with("DependsOn", json!([load_balancer::LISTENER]));
+    }
+}

@@ -1,0 +1,217 @@
+//! The task definition: the service and, beside it, the collector.
+
+use serde_json::{Map, Value, json};
+use topology::{ServiceResources, Variable};
+
+use crate::context::Context;
+use crate::roles;
+use crate::template::{Template, arn, attribute, reference, sub};
+
+/// Logical id of the task definition.
+pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
+/// Where an HTTP service listens.
+pub(crate) const PORT: u16 = 8080;
+/// The AWS Distro for OpenTelemetry collector that `otel-collector.yaml` is written for.
+pub(crate) const COLLECTOR_IMAGE: &str = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0";
+/// How long a shutdown of the service may take.
+const SHUTDOWN_GRACE_S: u32 = 25;
+/// How long ECS waits before it kills: longer than the grace period and the flush of telemetry after it.
+pub(crate) const STOP_TIMEOUT_S: u32 = 35;
+/// Nobody's user and group, as in distroless images.
+const USER: &str = "65532:65532";
+/// The collector refuses data before its container is killed for its memory.
+const COLLECTOR_MEMORY_MIB: u32 = 256;
+const COLLECTOR_LIMIT_MIB: u32 = 150;
+
+/// The task definition and the parameters it depends on.
+pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    template.parameter(
+        "ImageTag",
+        json!({
+            "Type": "String",
+            "Description": "Tag of the image in the service's repository; one tag is one build",
+            "AllowedPattern": "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
+        }),
+    );
+    template.parameter(
+        "CpuArchitecture",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["ARM64", "X86_64"],
+            "Default": "ARM64",
+            "Description": "What the image is built for; ARM64 costs a fifth less",
+        }),
+    );
+    template.parameter(
+        "Cpu",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["256", "512", "1024", "2048", "4096"],
+            "Default": "256",
+            "Description": "CPU of a task in units of a 1,024th",
+        }),
+    );
+    template.parameter(
+        "Memory",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["512", "1024", "2048", "4096", "8192"],
+            "Default": "512",
+            "Description": "Memory of a task in MiB, the collector's 256 included; AWS pairs it with CPU",
+        }),
+    );
+    template.parameter(
+        "LogFilter",
+        json!({"Type": "String", "Default": "info", "Description": "Which log lines are written (RUST_LOG)"}),
+    );
+    if service.sends_email {
+        add_email_parameters(template, context, service);
+    }
+    template.resource(
+        TASK_DEFINITION,
+        "AWS::ECS::TaskDefinition",
+        json!({
+            "Family": context.name(&service.service),
+            "RequiresCompatibilities": ["FARGATE"],
+            "NetworkMode": "awsvpc",
+            "Cpu": reference("Cpu"),
+            "Memory": reference("Memory"),
+            "RuntimePlatform": {
+                "CpuArchitecture": reference("CpuArchitecture"),
+                "OperatingSystemFamily": "LINUX",
+            },
+            "TaskRoleArn": attribute(roles::TASK_ROLE, "Arn"),
+            "ExecutionRoleArn": attribute(roles::EXECUTION_ROLE, "Arn"),
+            "ContainerDefinitions": [container(context, service), collector(context, service)],
+        }),
+    );
+}
+
+fn add_email_parameters(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    let declared = service.variables.get("EMAIL_SENDER").and_then(|variable| match variable {
+        Variable::Text(address) => Some(address.clone()),
+        _ => None,
+    });
+    let address = declared.unwrap_or_else(|| format!("{0}@{0}.example", context.application()));
+    let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
+    template.parameter(
+        "EmailSender",
+        json!({"Type": "String", "Default": address, "Description": "The address mails come from"}),
+    );
+    template.parameter(
+        "EmailIdentity",
+        json!({
+            "Type": "String",
+            "Default": domain,
+            "Description": "The identity verified in SES that the address belongs to: its domain, or the address",
+        }),
+    );
+}
+
+fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
+    let name = &service.service;
+    let image = format!(
+        "${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.${{AWS::URLSuffix}}/{}:${{ImageTag}}",
+        context.repository_name(name)
+    );
+    let mut container = json!({
+        "Name": name,
+        "Image": sub(image),
+        "Essential": true,
+        "User": USER,
+        "ReadonlyRootFilesystem": true,
+        "LinuxParameters": {"Capabilities": {"Drop": ["ALL"]}},
+        "StopTimeout": STOP_TIMEOUT_S,
+        // It also means that the collector is stopped after the service, whose last spans it takes.
+        "DependsOn": [{"ContainerName": "collector", "Condition": "START"}],
+        "Environment": pairs(environment(context, service)),
+        "LogConfiguration": logs(&context.log_group(&format!("services/{name}")), name),
+    });
+    if service.listens {
+        container["PortMappings"] = json!([{"ContainerPort": PORT, "Protocol": "tcp"}]);
+    }
+    if !service.secrets.is_empty() {
+        let secrets = service
+            .secrets
+            .iter()
+            .map(|variable| json!({"Name": variable, "ValueFrom": reference(&roles::secret_id(variable))}));
+        container["Secrets"] = secrets.collect();
+    }
+    container
+}
+
+/// The collector is not essential: if telemetry crashes, the business goes on and the collector is restarted.
+fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
+    let mut environment = Map::new();
+    environment.insert("AWS_REGION".into(), reference("AWS::Region"));
+    environment.insert("MEMORY_LIMIT_MIB".into(), json!(COLLECTOR_LIMIT_MIB.to_string()));
+    environment.insert("METRICS_LOG_GROUP".into(), sub(context.log_group("metrics")));
+    environment.insert("METRICS_NAMESPACE".into(), sub(context.metrics_namespace()));
+    json!({
+        "Name": "collector",
+        "Image": context.left_by_other_stack("collector/image"),
+        "Essential": false,
+        "RestartPolicy": {"Enabled": true, "RestartAttemptPeriod": 60},
+        "User": USER,
+        "ReadonlyRootFilesystem": true,
+        "LinuxParameters": {"Capabilities": {"Drop": ["ALL"]}},
+        "Memory": COLLECTOR_MEMORY_MIB,
+        "HealthCheck": {
+            "Command": ["CMD", "/healthcheck"],
+            "Interval": 10,
+            "Timeout": 5,
+            "Retries": 3,
+            "StartPeriod": 10,
+        },
+        "Environment": pairs(environment),
+        "Secrets": [{
+            "Name": "AOT_CONFIG_CONTENT",
+            "ValueFrom": arn("ssm", &format!("parameter{}", context.path("collector/config"))),
+        }],
+        "LogConfiguration": logs(&context.log_group("collector"), &service.service),
+    })
+}
+
+fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String, Value> {
+    let mut variables = Map::new();
+    variables.insert("APPLICATION".into(), json!(context.application()));
+    variables.insert("ENVIRONMENT".into(), reference("Environment"));
+    variables.insert("AWS_REGION".into(), reference("AWS::Region"));
+    variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), json!("http://localhost:4318"));
+    variables.insert("RUST_LOG".into(), reference("LogFilter"));
+    variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
+    if service.listens {
+        variables.insert("LISTEN_ADDRESS".into(), json!(format!("0.0.0.0:{PORT}")));
+    }
+    for (name, value) in &service.variables {
+        let value = match value {
+            Variable::Text(_) if name == "EMAIL_SENDER" => reference("EmailSender"),
+            Variable::Text(text) => sub(text.as_str()),
+            Variable::QueueUrl(queue) => reference(&context.id(queue, "Queue")),
+            Variable::TopicArn(topic) => Context::topic_arn(topic),
+        };
+        variables.insert(name.clone(), value);
+    }
+    variables
+}
+
+/// Name and value of each variable, by name.
+fn pairs(variables: Map<String, Value>) -> Value {
+    let mut variables: Vec<_> = variables.into_iter().collect();
+    variables.sort_by(|one, other| one.0.cmp(&other.0));
+    variables.into_iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
+}
+
+/// Non-blocking: a log that cannot be delivered must not hold up the service.
+fn logs(group: &str, prefix: &str) -> Value {
+    json!({
+        "LogDriver": "awslogs",
+        "Options": {
+            "awslogs-group": sub(group),
+            "awslogs-region": reference("AWS::Region"),
+            "awslogs-stream-prefix": prefix,
+            "max-buffer-size": "25m",
+            "mode": "non-blocking",
+        },
+    })
+}

@@ -1,0 +1,110 @@
+//! A task definition by itself, as `aws ecs register-task-definition --cli-input-json` takes it.
+//!
+//! What a template leaves to CloudFormation is left to `envsubst` here: `${AWS_REGION}`, `${AWS_ACCOUNT_ID}`,
+//! `${ENVIRONMENT}` and `${IMAGE_TAG}`. A stack parameter that has a default has that value.
+
+use serde_json::{Map, Value, json};
+
+use crate::RenderError;
+use crate::task::{COLLECTOR_IMAGE, TASK_DEFINITION};
+use crate::template::{Template, pretty};
+
+/// The task definition of a service's template.
+pub(crate) fn render(template: &Template) -> Result<String, RenderError> {
+    let properties = &resource(template, TASK_DEFINITION)?["Properties"];
+    let mut definition = resolved(template, properties)?;
+    // JSON has no comments.
+    definition["tags"] = json!([{"key": "rendered-by", "value": "foostore synth"}]);
+    pretty(&definition)
+}
+
+fn resource<'a>(template: &'a Template, id: &str) -> Result<&'a Value, RenderError> {
+    let mut resources = template.resources.iter();
+    let found = resources.find(|(name, _)| name == id).map(|(_, resource)| resource);
+    found.ok_or_else(|| RenderError::Undeclared(id.to_owned()))
+}
+
+fn resolved(template: &Template, value: &Value) -> Result<Value, RenderError> {
+    Ok(match value {
+        Value::Object(object) => match object.iter().next() {
+            Some((key, Value::String(text))) if key == "Fn::Sub" => Value::String(text_of(template, text)?),
+            Some((key, Value::String(id))) if key == "Ref" => {
+                Value::String(text_of(template, &format!("${{{id}}}"))?)
+            }
+            Some((key, Value::Array(of))) if key == "Fn::GetAtt" => {
+                Value::String(identifier(template, of[0].as_str().unwrap_or_default())?)
+            }
+            _ => {
+                let entries = object.iter().map(|(key, value)| Ok((lower(key), resolved(template, value)?)));
+                Value::Object(entries.collect::<Result<Map<_, _>, RenderError>>()?)
+            }
+        },
+        Value::Array(list) => {
+            list.iter().map(|value| resolved(template, value)).collect::<Result<_, RenderError>>()?
+        }
+        Value::String(text) => Value::String(text_of(template, text)?),
+        other => other.clone(),
+    })
+}
+
+/// `ContainerDefinitions` is `containerDefinitions` in the API; keys of log options are small letters in both.
+fn lower(key: &str) -> String {
+    let mut letters = key.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
+/// Text with each placeholder replaced.
+fn text_of(template: &Template, text: &str) -> Result<String, RenderError> {
+    if text.starts_with("{{resolve:ssm:") {
+        return Ok(COLLECTOR_IMAGE.to_owned());
+    }
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        result.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            return Err(RenderError::Write(format!("{text} has a placeholder without an end")));
+        };
+        result.push_str(&placeholder(template, name)?);
+        rest = after;
+    }
+    result.push_str(rest);
+    Ok(result)
+}
+
+fn placeholder(template: &Template, name: &str) -> Result<String, RenderError> {
+    Ok(match name {
+        "AWS::Region" => "${AWS_REGION}".to_owned(),
+        "AWS::AccountId" => "${AWS_ACCOUNT_ID}".to_owned(),
+        "AWS::Partition" => "aws".to_owned(),
+        "AWS::URLSuffix" => "amazonaws.com".to_owned(),
+        "Environment" => "${ENVIRONMENT}".to_owned(),
+        "ImageTag" => "${IMAGE_TAG}".to_owned(),
+        other => {
+            let mut parameters = template.parameters.iter();
+            match parameters.find(|(parameter, _)| parameter == other) {
+                Some((_, definition)) => definition["Default"].as_str().unwrap_or_default().to_owned(),
+                None => identifier(template, other)?,
+            }
+        }
+    })
+}
+
+/// What the API takes for a resource: the URL of a queue, the ARN of anything else.
+fn identifier(template: &Template, id: &str) -> Result<String, RenderError> {
+    const ACCOUNT: &str = "${AWS_REGION}:${AWS_ACCOUNT_ID}";
+    let resource = resource(template, id)?;
+    let named = |property: &str| resolved(template, &resource["Properties"][property]);
+    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    match resource["Type"].as_str().unwrap_or_default() {
+        "AWS::SQS::Queue" => Ok(format!(
+            "https://sqs.${{AWS_REGION}}.amazonaws.com/${{AWS_ACCOUNT_ID}}/{}",
+            text(named("QueueName")?)
+        )),
+        "AWS::IAM::Role" => Ok(format!("arn:aws:iam::${{AWS_ACCOUNT_ID}}:role/{}", text(named("RoleName")?))),
+        "AWS::SecretsManager::Secret" => {
+            Ok(format!("arn:aws:secretsmanager:{ACCOUNT}:secret:{}", text(named("Name")?)))
+        }
+        other => Err(RenderError::Write(format!("a task definition cannot refer to {id} of type {other}"))),
+    }
+}

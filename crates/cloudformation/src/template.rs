@@ -1,0 +1,170 @@
+//! A template in the order in which a person reads it, and the words its values are written with.
+
+use serde_json::{Value, json};
+
+use crate::RenderError;
+
+/// One stack's template.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) description: String,
+    pub(crate) parameters: Vec<(String, Value)>,
+    pub(crate) rules: Vec<(String, Value)>,
+    pub(crate) conditions: Vec<(String, Value)>,
+    pub(crate) resources: Vec<(String, Value)>,
+}
+
+impl Template {
+    /// A template with the parameter `Environment`, which every name contains.
+    pub(crate) fn new(description: impl Into<String>) -> Self {
+        let environment = json!({
+            "Type": "String",
+            "Description": "Environment, such as prod; a part of every name",
+            "AllowedPattern": format!("[a-z][a-z0-9-]{{0,{}}}", LONGEST_ENVIRONMENT - 1),
+        });
+        Self {
+            description: description.into(),
+            parameters: vec![("Environment".to_owned(), environment)],
+            rules: Vec::new(),
+            conditions: Vec::new(),
+            resources: Vec::new(),
+        }
+    }
+
+    pub(crate) fn parameter(&mut self, name: &str, definition: Value) {
+        self.parameters.push((name.to_owned(), definition));
+    }
+
+    /// A number with a default.
+    pub(crate) fn number(&mut self, name: &str, default: &str, minimum: u32, description: &str) {
+        self.parameter(
+            name,
+            json!({"Type": "Number", "Default": default, "MinValue": minimum, "Description": description}),
+        );
+    }
+
+    pub(crate) fn condition(&mut self, name: &str, definition: Value) {
+        self.conditions.push((name.to_owned(), definition));
+    }
+
+    pub(crate) fn resource(&mut self, id: impl Into<String>, kind: &str, properties: Value) {
+        self.resources.push((id.into(), json!({"Type": kind, "Properties": properties})));
+    }
+
+    /// A resource that stays when the stack goes or wants to replace it.
+    pub(crate) fn keep(&mut self, id: impl Into<String>, kind: &str, properties: Value) {
+        self.resources.push((
+            id.into(),
+            json!({
+                "Type": kind,
+                "DeletionPolicy": "Retain",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": properties,
+            }),
+        ));
+    }
+
+    /// Adds an attribute, such as `DependsOn`, to the resource added last.
+    pub(crate) fn with(&mut self, attribute: &str, value: Value) {
+        if let Some((_, resource)) = self.resources.last_mut() {
+            resource[attribute] = value;
+        }
+    }
+
+    /// Says why the role added last has a wildcard for a resource.
+    pub(crate) fn wildcard_because(&mut self, reasons: Value) {
+        self.with("Metadata", json!({"Wildcards": reasons}));
+    }
+
+    /// Says why the resource added last does not follow a rule of checkov.
+    pub(crate) fn exempt(&mut self, exemptions: &[(&str, &str)]) {
+        let skip: Vec<_> =
+            exemptions.iter().map(|(id, comment)| json!({"id": id, "comment": comment})).collect();
+        self.with("Metadata", json!({"checkov": {"skip": skip}}));
+    }
+}
+
+/// The longest environment; what is left of the 32 characters a load balancer's name may have.
+pub(crate) const LONGEST_ENVIRONMENT: usize = 12;
+
+/// `{"Ref": …}`
+pub(crate) fn reference(id: &str) -> Value {
+    json!({"Ref": id})
+}
+
+/// `{"Fn::GetAtt": …}`
+pub(crate) fn attribute(id: &str, attribute: &str) -> Value {
+    json!({"Fn::GetAtt": [id, attribute]})
+}
+
+/// Text with `${…}` in it, to be filled in by CloudFormation; plain text as it is.
+pub(crate) fn sub(text: impl Into<String>) -> Value {
+    let text = text.into();
+    if text.contains("${") { json!({"Fn::Sub": text}) } else { Value::String(text) }
+}
+
+/// An ARN of this account and region.
+pub(crate) fn arn(service: &str, resource: &str) -> Value {
+    sub(arn_text(service, resource))
+}
+
+/// The same, as text for `Fn::Sub`.
+pub(crate) fn arn_text(service: &str, resource: &str) -> String {
+    format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
+}
+
+/// A logical id of the words in a name: `dead-letter` makes `DeadLetter`.
+pub(crate) fn logical_id(name: &str) -> String {
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+        })
+        .collect()
+}
+
+/// A statement of an IAM policy.
+pub(crate) fn allow(sid: &str, actions: &[&str], resource: Value) -> Value {
+    json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource})
+}
+
+/// A policy document of these statements.
+pub(crate) fn policy(statements: Vec<Value>) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// JSON text for people, its objects by key however they are kept in memory.
+pub(crate) fn pretty(value: &Value) -> Result<String, RenderError> {
+    let text = serde_json::to_string_pretty(&sorted(value));
+    text.map(|text| text + "\n").map_err(|error| RenderError::Write(error.to_string()))
+}
+
+/// The same value with the entries of its objects by key.
+pub(crate) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            Value::Object(entries.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect())
+        }
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_logical_ids() {
+        assert_eq!(logical_id("members-outbox-dead-letter"), "MembersOutboxDeadLetter");
+        assert_eq!(logical_id("ecr.api"), "EcrApi");
+    }
+
+    #[test]
+    fn only_text_with_a_placeholder_is_substituted() {
+        assert_eq!(sub("plain"), json!("plain"));
+        assert_eq!(sub("a-${B}"), json!({"Fn::Sub": "a-${B}"}));
+    }
+}

@@ -1,0 +1,372 @@
+//! A small layer, and what its templates say of each thing it declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use envelope::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use topology::{Http, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events, topic};
+
+use crate::context::Context;
+use crate::template::Template;
+use crate::{ENVIRONMENT, RenderError, foundation, observability, render, service};
+
+const COLLECTOR: &str = "# a comment\nreceivers:\n  # another\n  otlp: ${env:X}\n";
+
+macro_rules! event {
+    ($name:ident) => {
+        #[derive(Serialize, Deserialize)]
+        struct $name;
+        impl Event for $name {
+            const TYPE: &'static str = stringify!($name);
+            const SOURCE: &'static str = "shop";
+            fn customer_number(&self) -> &str {
+                ""
+            }
+        }
+    };
+}
+event!(Ordered);
+event!(Shipped);
+
+fn intake() -> Service {
+    Service::new("intake").listens(Http::new()).secret("SIGNING_KEY").publishes_to_bus().emits::<(Ordered,)>()
+}
+
+fn shipping() -> Service {
+    Service::new("shipping")
+        .consumes(events::<(Ordered,)>())
+        .owns(Table::new("parcels").expires_at("expires_at").outbox().access([TableAccess::Get]))
+        .emits::<(Shipped,)>()
+        .publishes(Topic::new("notices").attribute("channel"))
+}
+
+fn sms() -> Service {
+    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email()
+}
+
+fn resources() -> Resources {
+    let topology = Topology::new("shop", ENVIRONMENT).service(intake()).service(shipping()).service(sms());
+    topology.resources().unwrap()
+}
+
+/// Every template by its file's name.
+fn templates(resources: &Resources) -> BTreeMap<String, Template> {
+    let context = Context::new(resources);
+    let mut templates = BTreeMap::from([
+        ("foundation".to_owned(), foundation::template(&context, COLLECTOR)),
+        ("observability".to_owned(), observability::template(&context).unwrap()),
+    ]);
+    for one in &resources.services {
+        templates.insert(one.service.clone(), service::template(&context, one).unwrap());
+    }
+    templates
+}
+
+impl Template {
+    fn properties(&self, id: &str) -> &Value {
+        let found = self.resources.iter().find(|(name, _)| name == id);
+        &found.unwrap_or_else(|| panic!("no resource {id}")).1["Properties"]
+    }
+
+    fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a (String, Value)> {
+        self.resources.iter().filter(move |(_, resource)| resource["Type"] == kind)
+    }
+}
+
+/// Each statement of each role: (template, role, statement).
+fn statements(templates: &BTreeMap<String, Template>) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, template) in templates {
+        for (id, role) in template.of_type("AWS::IAM::Role") {
+            for policy in role["Properties"]["Policies"].as_array().unwrap() {
+                for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+                    found.push((format!("{name}/{id}"), statement.clone()));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn actions(statement: &Value) -> Vec<&str> {
+    statement["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_file_is_there() {
+    let files = render(&resources(), COLLECTOR).unwrap();
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "foundation.yaml",
+            "observability.yaml",
+            "services/intake.yaml",
+            "services/shipping.yaml",
+            "services/sms.yaml",
+            "task-definitions/intake.json",
+            "task-definitions/shipping.json",
+            "task-definitions/sms.json",
+        ]
+    );
+    assert!(
+        files.iter().all(|(name, text)| !name.ends_with("yaml") || text.starts_with("# Rendered by `foo"))
+    );
+}
+
+#[test]
+fn queues_are_as_declared() {
+    let resources = resources();
+    let templates = templates(&resources);
+    let mut rendered: BTreeMap<String, Value> = BTreeMap::new();
+    for template in templates.values() {
+        for (_, queue) in template.of_type("AWS::SQS::Queue") {
+            let properties = &queue["Properties"];
+            rendered
+                .insert(properties["QueueName"]["Fn::Sub"].as_str().unwrap().to_owned(), properties.clone());
+        }
+    }
+    assert_eq!(rendered.len(), resources.queues.len());
+    for queue in &resources.queues {
+        let properties = &rendered[&queue.name];
+        assert_eq!(properties["VisibilityTimeout"], queue.visibility_timeout_s);
+        assert_eq!(properties["MessageRetentionPeriod"], queue.retention_s);
+        match &queue.dead_letter {
+            Some(dead) => assert_eq!(properties["RedrivePolicy"]["maxReceiveCount"], dead.max_receive_count),
+            None => assert!(properties.get("RedrivePolicy").is_none()),
+        }
+    }
+    let policy = &templates["sms"].properties("SmsQueuePolicy")["PolicyDocument"]["Statement"][0];
+    assert_eq!(policy["Principal"], json!({"Service": "sns.amazonaws.com"}));
+    let source = policy["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].as_str().unwrap();
+    assert!(source.ends_with(":shop-${Environment}-notices"), "{source}");
+}
+
+#[test]
+fn rule_subscription_table_and_pipe_are_as_declared() {
+    let resources = resources();
+    let templates = templates(&resources);
+    let shipping = &templates["shipping"];
+
+    let (rule, declared) = (shipping.properties("ShippingRule"), &resources.rules[0]);
+    assert_eq!(rule["EventPattern"], declared.pattern);
+    assert_eq!(rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"], declared.maximum_event_age_s);
+    assert_eq!(rule["Targets"][0]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0], "ShippingUndeliveredQueue");
+
+    let table = shipping.properties("ParcelsTable");
+    assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
+    assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+
+    let (pipe, declared) = (shipping.properties("ParcelsOutboxPipe"), &resources.pipes[0]);
+    let source = &pipe["SourceParameters"];
+    assert_eq!(source["DynamoDBStreamParameters"]["StartingPosition"], Pipe::STARTING_POSITION);
+    assert_eq!(source["DynamoDBStreamParameters"]["MaximumRetryAttempts"], declared.maximum_retry_attempts);
+    let pattern = source["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(pattern).unwrap(), declared.filter_pattern);
+    assert_eq!(pipe["TargetParameters"]["InputTemplate"], declared.target.input_template.as_str());
+
+    let subscription = templates["sms"].properties("SmsSubscription");
+    assert_eq!(subscription["FilterPolicy"], json!({"channel": ["sms"]}));
+    assert_eq!(subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0], "SmsUndeliveredQueue");
+}
+
+#[test]
+fn a_role_grants_what_is_declared_and_nothing_else() {
+    let templates = templates(&resources());
+    let granted = |role: &str| -> BTreeSet<String> {
+        let all = statements(&templates).into_iter().filter(|(name, _)| name == role);
+        // Not what the collector has in the same role.
+        let own = all.filter(|(_, one)| !["Traces", "Metrics"].contains(&one["Sid"].as_str().unwrap()));
+        own.flat_map(|(_, one)| actions(&one).into_iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+    };
+    let set = |actions: &[&str]| actions.iter().map(|&action| action.to_owned()).collect::<BTreeSet<_>>();
+    let receiving =
+        ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
+    let key = ["kms:Decrypt", "kms:GenerateDataKey"];
+    assert_eq!(granted("intake/TaskRole"), set(&["events:PutEvents"]));
+    assert_eq!(
+        granted("shipping/TaskRole"),
+        set(&[&receiving[..], &key, &["dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"]].concat())
+    );
+    assert_eq!(granted("sms/TaskRole"), set(&[&receiving[..], &key, &["ses:SendEmail"]].concat()));
+}
+
+#[test]
+fn wildcards_are_only_where_aws_has_nothing_else_and_say_why() {
+    let templates = templates(&resources());
+    for (role, statement) in statements(&templates) {
+        assert!(actions(&statement).iter().all(|action| !action.contains('*')), "{role}: {statement}");
+        if statement["Resource"] == "*" {
+            let (template, id) = role.split_once('/').unwrap();
+            let found = templates[template].resources.iter().find(|(name, _)| name == id).unwrap();
+            let reason = &found.1["Metadata"]["Wildcards"][statement["Sid"].as_str().unwrap()];
+            assert!(reason.is_string(), "{role}: {statement}");
+        }
+    }
+}
+
+#[test]
+fn the_service_finds_its_resources_and_its_secrets() {
+    let templates = templates(&resources());
+    let container =
+        |service: &str| templates[service].properties("TaskDefinition")["ContainerDefinitions"][0].clone();
+    let variables = |service: &str| -> BTreeMap<String, Value> {
+        let list = container(service)["Environment"].as_array().unwrap().clone();
+        list.into_iter().map(|one| (one["Name"].as_str().unwrap().to_owned(), one["Value"].clone())).collect()
+    };
+    let shipping = variables("shipping");
+    assert_eq!(shipping["QUEUE_URL"], json!({"Ref": "ShippingQueue"}));
+    assert_eq!(shipping["DEAD_LETTER_QUEUE_URL"], json!({"Ref": "ShippingDeadLetterQueue"}));
+    assert_eq!(shipping["PARCELS_TABLE_NAME"], json!({"Fn::Sub": "shop-${Environment}-parcels"}));
+    assert_eq!(variables("sms")["EMAIL_SENDER"], json!({"Ref": "EmailSender"}));
+    assert_eq!(variables("intake")["LISTEN_ADDRESS"], "0.0.0.0:8080");
+    let secrets = &container("intake")["Secrets"];
+    assert_eq!(secrets, &json!([{"Name": "SIGNING_KEY", "ValueFrom": {"Ref": "SigningKey"}}]));
+    assert!(!variables("intake").contains_key("SIGNING_KEY"));
+}
+
+#[test]
+fn a_container_stops_gracefully_and_the_collector_may_fail() {
+    let templates = templates(&resources());
+    let containers = &templates["intake"].properties("TaskDefinition")["ContainerDefinitions"];
+    let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
+    let environment = containers[0]["Environment"].as_array().unwrap();
+    let grace = environment.iter().find(|one| one["Name"] == "SHUTDOWN_GRACE_S").unwrap();
+    let stop = containers[0]["StopTimeout"].as_u64().unwrap();
+    assert!(number(&grace["Value"]) < stop && stop <= 120);
+    let attributes = templates["intake"].properties("TargetGroup")["TargetGroupAttributes"].clone();
+    let delays = attributes.as_array().unwrap().iter();
+    let delay = delays.clone().find(|one| one["Key"] == "deregistration_delay.timeout_seconds").unwrap();
+    assert!(number(&delay["Value"]) < stop);
+
+    assert_eq!(containers[0]["DependsOn"], json!([{"ContainerName": "collector", "Condition": "START"}]));
+    assert_eq!(containers[1]["Essential"], false);
+    assert_eq!(containers[1]["RestartPolicy"]["Enabled"], true);
+    assert_eq!(containers[1]["HealthCheck"]["Command"], json!(["CMD", "/healthcheck"]));
+    for container in containers.as_array().unwrap() {
+        assert_eq!(container["ReadonlyRootFilesystem"], true);
+        assert!(!container["User"].as_str().unwrap().starts_with('0'));
+    }
+}
+
+#[test]
+fn every_name_has_the_environment_and_every_threshold_is_a_parameter() {
+    let templates = templates(&resources());
+    let names = [
+        "AlarmName",
+        "AliasName",
+        "ClusterName",
+        "DashboardName",
+        "Family",
+        "GroupName",
+        "LogGroupName",
+        "Name",
+        "PolicyName",
+        "QueueName",
+        "RepositoryName",
+        "RoleName",
+        "ServiceName",
+        "TableName",
+        "TopicName",
+    ];
+    for (stack, template) in &templates {
+        for (id, resource) in &template.resources {
+            if resource["Type"] == "AWS::EC2::VPCEndpoint" {
+                continue; // Its service name is AWS's.
+            }
+            let properties = resource["Properties"].as_object().unwrap();
+            for (name, value) in properties.iter().filter(|(name, _)| names.contains(&name.as_str())) {
+                let text = value.to_string();
+                assert!(text.contains("${Environment}"), "{stack}/{id}: {name} is {text}");
+            }
+        }
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let parameter = alarm["Properties"]["Threshold"]["Ref"].as_str().unwrap();
+            assert!(template.parameters.iter().any(|(name, _)| name == parameter), "{stack}/{id}");
+        }
+    }
+}
+
+#[test]
+fn what_holds_state_stays() {
+    let state = [
+        "AWS::DynamoDB::Table",
+        "AWS::ECR::Repository",
+        "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::SQS::Queue",
+        "AWS::SecretsManager::Secret",
+    ];
+    for template in templates(&resources()).values() {
+        for (id, resource) in &template.resources {
+            let keeps = state.contains(&resource["Type"].as_str().unwrap());
+            assert_eq!(resource["DeletionPolicy"] == "Retain", keeps, "{id}");
+            assert_eq!(resource["UpdateReplacePolicy"] == "Retain", keeps, "{id}");
+        }
+    }
+}
+
+#[test]
+fn what_one_stack_reads_another_leaves() {
+    let templates = templates(&resources());
+    let mut left = BTreeSet::new();
+    let mut read = BTreeSet::new();
+    for template in templates.values() {
+        for (_, parameter) in template.of_type("AWS::SSM::Parameter") {
+            left.insert(parameter["Properties"]["Name"]["Fn::Sub"].as_str().unwrap().to_owned());
+        }
+        let text = serde_json::to_string(&template.resources).unwrap();
+        for part in text.split("{{resolve:ssm:").skip(1) {
+            read.insert(part.split_once("}}").unwrap().0.to_owned());
+        }
+    }
+    assert!(read.is_subset(&left), "{:?}", read.difference(&left));
+    assert!(read.len() > 5);
+}
+
+#[test]
+fn a_task_definition_by_itself_leaves_four_things_open() {
+    let files = render(&resources(), COLLECTOR).unwrap();
+    for service in ["intake", "shipping", "sms"] {
+        let text = &files[&format!("task-definitions/{service}.json")];
+        let definition: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(definition["family"], format!("shop-${{ENVIRONMENT}}-{service}"));
+        assert_eq!(definition["containerDefinitions"][1]["name"], "collector");
+        let open: BTreeSet<_> =
+            text.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0).collect();
+        assert_eq!(open, BTreeSet::from(["AWS_ACCOUNT_ID", "AWS_REGION", "ENVIRONMENT", "IMAGE_TAG"]));
+        assert!(!text.contains("Fn::") && !text.contains("resolve:"), "{text}");
+    }
+    assert!(files["task-definitions/shipping.json"].contains(
+        "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID}/shop-${ENVIRONMENT}-shipping-dead-letter"
+    ));
+}
+
+#[test]
+fn the_collector_is_configured_without_the_comments() {
+    let templates = templates(&resources());
+    let value = &templates["foundation"].properties("CollectorConfigParameter")["Value"];
+    assert_eq!(value, "receivers:\n  otlp: ${env:X}\n");
+}
+
+#[test]
+fn what_is_left_open_is_refused() {
+    let prod = Topology::new("shop", "prod").service(intake()).resources().unwrap();
+    assert!(matches!(render(&prod, COLLECTOR), Err(RenderError::Environment(name)) if name == "prod"));
+
+    let secretive = Service::new("secretive").owns(Table::new("secrets"));
+    let open = Topology::new("shop", ENVIRONMENT).service(secretive).resources().unwrap();
+    let error = render(&open, COLLECTOR).unwrap_err();
+    assert!(matches!(error, RenderError::NoAccess { .. }));
+    assert_eq!(
+        error.to_string(),
+        "secretive owns table shop-${Environment}-secrets but does not say what it does with it: add \
+         .access([…]) to the table"
+    );
+
+    let long = Service::new("a-way-in-with-a-long-name").listens(Http::new());
+    let long = Topology::new("shop", ENVIRONMENT).service(long).resources().unwrap();
+    assert!(matches!(render(&long, COLLECTOR), Err(RenderError::NameTooLong { limit: 32, .. })));
+}

@@ -1,0 +1,29 @@
+//! A service's whole template as text, to be read in a review.
+
+use std::path::Path;
+
+use topology::{Http, Service, Table, TableAccess, Topic, Topology, topic};
+
+#[test]
+fn the_stack_of_a_small_service() {
+    let resources = Topology::new("shop", cloudformation::ENVIRONMENT)
+        .service(
+            Service::new("intake").listens(Http::new()).publishes(Topic::new("notices").attribute("channel")),
+        )
+        .service(
+            Service::new("sms")
+                .receives(topic("notices").with("channel", "sms"))
+                .owns(Table::new("texts").expires_at("expires_at").access([TableAccess::Put])),
+        )
+        .resources()
+        .unwrap();
+    let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
+    let rendered = &files["services/sms.yaml"];
+
+    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/sms.yaml");
+    if std::fs::read_to_string(&snapshot).unwrap_or_default() != *rendered {
+        let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sms.yaml");
+        std::fs::write(&new, rendered).unwrap();
+        panic!("the template has changed; if it should: cp {} {}", new.display(), snapshot.display());
+    }
+}
