@@ -49,7 +49,7 @@ impl World {
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                println!("{line}");
+                say(&line);
             }
         });
         let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
@@ -189,6 +189,12 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
         assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+}
+
+/// Shown when the test fails.
+#[expect(clippy::print_stdout, reason = "the test runner captures it")]
+fn say(line: &str) {
+    println!("{line}");
 }
 
 fn pid_in(service: &Value) -> u32 {

@@ -56,6 +56,11 @@ impl Outputs {
 /// [`ProvisionError`] names the call and the resource that failed. What was created before stays; run it
 /// again once the cause is gone.
 pub async fn provision(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
+    // Boxed once here, so that a caller's future does not hold those of every SDK call.
+    Box::pin(create_all(resources, config)).await
+}
+
+async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
     let sqs = aws_sdk_sqs::Client::new(config);
     let events = aws_sdk_eventbridge::Client::new(config);
     let sns = aws_sdk_sns::Client::new(config);
