@@ -121,8 +121,7 @@ mod tests {
     fn it_writes_what_differs_and_removes_what_is_left_over() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("deploy");
-        let args =
-            |check| SynthArgs { application: "foostore".to_owned(), out: out.clone(), check };
+        let args = |check| SynthArgs { application: "foostore".to_owned(), out: out.clone(), check };
         let refused = run(&args(true)).unwrap_err();
         assert_eq!(failure::code_of(&refused), failure::REFUSED);
 

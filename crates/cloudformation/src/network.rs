@@ -160,7 +160,7 @@ fn add_subnets(template: &mut Template, context: &Context<'_>) {
                 json!({
                     "VpcId": reference("Vpc"),
                     "AvailabilityZone": {"Fn::Select": [index, {"Fn::GetAZs": ""}]},
-                    // Four blocks of 4,096 addresses, from /16 on.
+                    // Blocks of 1,024 addresses; the smallest VPC allowed has four.
                     "CidrBlock": {"Fn::Select": [block, {"Fn::Cidr": [reference("VpcCidr"), 4, 10]}]},
                     "MapPublicIpOnLaunch": false,
                     "Tags": tags(context, &name),

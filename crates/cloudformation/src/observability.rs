@@ -25,7 +25,7 @@ pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
     template.resource(
         "Dashboard",
         "AWS::CloudWatch::Dashboard",
-        json!({"DashboardName": sub(context.prefix()), "DashboardBody": sub(dashboard::body(context)?)}),
+        json!({"DashboardName": sub(context.prefix()), "DashboardBody": sub(dashboard::body(context))}),
     );
     add_query(&mut template, context);
     Ok(template)
