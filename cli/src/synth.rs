@@ -59,21 +59,16 @@ pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
     }
     for path in differences {
         let whole = args.out.join(&path);
-        match files.get(&path) {
-            Some(text) => {
-                if let Some(folder) = whole.parent() {
-                    std::fs::create_dir_all(folder)
-                        .with_context(|| format!("{} cannot be made", folder.display()))?;
-                }
-                std::fs::write(&whole, text)
-                    .with_context(|| format!("{} cannot be written", whole.display()))?;
-                remark(&format!("wrote {}", whole.display()));
+        if let Some(text) = files.get(&path) {
+            if let Some(folder) = whole.parent() {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("{} cannot be made", folder.display()))?;
             }
-            None => {
-                std::fs::remove_file(&whole)
-                    .with_context(|| format!("{} cannot be removed", whole.display()))?;
-                remark(&format!("removed {}, which no service declares", whole.display()));
-            }
+            std::fs::write(&whole, text).with_context(|| format!("{} cannot be written", whole.display()))?;
+            remark(&format!("wrote {}", whole.display()));
+        } else {
+            std::fs::remove_file(&whole).with_context(|| format!("{} cannot be removed", whole.display()))?;
+            remark(&format!("removed {}, which no service declares", whole.display()));
         }
     }
     Ok(())
