@@ -23,6 +23,8 @@ mod services;
 mod signals;
 mod stdio;
 mod style;
+#[cfg(feature = "local")]
+mod synth;
 mod trace;
 #[cfg(feature = "local")]
 mod up;
@@ -76,6 +78,8 @@ enum Command {
     Logs(logs::LogsArgs),
     #[cfg(feature = "local")]
     Mail(mail::MailArgs),
+    #[cfg(feature = "local")]
+    Synth(synth::SynthArgs),
 }
 
 impl Cli {
@@ -128,6 +132,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Provision(args) => Box::pin(provision::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Mail(args) => mail::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::Synth(args) => synth::run(&args),
         Command::Service(args) => service::run(&args).map(drop),
         Command::Send(args) => Box::pin(send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(trace::run(args, environment)).await,
