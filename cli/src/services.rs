@@ -57,6 +57,7 @@ pub(crate) fn resources(
         .fold(topology::Topology::new(application, environment), |topology, service| {
             topology.service((service.topology)())
         })
+        .erases_personal_data_on::<(contracts::MemberErased,)>()
         .resources()
 }
 

@@ -14,6 +14,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 
+use crate::TracingInterceptor;
+
 /// The region used when nothing names one.
 pub const DEFAULT_REGION: &str = "eu-central-1";
 
@@ -57,6 +59,13 @@ impl AwsSettings {
             credentials,
         }
     }
+}
+
+/// A DynamoDB client whose calls are spans.
+#[must_use]
+pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(config);
+    aws_sdk_dynamodb::Client::from_conf(config.interceptor(TracingInterceptor::new()).build())
 }
 
 /// The configuration for every client of the process: one pool of connections (TLS by rustls with ring and the

@@ -6,8 +6,10 @@
 //!
 //! # async fn example() {
 //! let config = aws_clients::sdk_config(&AwsSettings::default()).await;
-//! let members = aws_sdk_dynamodb::Client::from_conf(
-//!     aws_sdk_dynamodb::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
+//! let members = aws_clients::dynamodb(&config);
+//! // The same for any other service.
+//! let sns = aws_sdk_sns::Client::from_conf(
+//!     aws_sdk_sns::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
 //! );
 //! // A client without the interceptor makes no spans: for receiving, deleting, and batches whose entries have spans.
 //! let queue = aws_sdk_sqs::Client::new(&config);
@@ -20,5 +22,5 @@ mod failure;
 mod interceptor;
 mod target;
 
-pub use config::{AwsSettings, DEFAULT_REGION, sdk_config};
+pub use config::{AwsSettings, DEFAULT_REGION, dynamodb, sdk_config};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};

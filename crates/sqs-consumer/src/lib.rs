@@ -74,6 +74,7 @@ mod pollers;
 mod process;
 pub mod queue;
 mod running;
+mod service;
 mod settings;
 mod sqs;
 mod trace;
@@ -86,6 +87,7 @@ pub use dead_letter::DEAD_LETTER_ATTRIBUTE;
 pub use failure::{Done, Failure};
 pub use handler::{Delivery, Handler};
 pub use queue::Queue;
+pub use service::{QueueSettings, serve};
 pub use settings::{CircuitSettings, Settings, SettingsError, SettleSettings};
 pub use sqs::SqsQueue;
 

@@ -24,9 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use aws_clients::TracingInterceptor;
 use service_runtime::{BoxError, Runtime};
-use sqs_consumer::{Consumer, Readiness, SqsQueue};
 use topology::{Service, Table, TableAccess, topic};
 
 use crate::handler::SendMail;
@@ -66,22 +64,7 @@ pub fn topology() -> Service {
 /// [`service_runtime::SettingsError`], or a drain that overran.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    let dynamodb = aws_sdk_dynamodb::Client::from_conf(
-        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build(),
-    );
     let ses = Ses::new(&runtime.aws, settings.sender, settings.times.send_timeout);
-    let handler = SendMail::new(dynamodb, settings.table, ses, settings.times);
-    // Without the interceptor: the consumer makes a span for each event.
-    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
-    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
-    let receiving = runtime.health.register("queue");
-    let consumer =
-        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
-            match readiness {
-                Readiness::Up => receiving.up(),
-                Readiness::Down { reason } => receiving.down(reason),
-            }
-        });
-    runtime.health.ready();
-    Ok(consumer.run(runtime.shutdown.clone()).await?)
+    let handler = SendMail::new(aws_clients::dynamodb(&runtime.aws), settings.table, ses, settings.times);
+    Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

@@ -3,22 +3,19 @@
 use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
+use sqs_consumer::QueueSettings;
 
 /// What the service is told by its environment.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// `QUEUE_URL`.
-    pub(crate) queue_url: String,
-    /// `DEAD_LETTER_QUEUE_URL`.
-    pub(crate) dead_letter_queue_url: String,
     /// `EMAIL_DELIVERIES_TABLE_NAME`.
     pub(crate) table: String,
     /// `EMAIL_SENDER`: the address mails come from, verified in SES.
     pub(crate) sender: String,
     /// How long sending may take.
     pub(crate) times: Times,
-    /// `CONSUMER_*`.
-    pub(crate) consumer: sqs_consumer::Settings,
+    /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
+    pub(crate) queue: QueueSettings,
 }
 
 /// How long things may take.
@@ -49,26 +46,11 @@ impl Settings {
             // A claim that ends while its owner is still sending is no claim.
             settings.wrong("CLAIM_LEASE_S", "expected at least twice SEND_TIMEOUT_MS");
         }
-        let consumer =
-            sqs_consumer::Settings::read(crate::NAME, |name| environment.get(name).map(str::to_owned));
-        match &consumer {
-            Ok(_) => {}
-            Err(sqs_consumer::SettingsError::NotANumber { name }) => {
-                settings.wrong(*name, "expected a whole number");
-            }
-            Err(sqs_consumer::SettingsError::Conflict { name, rule }) => {
-                settings.wrong(*name, format!("must be {rule}"));
-            }
-        }
         let read = Self {
-            queue_url: settings.required("QUEUE_URL"),
-            dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL"),
             table: settings.required("EMAIL_DELIVERIES_TABLE_NAME"),
             sender: settings.required("EMAIL_SENDER"),
             times,
-            consumer: consumer
-                .unwrap_or_else(|_| sqs_consumer::Settings::new(crate::NAME))
-                .within_grace(grace),
+            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
@@ -95,7 +77,7 @@ mod tests {
     fn the_defaults_let_a_claim_outlast_a_call_and_end_before_the_message_comes_back() {
         let settings = read(&[]).unwrap();
         assert!(settings.times.lease >= settings.times.send_timeout * 2);
-        assert!(settings.times.lease < settings.consumer.visibility);
+        assert!(settings.times.lease < settings.queue.consumer.visibility);
         assert_eq!(settings.table, "email-deliveries");
     }
 

@@ -18,11 +18,9 @@ mod members;
 mod service;
 mod settings;
 
-use aws_clients::TracingInterceptor;
 use contracts::{CrmEvents, MemberEvents};
 use envelope::events;
 use service_runtime::{BoxError, Runtime};
-use sqs_consumer::{Consumer, Readiness, SqsQueue};
 use topology::{Service, Table, TableAccess};
 
 use crate::members::Members;
@@ -56,20 +54,6 @@ pub fn topology() -> Service {
 /// with, such as a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    let dynamodb =
-        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build();
-    let members = Members::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), settings.table);
-    // Without the interceptor: receiving and deleting make metrics, not spans.
-    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
-    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
-
-    let receiving = runtime.health.register("queue");
-    let consumer = Consumer::new(queue, Membership::new(members), settings.consumer, &runtime.meter)
-        .on_health(move |readiness| match readiness {
-            Readiness::Up => receiving.up(),
-            Readiness::Down { reason } => receiving.down(reason),
-        });
-    runtime.health.ready();
-    consumer.run(runtime.shutdown.clone()).await?;
-    Ok(())
+    let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
+    Ok(sqs_consumer::serve(&runtime, settings.queue, Membership::new(members)).await?)
 }

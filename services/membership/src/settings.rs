@@ -3,19 +3,15 @@
 use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
-use sqs_consumer::SettingsError as ConsumerSettingsError;
+use sqs_consumer::QueueSettings;
 
 /// The service's settings.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// `MEMBERS_TABLE_NAME`.
     pub(crate) table: String,
-    /// `QUEUE_URL`.
-    pub(crate) queue_url: String,
-    /// `DEAD_LETTER_QUEUE_URL`.
-    pub(crate) dead_letter_queue_url: String,
-    /// `CONSUMER_*`.
-    pub(crate) consumer: sqs_consumer::Settings,
+    /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
+    pub(crate) queue: QueueSettings,
 }
 
 impl Settings {
@@ -25,21 +21,12 @@ impl Settings {
     /// [`SettingsError`] names every setting that is missing or wrong.
     pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
-        let table = settings.required("MEMBERS_TABLE_NAME");
-        let queue_url = settings.required("QUEUE_URL");
-        let dead_letter_queue_url = settings.required("DEAD_LETTER_QUEUE_URL");
-        let lookup = |name: &str| environment.get(name).map(str::to_owned);
-        let consumer = sqs_consumer::Settings::read(crate::NAME, lookup).unwrap_or_else(|error| {
-            match error {
-                ConsumerSettingsError::NotANumber { name } => settings.wrong(name, "expected a whole number"),
-                ConsumerSettingsError::Conflict { name, rule } => {
-                    settings.wrong(name, format!("must be {rule}"));
-                }
-            }
-            sqs_consumer::Settings::new(crate::NAME)
-        });
+        let read = Self {
+            table: settings.required("MEMBERS_TABLE_NAME"),
+            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
+        };
         settings.finish()?;
-        Ok(Self { table, queue_url, dead_letter_queue_url, consumer: consumer.within_grace(grace) })
+        Ok(read)
     }
 }
 
@@ -67,7 +54,7 @@ mod tests {
             ("CONSUMER_CONCURRENCY", "8"),
         ]);
         let settings = Settings::read(&environment, GRACE).unwrap();
-        assert_eq!(settings.consumer.concurrency, 8);
-        assert!(settings.consumer.drain + settings.consumer.settle_timeout < GRACE);
+        assert_eq!(settings.queue.consumer.concurrency, 8);
+        assert!(settings.queue.consumer.drain + settings.queue.consumer.settle_timeout < GRACE);
     }
 }

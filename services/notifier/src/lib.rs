@@ -29,11 +29,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use aws_clients::TracingInterceptor;
 use contracts::MemberEvents;
 use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
-use sqs_consumer::{Consumer, Readiness, SqsQueue};
 use topology::{Service, Table, TableAccess, Topic, events};
 
 use crate::handler::{CHANNEL, NotifyMember};
@@ -65,26 +63,12 @@ pub fn topology() -> Service {
 /// [`service_runtime::SettingsError`], or a drain that overran.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    let dynamodb = aws_sdk_dynamodb::Client::from_conf(
-        aws_sdk_dynamodb::config::Builder::from(&runtime.aws).interceptor(TracingInterceptor::new()).build(),
-    );
-    // Without the interceptor: the publisher makes a span for each message, the consumer one for each event.
+    // Without the interceptor: the publisher makes a span for each message.
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
-    let sqs = aws_sdk_sqs::Client::new(&runtime.aws);
-
     let topic = TopicPublisher::new(sns, settings.topic_arn, publisher::Settings::default(), &runtime.meter);
-    let handler = NotifyMember::new(Members::new(dynamodb, settings.table), topic.clone());
-    let queue = SqsQueue::new(sqs, settings.queue_url, settings.dead_letter_queue_url);
-    let receiving = runtime.health.register("queue");
-    let consumer =
-        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
-            match readiness {
-                Readiness::Up => receiving.up(),
-                Readiness::Down { reason } => receiving.down(reason),
-            }
-        });
-    runtime.health.ready();
-    let ended = consumer.run(runtime.shutdown.clone()).await;
+    let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
+    let ended =
+        sqs_consumer::serve(&runtime, settings.queue, NotifyMember::new(members, topic.clone())).await;
     topic.close().await;
     Ok(ended?)
 }

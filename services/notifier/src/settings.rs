@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
+use sqs_consumer::QueueSettings;
 
 /// What the service is told by its environment.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// `QUEUE_URL`.
-    pub(crate) queue_url: String,
-    /// `DEAD_LETTER_QUEUE_URL`.
-    pub(crate) dead_letter_queue_url: String,
     /// `NOTIFICATIONS_TABLE_NAME`.
     pub(crate) table: String,
     /// `NOTIFICATIONS_TOPIC_ARN`.
     pub(crate) topic_arn: String,
-    /// `CONSUMER_*`.
-    pub(crate) consumer: sqs_consumer::Settings,
+    /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
+    pub(crate) queue: QueueSettings,
 }
 
 impl Settings {
@@ -26,25 +23,10 @@ impl Settings {
     /// [`SettingsError`] names every one that is missing or wrong.
     pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
-        let consumer =
-            sqs_consumer::Settings::read(crate::NAME, |name| environment.get(name).map(str::to_owned));
-        match &consumer {
-            Ok(_) => {}
-            Err(sqs_consumer::SettingsError::NotANumber { name }) => {
-                settings.wrong(*name, "expected a whole number");
-            }
-            Err(sqs_consumer::SettingsError::Conflict { name, rule }) => {
-                settings.wrong(*name, format!("must be {rule}"));
-            }
-        }
         let read = Self {
-            queue_url: settings.required("QUEUE_URL"),
-            dead_letter_queue_url: settings.required("DEAD_LETTER_QUEUE_URL"),
             table: settings.required("NOTIFICATIONS_TABLE_NAME"),
             topic_arn: settings.required("NOTIFICATIONS_TOPIC_ARN"),
-            consumer: consumer
-                .unwrap_or_else(|_| sqs_consumer::Settings::new(crate::NAME))
-                .within_grace(grace),
+            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
@@ -63,10 +45,10 @@ mod tests {
         assert_eq!(
             names,
             [
-                "CONSUMER_WAIT_S",
-                "DEAD_LETTER_QUEUE_URL",
                 "NOTIFICATIONS_TABLE_NAME",
-                "NOTIFICATIONS_TOPIC_ARN"
+                "NOTIFICATIONS_TOPIC_ARN",
+                "DEAD_LETTER_QUEUE_URL",
+                "CONSUMER_WAIT_S"
             ]
         );
     }

@@ -1,0 +1,73 @@
+//! A consumer as a service: its settings from the environment, its readiness on the health routes.
+
+use std::time::Duration;
+
+use service_runtime::Runtime;
+
+use crate::{Consumer, ConsumerError, Handler, Readiness, Settings, SettingsError, SqsQueue};
+
+/// Where a service's messages come from and how they are consumed.
+#[derive(Clone, Debug)]
+pub struct QueueSettings {
+    /// `QUEUE_URL`.
+    pub queue_url: String,
+    /// `DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: String,
+    /// `CONSUMER_*`, fitted into the service's grace period.
+    pub consumer: Settings,
+}
+
+impl QueueSettings {
+    /// Reads them for the service of this name, which has `grace` to end. What is missing or wrong is reported to
+    /// `settings`, and [`finish`](service_runtime::Settings::finish) names it with the service's own.
+    #[must_use]
+    pub fn read(service: &str, grace: Duration, settings: &mut service_runtime::Settings<'_>) -> Self {
+        let queue_url = settings.required("QUEUE_URL");
+        let dead_letter_queue_url = settings.required("DEAD_LETTER_QUEUE_URL");
+        let consumer = Settings::read(service, |name| settings.optional(name)).unwrap_or_else(|error| {
+            match error {
+                SettingsError::NotANumber { name } => settings.wrong(name, "expected a whole number"),
+                SettingsError::Conflict { name, rule } => settings.wrong(name, format!("must be {rule}")),
+            }
+            Settings::new(service)
+        });
+        Self { queue_url, dead_letter_queue_url, consumer: consumer.within_grace(grace) }
+    }
+}
+
+/// Consumes the queue until the service is told to end and what is in hand is settled. The service is ready from here
+/// on, as long as receiving works (the check `queue`).
+///
+/// ```no_run
+/// use service_runtime::{BoxError, Runtime};
+/// use sqs_consumer::{Handler, QueueSettings};
+///
+/// async fn run(runtime: Runtime, handler: impl Handler) -> Result<(), BoxError> {
+///     let mut settings = runtime.environment.settings();
+///     let queue = QueueSettings::read("rewards", runtime.grace, &mut settings);
+///     settings.finish()?;
+///     Ok(sqs_consumer::serve(&runtime, queue, handler).await?)
+/// }
+/// ```
+///
+/// # Errors
+/// [`ConsumerError`]: a drain that overran.
+pub async fn serve<H: Handler>(
+    runtime: &Runtime,
+    settings: QueueSettings,
+    handler: H,
+) -> Result<(), ConsumerError> {
+    // Without the tracing interceptor: receiving and deleting make metrics, not spans.
+    let client = aws_sdk_sqs::Client::new(&runtime.aws);
+    let queue = SqsQueue::new(client, settings.queue_url, settings.dead_letter_queue_url);
+    let receiving = runtime.health.register("queue");
+    let consumer =
+        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
+            match readiness {
+                Readiness::Up => receiving.up(),
+                Readiness::Down { reason } => receiving.down(reason),
+            }
+        });
+    runtime.health.ready();
+    consumer.run(runtime.shutdown.clone()).await
+}
