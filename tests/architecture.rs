@@ -37,7 +37,7 @@ fn packages() -> BTreeMap<String, (String, BTreeSet<String>)> {
         .collect()
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 

@@ -62,6 +62,11 @@ impl Documents {
         }
     }
 
+    /// All of them, segments and subsegments.
+    pub(crate) fn all(&self) -> &[Value] {
+        &self.all
+    }
+
     pub(crate) fn has_segment(&self, name: &str) -> bool {
         self.segments().any(|segment| segment["name"] == name)
     }

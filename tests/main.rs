@@ -6,5 +6,7 @@ mod architecture;
 mod documents;
 mod faults;
 mod poison;
+mod source;
+mod telemetry_docs;
 mod traces;
 mod world;

@@ -31,12 +31,18 @@ pub(crate) struct World {
 impl World {
     /// Starts the layer without traffic and waits until it says that it is ready.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further options of `foostore up`.
+    pub(crate) async fn start_with(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut up = Command::new(env!("CARGO_BIN_EXE_foostore"))
             .args(["up", "--json", "--no-traffic"])
             .args(["--cloud-address", "127.0.0.1:0", "--otlp-address", "127.0.0.1:0"])
             .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])
             .arg(directory.path().join("logs"))
+            .args(options)
             .current_dir(directory.path())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -154,7 +160,12 @@ impl World {
     }
 
     /// Ends the layer as an operator would, and asserts that it ends well.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        drop(self.stop_and_keep_logs().await);
+    }
+
+    /// The same; the log files stay for as long as the directory does.
+    pub(crate) async fn stop_and_keep_logs(mut self) -> TempDir {
         let pid = i32::try_from(self.up.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
         let status = tokio::time::timeout(PATIENCE, self.up.wait()).await.expect("up did not drain").unwrap();
@@ -163,6 +174,7 @@ impl World {
             let alive = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), None).is_ok();
             assert!(!alive, "{service} outlived foostore up");
         }
+        self.directory
     }
 }
 
@@ -201,7 +213,7 @@ fn pid_in(service: &Value) -> u32 {
     u32::try_from(service["pid"].as_u64().unwrap()).unwrap()
 }
 
-fn files_below(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

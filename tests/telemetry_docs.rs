@@ -1,0 +1,436 @@
+//! `docs/telemetry.md` says what there is: everything seen in a run stands in its tables, and what its tables
+//! say is always there is seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_xray::primitives::DateTime;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use prost::Message as _;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::architecture::root;
+use crate::documents::Documents;
+use crate::source;
+use crate::world::{World, files_below, until};
+
+const DOCUMENT: &str = "docs/telemetry.md";
+/// What the column "when" of a row begins with if the run must show it.
+const ALWAYS: &str = "always";
+/// The annotations' place in a document, and so on.
+const ANNOTATIONS: &str = "annotations";
+const METADATA: &str = "metadata";
+/// What stands before a resource's attribute in a segment's metadata.
+const RESOURCE: &str = "otel.resource.";
+/// What X-Ray itself says of each segment or subsegment; <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>.
+const XRAYS_OWN: [&str; 15] = [
+    "id",
+    "trace_id",
+    "parent_id",
+    "name",
+    "type",
+    "namespace",
+    "origin",
+    "start_time",
+    "end_time",
+    "service",
+    "error",
+    "fault",
+    "throttle",
+    "cause",
+    "subsegments",
+];
+
+/// What a thing (a document, a log line, a metric) was seen to carry.
+type Seen = BTreeMap<String, BTreeSet<String>>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_says_what_there_is() {
+    let metrics = MetricsReceiver::start().await;
+    let world = World::start_with(&["--metrics-endpoint", &metrics.url]).await;
+    everything_that_can_happen(&world).await;
+    let documents = documents(&world).await;
+    let directory = world.stop_and_keep_logs().await;
+    let logs = log_lines(&files_below(directory.path()));
+    let metrics = metrics.received();
+
+    let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
+    let mut wrong = Vec::new();
+    compare_documents(&text, &documents, &mut wrong);
+    compare_logs(&text, &logs, &mut wrong);
+    compare_metrics(&text, &metrics, &mut wrong);
+    assert!(wrong.is_empty(), "{DOCUMENT} and the run differ:\n{}", wrong.join("\n"));
+}
+
+/// Log lines that a run hardly shows are looked for where they are written.
+#[test]
+fn every_log_line_in_the_source_is_in_the_document() {
+    let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
+    let documented: BTreeSet<_> = table(&text, "### Log lines").iter().map(|row| code(&row[0])).collect();
+    let mut written = source::log_messages();
+    // Written through a macro of its own, by the consumer.
+    written.insert("event".to_owned());
+    let missing: Vec<_> = written.difference(&documented).collect();
+    assert!(missing.is_empty(), "not in {DOCUMENT}: {missing:?}");
+    let gone: Vec<_> = documented.difference(&written).collect();
+    assert!(gone.is_empty(), "in {DOCUMENT}, but nowhere in the source: {gone:?}");
+}
+
+/// One of each: every event type, a duplicate, a list, refusals, a retry, messages that are put aside, an old event.
+async fn everything_that_can_happen(world: &World) {
+    const CUSTOMER: &str = "460000000001";
+    let event = |kind: &str, data: Value| json!({"type": kind, "customer_number": CUSTOMER, "data": data});
+    let name = json!({"given": "Ada", "family": "Byron"});
+    let enrolled = json!({"name": name, "email": "ada@mail.example", "channels": ["email"]});
+
+    let mut first = event("CustomerEnrolled", enrolled);
+    first["event_id"] = json!(Uuid::new_v4());
+    let fault = json!({"service": "ses", "operation": "SendEmail", "error": "500", "times": 1});
+    let faults = format!("{}/_local/faults", world.endpoint);
+    assert!(world.http.post(faults).json(&fault).send().await.unwrap().status().is_success());
+    for event in [
+        first.clone(),
+        event("CustomerRenamed", json!({"name": name})),
+        event("ContactPreferencesChanged", json!({"locale": "de"})),
+        event("CustomerErased", json!({})),
+    ] {
+        // One after the other: who is erased, or not enrolled yet, is not written to.
+        let trace = world.send(&event, &[("user-agent", "crm/1.0")]).await;
+        until(&format!("the mail of {trace}"), || async {
+            Documents::get(world, &trace).await?.find("SES", "SendEmail").map(|_| ())
+        })
+        .await;
+    }
+    world.send(&first, &[]).await;
+
+    let wrong = event("CustomerRenamed", json!({"name": "Ada"}));
+    assert_eq!(world.post(&wrong, &[]).await.0, 422);
+    let list = json!([event("CustomerRenamed", json!({"name": name})), wrong]);
+    assert_eq!(world.post(&list, &[]).await.0, 202);
+    assert_eq!(world.post(&json!([]), &[]).await.0, 422);
+
+    let queue = world.queue_url("membership").await;
+    let long_ago = "2026-01-01T00:00:00Z";
+    let old = json!({
+        "source": "foostore.crm", "detail-type": "CustomerRenamed",
+        "detail": {
+            "metadata": {
+                "event_id": Uuid::new_v4(), "occurred_at": long_ago, "published_at": long_ago, "schema_version": 1,
+                "correlation_id": Uuid::new_v4(),
+                "trace": "Root=1-6955b900-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+            },
+            "data": {"customer_number": CUSTOMER, "name": name}
+        }
+    });
+    for body in [old.to_string(), "{\"detail\": 1".to_owned()] {
+        world.sqs().send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+    }
+
+    // All that is expected has been written down: the last to come are the retry and the dead letter.
+    until("every outcome in the log", || async {
+        let lines = log_lines(&world.log_files());
+        let outcomes: BTreeSet<_> =
+            lines.iter().filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect();
+        let expected =
+            ["accepted", "rejected", "applied", "duplicate", "erased", "notified", "retry", "sent"];
+        (expected.iter().all(|outcome| outcomes.contains(*outcome)) && outcomes.contains("dead-letter"))
+            .then_some(())
+    })
+    .await;
+    until("a second attempt, the old event and the dead letter in X-Ray", || async {
+        let seen = documents(world).await;
+        let has = |of: &str, place: &str| seen.get(of).is_some_and(|places| places.contains(place));
+        let there = has("email", "annotations.attempt") && has("membership", "annotations.origin_trace_id");
+        (there && seen.contains_key("SQS.SendMessage")).then_some(())
+    })
+    .await;
+}
+
+/// Every document of every trace by what it is of, with the places that are filled in it.
+async fn documents(world: &World) -> Seen {
+    let mut pages = world
+        .xray()
+        .get_trace_summaries()
+        .start_time(DateTime::from_secs(0))
+        .end_time(DateTime::from_secs(4_000_000_000))
+        .into_paginator()
+        .send();
+    let mut seen = Seen::new();
+    while let Some(page) = pages.next().await {
+        for summary in page.unwrap().trace_summaries() {
+            let Some(trace) = Documents::get(world, summary.id().unwrap()).await else { continue };
+            for document in trace.all() {
+                let name = document["name"].as_str().unwrap();
+                let of = match document["namespace"].as_str() {
+                    Some("aws") => {
+                        format!("{name}.{}", document["aws"]["operation"].as_str().unwrap_or_default())
+                    }
+                    _ => name.to_owned(),
+                };
+                seen.entry(of).or_default().extend(places(document));
+            }
+        }
+    }
+    seen
+}
+
+/// The places that are filled in a document, but for those that X-Ray itself fills.
+fn places(document: &Value) -> BTreeSet<String> {
+    let mut places = BTreeSet::new();
+    for (field, value) in document.as_object().unwrap() {
+        match field.as_str() {
+            own if XRAYS_OWN.contains(&own) => {}
+            METADATA => {
+                for (namespace, values) in value.as_object().unwrap() {
+                    assert_eq!(namespace, "default", "metadata in another namespace");
+                    places.extend(values.as_object().unwrap().keys().map(|key| {
+                        match key.strip_prefix(RESOURCE) {
+                            Some(key) => format!("resource.{key}"),
+                            None => format!("{METADATA}.{key}"),
+                        }
+                    }));
+                }
+            }
+            ANNOTATIONS | "aws" => {
+                places.extend(value.as_object().unwrap().keys().map(|key| format!("{field}.{key}")));
+            }
+            "http" => {
+                for (part, values) in value.as_object().unwrap() {
+                    places.extend(values.as_object().unwrap().keys().map(|key| format!("http.{part}.{key}")));
+                }
+            }
+            other => {
+                places.insert(other.to_owned());
+            }
+        }
+    }
+    // Which SDK it was: the exporter's doing.
+    places.remove("aws.xray");
+    // The exporter always writes it, and nothing fills it.
+    places.remove("http.response.content_length");
+    places
+}
+
+fn compare_documents(text: &str, seen: &Seen, wrong: &mut Vec<String>) {
+    let spans = table(text, "## Spans");
+    let mut known = BTreeSet::new();
+    for row in &spans {
+        let (heading, when) = (code(&row[4]), row[3].as_str());
+        for document in codes(&row[2]) {
+            if when.starts_with(ALWAYS) && !seen.contains_key(&document) {
+                wrong.push(format!("span {document} is documented and was not seen"));
+            }
+            known.insert((document, heading.clone()));
+        }
+    }
+    for document in seen.keys() {
+        if !known.iter().any(|(name, _)| name == document) {
+            wrong.push(format!("span {document} is not documented"));
+        }
+    }
+
+    let resource = rows_by_place(text, "### Resource");
+    let mut of_resource = BTreeSet::new();
+    for heading in known.iter().map(|(_, heading)| heading.clone()).collect::<BTreeSet<_>>() {
+        let mut all = BTreeSet::new();
+        for (document, _) in known.iter().filter(|(_, other)| *other == heading) {
+            all.extend(seen.get(document).cloned().unwrap_or_default());
+        }
+        let (resources, own): (BTreeSet<_>, BTreeSet<_>) =
+            all.into_iter().partition(|place| place.starts_with("resource."));
+        of_resource.extend(resources);
+        compare(&heading, &rows_by_place(text, &format!("### {heading}")), &own, wrong);
+    }
+    compare("Resource", &resource, &of_resource, wrong);
+}
+
+fn compare_logs(text: &str, lines: &[Value], wrong: &mut Vec<String>) {
+    let common: BTreeSet<_> =
+        table(text, "### Fields of every line").iter().map(|row| code(&row[0])).collect();
+    let rows = table(text, "### Log lines");
+    let mut shown = vec![(false, BTreeSet::new()); rows.len()];
+    for line in lines {
+        let (service, message) = (line["service"].as_str().unwrap(), line["message"].as_str().unwrap());
+        let found = rows.iter().position(|row| {
+            let who = codes(&row[1]);
+            code(&row[0]) == message && (who.is_empty() || who.iter().any(|name| name == service))
+        });
+        let Some(found) = found else {
+            wrong.push(format!("log line of {service} is not documented: {line}"));
+            continue;
+        };
+        let fields: BTreeSet<String> =
+            line.as_object().unwrap().keys().filter(|field| !common.contains(*field)).cloned().collect();
+        let (always, sometimes) = (codes(&rows[found][2]), codes(&rows[found][3]));
+        for field in &fields {
+            if !always.contains(field) && !sometimes.contains(field) {
+                wrong.push(format!("field {field} of log line {message} of {service} is not documented"));
+            }
+        }
+        for field in always.iter().filter(|field| !fields.contains(*field)) {
+            wrong.push(format!("field {field} is not on each log line {message} of {service}: {line}"));
+        }
+        shown[found].0 = true;
+        shown[found].1.extend(fields);
+    }
+    for (row, (seen, fields)) in rows.iter().zip(&shown).filter(|(row, _)| row[4].starts_with(ALWAYS)) {
+        if !seen {
+            wrong.push(format!("log line {} ({}) is documented and was not seen", row[0], row[1]));
+        }
+        for field in codes(&row[3]).iter().filter(|field| !fields.contains(*field)) {
+            wrong.push(format!("field {field} of log line {} ({}) was never seen", row[0], row[1]));
+        }
+    }
+    for field in &common {
+        if !lines.iter().any(|line| line.get(field).is_some()) {
+            wrong.push(format!("field {field} is on no log line"));
+        }
+    }
+}
+
+fn compare_metrics(text: &str, seen: &Seen, wrong: &mut Vec<String>) {
+    let mut known = BTreeSet::new();
+    for row in table(text, "## Metrics") {
+        let metric = format!("{} {} {}", code(&row[0]), row[1], row[2].replace('`', ""));
+        let (always, sometimes) = (codes(&row[3]), codes(&row[4]));
+        match seen.get(&metric) {
+            None if row[5].starts_with(ALWAYS) => {
+                wrong.push(format!("metric {metric} is documented and was not seen"));
+            }
+            None => {}
+            Some(attributes) => {
+                for attribute in attributes {
+                    if !always.contains(attribute) && !sometimes.contains(attribute) {
+                        wrong.push(format!("attribute {attribute} of metric {metric} is not documented"));
+                    }
+                }
+                for attribute in always.iter().filter(|attribute| !attributes.contains(*attribute)) {
+                    wrong.push(format!("attribute {attribute} of metric {metric} was not seen"));
+                }
+            }
+        }
+        known.insert(metric);
+    }
+    for (metric, attributes) in seen.iter().filter(|(metric, _)| !known.contains(*metric)) {
+        wrong.push(format!("metric {metric} with {attributes:?} is not documented"));
+    }
+}
+
+/// Holds what was seen in documents of one kind against the rows about it: place and whether it is always there.
+fn compare(of: &str, rows: &[(String, bool)], seen: &BTreeSet<String>, wrong: &mut Vec<String>) {
+    for place in seen.iter().filter(|place| !rows.iter().any(|(known, _)| known == *place)) {
+        wrong.push(format!("{of}: {place} is not documented"));
+    }
+    for (place, always) in rows {
+        if *always && !seen.contains(place) {
+            wrong.push(format!("{of}: {place} is documented and was not seen"));
+        }
+    }
+}
+
+/// Of a table of attributes: the places in X-Ray (`–` where there is none), and whether they are always filled.
+fn rows_by_place(text: &str, heading: &str) -> Vec<(String, bool)> {
+    let rows = table(text, heading);
+    rows.iter()
+        .flat_map(|row| codes(&row[1]).into_iter().map(|place| (place, row[2].starts_with(ALWAYS))))
+        .collect()
+}
+
+/// The rows of the first table under a heading, cell by cell.
+fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let mut lines = text.lines().skip_while(|line| *line != heading).skip(1);
+    let rows: Vec<Vec<String>> = lines
+        .by_ref()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            line.trim_matches('|').split('|').map(|cell| cell.trim().replace("&#124;", "|")).collect()
+        })
+        .collect();
+    assert!(rows.len() > 2, "no table under {heading} in {DOCUMENT}");
+    rows[2..].to_vec()
+}
+
+/// All code in a cell.
+fn codes(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The first code in a cell.
+fn code(cell: &str) -> String {
+    codes(cell).into_iter().next().unwrap_or_else(|| panic!("no code in the cell {cell:?}"))
+}
+
+/// Every line of the services' logs that they wrote themselves.
+fn log_lines(files: &[PathBuf]) -> Vec<Value> {
+    let of_service = |file: &&PathBuf| {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap();
+        ["ingest", "membership", "notifier", "email"].contains(&name)
+    };
+    let mut lines = Vec::new();
+    for file in files.iter().filter(of_service) {
+        let text = std::fs::read_to_string(file).unwrap();
+        // The last one may still be on its way.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let all = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.extend(all.filter(|line| is_ours(line["target"].as_str().unwrap())));
+    }
+    lines
+}
+
+/// Whether a line was written by a crate of this workspace, and not by a library.
+fn is_ours(target: &str) -> bool {
+    let name = target.split("::").next().unwrap_or_default().replace('_', "-");
+    ["crates", "services"].iter().any(|folder| root().join(folder).join(&name).is_dir())
+}
+
+/// Takes metrics over OTLP/HTTP.
+struct MetricsReceiver {
+    url: String,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl MetricsReceiver {
+    async fn start() -> Self {
+        let seen = Arc::<Mutex<Seen>>::default();
+        let app = Router::new().route("/v1/metrics", post(take)).with_state(Arc::clone(&seen));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/metrics", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, seen }
+    }
+
+    fn received(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn take(State(seen): State<Arc<Mutex<Seen>>>, body: Bytes) {
+    let request = ExportMetricsServiceRequest::decode(body).unwrap();
+    let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+    for metric in scopes.flat_map(|scope| scope.metrics) {
+        let (kind, attributes): (_, Vec<_>) = match metric.data.unwrap() {
+            Data::Gauge(gauge) => {
+                ("gauge", gauge.data_points.into_iter().map(|point| point.attributes).collect())
+            }
+            Data::Sum(sum) => (
+                if sum.is_monotonic { "counter" } else { "up-down counter" },
+                sum.data_points.into_iter().map(|point| point.attributes).collect(),
+            ),
+            Data::Histogram(histogram) => {
+                ("histogram", histogram.data_points.into_iter().map(|point| point.attributes).collect())
+            }
+            other => panic!("metric {} is of an unforeseen kind: {other:?}", metric.name),
+        };
+        let unit = if metric.unit.is_empty() { "–".to_owned() } else { metric.unit };
+        let keys = attributes.into_iter().flatten().map(|attribute| attribute.key);
+        seen.lock().unwrap().entry(format!("{} {kind} {unit}", metric.name)).or_default().extend(keys);
+    }
+}
