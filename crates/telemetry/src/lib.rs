@@ -40,5 +40,5 @@ mod start;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use settings::{InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
+pub use settings::{HistogramSetting, InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
 pub use start::{ShutdownError, StartError, Telemetry, start};

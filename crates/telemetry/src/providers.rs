@@ -7,13 +7,15 @@ use opentelemetry_otlp::{
     ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{
+    Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
+};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanProcessor};
 
 use crate::export::Reported;
 use crate::processor::RootOfCarriedTrace;
 use crate::sampler::sampler;
-use crate::settings::{OtelSettings, SamplerSetting};
+use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
 use crate::start::StartError;
 
 /// Spans for the collector; without an endpoint they are made, sampled and propagated, but go nowhere.
@@ -72,11 +74,27 @@ pub(crate) fn meter_provider(
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(endpoint)
         .with_timeout(settings.export_timeout)
+        .with_temporality(settings.metric_temporality)
         .build()?;
+    let provider = match settings.histograms {
+        HistogramSetting::ExplicitBuckets => provider,
+        HistogramSetting::Exponential => provider.with_view(exponential),
+    };
     let reader = PeriodicReader::builder(Reported::new(exporter, "metrics"))
         .with_interval(settings.metric_interval)
         .build();
     Ok(provider.with_reader(reader).build())
+}
+
+/// Makes every histogram an exponential one, whatever bounds its instrument names. Size and scale are the standard's
+/// (<https://opentelemetry.io/docs/specs/otel/metrics/sdk/#base2-exponential-bucket-histogram-aggregation>).
+fn exponential(instrument: &Instrument) -> Option<Stream> {
+    if instrument.kind() != InstrumentKind::Histogram {
+        return None;
+    }
+    let aggregation =
+        Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
+    Stream::builder().with_aggregation(aggregation).build().ok()
 }
 
 /// A blocking client, because the SDK exports from threads without an async runtime. It must be made on such a thread

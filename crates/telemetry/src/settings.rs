@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use opentelemetry_sdk::metrics::Temporality;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -82,6 +83,11 @@ pub struct OtelSettings {
     pub max_export_batch_size: usize,
     /// `OTEL_METRIC_EXPORT_INTERVAL` in milliseconds.
     pub metric_interval: Duration,
+    /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`: whether a measurement is told since the start (what
+    /// Prometheus wants) or since the last export (what CloudWatch wants).
+    pub metric_temporality: Temporality,
+    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
+    pub histograms: HistogramSetting,
     /// Base address of the ECS task metadata (`ECS_CONTAINER_METADATA_URI_V4`) is known: the resource describes the
     /// task and its container.
     pub on_ecs: bool,
@@ -100,6 +106,8 @@ impl Default for OtelSettings {
             max_queue_size: 2_048,
             max_export_batch_size: 512,
             metric_interval: Duration::from_mins(1),
+            metric_temporality: Temporality::Cumulative,
+            histograms: HistogramSetting::default(),
             on_ecs: false,
         }
     }
@@ -126,6 +134,18 @@ pub enum SamplerSetting {
     ParentBasedAlwaysOff,
     /// `parentbased_traceidratio`: the parent's decision; this share of those that begin here.
     ParentBasedRatio(f64),
+}
+
+/// What histograms look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistogramSetting {
+    /// `explicit_bucket_histogram` (the default): the bounds that each instrument names. The kind that every Prometheus
+    /// takes.
+    #[default]
+    ExplicitBuckets,
+    /// `base2_exponential_bucket_histogram`: bounds that follow the values. The kind from which the collector's
+    /// `awsemf` exporter makes values and counts, without which CloudWatch has no percentiles.
+    Exponential,
 }
 
 /// A variable whose value cannot be used. The value itself is not repeated.
@@ -164,6 +184,8 @@ impl OtelSettings {
             max_export_batch_size: reader
                 .count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default.max_export_batch_size),
             metric_interval: reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", default.metric_interval),
+            metric_temporality: reader.temporality(),
+            histograms: reader.histograms(),
             on_ecs: reader.get("ECS_CONTAINER_METADATA_URI_V4").is_some(),
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
@@ -259,6 +281,24 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 );
                 SamplerSetting::default()
             }
+        }
+    }
+
+    fn temporality(&mut self) -> Temporality {
+        const PREFERENCE: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+        match self.one_of(PREFERENCE, &["cumulative", "delta", "lowmemory"]).as_deref() {
+            Some("delta") => Temporality::Delta,
+            Some("lowmemory") => Temporality::LowMemory,
+            _ => Temporality::Cumulative,
+        }
+    }
+
+    fn histograms(&mut self) -> HistogramSetting {
+        const AGGREGATION: &str = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+        const EXPONENTIAL: &str = "base2_exponential_bucket_histogram";
+        match self.one_of(AGGREGATION, &["explicit_bucket_histogram", EXPONENTIAL]).as_deref() {
+            Some(EXPONENTIAL) => HistogramSetting::Exponential,
+            _ => HistogramSetting::ExplicitBuckets,
         }
     }
 

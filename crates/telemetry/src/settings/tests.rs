@@ -41,6 +41,8 @@ fn samplers_batches_and_attributes_are_read() {
         ("OTEL_BSP_SCHEDULE_DELAY", "200"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "64"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "LowMemory"),
+        ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team=loyalty%20layer, cell=a=b,"),
         ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/1"),
     ])
@@ -49,6 +51,8 @@ fn samplers_batches_and_attributes_are_read() {
     assert_eq!(settings.schedule_delay, Duration::from_millis(200));
     assert_eq!(settings.max_queue_size, 64);
     assert_eq!(settings.metric_interval, Duration::from_millis(500));
+    assert_eq!(settings.metric_temporality, Temporality::LowMemory);
+    assert_eq!(settings.histograms, HistogramSetting::Exponential);
     let attributes = [("team".to_owned(), "loyalty layer".to_owned()), ("cell".to_owned(), "a=b".to_owned())];
     assert_eq!(settings.resource_attributes, attributes);
     assert!(settings.on_ecs);
