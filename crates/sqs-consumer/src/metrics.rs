@@ -1,10 +1,11 @@
 //! What a consumer measures. Never by customer or event: those are for log lines and traces.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::attributes;
 
@@ -57,7 +58,7 @@ struct Instruments {
     outcomes: Counter<u64>,
     retries: Counter<u64>,
     dead_letters: Counter<u64>,
-    in_flight: UpDownCounter<i64>,
+    in_flight: Arc<AtomicI64>,
     batch_fill: Histogram<f64>,
     pollers: Gauge<u64>,
     extensions: Counter<u64>,
@@ -72,11 +73,13 @@ impl Metrics {
             let builder = meter.f64_histogram(name).with_unit(unit).with_description(text);
             builder.with_boundaries(bounds.to_vec()).build()
         };
+        let common = [
+            KeyValue::new(attribute::MESSAGING_SYSTEM, crate::trace::AWS_SQS),
+            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, queue.to_owned()),
+        ];
         Self(Arc::new(Instruments {
-            common: [
-                KeyValue::new(attribute::MESSAGING_SYSTEM, crate::trace::AWS_SQS),
-                KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, queue.to_owned()),
-            ],
+            in_flight: in_flight(meter, common.clone()),
+            common,
             consumed: counter(metric::MESSAGING_CLIENT_CONSUMED_MESSAGES, "messages received"),
             process_duration: histogram(
                 metric::MESSAGING_PROCESS_DURATION,
@@ -94,7 +97,6 @@ impl Metrics {
             outcomes: counter(OUTCOMES, "messages by what came of them"),
             retries: counter(RETRIES, "messages to be retried"),
             dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
-            in_flight: meter.i64_up_down_counter(IN_FLIGHT).with_description("messages in hand").build(),
             batch_fill: histogram(BATCH_FILL, "1", &SHARES, "messages got as a share of those asked for"),
             pollers: meter.u64_gauge(POLLERS).with_description("receives wanted in flight").build(),
             extensions: counter(EXTENSIONS, "visibility extensions"),
@@ -172,7 +174,7 @@ impl Metrics {
 
     /// A message in hand, until the guard is dropped.
     pub(crate) fn in_flight(&self) -> InFlightCount {
-        self.0.in_flight.add(1, &self.0.common);
+        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlightCount(self.clone())
     }
 
@@ -199,12 +201,24 @@ impl Metrics {
     }
 }
 
+/// Messages in hand, told as they are at each export. A gauge, because the collector's exporter for CloudWatch takes the
+/// sum of an up-down counter for a running total and sends how much it has grown.
+fn in_flight(meter: &Meter, attributes: [KeyValue; 2]) -> Arc<AtomicI64> {
+    let count = Arc::new(AtomicI64::new(0));
+    let told = Arc::clone(&count);
+    meter
+        .i64_observable_gauge(IN_FLIGHT)
+        .with_description("messages in hand")
+        .with_callback(move |gauge| gauge.observe(told.load(Ordering::Relaxed), &attributes))
+        .build();
+    count
+}
+
 /// Counts one message in hand for as long as it lives.
 pub(crate) struct InFlightCount(Metrics);
 
 impl Drop for InFlightCount {
     fn drop(&mut self) {
-        let instruments = &self.0.0;
-        instruments.in_flight.add(-1, &instruments.common);
+        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

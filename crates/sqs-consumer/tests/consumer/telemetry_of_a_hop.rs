@@ -310,8 +310,8 @@ async fn measures_what_operators_ask_for_and_never_by_customer_or_event() {
             AggregatedMetrics::U64(MetricData::Sum(sum)) => {
                 sum.data_points().for_each(|p| push(shown(p.attributes()), p.value() as f64));
             }
-            AggregatedMetrics::I64(MetricData::Sum(sum)) => {
-                sum.data_points().for_each(|p| push(shown(p.attributes()), p.value() as f64));
+            AggregatedMetrics::I64(MetricData::Gauge(gauge)) => {
+                gauge.data_points().for_each(|p| push(shown(p.attributes()), p.value() as f64));
             }
             AggregatedMetrics::U64(MetricData::Gauge(gauge)) => {
                 gauge.data_points().for_each(|p| push(shown(p.attributes()), p.value() as f64));
@@ -336,6 +336,7 @@ async fn measures_what_operators_ask_for_and_never_by_customer_or_event() {
     close(value("consumer.dead_letters", "reason=malformed-event"), 1.0);
     close(value("consumer.event.age", "stage=received"), 21.0);
     close(value("consumer.event.age", "stage=done"), 20.0);
+    assert!(points.iter().any(|(name, ..)| name == "consumer.in_flight"));
     close(value("consumer.in_flight", ""), 0.0);
     assert!(value("consumer.batch.fill", "") >= 3.0);
     assert!(value("consumer.visibility.extensions", "") >= 20.0);
