@@ -65,6 +65,13 @@ impl Attributes {
         }
     }
 
+    /// Takes out the value under this key if it is true or false.
+    pub(super) fn take_flag(&mut self, key: &str) -> Option<bool> {
+        let Any::BoolValue(flag) = *self.0.get(key)? else { return None };
+        self.0.remove(key);
+        Some(flag)
+    }
+
     pub(super) fn remove(&mut self, key: &str) {
         self.0.remove(key);
     }

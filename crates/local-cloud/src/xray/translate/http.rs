@@ -83,13 +83,22 @@ pub(super) fn take(attributes: &mut Attributes, span: &Span, kind: SpanKind) -> 
             ..HttpRequest::default()
         }),
         response: Some(HttpResponse {
-            status: all
-                .integer(attribute::HTTP_RESPONSE_STATUS_CODE)
-                .or_else(|| all.integer(older::HTTP_STATUS_CODE)),
+            status: status(span),
             content_length: Some(content_length(&all, span)),
             ..HttpResponse::default()
         }),
     })
+}
+
+/// The status written last, of the older convention or the stable one. A throttled call has both, and they differ.
+fn status(span: &Span) -> Option<i64> {
+    let is_status =
+        |key: &str| [older::HTTP_STATUS_CODE, attribute::HTTP_RESPONSE_STATUS_CODE].contains(&key);
+    let last = span.attributes.iter().rev().find(|attribute| is_status(&attribute.key))?;
+    match last.value.as_ref()?.value.as_ref()? {
+        Any::IntValue(status) => Some(*status),
+        _ => Some(0),
+    }
 }
 
 fn address(attributes: &Attributes, key: &str) -> Option<String> {

@@ -85,6 +85,7 @@ impl Source<'_> {
             !matches!(self.kind, SpanKind::Server | SpanKind::Consumer) && self.parent_id.is_some();
         // Each block takes out the attributes it shows; what is left becomes annotations and metadata.
         let mut left = self.attributes.clone();
+        let in_progress = left.take_flag(names::IN_PROGRESS).unwrap_or(false);
         let http = http::take(&mut left, self.span, self.kind);
         let cause = cause::take(&mut left, self);
         let aws = aws::take(&mut left, self.resource);
@@ -97,7 +98,8 @@ impl Source<'_> {
         let mut segment = Segment {
             trace_id: Some(self.trace_id),
             parent_id: self.parent_id,
-            end_time: Some(seconds(self.span.end_time_unix_nano)),
+            end_time: (!in_progress).then(|| seconds(self.span.end_time_unix_nano)),
+            in_progress: in_progress.then_some(true),
             namespace: self.namespace(),
             origin: aws::origin(self.resource).map(str::to_owned),
             user: found.user,
@@ -146,8 +148,9 @@ impl Source<'_> {
         if !consumer {
             service.links.clear();
         }
-        if let Some(local) = self.attributes.text(names::LOCAL_SERVICE) {
-            local.clone_into(&mut service.name);
+        let own = self.attributes.text(names::LOCAL_SERVICE);
+        if let Some(own) = own.or_else(|| self.resource.text(attribute::SERVICE_NAME)) {
+            own.clone_into(&mut service.name);
         }
         Ok(vec![dependency, service])
     }
@@ -200,7 +203,8 @@ fn new_id() -> SegmentId {
     SegmentId::from_bytes(rand::random::<u64>().max(1).to_be_bytes())
 }
 
-/// Epoch nanoseconds as X-Ray's epoch seconds, to the quarter of a microsecond that a 64-bit float holds.
+/// Epoch nanoseconds as X-Ray's epoch seconds, to the quarter of a microsecond that a 64-bit float holds. (The exporter
+/// rounds twice and can be another quarter off.)
 fn seconds(nanoseconds: u64) -> f64 {
     Duration::from_nanos(nanoseconds).as_secs_f64()
 }

@@ -32,6 +32,9 @@ pub(super) const IMAGE_TAG: &str = "container.image.tag";
 pub(super) const STATUS_TEXT: &str = "http.status_text";
 pub(super) const PAYLOAD_SIZE: &str = "messaging.message_payload_size_bytes";
 
+/// A span that is sent before it has ended.
+pub(super) const IN_PROGRESS: &str = "aws.xray.inprogress";
+
 /// The event of one failed HTTP attempt inside an AWS SDK call.
 pub(super) const ATTEMPT_FAILED: &str = "HTTP request failure";
 pub(super) const ATTEMPT_FAILED_MESSAGE: &str = "aws.http.error_message";

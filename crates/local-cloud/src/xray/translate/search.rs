@@ -75,11 +75,11 @@ pub(super) fn take(
 
 /// Of the metadata, what describes the service and not the call.
 pub(super) fn keep_resource_only(metadata: &mut BTreeMap<String, Value>) {
-    metadata.retain(|_, namespace| {
-        let Value::Object(fields) = namespace else { return false };
-        fields.retain(|key, _| key.starts_with(names::RESOURCE_PREFIX));
-        !fields.is_empty()
-    });
+    for namespace in metadata.values_mut() {
+        if let Value::Object(fields) = namespace {
+            fields.retain(|key, _| key.starts_with(names::RESOURCE_PREFIX));
+        }
+    }
 }
 
 /// Metadata of a namespace of its own: a JSON object in the text of an attribute.

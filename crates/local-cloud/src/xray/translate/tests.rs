@@ -157,6 +157,21 @@ fn a_local_root_that_is_no_call_is_a_segment() {
 }
 
 #[test]
+fn a_local_root_without_a_name_of_its_own_has_its_services() {
+    let consumer = span(SpanKind::Consumer, "process queue", &[("aws.span.kind", text("LOCAL_ROOT"))]);
+    let names: Vec<_> = all(&consumer).into_iter().map(|segment| segment.name).collect();
+    assert_eq!(names, ["process queue", "foostore-membership"]);
+}
+
+#[test]
+fn a_span_in_progress_has_no_end() {
+    let attributes = [("aws.xray.inprogress", Any::BoolValue(true))];
+    let segment = one(&span(SpanKind::Server, "begun", &attributes));
+    assert_eq!((segment.end_time, segment.in_progress), (None, Some(true)));
+    assert!(!segment.metadata["default"].as_object().unwrap().contains_key("aws.xray.inprogress"));
+}
+
+#[test]
 fn an_internal_span_is_a_subsegment_if_it_has_a_parent() {
     let internal = span(SpanKind::Internal, "validate", &[]);
     assert_eq!(shape(&one(&internal)), (true, "validate", None));
@@ -238,6 +253,18 @@ fn names_are_taken_in_the_exporters_order() {
 fn aws_service_alone_makes_an_aws_subsegment() {
     let segment = one(&span(SpanKind::Client, "c", &[("aws.service", text("S3"))]));
     assert_eq!(shape(&segment), (true, "S3", Some("aws")));
+}
+
+#[test]
+fn of_two_statuses_the_older_name_decides_and_the_last_is_shown() {
+    let (truth, throttle) = ("http.response.status_code", "http.status_code");
+    for (first, last) in [(truth, throttle), (throttle, truth)] {
+        let status = |key| (key, Any::IntValue(if key == truth { 400 } else { 429 }));
+        let segment = one(&span(SpanKind::Client, "DynamoDB.PutItem", &[status(first), status(last)]));
+        assert_eq!((segment.error, segment.throttle), (Some(true), Some(true)));
+        let shown = segment.http.unwrap().response.unwrap().status;
+        assert_eq!(shown, Some(if last == truth { 400 } else { 429 }), "{last} is last");
+    }
 }
 
 #[test]
