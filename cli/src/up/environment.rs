@@ -9,7 +9,15 @@ use super::supervise::{ANY, HEALTH};
 use crate::endpoint::{LOCAL_KEY, REGION};
 
 /// Variables that are passed through when they are set.
-const PASSED_ON: [&str; 3] = ["RUST_LOG", "RUST_BACKTRACE", "TZ"];
+const PASSED_ON: [&str; 7] = [
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "TZ",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+];
 
 /// What all services of a run share.
 #[derive(Debug)]

@@ -71,6 +71,9 @@ pub(crate) struct UpArgs {
     /// Events of example traffic a second
     #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
     traffic_per_second: f64,
+    /// Send the services' traces and metrics to this collector over OTLP/HTTP, not to the local cloud
+    #[arg(long, value_name = "URL")]
+    otlp_endpoint: Option<String>,
     /// Send the services' metrics there over OTLP/HTTP
     #[arg(long, value_name = "URL")]
     metrics_endpoint: Option<String>,

@@ -62,6 +62,11 @@ impl Place {
     }
 }
 
+/// Where a collector takes metrics.
+fn metrics_of(collector: &str) -> String {
+    format!("{}/v1/metrics", collector.trim_end_matches('/'))
+}
+
 impl Stack {
     pub(super) fn new(stop: Stop) -> Self {
         Self { stop, cloud: None, services: Vec::new() }
@@ -105,7 +110,12 @@ impl Stack {
     ) -> anyhow::Result<()> {
         let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
         let endpoint_url = cloud.endpoint_url();
-        let otlp_url = format!("http://{}", cloud.otlp_address());
+        let (otlp_url, metrics_url) = match &args.otlp_endpoint {
+            Some(collector) => (collector.clone(), Some(metrics_of(collector))),
+            // The local cloud has no place for metrics.
+            None => (format!("http://{}", cloud.otlp_address()), None),
+        };
+        let metrics_url = args.metrics_endpoint.clone().or(metrics_url);
         let resources = services::resources("foostore", "local")?;
         let config = local_config(&endpoint_url, REGION, &Environment::default()).await;
         let outputs = Box::pin(provisioning::provision(&resources, &config))
@@ -115,7 +125,7 @@ impl Stack {
         let shared = Shared {
             endpoint_url: &endpoint_url,
             otlp_url: &otlp_url,
-            metrics_url: args.metrics_endpoint.as_deref(),
+            metrics_url: metrics_url.as_deref(),
             grace: Duration::from_secs(args.shutdown_grace_s),
         };
         for name in services::names() {
