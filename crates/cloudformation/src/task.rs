@@ -178,6 +178,12 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("ENVIRONMENT".into(), reference("Environment"));
     variables.insert("AWS_REGION".into(), reference("AWS::Region"));
     variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), json!("http://localhost:4318"));
+    // CloudWatch has percentiles of such histograms only, and adds up what is new in each export.
+    variables.insert(
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION".into(),
+        json!("base2_exponential_bucket_histogram"),
+    );
+    variables.insert("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE".into(), json!("lowmemory"));
     variables.insert("RUST_LOG".into(), reference("LogFilter"));
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
     if service.listens {
