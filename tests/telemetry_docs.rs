@@ -54,7 +54,7 @@ type Seen = BTreeMap<String, BTreeSet<String>>;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_says_what_there_is() {
     let metrics = MetricsReceiver::start().await;
-    let world = World::start_with(&["--metrics-endpoint", &metrics.url]).await;
+    let world = World::start_with(&["--metrics-endpoint", &metrics.url], &[]).await;
     everything_that_can_happen(&world).await;
     let documents = documents(&world).await;
     let directory = world.stop_and_keep_logs().await;
@@ -93,8 +93,7 @@ async fn everything_that_can_happen(world: &World) {
     let mut first = event("CustomerEnrolled", enrolled);
     first["event_id"] = json!(Uuid::new_v4());
     let fault = json!({"service": "ses", "operation": "SendEmail", "error": "500", "times": 1});
-    let faults = format!("{}/_local/faults", world.endpoint);
-    assert!(world.http.post(faults).json(&fault).send().await.unwrap().status().is_success());
+    world.fault(&fault).await;
     for event in [
         first.clone(),
         event("CustomerRenamed", json!({"name": name})),

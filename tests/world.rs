@@ -24,6 +24,8 @@ pub(crate) struct World {
     directory: TempDir,
     pub(crate) ingest: String,
     pub(crate) endpoint: String,
+    /// Where the local cloud takes OTLP.
+    pub(crate) otlp: String,
     pub(crate) config: SdkConfig,
     pub(crate) http: reqwest::Client,
 }
@@ -31,11 +33,11 @@ pub(crate) struct World {
 impl World {
     /// Starts the layer without traffic and waits until it says that it is ready.
     pub(crate) async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(&[], &[]).await
     }
 
-    /// The same with further options of `foostore up`.
-    pub(crate) async fn start_with(options: &[&str]) -> Self {
+    /// The same with further options of `foostore up`, and environment variables.
+    pub(crate) async fn start_with(options: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut up = Command::new(env!("CARGO_BIN_EXE_foostore"))
             .args(["up", "--json", "--no-traffic"])
@@ -45,6 +47,7 @@ impl World {
             .args(options)
             .current_dir(directory.path())
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -96,6 +99,7 @@ impl World {
             ingest: ready["ingest"].as_str().unwrap().to_owned(),
             config: sdk_config(&endpoint),
             endpoint,
+            otlp: ready["otlp"].as_str().unwrap().to_owned(),
             http: reqwest::Client::new(),
         }
     }
@@ -134,6 +138,13 @@ impl World {
     pub(crate) async fn mails(&self) -> Vec<Value> {
         let url = format!("{}/_local/mail", self.endpoint);
         self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Makes calls to the local cloud go wrong.
+    pub(crate) async fn fault(&self, fault: &Value) {
+        let url = format!("{}/_local/faults", self.endpoint);
+        let status = self.http.post(url).json(fault).send().await.unwrap().status();
+        assert!(status.is_success(), "{status}: {fault}");
     }
 
     /// URL of the queue with this logical name.
@@ -205,7 +216,7 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
 
 /// Shown when the test fails.
 #[expect(clippy::print_stdout, reason = "the test runner captures it")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 

@@ -227,7 +227,9 @@ require (
 	k8s.io/utils v0.0.0-20251002143259-bc988d571ff4 // indirect
 )
 
-// Not published at v0.156.0; nothing in them changed in between.
+// The module proxy does not have these at v0.156.0, which contrib's own modules ask for: the last versions before it
+// that the proxy has. While go.sum is written anew, GONOSUMDB must name
+// github.com/open-telemetry/opentelemetry-collector-contrib/internal/aws/*.
 replace (
 	github.com/open-telemetry/opentelemetry-collector-contrib/internal/aws/cwlogs => github.com/open-telemetry/opentelemetry-collector-contrib/internal/aws/cwlogs v0.155.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/internal/aws/ecsutil => github.com/open-telemetry/opentelemetry-collector-contrib/internal/aws/ecsutil v0.155.0

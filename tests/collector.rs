@@ -1,0 +1,267 @@
+//! The real collector with the project's configuration: `otel-collector.yaml` is valid, and what it makes of the
+//! services' telemetry is what was promised.
+//!
+//! The collector is a small Go program (`tests/collector/main.go`) of just the components the configuration names, at
+//! the versions inside the pinned ADOT. On a machine without Go these tests say so and do nothing.
+
+mod metrics;
+mod roads;
+mod spans;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
+
+use crate::architecture::root;
+use crate::world::{PATIENCE, say, until};
+
+/// The release of ADOT that `.env` pins, and what is inside it
+/// (<https://github.com/aws-observability/aws-otel-collector/releases>): the version of the collector's core modules,
+/// of those that are stable, and of contrib's.
+const ADOT: (&str, &str, &str, &str) = ("v0.49.0", "v0.156.0", "v1.62.0", "v0.156.0");
+
+/// Components of that release that a configuration for it may name
+/// (<https://github.com/aws-observability/aws-otel-collector#adot-collector-built-in-components>). There is no transform
+/// processor and no connector.
+const COMPONENTS: [(&str, &[&str]); 4] = [
+    (
+        "extensions",
+        &["awsproxy", "ecs_observer", "file_storage", "health_check", "pprof", "sigv4auth", "zpages"],
+    ),
+    (
+        "receivers",
+        &[
+            "awsecscontainermetrics",
+            "awsxray",
+            "filelog",
+            "jaeger",
+            "kafka",
+            "otlp",
+            "prometheus",
+            "statsd",
+            "zipkin",
+        ],
+    ),
+    (
+        "processors",
+        &[
+            "attributes",
+            "batch",
+            "cumulativetodelta",
+            "filter",
+            "groupbytrace",
+            "memory_limiter",
+            "metricstransform",
+            "probabilistic_sampler",
+            "resource",
+            "resourcedetection",
+            "span",
+            "tail_sampling",
+        ],
+    ),
+    (
+        "exporters",
+        &[
+            "awscloudwatchlogs",
+            "awsemf",
+            "awsxray",
+            "debug",
+            "file",
+            "loadbalancing",
+            "otlp",
+            "otlphttp",
+            "prometheus",
+            "prometheusremotewrite",
+        ],
+    ),
+];
+
+fn configuration() -> PathBuf {
+    root().join("otel-collector.yaml")
+}
+
+/// The collector, built if it has not been yet; none on a machine without Go.
+async fn program() -> Option<PathBuf> {
+    static PROGRAM: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+    let program = PROGRAM.get_or_init(|| async {
+        let output = Command::new(root().join("tests/collector/build")).output().await.unwrap();
+        if output.status.success() {
+            return Some(PathBuf::from(String::from_utf8(output.stdout).unwrap().trim()));
+        }
+        let go = Command::new("go").arg("version").output().await;
+        let without_go = go.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        assert!(without_go, "the collector cannot be built: {}", String::from_utf8_lossy(&output.stderr));
+        None
+    });
+    let program = program.await.clone();
+    if program.is_none() {
+        // Past the test runner, which shows nothing of what a passing test prints.
+        let message = b"skipped: the collector is built with Go, which is not there\n";
+        std::io::stderr().write_all(message).unwrap();
+    }
+    program
+}
+
+/// Addresses for one collector.
+struct Addresses(BTreeMap<&'static str, SocketAddr>);
+
+impl Addresses {
+    /// Addresses that were free a moment ago: the collector cannot say which ones it was given.
+    fn free() -> Self {
+        let names = [
+            "OTLP_GRPC_ADDRESS",
+            "OTLP_HTTP_ADDRESS",
+            "HEALTH_ADDRESS",
+            "AWSPROXY_ADDRESS",
+            "PROMETHEUS_ADDRESS",
+        ];
+        // All are held until all are known, so that none is given twice.
+        let held = names.map(|name| (name, TcpListener::bind("127.0.0.1:0").unwrap()));
+        Self(held.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap())).collect())
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("http://{}", self.0[name])
+    }
+
+    fn otlp(&self) -> String {
+        self.url("OTLP_HTTP_ADDRESS")
+    }
+}
+
+/// A running collector.
+struct Collector {
+    process: Child,
+}
+
+impl Collector {
+    /// Starts it with the project's configuration and waits until it is healthy.
+    async fn start(program: &Path, addresses: &Addresses, settings: &[(&str, &str)]) -> Self {
+        let mut process = command(program, "--config")
+            .envs(addresses.0.iter().map(|(name, address)| (*name, address.to_string())))
+            .env("BATCH_TIMEOUT", "50ms")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                say(&format!("collector: {line}"));
+            }
+        });
+        let (http, health) = (reqwest::Client::new(), addresses.url("HEALTH_ADDRESS"));
+        until("the collector to be healthy", || async {
+            let answer = http.get(&health).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+        Self { process }
+    }
+
+    /// Ends it as ECS would; it sends what it still has.
+    async fn stop(mut self) {
+        let pid = i32::try_from(self.process.id().unwrap()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        assert!(ended.expect("the collector did not end").unwrap().success());
+    }
+}
+
+/// The collector with the configuration, and nothing of this process's environment.
+fn command(program: &Path, argument: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(argument);
+    if argument != "--config" {
+        command.arg("--config");
+    }
+    command
+        .arg(configuration())
+        .env_clear()
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+#[tokio::test]
+async fn the_configuration_is_valid() {
+    let Some(program) = program().await else { return };
+    let validate = async |exporter: &str| {
+        let output = command(&program, "validate").env("METRICS_EXPORTER", exporter).output().await.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    for exporter in ["awsemf", "prometheus", "debug"] {
+        let (valid, complaint) = validate(exporter).await;
+        assert!(valid, "{exporter}: {complaint}");
+        assert!(!complaint.contains("Dropped"), "{exporter}: {complaint}");
+    }
+    assert!(!validate("nothing").await.0, "an exporter that is not there is no valid one");
+}
+
+#[test]
+fn every_component_is_in_the_pinned_distribution() {
+    let yaml = std::fs::read_to_string(configuration()).unwrap();
+    let mut section = "";
+    let mut named = 0;
+    for line in yaml.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty()) {
+        let indentation = line.len() - line.trim_start().len();
+        let key = line.trim().split(':').next().unwrap();
+        match indentation {
+            0 => section = key,
+            2 => {
+                let Some((_, known)) = COMPONENTS.iter().find(|(name, _)| *name == section) else { continue };
+                // A component may have a name of its own after a slash.
+                let kind = key.split('/').next().unwrap();
+                assert!(known.contains(&kind), "ADOT {} has no {kind} among its {section}", ADOT.0);
+                named += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(named, 9, "the components of the configuration are found");
+}
+
+#[test]
+fn the_test_collector_is_of_the_pinned_versions() {
+    let environment = std::fs::read_to_string(root().join(".env")).unwrap();
+    let pinned = environment.lines().find_map(|line| line.strip_prefix("ADOT_VERSION=")).unwrap();
+    let (adot, core, stable, contrib) = ADOT;
+    assert_eq!(
+        pinned, adot,
+        "with another ADOT go the lists and versions in this file and tests/collector/go.mod"
+    );
+
+    let image = "public.ecr.aws/aws-observability/aws-otel-collector:";
+    let mut deployed = vec![root().join("deploy/foundation.yaml")];
+    let definitions = std::fs::read_dir(root().join("deploy/task-definitions")).unwrap();
+    deployed.extend(definitions.map(|entry| entry.unwrap().path()));
+    for file in deployed {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let version = text.split(image).nth(1).map(|rest| rest.split(['"', '\n']).next().unwrap());
+        assert_eq!(version, Some(pinned), "{}", file.display());
+    }
+
+    let modules = std::fs::read_to_string(root().join("tests/collector/go.mod")).unwrap();
+    let required = modules.lines().filter(|line| line.starts_with('\t') && !line.contains("// indirect"));
+    for line in required.take_while(|line| !line.contains("=>")) {
+        let (module, version) = line.trim().split_once(' ').unwrap();
+        if module.starts_with("github.com/open-telemetry/opentelemetry-collector-contrib/") {
+            assert_eq!(version, contrib, "{module}");
+        } else {
+            assert!(version == core || version == stable, "{module} {version}");
+        }
+    }
+}

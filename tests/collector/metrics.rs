@@ -1,0 +1,242 @@
+//! Services, collector, CloudWatch or Prometheus: how old events are can be asked for by percentile at both.
+//!
+//! CloudWatch Logs is a listener here that writes down what it is sent.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Json;
+use serde_json::{Value, json};
+
+use super::{Addresses, Collector, program};
+use crate::world::{World, until};
+
+const EVENTS: u32 = 100;
+/// So many of them occurred half an hour ago: more than one in a hundred, so the 99th percentile is their age.
+const OLD: u32 = 2;
+const HALF_AN_HOUR: f64 = 1_800.0;
+
+const SOON: (&str, &str) = ("OTEL_METRIC_EXPORT_INTERVAL", "300");
+/// What the services need where the metrics go to CloudWatch.
+const FOR_CLOUDWATCH: [(&str, &str); 3] = [
+    SOON,
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram"),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "lowmemory"),
+];
+
+/// The units CloudWatch knows
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>), less those that nothing
+/// here could have.
+const UNITS: [&str; 6] = ["Seconds", "Milliseconds", "Bytes", "Percent", "Count", "None"];
+
+async fn post_events(world: &World) {
+    let now = jiff::Timestamp::now();
+    let events: Vec<_> = (0..EVENTS)
+        .map(|number| {
+            let age = if number < OLD { HALF_AN_HOUR } else { 0.0 };
+            let occurred_at = now - jiff::SignedDuration::from_secs_f64(age);
+            json!({
+                "type": "CustomerEnrolled", "customer_number": format!("47{number:010}"),
+                "occurred_at": occurred_at.to_string(),
+                "data": {
+                    "name": {"given": "Grace", "family": "Hopper"},
+                    "email": format!("grace{number}@mail.example"), "channels": ["email"]
+                }
+            })
+        })
+        .collect();
+    let (status, answer) = world.post(&json!(events), &[]).await;
+    assert_eq!(status, 202, "{answer}");
+}
+
+/// CloudWatch Logs, as far as the collector needs it.
+#[derive(Clone, Default)]
+struct Logs {
+    records: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Logs {
+    async fn start() -> (Self, String) {
+        let logs = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(take).with_state(logs.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (logs, url)
+    }
+
+    /// Every record in the embedded metric format, so far.
+    fn records(&self) -> Vec<Value> {
+        self.records.lock().unwrap().clone()
+    }
+
+    /// Values and how often each was measured, of one service's events when done.
+    fn ages(&self, service: &str) -> Vec<(f64, f64)> {
+        let records = self.records();
+        let ages = records
+            .iter()
+            .filter(|record| record["service.name"] == service && record["stage"] == "done")
+            .map(|record| &record["consumer.event.age"]);
+        ages.flat_map(|age| numbers(&age["Values"]).into_iter().zip(numbers(&age["Counts"]))).collect()
+    }
+}
+
+async fn take(State(logs): State<Logs>, headers: HeaderMap, body: Bytes) -> Json<Value> {
+    // Spans come here too; they are another test's.
+    if headers.get("x-amz-target").is_some_and(|target| target == "Logs_20140328.PutLogEvents") {
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(request["logGroupName"], "/foostore/metrics");
+        let events = request["logEvents"].as_array().unwrap();
+        let records = events.iter().map(|event| event["message"].as_str().unwrap());
+        logs.records
+            .lock()
+            .unwrap()
+            .extend(records.map(|record| serde_json::from_str::<Value>(record).unwrap()));
+    }
+    // Without a token the exporter takes the call for failed and makes it again.
+    Json(json!({"nextSequenceToken": "1"}))
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().into_iter().flatten().map(|number| number.as_f64().unwrap()).collect()
+}
+
+/// The value that so many percent of all do not exceed.
+fn percentile(values: &[(f64, f64)], percent: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(|left, right| left.0.total_cmp(&right.0));
+    let wanted = values.iter().map(|(_, count)| count).sum::<f64>() * percent / 100.0;
+    let mut seen = 0.0;
+    for (value, count) in &values {
+        seen += count;
+        if seen >= wanted {
+            return *value;
+        }
+    }
+    panic!("no values")
+}
+
+fn close(left: f64, right: f64) -> bool {
+    (left - right).abs() < 1e-9
+}
+
+fn count(values: &[(f64, f64)]) -> f64 {
+    values.iter().map(|(_, count)| count).sum()
+}
+
+/// A layer and a collector that sends its metrics to `exporter`, after a hundred events.
+async fn measured(exporter: &str, services: &[(&str, &str)]) -> Option<(World, Collector, Addresses, Logs)> {
+    let program = program().await?;
+    let (logs, logs_endpoint) = Logs::start().await;
+    let addresses = Addresses::free();
+    let settings = [
+        ("METRICS_EXPORTER", exporter),
+        ("LOGS_ENDPOINT", &logs_endpoint),
+        ("XRAY_ENDPOINT", &logs_endpoint),
+    ];
+    let collector = Collector::start(&program, &addresses, &settings).await;
+    let world = World::start_with(&["--otlp-endpoint", &addresses.otlp()], services).await;
+    post_events(&world).await;
+    Some((world, collector, addresses, logs))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
+    let Some((world, collector, _, logs)) = measured("awsemf", &FOR_CLOUDWATCH).await else { return };
+    for service in ["membership", "notifier", "email"] {
+        until(&format!("the ages of all events of {service}"), || async {
+            (count(&logs.ages(service)) >= f64::from(EVENTS)).then_some(())
+        })
+        .await;
+    }
+    // What they still have is sent when they end, and nothing is sent twice.
+    world.stop().await;
+    collector.stop().await;
+    for service in ["membership", "notifier", "email"] {
+        let ages = logs.ages(service);
+        assert!(close(count(&ages), f64::from(EVENTS)), "{service}: {ages:?}");
+        let (half, most) = (percentile(&ages, 50.0), percentile(&ages, 99.0));
+        assert!(half < 60.0, "{service}: half of the events are older than {half} s");
+        assert!((HALF_AN_HOUR * 0.99..HALF_AN_HOUR * 1.1).contains(&most), "{service}: p99 is {most} s");
+    }
+
+    let records = logs.records();
+    assert!(!records.is_empty());
+    records.iter().for_each(assert_usable);
+    // A gauge is sent as it is, at every export.
+    let membership = records.iter().filter(|record| record["service.name"] == "membership");
+    let in_flight: Vec<_> = membership.filter_map(|record| record["consumer.in_flight"].as_f64()).collect();
+    assert_eq!(in_flight.last(), Some(&0.0), "{in_flight:?}");
+}
+
+/// What CloudWatch can make metrics of, and alarms and dashboards can find.
+fn assert_usable(record: &Value) {
+    let mut found = BTreeSet::new();
+    for metrics in record["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten() {
+        assert_eq!(metrics["Namespace"], "foostore");
+        let dimensions = metrics["Dimensions"].as_array().unwrap();
+        for metric in metrics["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            let unit = metric["Unit"].as_str().unwrap_or("");
+            assert!(unit.is_empty() || UNITS.contains(&unit), "CloudWatch refuses {name} in {unit}");
+            if name == "consumer.event.age" {
+                let of_an_alarm = json!(["messaging.destination.name", "stage"]);
+                assert!(dimensions.contains(&of_an_alarm) && dimensions.len() == 2, "{name}: {dimensions:?}");
+            } else {
+                assert_eq!(dimensions.len(), 1, "{name} is counted more than once: {dimensions:?}");
+            }
+            found.insert(name);
+        }
+    }
+    for (name, value) in record.as_object().unwrap().iter().filter(|(name, _)| *name != "_aws") {
+        if !value.is_string() {
+            assert!(
+                found.contains(name.as_str()),
+                "no metric_declaration of otel-collector.yaml takes {name}"
+            );
+        }
+    }
+    // Each set of values is a metric to pay for, so what differs from event to event is in none.
+    for dimension in ["customer_number", "event_id"] {
+        assert!(record.get(dimension).is_none(), "{record:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_age_is_a_histogram_with_buckets_in_prometheus() {
+    let Some((world, collector, addresses, _)) = measured("prometheus", &[SOON]).await else { return };
+    let url = format!("{}/metrics", addresses.url("PROMETHEUS_ADDRESS"));
+    for service in ["membership", "notifier", "email"] {
+        let buckets = until(&format!("the ages of all events of {service}"), || async {
+            let page = reqwest::get(&url).await.ok()?.text().await.ok()?;
+            let buckets = buckets(&page, service);
+            (buckets.last()?.1 >= EVENTS).then_some(buckets)
+        })
+        .await;
+        let below = |bound: &str| buckets.iter().find(|(le, _)| le == bound).map(|(_, count)| *count);
+        assert_eq!(below("60"), Some(EVENTS - OLD), "{service}: {buckets:?}");
+        assert_eq!(below("900"), Some(EVENTS - OLD), "{service}: {buckets:?}");
+        assert_eq!(below("3600"), Some(EVENTS), "{service}: {buckets:?}");
+        assert_eq!(below("+Inf"), Some(EVENTS), "{service}: {buckets:?}");
+    }
+    world.stop().await;
+    collector.stop().await;
+}
+
+/// Upper bounds and how many events of the service were not older when done.
+fn buckets(page: &str, service: &str) -> Vec<(String, u32)> {
+    let labels = [format!("service_name=\"{service}\""), "stage=\"done\"".to_owned()];
+    page.lines()
+        .filter(|line| line.starts_with("consumer_event_age_seconds_bucket{"))
+        .filter(|line| labels.iter().all(|label| line.contains(label)))
+        .map(|line| {
+            let bound = line.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            let count = line.rsplit(' ').next().unwrap();
+            (bound.to_owned(), count.parse().unwrap())
+        })
+        .collect()
+}
