@@ -1,7 +1,7 @@
 //! Alarms. Each threshold is a parameter.
 
 use serde_json::{Value, json};
-use topology::{Queue, ServiceResources};
+use topology::{Pipe, Queue, ServiceResources};
 
 use crate::context::Context;
 use crate::load_balancer;
@@ -13,27 +13,31 @@ pub(crate) struct Alarm<'a> {
     /// Logical id, and in small letters the end of its name.
     pub(crate) name: &'a str,
     pub(crate) description: String,
-    /// Properties that say what is watched.
+    /// Properties that say what is watched. They win over the usual ones.
     pub(crate) watches: Value,
-    /// Parameter with the threshold.
-    pub(crate) threshold: &'a str,
-    /// Minutes of the last `minutes` in which it must be too much.
+    /// A parameter's, as a rule.
+    pub(crate) threshold: Value,
+    /// Minutes, one after the other, in which it must be too much.
     pub(crate) minutes: u32,
 }
 
 impl Alarm<'_> {
     /// Adds the alarm under this logical id and name.
     pub(crate) fn add(self, template: &mut Template, context: &Context<'_>, topic: &Value) {
-        let mut properties = self.watches;
-        properties["AlarmName"] = context.name(self.name);
-        properties["AlarmDescription"] = Value::String(self.description);
-        properties["ComparisonOperator"] = json!("GreaterThanThreshold");
-        properties["Threshold"] = reference(self.threshold);
-        properties["EvaluationPeriods"] = json!(self.minutes);
-        properties["DatapointsToAlarm"] = json!(self.minutes);
-        properties["TreatMissingData"] = json!("notBreaching");
-        properties["AlarmActions"] = json!([topic]);
-        properties["OKActions"] = json!([topic]);
+        let mut properties = json!({
+            "AlarmName": context.name(self.name),
+            "AlarmDescription": self.description,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": self.threshold,
+            "EvaluationPeriods": self.minutes,
+            "DatapointsToAlarm": self.minutes,
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [topic],
+            "OKActions": [topic],
+        });
+        if let (Value::Object(properties), Value::Object(watches)) = (&mut properties, self.watches) {
+            properties.extend(watches);
+        }
         template.resource(id(self.name), "AWS::CloudWatch::Alarm", properties);
     }
 }
@@ -55,8 +59,62 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         rollback.push(server_errors(template, context, service, &topic));
         latency(template, context, service, &topic);
     }
+    for pipe in context.pipes(service) {
+        standstill(template, context, pipe, &topic);
+    }
     dead_letters(template, context, service, &topic);
     rollback
+}
+
+/// A Pipe that is stopped or cannot read has no failures, only no executions. So it is held against the writes to its
+/// table, of which hardly one in a service with an outbox announces nothing.
+fn standstill(template: &mut Template, context: &Context<'_>, pipe: &Pipe, topic: &Value) {
+    const PERIOD_S: u32 = 300;
+    const PERIODS: u32 = 12;
+    template.parameter(
+        "StandstillPeriods",
+        json!({
+            "Type": "Number",
+            "Default": 3,
+            "MinValue": 1,
+            "MaxValue": PERIODS,
+            "Description": "Alarm when a table was written to and nothing left it in this many of the last twelve \
+                            times five minutes",
+        }),
+    );
+    let sum = |id: &str, namespace: &str, metric: &str, dimension: &str, value: &str| {
+        json!({"Id": id, "ReturnData": false, "MetricStat": {
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": metric,
+                "Dimensions": [{"Name": dimension, "Value": sub(value)}],
+            },
+            "Period": PERIOD_S,
+            "Stat": "Sum",
+        }})
+    };
+    let of_pipe = |id: &str, metric: &str| sum(id, "AWS/EventBridge/Pipes", metric, "PipeName", &pipe.name);
+    let logical = context.logical(&pipe.name);
+    Alarm {
+        name: &format!("{logical}-standstill"),
+        description: format!(
+            "{logical} takes nothing to the bus although its table is written to: look at the Pipe"
+        ),
+        watches: json!({
+            "EvaluationPeriods": PERIODS,
+            "DatapointsToAlarm": reference("StandstillPeriods"),
+            "Metrics": [
+                sum("written", "AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", &pipe.table),
+                of_pipe("started", "Invocations"),
+                of_pipe("failed", "ExecutionFailed"),
+                {"Id": "standing", "Label": "Written to, nothing taken", "ReturnData": true,
+                 "Expression": "IF(FILL(written, 0) > 0 AND FILL(started, 0) - FILL(failed, 0) <= 0, 1, 0)"},
+            ],
+        }),
+        threshold: json!(0),
+        minutes: PERIODS,
+    }
+    .add(template, context, topic);
 }
 
 fn failures(
@@ -73,7 +131,7 @@ fn failures(
         name: &name,
         description: format!("{} fails to process messages, in percent", service.service),
         watches: failure_rate(context, &about),
-        threshold: "FailuresThreshold",
+        threshold: reference("FailuresThreshold"),
         minutes: 3,
     }
     .add(template, context, topic);
@@ -116,7 +174,7 @@ fn event_age(
             "One event in a hundred is older than this when {name} is done with it, in seconds since it occurred"
         ),
         watches: oldest_event(context, queue),
-        threshold: "EventAgeThresholdSeconds",
+        threshold: reference("EventAgeThresholdSeconds"),
         minutes: 5,
     }
     .add(template, context, topic);
@@ -129,7 +187,7 @@ fn event_age(
             "The oldest message in the queue of {name}, in seconds; SQS leaves out those received three times"
         ),
         watches,
-        threshold: "BacklogAgeThresholdSeconds",
+        threshold: reference("BacklogAgeThresholdSeconds"),
         minutes: 5,
     }
     .add(template, context, topic);
@@ -165,12 +223,12 @@ fn dead_letters(template: &mut Template, context: &Context<'_>, service: &Servic
         let mut watches = metrics::of_queue(name, "ApproximateNumberOfMessagesVisible");
         watches["Statistic"] = json!("Maximum");
         watches["Period"] = json!(60);
-        let logical = name.strip_prefix(context.prefix()).unwrap_or(name).trim_start_matches('-');
+        let logical = context.logical(name);
         Alarm {
             name: logical,
             description: format!("Messages in {logical}: read why, mend it, then redrive"),
             watches,
-            threshold: "DeadLettersThreshold",
+            threshold: reference("DeadLettersThreshold"),
             minutes: 1,
         }
         .add(template, context, topic);
@@ -215,7 +273,7 @@ fn server_errors(
             {"Id": "rate", "Label": "5xx in percent", "ReturnData": true,
              "Expression": "IF(requests > 0, 100 * (FILL(targets, 0) + FILL(balancer, 0)) / requests, 0)"},
         ]}),
-        threshold: "ServerErrorsThreshold",
+        threshold: reference("ServerErrorsThreshold"),
         minutes: 3,
     }
     .add(template, context, topic);
@@ -239,7 +297,7 @@ fn latency(template: &mut Template, context: &Context<'_>, service: &ServiceReso
             service.service
         ),
         watches: json!({"Metrics": [load_balancer_metric("latency", "TargetResponseTime", "p99", true)]}),
-        threshold: "LatencyThresholdSeconds",
+        threshold: reference("LatencyThresholdSeconds"),
         minutes: 5,
     }
     .add(template, context, topic);

@@ -45,10 +45,14 @@ impl<'a> Context<'a> {
         Ok(sub(name))
     }
 
+    /// The logical name of what has this physical name.
+    pub(crate) fn logical<'b>(&self, physical: &'b str) -> &'b str {
+        physical.strip_prefix(self.prefix()).unwrap_or(physical).trim_start_matches('-')
+    }
+
     /// The logical id of the resource with this physical name.
     pub(crate) fn id(&self, physical: &str, kind: &str) -> String {
-        let logical = physical.strip_prefix(self.prefix()).unwrap_or(physical);
-        format!("{}{kind}", logical_id(logical))
+        format!("{}{kind}", logical_id(self.logical(physical)))
     }
 
     /// A path of Systems Manager's parameters, as text for `Fn::Sub`.

@@ -68,6 +68,7 @@ fn add_pipe(template: &mut Template, context: &Context<'_>, pipe: &Pipe) {
                     "StartingPosition": Pipe::STARTING_POSITION,
                     "BatchSize": pipe.batch_size,
                     "MaximumRetryAttempts": pipe.maximum_retry_attempts,
+                    "ParallelizationFactor": pipe.parallelization_factor,
                     "OnPartialBatchItemFailure": Pipe::ON_PARTIAL_BATCH_ITEM_FAILURE,
                     "DeadLetterConfig": {"Arn": dead_letters},
                 },

@@ -172,7 +172,7 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
             "SELECT SUM(ApproximateNumberOfMessagesVisible) FROM SCHEMA(\"AWS/SQS\", QueueName){}",
             metrics::any_of("QueueName", &dead)
         )),
-        threshold: "DeadLettersThreshold",
+        threshold: reference("DeadLettersThreshold"),
         minutes: 1,
     }
     .add(template, context, &topic);
@@ -181,7 +181,7 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
         description: "The oldest event that any service is done with, in seconds since it occurred"
             .to_owned(),
         watches: query(&metrics::own(context, "MAX", "consumer.event.age", " WHERE stage = 'done'")),
-        threshold: "EventAgeThresholdSeconds",
+        threshold: reference("EventAgeThresholdSeconds"),
         minutes: 5,
     }
     .add(template, context, &topic);
@@ -189,7 +189,7 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
         name: "failures",
         description: "Failed attempts of all services together, in percent".to_owned(),
         watches: alarms::failure_rate(context, ""),
-        threshold: "FailuresThreshold",
+        threshold: reference("FailuresThreshold"),
         minutes: 5,
     }
     .add(template, context, &topic);

@@ -163,6 +163,7 @@ fn rule_subscription_table_and_pipe_are_as_declared() {
     let source = &pipe["SourceParameters"];
     assert_eq!(source["DynamoDBStreamParameters"]["StartingPosition"], Pipe::STARTING_POSITION);
     assert_eq!(source["DynamoDBStreamParameters"]["MaximumRetryAttempts"], declared.maximum_retry_attempts);
+    assert_eq!(source["DynamoDBStreamParameters"]["ParallelizationFactor"], declared.parallelization_factor);
     let pattern = source["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
     assert_eq!(serde_json::from_str::<Value>(pattern).unwrap(), declared.filter_pattern);
     assert_eq!(pipe["TargetParameters"]["InputTemplate"], declared.target.input_template.as_str());
@@ -191,6 +192,22 @@ fn a_role_grants_what_is_declared_and_nothing_else() {
         set(&[&receiving[..], &key, &["dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"]].concat())
     );
     assert_eq!(granted("sms/TaskRole"), set(&[&receiving[..], &key, &["ses:SendEmail"]].concat()));
+}
+
+#[test]
+fn a_pipe_that_stands_still_is_noticed() {
+    let templates = templates(&resources());
+    let alarm = templates["shipping"].properties("ParcelsOutboxStandstillAlarm");
+    let metrics = alarm["Metrics"].as_array().unwrap();
+    let dimension = |id: &str| {
+        let metric = metrics.iter().find(|metric| metric["Id"] == id).unwrap();
+        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::Sub"].clone()
+    };
+    assert_eq!(dimension("written"), "shop-${Environment}-parcels");
+    assert_eq!(dimension("started"), "shop-${Environment}-parcels-outbox");
+    assert_eq!(dimension("failed"), dimension("started"));
+    assert_eq!(alarm["EvaluationPeriods"], 12);
+    assert_eq!(alarm["DatapointsToAlarm"], json!({"Ref": "StandstillPeriods"}));
 }
 
 #[test]
@@ -283,7 +300,10 @@ fn every_name_has_the_environment_and_every_threshold_is_a_parameter() {
             }
         }
         for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-            let parameter = alarm["Properties"]["Threshold"]["Ref"].as_str().unwrap();
+            // What either happens or does not has its parameter in how often it must.
+            let properties = &alarm["Properties"];
+            let threshold = properties["Threshold"]["Ref"].as_str();
+            let parameter = threshold.or(properties["DatapointsToAlarm"]["Ref"].as_str()).unwrap();
             assert!(template.parameters.iter().any(|(name, _)| name == parameter), "{stack}/{id}");
         }
     }

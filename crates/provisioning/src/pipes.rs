@@ -49,6 +49,7 @@ fn source(
         .starting_position(DynamoDbStreamStartPosition::from(Pipe::STARTING_POSITION))
         .batch_size(i32::try_from(pipe.batch_size).unwrap_or(i32::MAX))
         .maximum_retry_attempts(i32::try_from(pipe.maximum_retry_attempts).unwrap_or(i32::MAX))
+        .parallelization_factor(i32::try_from(pipe.parallelization_factor).unwrap_or(i32::MAX))
         .on_partial_batch_item_failure(OnPartialBatchItemFailureStreams::from(
             Pipe::ON_PARTIAL_BATCH_ITEM_FAILURE,
         ))

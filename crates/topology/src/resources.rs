@@ -18,6 +18,10 @@ const MAX_RECEIVE_COUNT: u32 = 50;
 const MAXIMUM_EVENT_AGE_S: u32 = 24 * 60 * 60;
 /// How often EventBridge tries: its most.
 const MAXIMUM_RULE_RETRIES: u32 = 185;
+/// Batches of a shard on their way at the same time: the most a Pipe allows
+/// ([`ParallelizationFactor`](https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_PipeSourceDynamoDBStreamParameters.html)).
+/// An outbox item has a key of its own, so there is no order to keep.
+const PIPE_PARALLELIZATION: u32 = 10;
 /// The longest name SQS allows.
 const LONGEST_NAME: usize = 80;
 /// Longest name of a rule or a Pipe.
@@ -157,6 +161,9 @@ pub struct Pipe {
     pub batch_size: u32,
     /// How often a batch is tried before its records are given up.
     pub maximum_retry_attempts: u32,
+    /// Batches of one shard that may be on their way at the same time. Records of different items may then arrive
+    /// out of order, which the layer allows for anyway.
+    pub parallelization_factor: u32,
 }
 
 impl Pipe {
@@ -366,6 +373,7 @@ impl Resources {
             dead_letter_queue: dead_letter_queue_name,
             batch_size: 10,
             maximum_retry_attempts: 100,
+            parallelization_factor: PIPE_PARALLELIZATION,
         });
     }
 
