@@ -100,6 +100,14 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         send["Condition"] = json!({"StringEquals": {"ses:FromAddress": reference("EmailSender")}});
         statements.push(send);
     }
+    if service.protected_from_scale_in {
+        // The agent asks for it in the task's name.
+        statements.push(allow(
+            "ProtectFromScaleIn",
+            &["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+            arn("ecs", &format!("task/{}/*", context.prefix())),
+        ));
+    }
     if !through.is_empty() {
         statements.push(use_key(context, &key, &through));
     }

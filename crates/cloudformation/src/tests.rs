@@ -1,6 +1,7 @@
 //! A small layer, and what its templates say of each thing it declares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use envelope::Event;
 use serde::{Deserialize, Serialize};
@@ -192,6 +193,22 @@ fn a_role_grants_what_is_declared_and_nothing_else() {
         set(&[&receiving[..], &key, &["dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"]].concat())
     );
     assert_eq!(granted("sms/TaskRole"), set(&[&receiving[..], &key, &["ses:SendEmail"]].concat()));
+}
+
+#[test]
+fn long_handlers_are_protected_from_scale_in() {
+    let reports = |limit| {
+        let service = Service::new("reports").consumes(events::<(Ordered,)>()).handles_within(limit);
+        let resources = Topology::new("shop", ENVIRONMENT).service(intake()).service(service).resources();
+        let templates = templates(&resources.unwrap());
+        let container = &templates["reports"].properties("TaskDefinition")["ContainerDefinitions"][0];
+        let mut variables = container["Environment"].as_array().unwrap().iter();
+        let limit = variables.find(|one| one["Name"] == "CONSUMER_MAX_PROCESSING_S").unwrap();
+        let granted = statements(&templates).iter().any(|(_, one)| one["Sid"] == "ProtectFromScaleIn");
+        (limit["Value"].clone(), granted)
+    };
+    assert_eq!(reports(Duration::from_mins(2)), (json!("120"), false));
+    assert_eq!(reports(Duration::from_mins(10)), (json!("600"), true));
 }
 
 #[test]

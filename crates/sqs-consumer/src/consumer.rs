@@ -32,6 +32,9 @@ pub enum Readiness {
 /// Where readiness is reported to.
 pub(crate) type OnHealth = Box<dyn Fn(Readiness) + Send + Sync>;
 
+/// Where it is reported whether messages are in hand.
+pub(crate) type OnWork = Box<dyn Fn(bool) + Send + Sync>;
+
 /// A consumer that has not been started.
 pub struct Consumer<Q, H> {
     queue: Q,
@@ -40,6 +43,7 @@ pub struct Consumer<Q, H> {
     meter: Meter,
     clock: Arc<dyn Clock>,
     on_health: OnHealth,
+    on_work: OnWork,
 }
 
 impl<Q: Queue, H: Handler> Consumer<Q, H> {
@@ -53,6 +57,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
             meter: meter.clone(),
             clock: Arc::new(SystemClock),
             on_health: Box::new(|_| ()),
+            on_work: Box::new(|_| ()),
         }
     }
 
@@ -61,6 +66,13 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     #[must_use]
     pub fn on_health(mut self, report: impl Fn(Readiness) + Send + Sync + 'static) -> Self {
         self.on_health = Box::new(report);
+        self
+    }
+
+    /// Reports `true` when the first message is taken in hand and `false` when none is left. It must not block.
+    #[must_use]
+    pub fn on_work(mut self, report: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        self.on_work = Box::new(report);
         self
     }
 
@@ -78,7 +90,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     /// [`ConsumerError::Settings`] before anything is received; [`ConsumerError::DrainOverran`] when messages could
     /// neither be finished nor given back in time.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { queue, handler, settings, meter, clock, on_health } = self;
+        let Self { queue, handler, settings, meter, clock, on_health, on_work } = self;
         settings.validate()?;
         let queue = Arc::new(queue);
         let metrics = Metrics::new(&meter, queue.name());
@@ -103,7 +115,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
             in_hand,
             grace_over: CancellationToken::new(),
         };
-        let result = Running::new(Arc::new(shared), on_health).run(shutdown).await;
+        let result = Running::new(Arc::new(shared), on_health, on_work).run(shutdown).await;
         // Every message's task has ended or was stopped, so nothing is waiting for these any more.
         background.shutdown().await;
         result

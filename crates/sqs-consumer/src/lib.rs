@@ -72,6 +72,7 @@ mod intake;
 mod metrics;
 mod pollers;
 mod process;
+mod protection;
 pub mod queue;
 mod running;
 mod service;

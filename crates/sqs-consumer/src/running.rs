@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Handler;
 use crate::circuit::{Change, Circuit, Gate, Signal};
-use crate::consumer::{ConsumerError, OnHealth, Readiness};
+use crate::consumer::{ConsumerError, OnHealth, OnWork, Readiness};
 use crate::failure::describe;
 use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
@@ -33,6 +33,8 @@ pub(crate) struct Running<Q, H> {
     rng: StdRng,
     on_health: OnHealth,
     reported: Option<Readiness>,
+    on_work: OnWork,
+    at_work: bool,
 }
 
 /// The end of a message that was handled.
@@ -55,7 +57,7 @@ enum Receiving {
 }
 
 impl<Q: Queue, H: Handler> Running<Q, H> {
-    pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth, on_work: OnWork) -> Self {
         let settings = &shared.settings;
         Self {
             permits: Arc::new(Permits::new(settings.concurrency)),
@@ -69,6 +71,8 @@ impl<Q: Queue, H: Handler> Running<Q, H> {
             rng: rand::make_rng(),
             on_health,
             reported: None,
+            on_work,
+            at_work: false,
             shared,
         }
     }
@@ -89,8 +93,18 @@ impl<Q: Queue, H: Handler> Running<Q, H> {
                 Some(polled) = self.polls.join_next() => self.polled(polled),
                 () = resume => {}
             }
+            self.report_work();
         }
         self.drain().await
+    }
+
+    /// Reports whether messages are in hand when that has changed.
+    fn report_work(&mut self) {
+        let at_work = !self.messages.is_empty();
+        if at_work != self.at_work {
+            self.at_work = at_work;
+            (self.on_work)(at_work);
+        }
     }
 
     /// Starts as many receives as there should be. Returns the end of the pause, if receiving pauses.
@@ -332,6 +346,7 @@ impl<Q: Queue, H: Handler> Running<Q, H> {
             self.messages.shutdown().await;
             return Err(ConsumerError::DrainOverran { unsettled });
         }
+        self.report_work();
         tracing::info!(queue = self.shared.queue.name(), drain_ms = millis(started.elapsed()), "drained");
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use service_runtime::Runtime;
 
+use crate::protection::ScaleInProtection;
 use crate::{Consumer, ConsumerError, Handler, Readiness, Settings, SettingsError, SqsQueue};
 
 /// Where a service's messages come from and how they are consumed.
@@ -38,6 +39,9 @@ impl QueueSettings {
 /// Consumes the queue until the service is told to end and what is in hand is settled. The service is ready from here
 /// on, as long as receiving works (the check `queue`).
 ///
+/// A service whose messages may take longer than ECS gives a task to stop (`CONSUMER_MAX_PROCESSING_S` above 120) is
+/// protected from scaling in and from deployments while it has messages in hand.
+///
 /// ```no_run
 /// use service_runtime::{BoxError, Runtime};
 /// use sqs_consumer::{Handler, QueueSettings};
@@ -61,13 +65,21 @@ pub async fn serve<H: Handler>(
     let client = aws_sdk_sqs::Client::new(&runtime.aws);
     let queue = SqsQueue::new(client, settings.queue_url, settings.dead_letter_queue_url);
     let receiving = runtime.health.register("queue");
-    let consumer =
+    let protection = ScaleInProtection::of(runtime, settings.consumer.max_processing);
+    let mut consumer =
         Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
             match readiness {
                 Readiness::Up => receiving.up(),
                 Readiness::Down { reason } => receiving.down(reason),
             }
         });
+    if let Some(protection) = &protection {
+        consumer = consumer.on_work(protection.reporter());
+    }
     runtime.health.ready();
-    consumer.run(runtime.shutdown.clone()).await
+    let ended = consumer.run(runtime.shutdown.clone()).await;
+    if let Some(protection) = protection {
+        protection.end().await;
+    }
+    ended
 }

@@ -1,6 +1,7 @@
 //! The words a service declares itself with.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use envelope::{EventSet, EventType};
 
@@ -60,6 +61,7 @@ pub struct Service {
     pub(crate) publishes_to_bus: bool,
     pub(crate) sends_email: bool,
     pub(crate) secrets: Vec<&'static str>,
+    pub(crate) handles_within: Option<Duration>,
 }
 
 impl Service {
@@ -77,6 +79,7 @@ impl Service {
             publishes_to_bus: false,
             sends_email: false,
             secrets: Vec::new(),
+            handles_within: None,
         }
     }
 
@@ -141,6 +144,20 @@ impl Service {
     #[must_use]
     pub fn secret(mut self, variable: &'static str) -> Self {
         self.secrets.push(variable);
+        self
+    }
+
+    /// How long the handler may take for one message, in whole seconds; without it, the consumer's default of a
+    /// minute. A service that is given more than the two minutes ECS gives a task to stop is protected from scaling in
+    /// while it has messages in hand.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let service = topology::Service::new("reports").handles_within(Duration::from_mins(10));
+    /// ```
+    #[must_use]
+    pub fn handles_within(mut self, limit: Duration) -> Self {
+        self.handles_within = Some(limit);
         self
     }
 

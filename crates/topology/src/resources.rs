@@ -1,6 +1,7 @@
 //! The resource model that a topology becomes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ const MAXIMUM_RULE_RETRIES: u32 = 185;
 const PIPE_PARALLELIZATION: u32 = 10;
 /// The longest name SQS allows.
 const LONGEST_NAME: usize = 80;
+/// The longest a task on Fargate may take to stop
+/// ([`stopTimeout`](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeout)).
+const LONGEST_STOP: Duration = Duration::from_mins(2);
 /// Longest name of a rule or a Pipe.
 const LONGEST_RULE_NAME: usize = 64;
 
@@ -205,6 +209,9 @@ pub struct ServiceResources {
     pub publishes_to_bus: bool,
     /// Whether it sends e-mail through SES.
     pub sends_email: bool,
+    /// Whether a task at work is to be kept from being stopped by scaling in or a deployment, because a handler may
+    /// need longer than ECS gives a task to stop.
+    pub protected_from_scale_in: bool,
 }
 
 /// The value of an environment variable: known now, or known once the resource is there.
@@ -273,6 +280,9 @@ impl Resources {
             set("QUEUE_NAME".into(), Variable::Text(queue.clone()));
             set("QUEUE_URL".into(), Variable::QueueUrl(queue.clone()));
             set("DEAD_LETTER_QUEUE_URL".into(), Variable::QueueUrl(format!("{queue}-dead-letter")));
+            if let Some(limit) = service.handles_within {
+                set("CONSUMER_MAX_PROCESSING_S".into(), Variable::Text(limit.as_secs().to_string()));
+            }
             self.add_queue(service, queue);
         }
         for table in &service.tables {
@@ -307,6 +317,7 @@ impl Resources {
             topics: service.topics.iter().map(|topic| self.physical_name(topic.name)).collect(),
             publishes_to_bus: service.publishes_to_bus,
             sends_email: service.sends_email,
+            protected_from_scale_in: service.handles_within.is_some_and(|limit| limit > LONGEST_STOP),
         });
     }
 

@@ -1,0 +1,239 @@
+//! Keeps ECS from stopping a task that has long work in hand.
+//!
+//! ECS gives a task on Fargate two minutes to stop at most, and a handler may need longer. Such a task asks the ECS agent
+//! for protection while it has messages in hand, and gives it back when it has none
+//! ([task scale-in protection](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html)).
+//! A message that is received in the moment before the protection holds is given back by the drain and handled elsewhere:
+//! that costs time and no message.
+
+use std::time::Duration;
+
+use serde_json::json;
+use service_runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::failure::describe;
+
+/// The longest `stopTimeout` on Fargate.
+const LONGEST_STOP: Duration = Duration::from_mins(2);
+/// How long the agent has to answer.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// The protection outlasts the last message by this much, so that a gap between two messages makes no calls.
+const LINGER: Duration = Duration::from_secs(30);
+/// Pause after a call that failed.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The longest protection ECS gives, in minutes.
+const LONGEST_MINUTES: u64 = 2_880;
+
+/// Asks the agent for protection for as long as there is work.
+pub(crate) struct ScaleInProtection {
+    at_work: watch::Sender<bool>,
+    asking: JoinHandle<()>,
+}
+
+impl ScaleInProtection {
+    /// None for a service whose messages are done within the time ECS gives, and outside ECS.
+    pub(crate) fn of(runtime: &Runtime, max_processing: Duration) -> Option<Self> {
+        let agent = runtime.environment.get("ECS_AGENT_URI").filter(|_| max_processing > LONGEST_STOP)?;
+        Some(Self::start(agent, max_processing))
+    }
+
+    fn start(agent: &str, max_processing: Duration) -> Self {
+        let (at_work, work) = watch::channel(false);
+        let minutes = (max_processing.as_secs().div_ceil(60) + 1).min(LONGEST_MINUTES);
+        let agent = Agent {
+            http: reqwest::Client::new(),
+            url: format!("{}/task-protection/v1/state", agent.trim_end_matches('/')),
+        };
+        Self { at_work, asking: tokio::spawn(follow(agent, minutes, work)) }
+    }
+
+    /// What the consumer reports to.
+    pub(crate) fn reporter(&self) -> impl Fn(bool) + Send + Sync + use<> {
+        let at_work = self.at_work.clone();
+        move |now| {
+            at_work.send_replace(now);
+        }
+    }
+
+    /// Gives the protection back.
+    pub(crate) async fn end(self) {
+        let Self { at_work, asking } = self;
+        drop(at_work);
+        // Each answer of the agent is bounded; a task that is cut off here has nothing left to protect.
+        drop(timeout(CALL_LIMIT * 2, asking).await);
+    }
+}
+
+/// Who gives protection.
+trait Protect: Send + 'static {
+    /// Protects the task for so many minutes, or no longer.
+    fn protect(&self, minutes: Option<u64>) -> impl Future<Output = Result<(), reqwest::Error>> + Send;
+}
+
+/// The ECS agent of the task.
+struct Agent {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Protect for Agent {
+    async fn protect(&self, minutes: Option<u64>) -> Result<(), reqwest::Error> {
+        let body = match minutes {
+            Some(minutes) => json!({"ProtectionEnabled": true, "ExpiresInMinutes": minutes}),
+            None => json!({"ProtectionEnabled": false}),
+        };
+        let answer = self.http.put(&self.url).json(&body).timeout(CALL_LIMIT).send().await?;
+        answer.error_for_status().map(drop)
+    }
+}
+
+/// How a wait for the end of work ended.
+enum Work {
+    GoesOn,
+    Ended,
+    ConsumerGone,
+}
+
+/// Protects the task for as long as it has work, until the consumer is gone.
+async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<bool>) {
+    let mut protected = false;
+    let mut told = false;
+    while work.wait_for(|at_work| *at_work).await.is_ok() {
+        let asked = agent.protect(Some(minutes)).await;
+        let pause = if asked.is_ok() {
+            protected = true;
+            // Half of it: work that goes on is never without.
+            Duration::from_secs(minutes * 30)
+        } else {
+            PAUSE
+        };
+        tell(&asked, &mut told);
+        match end_of_work(Instant::now() + pause, &mut work).await {
+            Work::GoesOn => {}
+            // A protection that cannot be given back ends by itself.
+            Work::Ended if protected => {
+                tell(&agent.protect(None).await, &mut told);
+                protected = false;
+            }
+            Work::Ended => {}
+            Work::ConsumerGone => break,
+        }
+    }
+    if protected {
+        tell(&agent.protect(None).await, &mut told);
+    }
+}
+
+/// Waits until work has ended and none has come for a while, but no longer than `limit`.
+async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
+    loop {
+        tokio::select! {
+            () = sleep_until(limit) => return Work::GoesOn,
+            ended = work.wait_for(|at_work| !*at_work) => if ended.is_err() { return Work::ConsumerGone },
+        }
+        tokio::select! {
+            () = sleep(LINGER) => return Work::Ended,
+            begun = work.wait_for(|at_work| *at_work) => if begun.is_err() { return Work::ConsumerGone },
+        }
+    }
+}
+
+/// Logs a failure once, for as long as it lasts.
+fn tell(asked: &Result<(), reqwest::Error>, told: &mut bool) {
+    match asked {
+        Ok(()) => *told = false,
+        Err(_) if *told => {}
+        Err(error) => {
+            *told = true;
+            tracing::warn!(
+                error = describe(error),
+                "scale-in protection not set: a task with long work in hand may be stopped"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What was asked for, and after how many seconds.
+    #[derive(Clone, Default)]
+    struct Asked(Arc<Mutex<Vec<(u64, Option<u64>)>>>);
+
+    struct Recording {
+        asked: Asked,
+        begun: Instant,
+    }
+
+    impl Protect for Recording {
+        async fn protect(&self, minutes: Option<u64>) -> Result<(), reqwest::Error> {
+            self.asked.0.lock().unwrap().push((self.begun.elapsed().as_secs(), minutes));
+            Ok(())
+        }
+    }
+
+    fn followed() -> (Asked, watch::Sender<bool>, JoinHandle<()>) {
+        let asked = Asked::default();
+        let (at_work, work) = watch::channel(false);
+        let agent = Recording { asked: asked.clone(), begun: Instant::now() };
+        (asked, at_work, tokio::spawn(follow(agent, 11, work)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn protected_while_at_work_and_a_little_longer() {
+        let (asked, at_work, following) = followed();
+        sleep(Duration::from_secs(5)).await;
+        at_work.send_replace(true);
+        sleep(Duration::from_secs(400)).await;
+        at_work.send_replace(false);
+        // A gap between two messages gives nothing back.
+        sleep(Duration::from_secs(20)).await;
+        at_work.send_replace(true);
+        sleep(Duration::from_secs(1)).await;
+        at_work.send_replace(false);
+        sleep(Duration::from_secs(600)).await;
+        drop(at_work);
+        following.await.unwrap();
+        let asked = asked.0.lock().unwrap();
+        assert_eq!(*asked, [(5, Some(11)), (335, Some(11)), (456, None)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_consumer_that_ends_gives_it_back() {
+        let (asked, at_work, following) = followed();
+        at_work.send_replace(true);
+        sleep(Duration::from_secs(3)).await;
+        drop(at_work);
+        following.await.unwrap();
+        assert_eq!(*asked.0.lock().unwrap(), [(0, Some(11)), (3, None)]);
+    }
+
+    #[tokio::test]
+    async fn the_agent_is_asked_as_ecs_documents() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let agent = format!("http://{}/api/token", listener.local_addr().unwrap());
+        let protection = ScaleInProtection::start(&agent, Duration::from_secs(601));
+        protection.reporter()(true);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        let request = String::from_utf8(request).unwrap();
+        assert!(request.starts_with("PUT /api/token/task-protection/v1/state HTTP/1.1\r\n"), "{request}");
+        assert!(
+            request.ends_with("\r\n\r\n{\"ExpiresInMinutes\":12,\"ProtectionEnabled\":true}"),
+            "{request}"
+        );
+    }
+}
