@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Settings;
+use crate::calls::Calls;
 use crate::dynamodb::DynamoDb;
 use crate::events::Events;
 use crate::faults::Faults;
@@ -25,6 +26,7 @@ pub(crate) struct Cloud {
     pub(crate) ses: Ses,
     pub(crate) pipes: Pipes,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) calls: Calls,
     pub(crate) stop: CancellationToken,
 }
 
@@ -60,6 +62,7 @@ impl Cloud {
             ses,
             pipes,
             faults,
+            calls: Calls::new(settings),
             stop,
         })
     }

@@ -14,6 +14,9 @@ pub(crate) struct Fault {
     /// Operation, such as `SendMessage`; all of the service's when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<String>,
+    /// Access key of the client whose calls to hit; everybody's when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) caller: Option<String>,
     pub(crate) error: Kind,
     /// Share of the calls to hit, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,11 +99,12 @@ impl Faults {
     }
 
     /// Counts the call, and says what is to go wrong with it. The first fault that hits decides.
-    pub(crate) fn next(&self, service: &str, operation: &str) -> Option<Injected> {
+    pub(crate) fn next(&self, caller: Option<&str>, service: &str, operation: &str) -> Option<Injected> {
         let mut set = self.set();
         for armed in &mut set.armed {
             let about = armed.fault.service.eq_ignore_ascii_case(service)
-                && armed.fault.operation.as_deref().is_none_or(|wanted| wanted == "*" || wanted == operation);
+                && armed.fault.operation.as_deref().is_none_or(|wanted| wanted == "*" || wanted == operation)
+                && armed.fault.caller.as_deref().is_none_or(|wanted| caller == Some(wanted));
             if !about {
                 continue;
             }
@@ -131,10 +135,10 @@ mod tests {
         faults.add(fault(
             r#"{"service": "sqs", "operation": "SendMessage", "error": "throttle", "after": 1, "times": 2}"#,
         ));
-        let hits: Vec<_> = (0..5).map(|_| faults.next("sqs", "SendMessage").is_some()).collect();
+        let hits: Vec<_> = (0..5).map(|_| faults.next(None, "sqs", "SendMessage").is_some()).collect();
         assert_eq!(hits, [false, true, true, false, false]);
-        assert_eq!(faults.next("sqs", "ReceiveMessage"), None);
-        assert_eq!(faults.next("sns", "SendMessage"), None);
+        assert_eq!(faults.next(None, "sqs", "ReceiveMessage"), None);
+        assert_eq!(faults.next(None, "sns", "SendMessage"), None);
         assert_eq!(faults.list()[0].injected, 2);
     }
 
@@ -142,13 +146,22 @@ mod tests {
     fn probability_zero_never_hits_and_one_always_does() {
         let faults = Faults::default();
         faults.add(fault(r#"{"service": "ses", "error": "500", "probability": 0.0}"#));
-        assert_eq!(faults.next("ses", "SendEmail"), None);
+        assert_eq!(faults.next(None, "ses", "SendEmail"), None);
         let one = faults.add(fault(r#"{"service": "ses", "error": "drop-response", "probability": 1.0}"#));
-        assert_eq!(faults.next("ses", "SendEmail"), Some(Injected::DropResponse));
+        assert_eq!(faults.next(None, "ses", "SendEmail"), Some(Injected::DropResponse));
         assert!(faults.remove(one.id));
         assert!(!faults.remove(one.id));
         faults.clear();
         assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn a_fault_for_one_caller_spares_the_others() {
+        let faults = Faults::default();
+        faults.add(fault(r#"{"service": "ses", "caller": "email", "error": "500"}"#));
+        assert_eq!(faults.next(Some("local"), "ses", "SendEmail"), None);
+        assert_eq!(faults.next(None, "ses", "SendEmail"), None);
+        assert_eq!(faults.next(Some("email"), "ses", "SendEmail"), Some(Injected::Failure));
     }
 
     #[test]

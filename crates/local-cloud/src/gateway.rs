@@ -107,8 +107,8 @@ pub(crate) fn router(cloud: Arc<Cloud>, xray: Router) -> Router {
     Router::new()
         .nest("/_local", local::router())
         .fallback(answer)
-        .with_state(cloud)
-        .merge(xray)
+        .with_state(Arc::clone(&cloud))
+        .merge(xray.layer(middleware::from_fn_with_state(cloud, record_xray)))
         .layer(middleware::from_fn(add_request_id))
 }
 
@@ -121,6 +121,18 @@ async fn add_request_id(request: Request, next: Next) -> Response {
         headers.insert("x-amzn-requestid", id);
     }
     response
+}
+
+/// X-Ray's requests are named by their path; none of its resources is.
+async fn record_xray(State(cloud): State<Arc<Cloud>>, request: Request, next: Next) -> Response {
+    let operation = match request.uri().path() {
+        "/TraceSegments" => "PutTraceSegments",
+        "/TraceSummaries" => "GetTraceSummaries",
+        "/Traces" => "BatchGetTraces",
+        other => other,
+    };
+    cloud.calls.record_xray(request.headers(), operation);
+    next.run(request).await
 }
 
 async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
@@ -151,7 +163,8 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
-    match cloud.faults.next(service.name(), &call.operation) {
+    cloud.calls.record(&call);
+    match cloud.faults.next(caller(&call.headers), service.name(), &call.operation) {
         None => dispatch(&cloud, call).await,
         Some(Injected::Throttle) => service.throttle().into_response(service),
         Some(Injected::Failure) => service.internal_failure().into_response(service),
@@ -261,11 +274,21 @@ fn by_action(headers: &HeaderMap, body: &[u8]) -> (Service, String) {
     (service, action.to_owned())
 }
 
-/// The service in `Credential=<key>/<date>/<region>/<service>/aws4_request`.
+/// The service that the request was signed for.
 fn signed_for(headers: &HeaderMap) -> Option<&str> {
+    credential(headers)?.rsplit('/').nth(1)
+}
+
+/// The access key that the request was signed with: who calls.
+pub(crate) fn caller(headers: &HeaderMap) -> Option<&str> {
+    credential(headers)?.split('/').next()
+}
+
+/// `<key>/<date>/<region>/<service>/aws4_request` of `Credential=`.
+fn credential(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let (_, rest) = authorization.split_once("Credential=")?;
-    rest.split(',').next()?.rsplit('/').nth(1)
+    rest.split(',').next()
 }
 
 #[cfg(test)]
@@ -295,6 +318,7 @@ mod tests {
             "authorization",
             "AWS4-HMAC-SHA256 Credential=local/20261123/eu-central-1/ses/aws4_request, SignedHeaders=host, Signature=0",
         );
+        assert_eq!(caller(&signed), Some("local"));
         assert_eq!(by_action(&signed, b"Action=SendEmail"), (Service::Ses, "SendEmail".to_owned()));
         assert_eq!(by_action(&HeaderMap::new(), b"Action=Publish"), (Service::Sns, "Publish".to_owned()));
         assert_eq!(by_action(&HeaderMap::new(), b"Action=GetCallerIdentity").0, Service::Sts);

@@ -15,8 +15,22 @@
 //! # }
 //! ```
 //!
-//! Besides AWS's own paths the endpoint has `/_local/health`, `/_local/mail` (what SES sent) and `/_local/faults`.
+//! Besides AWS's own paths the endpoint has
+//!
+//! | path | |
+//! |---|---|
+//! | `/_local/health` | whether it can be used |
+//! | `/_local/mail` | GET what SES sent, oldest first; DELETE forgets it |
+//! | `/_local/faults` | POST one, such as `{"service": "ses", "caller": "email", "error": "throttle"}`; GET, DELETE |
+//! | `/_local/calls` | GET who called what; DELETE forgets it |
+//!
+//! `GET /_local/calls` answers what IAM would have been asked:
+//! `{"calls": [{"caller", "operation", "action", "resource", "context", "count"}, …], "left_out": 0}`. The caller is the
+//! access key that a request is signed with, so each program that is to be told from the others needs one of its own. A
+//! transaction of DynamoDB counts once for each action and table. The requests themselves are not kept, 10,000 different
+//! entries at most are, and what a Pipe, a rule or a topic does inside the cloud is in none of them.
 
+mod calls;
 mod cloud;
 mod dynamodb;
 mod events;

@@ -17,13 +17,15 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
     Router::new()
         .route("/health", get(health))
         .route("/mail", get(mail).delete(forget_mail))
+        .route("/calls", get(list_calls).delete(forget_calls))
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .fallback(not_found)
 }
 
 async fn not_found() -> Response {
-    problem(StatusCode::NOT_FOUND, "the local cloud has /_local/health, /_local/mail and /_local/faults")
+    let paths = "/_local/health, /_local/mail, /_local/calls and /_local/faults";
+    problem(StatusCode::NOT_FOUND, &format!("the local cloud has {paths}"))
 }
 
 fn problem(status: StatusCode, error: &str) -> Response {
@@ -44,6 +46,15 @@ async fn mail(State(cloud): State<Arc<Cloud>>) -> Response {
 
 async fn forget_mail(State(cloud): State<Arc<Cloud>>) -> StatusCode {
     cloud.ses.forget_sent();
+    StatusCode::NO_CONTENT
+}
+
+async fn list_calls(State(cloud): State<Arc<Cloud>>) -> Response {
+    Json(cloud.calls.list()).into_response()
+}
+
+async fn forget_calls(State(cloud): State<Arc<Cloud>>) -> StatusCode {
+    cloud.calls.forget();
     StatusCode::NO_CONTENT
 }
 

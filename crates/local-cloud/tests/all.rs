@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "all/calls.rs"]
+mod calls;
 #[path = "all/dynamodb.rs"]
 mod dynamodb;
 #[path = "all/events.rs"]

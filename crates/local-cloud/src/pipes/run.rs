@@ -87,7 +87,7 @@ impl Pipe {
         let mut pause = FIRST_PAUSE;
         let mut failures = 0;
         loop {
-            let code = if self.surroundings.faults.next("pipes", "PutEvents").is_some() {
+            let code = if self.surroundings.faults.next(None, "pipes", "PutEvents").is_some() {
                 "fault on demand"
             } else {
                 let entry = record::to_entry(&record, &self.definition, &context);

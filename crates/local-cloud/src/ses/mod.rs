@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 pub(crate) use self::mail::Mail;
 use self::mail::Sent;
-pub(crate) use self::v2::operation as operation_v2;
+pub(crate) use self::v2::{bare_address, operation as operation_v2};
 use crate::Settings;
 use crate::gateway::{Call, unknown_operation};
 

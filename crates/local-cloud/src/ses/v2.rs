@@ -251,7 +251,7 @@ fn account() -> Value {
 }
 
 /// `a@b` of `Name <a@b>`: identities are addresses.
-fn bare_address(address: &str) -> &str {
+pub(crate) fn bare_address(address: &str) -> &str {
     match address.rsplit_once('<') {
         Some((_, rest)) => rest.trim_end().trim_end_matches('>'),
         None => address.trim(),

@@ -1,0 +1,177 @@
+//! What IAM is asked about a request: which actions, on which resources.
+//!
+//! An action is mostly called like its operation. Where it is not, the source stands with it. Resources are looked for
+//! in what services do with queues, tables, topics, buses and mail; requests that set such things up are known by
+//! their action alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::Asked;
+use crate::gateway::{Call, Service};
+use crate::ses::bare_address;
+
+/// The resource of a request whose resource is not known.
+pub(super) const ANY: &str = "*";
+
+/// Whose resources those are that a request names without an ARN.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) region: &'a str,
+    pub(super) account_id: &'a str,
+}
+
+impl Place<'_> {
+    /// The ARN of what is given by ARN or by name.
+    fn arn(self, service: &str, kind: &str, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
+        format!("arn:aws:{service}:{}:{}:{kind}{name}", self.region, self.account_id)
+    }
+
+    fn table(self, name: &str) -> String {
+        self.arn("dynamodb", "table/", name)
+    }
+}
+
+/// The parts of a JSON request that name resources. Everything else in it is skipped unread.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Named {
+    queue_url: Option<String>,
+    queue_name: Option<String>,
+    source_arn: Option<String>,
+    table_name: Option<String>,
+    index_name: Option<String>,
+    stream_arn: Option<String>,
+    transact_items: Vec<BTreeMap<String, InTable>>,
+    #[expect(clippy::zero_sized_map_values, reason = "a JSON object cannot be read as a set")]
+    request_items: BTreeMap<String, IgnoredAny>,
+    entries: Vec<Entry>,
+    from_email_address: Option<String>,
+    content: Content,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InTable {
+    table_name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Entry {
+    event_bus_name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Content {
+    raw: Option<IgnoredAny>,
+}
+
+/// What IAM is asked about the call, each question once.
+pub(super) fn asked(call: &Call, place: Place<'_>) -> BTreeSet<Asked> {
+    let questions = match call.service {
+        Service::Sqs => sqs(call, place),
+        Service::DynamoDb | Service::DynamoDbStreams => dynamodb(call, place),
+        Service::Events => events(call, place),
+        Service::Sns => sns(call, place),
+        Service::SesV2 => return ses_v2(call, place),
+        Service::Ses | Service::Pipes | Service::Sts | Service::Unknown => Vec::new(),
+    };
+    let mut asked: BTreeSet<_> = questions
+        .into_iter()
+        .map(|(action, resource)| Asked { action, resource, context: BTreeMap::new() })
+        .collect();
+    if asked.is_empty() {
+        let action = format!("{}:{}", call.service.name(), call.operation);
+        asked.insert(Asked { action, resource: ANY.to_owned(), context: BTreeMap::new() });
+    }
+    asked
+}
+
+/// What cannot be read names nothing; the service refuses it.
+fn named(call: &Call) -> Named {
+    serde_json::from_slice(&call.body).unwrap_or_default()
+}
+
+/// Batches have no action of their own:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html>
+fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
+    let named = named(call);
+    let name = match (&named.queue_url, &named.queue_name, &named.source_arn) {
+        (Some(url), _, _) => url.rsplit('/').next().unwrap_or(url),
+        (None, Some(name), _) | (None, None, Some(name)) => name,
+        (None, None, None) => return Vec::new(),
+    };
+    let action = call.operation.strip_suffix("Batch").unwrap_or(&call.operation);
+    vec![(format!("sqs:{action}"), place.arn("sqs", "", name))]
+}
+
+/// A transaction is authorized by what it does to each item:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
+///
+/// Streams have the prefix of DynamoDB:
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html>
+fn dynamodb(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
+    let named = named(call);
+    let action = || format!("dynamodb:{}", call.operation);
+    let in_transaction = named.transact_items.iter().flatten().map(|(kind, item)| {
+        let action = if kind == "ConditionCheck" { "ConditionCheckItem" } else { &format!("{kind}Item") };
+        (format!("dynamodb:{action}"), place.table(&item.table_name))
+    });
+    let in_batch = named.request_items.keys().map(|table| (action(), place.table(table)));
+    let one = named.table_name.iter().map(|table| {
+        let table = place.table(table);
+        let resource = named.index_name.as_ref().map(|index| format!("{table}/index/{index}"));
+        (action(), resource.unwrap_or(table))
+    });
+    let stream = named.stream_arn.iter().map(|arn| (action(), arn.clone()));
+    in_transaction.chain(in_batch).chain(one).chain(stream).collect()
+}
+
+fn events(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
+    let buses = named(call).entries.into_iter().map(|entry| entry.event_bus_name);
+    if call.operation != "PutEvents" {
+        return Vec::new();
+    }
+    buses
+        .map(|bus| {
+            let bus = place.arn("events", "event-bus/", bus.as_deref().unwrap_or("default"));
+            ("events:PutEvents".to_owned(), bus)
+        })
+        .collect()
+}
+
+/// `sns:Publish` is for batches too:
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>
+fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
+    let form = rustack_sns_http::request::parse_form_params(&call.body);
+    let named = ["TopicArn", "TargetArn"]
+        .into_iter()
+        .find_map(|name| rustack_sns_http::request::get_optional_param(&form, name));
+    let action = call.operation.strip_suffix("Batch").unwrap_or(&call.operation);
+    named.map(|arn| (format!("sns:{action}"), arn.to_owned())).into_iter().collect()
+}
+
+/// The identity is taken to be the address: AWS takes its domain where only that is verified. A mail given whole is
+/// asked for as `ses:SendRawEmail`, as in the first version of the API.
+///
+/// Condition keys: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>
+fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Asked> {
+    let named = named(call);
+    let sender = named.from_email_address.as_deref().map(bare_address);
+    let action = match call.operation.as_str() {
+        "SendEmail" if named.content.raw.is_some() => "SendRawEmail",
+        operation => operation,
+    };
+    BTreeSet::from([Asked {
+        action: format!("ses:{action}"),
+        resource: sender.map_or_else(|| ANY.to_owned(), |sender| place.arn("ses", "identity/", sender)),
+        context: sender.map(|sender| ("ses:FromAddress", sender.to_owned())).into_iter().collect(),
+    }])
+}
