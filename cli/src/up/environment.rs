@@ -48,7 +48,8 @@ pub(super) fn of(
     set("CONSUMER_WAIT_S", "1");
     set("AWS_ENDPOINT_URL", shared.endpoint_url);
     set("AWS_REGION", REGION);
-    set("AWS_ACCESS_KEY_ID", LOCAL_KEY);
+    // The local cloud takes any key, and tells by it who calls.
+    set("AWS_ACCESS_KEY_ID", name);
     set("AWS_SECRET_ACCESS_KEY", LOCAL_KEY);
     // No container, no instance: nobody to ask for credentials or a task's metadata.
     set("AWS_EC2_METADATA_DISABLED", "true");
@@ -89,6 +90,7 @@ mod tests {
         let environment = of("email", &shared, resources, &own);
         assert_eq!(environment["EVENT_BUS_NAME"], "foostore-local");
         assert_eq!(environment["OTEL_SERVICE_NAME"], "email");
+        assert_eq!(environment["AWS_ACCESS_KEY_ID"], "email");
         assert_eq!(environment["OTEL_METRICS_EXPORTER"], "none");
         assert_eq!(environment["SHUTDOWN_GRACE_S"], "10");
         assert_eq!(environment["RUST_LOG"], "debug");
