@@ -114,7 +114,7 @@ async fn settled(world: &World) {
 }
 
 /// Messages on the services' queues, or on the queues for what could not be handled or delivered.
-async fn depth(world: &World, dead: bool) -> u64 {
+pub(crate) async fn depth(world: &World, dead: bool) -> u64 {
     let urls = world.sqs().list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
     let mut messages = 0;
     for url in urls {

@@ -7,6 +7,7 @@ mod collector;
 mod documents;
 mod faults;
 mod poison;
+mod roles;
 mod source;
 mod telemetry_docs;
 mod traces;

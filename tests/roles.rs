@@ -1,0 +1,226 @@
+//! Each service's role grants what the service does, and nothing else.
+//!
+//! The run below lets every service do all that it can, and the local cloud records who called what. Both are held
+//! against the roles in deploy/: a call that is not granted fails, and so does a grant that was never used. Which
+//! services there are, what they receive from and what they depend on is read from their roles, so that a new service
+//! is driven and judged as the others are.
+
+mod grants;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use self::grants::Grant;
+use crate::documents::Documents;
+use crate::faults::depth;
+use crate::world::{World, say, until};
+
+/// Grants that no call to the local cloud can show: the end of the role's name, its policy, the beginning of the
+/// action, and why.
+const UNSEEN: [(&str, &str, &str, &str); 4] = [
+    (
+        "TaskRole",
+        "service",
+        "kms:",
+        "the local cloud encrypts nothing; see use_of_the_key_is_by_way_of_what_is_called",
+    ),
+    (
+        "TaskRole",
+        "collector",
+        "",
+        "the collector calls what its configuration says, whatever the service does",
+    ),
+    ("ExecutionRole", "start", "", "ECS has it before the service runs"),
+    ("PipeRole", "pipe", "", "the local Pipe reads and writes inside the process, without calls"),
+];
+/// The access key of the test and of `foostore up` itself.
+const LOCAL_KEY: &str = "local";
+
+type Roles = BTreeMap<String, Vec<Grant>>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_grant_what_services_do_and_nothing_else() {
+    let (seen, unseen) = roles();
+    for (role, policy, action, why) in UNSEEN {
+        let some = unseen.values().flatten().any(|grant| is(grant, role, policy, action));
+        assert!(some, "UNSEEN names {role}/{policy}/{action}, which no role has");
+        say(&format!("not seen: {role}/{policy} {action}* ({why})"));
+    }
+    let world = World::start().await;
+    drive(&world, &seen).await;
+
+    let calls = calls(&world).await;
+    for call in &calls {
+        say(&call.to_string());
+    }
+    let (unused, denied) = (unused(&seen, &calls), denied(&seen, &calls));
+    assert!(
+        unused.is_empty() && denied.is_empty(),
+        "granted and never used:\n{}\ncalled and not granted:\n{}",
+        unused.join("\n"),
+        denied.join("\n")
+    );
+    use_of_the_key_is_by_way_of_what_is_called(&unseen, &calls);
+    world.stop().await;
+}
+
+/// The grants that a run shows, and those that none can.
+fn roles() -> (Roles, Roles) {
+    let (mut seen, mut unseen) = (Roles::new(), Roles::new());
+    for (service, grants) in grants::of_services() {
+        let (of_none, of_run): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| {
+            UNSEEN.iter().any(|(role, policy, action, _)| is(grant, role, policy, action))
+        });
+        seen.insert(service.clone(), of_run);
+        unseen.insert(service, of_none);
+    }
+    (seen, unseen)
+}
+
+fn is(grant: &Grant, role: &str, policy: &str, action: &str) -> bool {
+    grant.role.ends_with(role) && grant.policy == policy && grant.action.starts_with(action)
+}
+
+/// Lets every service do all that it can, and waits until nothing is left to do.
+async fn drive(world: &World, roles: &Roles) {
+    let (erasures, others): (Vec<_>, Vec<_>) =
+        event_types(world).await.into_iter().partition(|event| event.ends_with("Erased"));
+    assert!(!erasures.is_empty() && !others.is_empty());
+    let trace_id = tell(world, 0, &others).await;
+    Documents::whole(world, &trace_id, None).await;
+
+    let mut customer = 0;
+    for (service, grants) in roles {
+        for queue in grants.iter().filter(|grant| grant.action == "sqs:ReceiveMessage") {
+            send_malformed(world, &queue.resource).await;
+            for dependency in dependencies(grants) {
+                customer += 1;
+                fail_once(world, service, dependency, || tell(world, customer, &others)).await;
+            }
+        }
+    }
+    let trace_id = tell(world, 0, &erasures).await;
+    Documents::whole(world, &trace_id, None).await;
+    until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
+}
+
+/// The types that ingest takes, in the order in which it describes them.
+async fn event_types(world: &World) -> Vec<String> {
+    let url = format!("{}/openapi.json", world.ingest);
+    let description: Value = world.http.get(url).send().await.unwrap().json().await.unwrap();
+    let types = description["components"]["schemas"]["Event"]["oneOf"].as_array().unwrap();
+    types.iter().map(|one| one["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+/// Posts one event of each type about a customer, and gives the first one's trace id.
+async fn tell(world: &World, customer: u32, types: &[String]) -> String {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/contracts/fixtures");
+    let mut first = None;
+    for event in types {
+        let fixture = std::fs::read_to_string(fixtures.join(format!("{event}.json"))).unwrap();
+        let mut data: Value = serde_json::from_str(&fixture).unwrap();
+        data.as_object_mut().unwrap().remove("customer_number");
+        let event = json!({"type": event, "customer_number": format!("46{customer:010}"), "data": data});
+        let trace_id = world.send(&event, &[]).await;
+        first.get_or_insert(trace_id);
+    }
+    first.unwrap()
+}
+
+/// A message that goes to the dead-letter queue at once.
+async fn send_malformed(world: &World, queue_arn: &str) {
+    let name = queue_arn.rsplit(':').next().unwrap();
+    let url = world.sqs().get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
+    world.sqs().send_message().queue_url(url).message_body("{").send().await.unwrap();
+}
+
+/// The AWS services that a service with these grants can be failed by, beside its queue's.
+fn dependencies(grants: &[Grant]) -> BTreeSet<&str> {
+    grants.iter().map(|grant| prefix(&grant.action)).filter(|prefix| *prefix != "sqs").collect()
+}
+
+fn prefix(action: &str) -> &str {
+    action.split(':').next().unwrap()
+}
+
+/// Fails every call of a service to a dependency until the service has put off a message.
+async fn fail_once<F: Future>(world: &World, service: &str, dependency: &str, cause: impl FnOnce() -> F) {
+    let faults = format!("{}/_local/faults", world.endpoint);
+    world.fault(&json!({"service": dependency, "caller": service, "error": "500"})).await;
+    cause().await;
+    until(&format!("{service} to call {dependency} in vain"), || async {
+        let armed: Vec<Value> = world.http.get(&faults).send().await.unwrap().json().await.unwrap();
+        armed[0]["injected"].as_u64().filter(|hits| *hits > 0)
+    })
+    .await;
+    let before = put_off(world, service).await;
+    until(&format!("{service} to put a message off"), || async {
+        (put_off(world, service).await > before).then_some(())
+    })
+    .await;
+    assert!(world.http.delete(&faults).send().await.unwrap().status().is_success());
+}
+
+/// How often a service has changed a message's visibility.
+async fn put_off(world: &World, service: &str) -> u64 {
+    let of_service =
+        |call: &&Value| call["caller"] == service && call["action"] == "sqs:ChangeMessageVisibility";
+    calls(world).await.iter().filter(of_service).map(|call| call["count"].as_u64().unwrap()).sum()
+}
+
+/// Who has called what so far.
+async fn calls(world: &World) -> Vec<Value> {
+    let url = format!("{}/_local/calls", world.endpoint);
+    let mut answer: Value = world.http.get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["left_out"], 0);
+    let Value::Array(calls) = answer["calls"].take() else { panic!("{answer}") };
+    calls
+}
+
+fn allows(grant: &Grant, call: &Value) -> bool {
+    grant.allows(call["action"].as_str().unwrap(), call["resource"].as_str().unwrap(), &call["context"])
+}
+
+fn unused(roles: &Roles, calls: &[Value]) -> Vec<String> {
+    let mut unused = Vec::new();
+    for (service, grants) in roles {
+        for grant in grants {
+            if !calls.iter().any(|call| call["caller"] == service.as_str() && allows(grant, call)) {
+                unused.push(format!("{service}: {} on {} ({})", grant.action, grant.resource, grant.role));
+            }
+        }
+    }
+    unused
+}
+
+fn denied(roles: &Roles, calls: &[Value]) -> Vec<String> {
+    calls
+        .iter()
+        .filter(|call| call["caller"] != LOCAL_KEY)
+        .filter(|call| {
+            let grants = roles.get(call["caller"].as_str().unwrap());
+            !grants.is_some_and(|grants| grants.iter().any(|grant| allows(grant, call)))
+        })
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// A service may use the key only by way of the AWS services that it calls.
+fn use_of_the_key_is_by_way_of_what_is_called(unseen: &Roles, calls: &[Value]) {
+    for (service, grants) in unseen {
+        let of_service = calls.iter().filter(|call| call["caller"] == service.as_str());
+        let called: BTreeSet<_> = of_service.map(|call| prefix(call["action"].as_str().unwrap())).collect();
+        for grant in grants.iter().filter(|grant| is(grant, "TaskRole", "service", "kms:")) {
+            let through = &grant.conditions["kms:ViaService"];
+            for endpoint in through {
+                let name = endpoint.split('.').next().unwrap();
+                assert!(
+                    called.contains(name),
+                    "{service} uses the key by way of {name}, which it never calls"
+                );
+            }
+        }
+    }
+}
