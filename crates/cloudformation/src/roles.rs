@@ -104,7 +104,7 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         // The agent asks for it in the task's name.
         statements.push(allow(
             "ProtectFromScaleIn",
-            &["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+            &["ecs:UpdateTaskProtection"],
             arn("ecs", &format!("task/{}/*", context.prefix())),
         ));
     }
