@@ -29,6 +29,12 @@ const ANNOTATIONS: &str = "annotations";
 const METADATA: &str = "metadata";
 /// What stands before a resource's attribute in a segment's metadata.
 const RESOURCE: &str = "otel.resource.";
+/// What the SDK takes for a histogram that names no bounds; made for milliseconds
+/// (<https://opentelemetry.io/docs/specs/otel/metrics/sdk/#explicit-bucket-histogram-aggregation>).
+const DEFAULT_BOUNDS: [f64; 15] = [
+    0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0, 5_000.0, 7_500.0,
+    10_000.0,
+];
 /// What X-Ray itself says of each segment or subsegment; <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>.
 const XRAYS_OWN: [&str; 15] = [
     "id",
@@ -50,6 +56,8 @@ const XRAYS_OWN: [&str; 15] = [
 
 /// What a thing (a document, a log line, a metric) was seen to carry.
 type Seen = BTreeMap<String, BTreeSet<String>>;
+/// The bounds a histogram was seen with, once for each list of them.
+type Bounds = BTreeMap<String, Vec<Vec<f64>>>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_says_what_there_is() {
@@ -59,13 +67,14 @@ async fn the_document_says_what_there_is() {
     let documents = documents(&world).await;
     let directory = world.stop_and_keep_logs().await;
     let logs = log_lines(&files_below(directory.path()));
-    let metrics = metrics.received();
+    let (metrics, bounds) = metrics.received();
 
     let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
     let mut wrong = Vec::new();
     compare_documents(&text, &documents, &mut wrong);
     compare_logs(&text, &logs, &mut wrong);
     compare_metrics(&text, &metrics, &mut wrong);
+    compare_bounds(&text, &bounds, &mut wrong);
     assert!(wrong.is_empty(), "{DOCUMENT} and the run differ:\n{}", wrong.join("\n"));
 }
 
@@ -322,6 +331,29 @@ fn compare_metrics(text: &str, seen: &Seen, wrong: &mut Vec<String>) {
     }
 }
 
+/// Every histogram has one list of bounds, the documented one. In seconds it is never the SDK's.
+fn compare_bounds(text: &str, seen: &Bounds, wrong: &mut Vec<String>) {
+    let mut documented = BTreeMap::new();
+    for row in table(text, "### Histogram bounds") {
+        let bounds: Vec<f64> = row[1].split(", ").map(|bound| bound.parse().unwrap()).collect();
+        documented.extend(codes(&row[0]).into_iter().map(|metric| (metric, bounds.clone())));
+    }
+    for row in table(text, "## Metrics").iter().filter(|row| row[1] == "histogram") {
+        let (metric, unit) = (code(&row[0]), code(&row[2]));
+        let Some(bounds) = seen.get(&metric) else { continue };
+        if unit == "s" && bounds.iter().any(|bounds| *bounds == DEFAULT_BOUNDS) {
+            wrong.push(format!("{metric} measures seconds in buckets made for milliseconds"));
+        }
+        if bounds.iter().any(|bounds| Some(bounds) != documented.get(&metric)) {
+            let documented = documented.get(&metric);
+            wrong.push(format!("{metric} has the bounds {bounds:?}, documented are {documented:?}"));
+        }
+    }
+    for metric in documented.keys().filter(|metric| !seen.contains_key(*metric)) {
+        wrong.push(format!("bounds of {metric} are documented and were not seen"));
+    }
+}
+
 /// Holds what was seen in documents of one kind against the rows about it: place and whether it is always there.
 fn compare(of: &str, rows: &[(String, bool)], seen: &BTreeSet<String>, wrong: &mut Vec<String>) {
     for place in seen.iter().filter(|place| !rows.iter().any(|(known, _)| known == *place)) {
@@ -393,12 +425,12 @@ fn is_ours(target: &str) -> bool {
 /// Takes metrics over OTLP/HTTP.
 struct MetricsReceiver {
     url: String,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<(Seen, Bounds)>>,
 }
 
 impl MetricsReceiver {
     async fn start() -> Self {
-        let seen = Arc::<Mutex<Seen>>::default();
+        let seen = Arc::<Mutex<(Seen, Bounds)>>::default();
         let app = Router::new().route("/v1/metrics", post(take)).with_state(Arc::clone(&seen));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/metrics", listener.local_addr().unwrap());
@@ -406,12 +438,12 @@ impl MetricsReceiver {
         Self { url, seen }
     }
 
-    fn received(&self) -> Seen {
+    fn received(&self) -> (Seen, Bounds) {
         self.seen.lock().unwrap().clone()
     }
 }
 
-async fn take(State(seen): State<Arc<Mutex<Seen>>>, body: Bytes) {
+async fn take(State(seen): State<Arc<Mutex<(Seen, Bounds)>>>, body: Bytes) {
     let request = ExportMetricsServiceRequest::decode(body).unwrap();
     let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
     for metric in scopes.flat_map(|scope| scope.metrics) {
@@ -424,12 +456,19 @@ async fn take(State(seen): State<Arc<Mutex<Seen>>>, body: Bytes) {
                 sum.data_points.into_iter().map(|point| point.attributes).collect(),
             ),
             Data::Histogram(histogram) => {
+                let mut seen = seen.lock().unwrap();
+                let known = seen.1.entry(metric.name.clone()).or_default();
+                for point in &histogram.data_points {
+                    if !known.contains(&point.explicit_bounds) {
+                        known.push(point.explicit_bounds.clone());
+                    }
+                }
                 ("histogram", histogram.data_points.into_iter().map(|point| point.attributes).collect())
             }
             other => panic!("metric {} is of an unforeseen kind: {other:?}", metric.name),
         };
         let unit = if metric.unit.is_empty() { "–".to_owned() } else { metric.unit };
         let keys = attributes.into_iter().flatten().map(|attribute| attribute.key);
-        seen.lock().unwrap().entry(format!("{} {kind} {unit}", metric.name)).or_default().extend(keys);
+        seen.lock().unwrap().0.entry(format!("{} {kind} {unit}", metric.name)).or_default().extend(keys);
     }
 }

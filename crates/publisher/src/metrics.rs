@@ -5,6 +5,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
+use telemetry::bounds;
 
 use crate::call::{Answer, Failure};
 use crate::{PublishError, Published};
@@ -42,11 +43,13 @@ impl Metrics {
                 .f64_histogram(metric::MESSAGING_CLIENT_OPERATION_DURATION)
                 .with_unit("s")
                 .with_description("Duration of one batched call")
+                .with_boundaries(bounds::DURATIONS.to_vec())
                 .build(),
             publish_duration: meter
                 .f64_histogram(PUBLISH_DURATION)
                 .with_unit("s")
                 .with_description("Time from publishing an entry until its fate is known")
+                .with_boundaries(bounds::DURATIONS.to_vec())
                 .build(),
             sent: meter
                 .u64_counter(metric::MESSAGING_CLIENT_SENT_MESSAGES)

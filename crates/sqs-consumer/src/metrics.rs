@@ -7,7 +7,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
-use telemetry::attributes;
+use telemetry::{attributes, bounds};
 
 /// Age of events, when received and when done.
 pub(crate) const EVENT_AGE: &str = "consumer.event.age";
@@ -35,10 +35,6 @@ const REASON: &str = "reason";
 /// Metric attribute: when an event's age was taken, `received` or `done`.
 const STAGE: &str = "stage";
 
-/// Bucket bounds for durations in seconds
-/// ([conventions](https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/)).
-const DURATIONS: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Bucket bounds for ages in seconds: from what a customer does not notice to what a dead-letter alarm is about.
 const AGES: [f64; 14] =
     [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
@@ -84,13 +80,13 @@ impl Metrics {
             process_duration: histogram(
                 metric::MESSAGING_PROCESS_DURATION,
                 "s",
-                &DURATIONS,
+                &bounds::DURATIONS,
                 "time handling a message",
             ),
             call_duration: histogram(
                 metric::MESSAGING_CLIENT_OPERATION_DURATION,
                 "s",
-                &DURATIONS,
+                &bounds::DURATIONS,
                 "time of calls to the queue",
             ),
             event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),

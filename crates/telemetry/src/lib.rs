@@ -27,6 +27,7 @@
 //! ```
 
 pub mod attributes;
+pub mod bounds;
 pub mod context;
 mod export;
 mod log_line;

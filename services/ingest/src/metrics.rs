@@ -6,7 +6,7 @@ use http::StatusCode;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
-use telemetry::attributes;
+use telemetry::{attributes, bounds};
 
 use crate::span::ROUTE;
 
@@ -27,6 +27,7 @@ impl Metrics {
                 .f64_histogram(metric::HTTP_SERVER_REQUEST_DURATION)
                 .with_unit("s")
                 .with_description("Duration of requests with events")
+                .with_boundaries(bounds::DURATIONS.to_vec())
                 .build(),
             events: meter
                 .u64_counter(EVENTS)

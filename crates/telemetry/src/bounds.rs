@@ -1,0 +1,8 @@
+//! Bucket bounds of histograms that more than one crate has. Without bounds of its own a histogram gets the SDK's,
+//! which go up to 10,000 and are made for milliseconds: all that is measured in seconds then lies in the lowest two.
+
+/// For durations in seconds, as the conventions ask for
+/// [HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/) and
+/// [messaging](https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/).
+pub const DURATIONS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
