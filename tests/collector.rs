@@ -90,7 +90,7 @@ fn configuration() -> PathBuf {
 }
 
 /// The collector, built if it has not been yet; none on a machine without Go.
-async fn program() -> Option<PathBuf> {
+pub(crate) async fn program() -> Option<PathBuf> {
     static PROGRAM: OnceCell<Option<PathBuf>> = OnceCell::const_new();
     let program = PROGRAM.get_or_init(|| async {
         let output = Command::new(root().join("tests/collector/build")).output().await.unwrap();
@@ -112,11 +112,11 @@ async fn program() -> Option<PathBuf> {
 }
 
 /// Addresses for one collector.
-struct Addresses(BTreeMap<&'static str, SocketAddr>);
+pub(crate) struct Addresses(BTreeMap<&'static str, SocketAddr>);
 
 impl Addresses {
     /// Addresses that were free a moment ago: the collector cannot say which ones it was given.
-    fn free() -> Self {
+    pub(crate) fn free() -> Self {
         let names = [
             "OTLP_GRPC_ADDRESS",
             "OTLP_HTTP_ADDRESS",
@@ -129,23 +129,27 @@ impl Addresses {
         Self(held.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap())).collect())
     }
 
-    fn url(&self, name: &str) -> String {
-        format!("http://{}", self.0[name])
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("http://{}", self.host_and_port(name))
     }
 
-    fn otlp(&self) -> String {
+    pub(crate) fn host_and_port(&self, name: &str) -> String {
+        self.0[name].to_string()
+    }
+
+    pub(crate) fn otlp(&self) -> String {
         self.url("OTLP_HTTP_ADDRESS")
     }
 }
 
 /// A running collector.
-struct Collector {
+pub(crate) struct Collector {
     process: Child,
 }
 
 impl Collector {
     /// Starts it with the project's configuration and waits until it is healthy.
-    async fn start(program: &Path, addresses: &Addresses, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(program: &Path, addresses: &Addresses, settings: &[(&str, &str)]) -> Self {
         let mut process = command(program, "--config")
             .envs(addresses.0.iter().map(|(name, address)| (*name, address.to_string())))
             .env("BATCH_TIMEOUT", "50ms")
@@ -171,7 +175,7 @@ impl Collector {
     }
 
     /// Ends it as ECS would; it sends what it still has.
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         let pid = i32::try_from(self.process.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;

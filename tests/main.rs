@@ -4,6 +4,7 @@
 
 mod architecture;
 mod collector;
+mod dashboards;
 mod documents;
 mod faults;
 mod poison;

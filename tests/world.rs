@@ -147,10 +147,22 @@ impl World {
         assert!(status.is_success(), "{status}: {fault}");
     }
 
+    /// Lets everything go right again.
+    pub(crate) async fn clear_faults(&self) {
+        let url = format!("{}/_local/faults", self.endpoint);
+        let status = self.http.delete(url).send().await.unwrap().status();
+        assert!(status.is_success(), "{status}");
+    }
+
     /// URL of the queue with this logical name.
     pub(crate) async fn queue_url(&self, name: &str) -> String {
         let queue = format!("foostore-local-{name}");
         self.sqs().get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap()
+    }
+
+    /// The names of the services, in order.
+    pub(crate) fn services(&self) -> Vec<String> {
+        self.pids.lock().unwrap().keys().cloned().collect()
     }
 
     pub(crate) fn pid(&self, service: &str) -> u32 {

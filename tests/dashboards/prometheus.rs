@@ -1,0 +1,119 @@
+//! A Prometheus with the project's configuration, looking at one collector. Debian's package is enough; on a machine
+//! without the program the test says so and does nothing.
+
+use std::io::{ErrorKind, Write as _};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::architecture::root;
+use crate::world::{say, until};
+
+/// What the configuration says about compose, and what stands there in a test.
+const REPLACED: [(&str, &str); 2] =
+    [("scrape_interval: 5s", "scrape_interval: 500ms"), ("scrape_timeout: 4s", "scrape_timeout: 400ms")];
+const TARGET: &str = "\"collector:9464\"";
+
+pub(super) struct Prometheus {
+    url: String,
+    http: reqwest::Client,
+    started: f64,
+    // Both last as long as this does.
+    _process: Child,
+    _directory: TempDir,
+}
+
+/// Whether the program is there.
+pub(super) async fn is_installed() -> bool {
+    let version = Command::new("prometheus").arg("--version").output().await;
+    let missing = version.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if missing {
+        // Past the test runner, which shows nothing of what a passing test prints.
+        let message = b"skipped: the dashboards' expressions need Prometheus, which is not there\n";
+        std::io::stderr().write_all(message).unwrap();
+    }
+    !missing
+}
+
+impl Prometheus {
+    /// Starts it and waits until it has scraped the collector at `target`, an address without a scheme.
+    pub(super) async fn start(target: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut configuration =
+            std::fs::read_to_string(root().join("deploy/prometheus/prometheus.yml")).unwrap();
+        let target = format!("\"{target}\"");
+        for (there, here) in REPLACED.into_iter().chain([(TARGET, target.as_str())]) {
+            assert_eq!(configuration.matches(there).count(), 1, "{there}");
+            configuration = configuration.replace(there, here);
+        }
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, configuration).unwrap();
+        // Free a moment ago: Prometheus cannot say which port it was given.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut process = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=warn")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                say(&format!("prometheus: {line}"));
+            }
+        });
+        let started = now();
+        let url = format!("http://{address}");
+        let prometheus =
+            Self { url, http: reqwest::Client::new(), started, _process: process, _directory: directory };
+        until("Prometheus to have scraped the collector", || async {
+            let values = prometheus.try_values("up{job=\"collector\"} == 1").await?;
+            (!values.is_empty()).then_some(())
+        })
+        .await;
+        prometheus
+    }
+
+    /// What an expression was, second by second since the start, in all of its series. Panics if it is not valid.
+    pub(super) async fn values(&self, expression: &str) -> Vec<f64> {
+        self.try_values(expression).await.unwrap_or_else(|| panic!("no answer to {expression}"))
+    }
+
+    async fn try_values(&self, expression: &str) -> Option<Vec<f64>> {
+        let (start, end) = (self.started.to_string(), now().to_string());
+        let parameters = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
+        let answer = self.get("query_range", &parameters).await?;
+        let series = answer["result"].as_array().unwrap();
+        let points = series.iter().flat_map(|series| series["values"].as_array().unwrap());
+        Some(points.map(|point| point[1].as_str().unwrap().parse().unwrap()).collect())
+    }
+
+    /// The values of a label, of the series that a selector finds.
+    pub(super) async fn label_values(&self, selector: &str, label: &str) -> Vec<String> {
+        let answer = self.get(&format!("label/{label}/values"), &[("match[]", selector)]).await;
+        let values = answer.unwrap_or_else(|| panic!("no answer to {selector}"));
+        values.as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+        let url =
+            reqwest::Url::parse_with_params(&format!("{}/api/v1/{path}", self.url), parameters).unwrap();
+        let answer = self.http.get(url).send().await.ok()?;
+        let answer: Value = answer.json().await.ok()?;
+        assert_eq!(answer["status"], "success", "{parameters:?}: {}", answer["error"]);
+        Some(answer["data"].clone())
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
