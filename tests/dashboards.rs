@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_sdk_xray::primitives::DateTime;
 use serde_json::{Value, json};
 
-use self::board::{Board, PROMETHEUS, Query, X_RAY, data_sources, queries_of_spans, text};
+use self::board::{Board, PROMETHEUS, Query, TEMPO, X_RAY, data_sources, queries_of_spans, text};
 use self::prometheus::Prometheus;
 use crate::collector::{Addresses, Collector, program};
 use crate::world::{World, until};
@@ -179,6 +179,10 @@ async fn every_question(world: &World, prometheus: &Prometheus) {
         for expression in filled_in(&query.text, &variables, &services) {
             prometheus.values(&expression).await;
         }
+    }
+    for query in Board::all().iter().flat_map(|board| board.queries(TEMPO)) {
+        // Nothing here answers it, but its variables are known.
+        filled_in(&query.text, &variables, &[]);
     }
     for query in Board::all().iter().flat_map(|board| board.queries(X_RAY)) {
         let [filter] =

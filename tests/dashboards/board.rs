@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::architecture::root;
 
 pub(super) const PROMETHEUS: &str = "prometheus";
+pub(super) const TEMPO: &str = "tempo";
 pub(super) const X_RAY: &str = "grafana-x-ray-datasource";
 
 /// A dashboard.
