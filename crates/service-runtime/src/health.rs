@@ -24,6 +24,10 @@ const SERVICE: &str = "service";
 /// Readiness needs three things: the service has said that it has started ([`Health::ready`]), it is not ending, and
 /// every registered [`Check`] is up. Liveness fails when the runtime has not been beating for ten seconds or a task it
 /// cannot live without has ended: then a restart is the cure.
+///
+/// A third question is for whoever replaces what is not healthy, as ECS does: whether the service has been ready once and
+/// lives. A deployment that never becomes ready, for want of a permission perhaps, is found out and rolled back; a
+/// service whose queue is away for an hour is left alone, because a new task would not have it either.
 #[derive(Clone)]
 pub struct Health(Arc<Mutex<Shared>>);
 
@@ -33,6 +37,7 @@ struct Shared {
     /// Why it is beyond help.
     failed: Option<String>,
     last_beat: Instant,
+    has_been_ready: bool,
     checks: BTreeMap<String, Condition>,
 }
 
@@ -66,6 +71,7 @@ impl Health {
             not_ready: Some("starting".to_owned()),
             failed: None,
             last_beat: Instant::now(),
+            has_been_ready: false,
             checks: BTreeMap::new(),
         })))
     }
@@ -75,6 +81,7 @@ impl Health {
         let mut state = self.lock();
         if state.not_ready.as_deref() == Some("starting") {
             state.not_ready = None;
+            state.note_readiness();
         }
     }
 
@@ -92,14 +99,15 @@ impl Health {
         self.readiness().well
     }
 
-    /// The routes `GET /health/live` and `GET /health/ready`: JSON, 200 or 503.
+    /// The routes `GET /health/live`, `GET /health/ready` and `GET /health/started`: JSON, 200 or 503.
     pub fn router(&self) -> Router {
+        let answering = |report: fn(&Self) -> Report| {
+            get(async move |State(health): State<Self>| report(&health).into_response())
+        };
         Router::new()
-            .route("/health/live", get(async |State(health): State<Self>| health.liveness().into_response()))
-            .route(
-                "/health/ready",
-                get(async |State(health): State<Self>| health.readiness().into_response()),
-            )
+            .route("/health/live", answering(Self::liveness))
+            .route("/health/ready", answering(Self::readiness))
+            .route("/health/started", answering(Self::startup))
             .with_state(self.clone())
     }
 
@@ -145,13 +153,26 @@ impl Health {
         Report { status: if well { "ready" } else { "not ready" }, reason: None, checks, well }
     }
 
+    fn startup(&self) -> Report {
+        if self.lock().has_been_ready { self.liveness() } else { self.readiness() }
+    }
+
     fn set(&self, name: &str, condition: Condition) {
-        self.lock().checks.insert(name.to_owned(), condition);
+        let mut state = self.lock();
+        state.checks.insert(name.to_owned(), condition);
+        state.note_readiness();
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // Nothing panics while it is held; a value is whole after each statement.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn note_readiness(&mut self) {
+        self.has_been_ready |=
+            self.not_ready.is_none() && self.failed.is_none() && self.checks.values().all(Option::is_none);
     }
 }
 
@@ -215,6 +236,20 @@ mod tests {
         health.draining();
         health.ready();
         assert!(!health.is_ready(), "a service that is ending does not become ready again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn started_is_who_has_been_ready_once_and_lives() {
+        let health = Health::new();
+        let queue = health.register("queue");
+        health.ready();
+        assert!(!health.startup().well, "it has never received");
+        queue.up();
+        assert!(health.startup().well);
+        queue.down("receiving fails: AccessDenied");
+        assert!(health.startup().well, "what is away now was there");
+        health.failed("task poller panicked");
+        assert!(!health.startup().well);
     }
 
     #[tokio::test(start_paused = true)]
