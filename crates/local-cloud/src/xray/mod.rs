@@ -58,7 +58,8 @@ impl XRay {
         Self { settings: Arc::new(settings), store: Arc::new(Mutex::new(store)) }
     }
 
-    /// The X-Ray API: `POST /TraceSegments`, `/Traces` and `/TraceSummaries`, whatever the signature.
+    /// The X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries` and `/GetTraceSegmentDestination`, whatever the
+    /// signature.
     pub(crate) fn router(&self) -> Router {
         api::router(self.clone())
     }

@@ -1,5 +1,6 @@
 //! The X-Ray API: REST with JSON bodies (<https://docs.aws.amazon.com/xray/latest/api/Welcome.html>).
 
+mod destination;
 mod put;
 mod summaries;
 mod summary;
@@ -21,6 +22,7 @@ const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
 pub(super) fn router(xray: XRay) -> Router {
     Router::new()
+        .route("/GetTraceSegmentDestination", post(destination::answer))
         .route("/TraceSegments", post(put::answer))
         .route("/Traces", post(traces::answer))
         .route("/TraceSummaries", post(summaries::answer))
