@@ -9,6 +9,9 @@ use topology::{Resources, Rule};
 use crate::ProvisionError;
 use crate::error::{call, known, missing};
 
+/// The id of a rule's one target.
+pub(crate) const TARGET: &str = "queue";
+
 /// Gives the ARN of the bus.
 pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, ProvisionError> {
     match client.create_event_bus().name(bus).send().await {
@@ -63,7 +66,7 @@ pub(crate) async fn create_rules(
 
 fn target(rule: &Rule, queue_arns: &BTreeMap<String, String>) -> Result<Target, ProvisionError> {
     Target::builder()
-        .id("queue")
+        .id(TARGET)
         .arn(known(queue_arns, &rule.target_queue)?)
         .dead_letter_config(
             DeadLetterConfig::builder().arn(known(queue_arns, &rule.dead_letter_queue)?).build(),

@@ -19,6 +19,7 @@ mod bus;
 mod error;
 mod pipes;
 mod queues;
+mod remove;
 mod tables;
 mod topics;
 
@@ -28,6 +29,7 @@ use aws_config::SdkConfig;
 use topology::{Resources, Variable};
 
 pub use error::ProvisionError;
+pub use remove::remove;
 
 /// What was created, by physical name.
 #[derive(Clone, Debug, Default)]

@@ -91,3 +91,32 @@ async fn provisioning_twice_is_provisioning_once() {
     assert_eq!(pipe.current_state().map(|state| state.as_str().to_owned()).as_deref(), Some("RUNNING"));
     cloud.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_was_created_is_removed_and_nothing_else() {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let cloud = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() })
+        .await
+        .unwrap();
+    let config = config(&cloud);
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    sqs.create_queue().queue_name("somebody-elses").send().await.unwrap();
+
+    provisioning::provision(&resources(), &config).await.unwrap();
+    provisioning::remove(&resources(), &config).await.unwrap();
+    // Nothing is there any more, which is what was asked for.
+    provisioning::remove(&resources(), &config).await.unwrap();
+
+    let queues = sqs.list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
+    assert!(matches!(queues.as_slice(), [one] if one.ends_with("/somebody-elses")), "{queues:?}");
+    let topics = aws_sdk_sns::Client::new(&config).list_topics().send().await.unwrap();
+    assert_eq!(topics.topics(), []);
+    let tables = aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.unwrap();
+    assert_eq!(tables.table_names(), [] as [String; 0]);
+    let pipes = aws_sdk_pipes::Client::new(&config).list_pipes().send().await.unwrap();
+    assert_eq!(pipes.pipes(), []);
+    let buses = aws_sdk_eventbridge::Client::new(&config).list_event_buses().send().await.unwrap();
+    let names: Vec<_> = buses.event_buses().iter().filter_map(|bus| bus.name()).collect();
+    assert_eq!(names, ["default"]);
+    cloud.shutdown().await;
+}

@@ -1,0 +1,102 @@
+//! Removing what was created.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
+use topology::{Resources, Rule};
+
+use crate::ProvisionError;
+use crate::error::call;
+
+type Removed = Result<(), ProvisionError>;
+
+/// Removes everything in `resources` with all that is in it. What is not there counts as removed.
+///
+/// # Errors
+/// The first [`ProvisionError`]; everything else was tried nevertheless. Run it again once the cause is gone.
+pub async fn remove(resources: &Resources, config: &SdkConfig) -> Result<(), ProvisionError> {
+    Box::pin(remove_all(resources, config)).await
+}
+
+async fn remove_all(resources: &Resources, config: &SdkConfig) -> Removed {
+    let events = aws_sdk_eventbridge::Client::new(config);
+    let pipes = aws_sdk_pipes::Client::new(config);
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let sqs = aws_sdk_sqs::Client::new(config);
+    let mut removed = Vec::new();
+    // What delivers goes before what it delivers to.
+    for one in &resources.pipes {
+        removed.push(pipe(&pipes, &one.name).await);
+    }
+    for one in &resources.rules {
+        removed.push(rule(&events, &resources.bus, one).await);
+    }
+    removed.push(bus(&events, &resources.bus).await);
+    if !resources.topics.is_empty() {
+        removed.push(topics(&aws_sdk_sns::Client::new(config), resources).await);
+    }
+    for one in &resources.tables {
+        removed.push(table(&dynamodb, &one.name).await);
+    }
+    for one in &resources.queues {
+        removed.push(queue(&sqs, &one.name).await);
+    }
+    removed.into_iter().collect()
+}
+
+async fn pipe(client: &aws_sdk_pipes::Client, name: &str) -> Removed {
+    match client.delete_pipe().name(name).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found_exception()) => Ok(()),
+        other => other.map(drop).map_err(|error| call("DeletePipe", name, error)),
+    }
+}
+
+async fn rule(client: &aws_sdk_eventbridge::Client, bus: &str, rule: &Rule) -> Removed {
+    let targets = client.remove_targets().event_bus_name(bus).rule(&rule.name).ids(crate::bus::TARGET);
+    match targets.send().await {
+        // Neither a rule without targets nor one that is not there holds up what follows.
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
+        other => drop(other.map_err(|error| call("RemoveTargets", &rule.name, error))?),
+    }
+    match client.delete_rule().event_bus_name(bus).name(&rule.name).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(()),
+        other => other.map(drop).map_err(|error| call("DeleteRule", &rule.name, error)),
+    }
+}
+
+async fn bus(client: &aws_sdk_eventbridge::Client, name: &str) -> Removed {
+    match client.delete_event_bus().name(name).send().await {
+        // For a bus that is not there EventBridge answers success, and an emulator an error that the SDK has no name for.
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(()),
+        other => other.map(drop).map_err(|error| call("DeleteEventBus", name, error)),
+    }
+}
+
+/// A topic takes its subscriptions along.
+async fn topics(client: &aws_sdk_sns::Client, resources: &Resources) -> Removed {
+    let mut pages = client.list_topics().into_paginator().items().send();
+    while let Some(topic) = pages.next().await {
+        let arn = topic.map_err(|error| call("ListTopics", "*", error))?.topic_arn.unwrap_or_default();
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        if resources.topics.iter().any(|topic| topic.name == name) {
+            let deleted = client.delete_topic().topic_arn(&arn).send().await;
+            deleted.map_err(|error| call("DeleteTopic", name, error))?;
+        }
+    }
+    Ok(())
+}
+
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Removed {
+    match client.delete_table().table_name(name).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(()),
+        other => other.map(drop).map_err(|error| call("DeleteTable", name, error)),
+    }
+}
+
+async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> Removed {
+    let url = match client.get_queue_url().queue_name(name).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => return Ok(()),
+        other => other.map_err(|error| call("GetQueueUrl", name, error))?.queue_url,
+    };
+    let deleted = client.delete_queue().set_queue_url(url).send().await;
+    deleted.map(drop).map_err(|error| call("DeleteQueue", name, error))
+}
