@@ -48,6 +48,7 @@ mod network;
 mod observability;
 mod roles;
 mod scaling;
+mod scratch;
 mod service;
 mod task;
 mod task_file;
@@ -60,6 +61,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use topology::Resources;
+
+pub use scratch::scratch;
 
 use crate::context::Context;
 
