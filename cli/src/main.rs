@@ -28,6 +28,8 @@ mod synth;
 mod trace;
 #[cfg(feature = "local")]
 mod up;
+#[cfg(feature = "local")]
+mod verify;
 
 use std::process::ExitCode;
 
@@ -80,6 +82,8 @@ enum Command {
     Mail(mail::MailArgs),
     #[cfg(feature = "local")]
     Synth(synth::SynthArgs),
+    #[cfg(feature = "local")]
+    Verify(verify::VerifyArgs),
 }
 
 impl Cli {
@@ -134,6 +138,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Mail(args) => mail::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Synth(args) => synth::run(&args),
+        #[cfg(feature = "local")]
+        Command::Verify(args) => Box::pin(verify::run(args, environment)).await,
         Command::Service(args) => service::run(&args).map(drop),
         Command::Send(args) => Box::pin(send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(trace::run(args, environment)).await,

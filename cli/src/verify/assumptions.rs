@@ -1,0 +1,117 @@
+//! What this project assumes of AWS, as docs/telemetry.md lists it.
+
+/// One thing assumed.
+#[derive(Debug)]
+pub(super) struct Assumption {
+    /// The check's name.
+    pub(super) name: &'static str,
+    /// What is assumed.
+    pub(super) assumed: &'static str,
+    /// What follows if it is otherwise.
+    pub(super) otherwise: &'static str,
+}
+
+pub(super) const PIPE_DATA_STRING: &str = "pipe-data-string";
+pub(super) const PIPE_EVENT: &str = "pipe-event";
+pub(super) const PIPE_HEADER: &str = "pipe-header";
+pub(super) const BUS_ROOT: &str = "bus-root";
+pub(super) const BUS_INVALID_HEADER: &str = "bus-invalid-header";
+pub(super) const TOPIC_BATCH_HEADER: &str = "topic-batch-header";
+pub(super) const QUEUE_HEADER: &str = "queue-header";
+pub(super) const REDRIVE_RECEIVE_COUNT: &str = "redrive-receive-count";
+pub(super) const REDRIVE_MOVE_TASK: &str = "redrive-move-task";
+pub(super) const TRACE_ANNOTATION: &str = "trace-annotation";
+pub(super) const TRACE_DESTINATION: &str = "trace-destination";
+
+/// Every assumption that is checked, in the order of the document.
+pub(super) const ALL: &[Assumption] = &[
+    Assumption {
+        name: PIPE_DATA_STRING,
+        assumed: "A Pipe leaves a DynamoDB string that holds JSON as a string",
+        otherwise: "Nothing: the envelope's reader takes `data` as a string or an object",
+    },
+    Assumption {
+        name: PIPE_EVENT,
+        assumed: "A Pipe takes source, detail type and every field of the input template from the record, and the \
+                  event that comes out reads as the one that was put into the outbox",
+        otherwise: "Announcements do not arrive, or arrive on the consumers' dead-letter queues: do not go live",
+    },
+    Assumption {
+        name: PIPE_HEADER,
+        assumed: "Neither stream nor Pipe hands on the trace header of the call that wrote the item",
+        otherwise: "Nothing: `metadata.trace` decides",
+    },
+    Assumption {
+        name: BUS_ROOT,
+        assumed: "A bus may rewrite the Parent of the trace header that it hands to SQS, and keeps its Root",
+        otherwise: "Nothing: `metadata.trace` decides. A foreign producer's trace without metadata hangs below the \
+                    Parent it arrives with",
+    },
+    Assumption {
+        name: BUS_INVALID_HEADER,
+        assumed: "PutEvents takes an entry whose `TraceHeader` is not valid, and drops the header",
+        otherwise: "Nothing: the publisher sends only headers that it has written itself",
+    },
+    Assumption {
+        name: TOPIC_BATCH_HEADER,
+        assumed: "SNS hands the header of a PublishBatch request to every message of the batch",
+        otherwise: "Nothing for this layer's services. Foreign consumers see the header of another entry of the same \
+                    trace, or none",
+    },
+    Assumption {
+        name: QUEUE_HEADER,
+        assumed: "SQS hands on the `AWSTraceHeader` that a message was sent with, unchanged",
+        otherwise: "Nothing for events of this layer. A foreign event starts a new trace",
+    },
+    Assumption {
+        name: REDRIVE_RECEIVE_COUNT,
+        assumed: "A message that SQS moves to the dead-letter queue by its receive count keeps its `AWSTraceHeader` \
+                  and its attributes",
+        otherwise: "Nothing for events of this layer. A foreign event starts a new trace after a redrive",
+    },
+    Assumption {
+        name: REDRIVE_MOVE_TASK,
+        assumed: "A message that SQS moves back (StartMessageMoveTask) keeps them too",
+        otherwise: "Nothing for events of this layer. A foreign event starts a new trace after a redrive",
+    },
+    Assumption {
+        name: TRACE_ANNOTATION,
+        assumed: "X-Ray finds a trace that PutTraceSegments was given by its annotation, within a minute or two",
+        otherwise: "`foostore trace <event id>` and the searches by annotation above find nothing; look a trace up by \
+                    its id, which is on every log line",
+    },
+    Assumption {
+        name: TRACE_DESTINATION,
+        assumed: "The account's trace segment destination is X-Ray",
+        otherwise: "Where Transaction Search sends segments to CloudWatch Logs, groups and filter expressions see \
+                    only the indexed share of traces; raise the indexing percentage or set the destination back \
+                    (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Transaction-Search.html>)",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_document_lists_each_in_the_same_words() {
+        let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/telemetry.md");
+        let document = std::fs::read_to_string(document).unwrap();
+        let (_, section) = document.split_once("\n## Assumed of AWS\n").unwrap();
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        let expected: Vec<String> = ALL
+            .iter()
+            .map(|one| format!("| `{}` | {} | {} |", one.name, one.assumed, one.otherwise))
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = ALL.iter().map(|assumption| assumption.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

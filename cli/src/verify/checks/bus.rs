@@ -1,0 +1,113 @@
+//! Entries put on the bus with a trace header, and the messages that its rule makes of them.
+
+use anyhow::anyhow;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::SdkError;
+use aws_sdk_eventbridge::operation::put_events::PutEventsError;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use envelope::Event as _;
+use serde_json::json;
+
+use super::super::assumptions::{BUS_INVALID_HEADER, BUS_ROOT};
+use super::super::call::failed;
+use super::super::finding::{Finding, Verdict};
+use super::super::inbox;
+use super::super::scratch::{BUS, OverBus};
+use super::{Bench, header, mark};
+
+/// Not `name=value`, so no reading of the header's form takes it.
+const INVALID: &str = "not a trace header";
+
+pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
+    vec![
+        Finding::from_result(BUS_ROOT, root(bench).await),
+        Finding::from_result(BUS_INVALID_HEADER, invalid(bench).await),
+    ]
+}
+
+async fn root(bench: &Bench) -> anyhow::Result<Finding> {
+    let (mark, sent) = (mark(), header::any());
+    put(bench, &mark, &sent.to_string())
+        .await
+        .map_err(|error| failed("PutEvents", error))?
+        .map_err(|refused| anyhow!(refused))?;
+    let mut taken = bench.inbox(BUS).await?.take(&[&mark], bench.wait).await?;
+    let Some(message) = taken.remove(mark.as_str()) else {
+        return Err(anyhow!(bench.too_late("the event did not arrive on the queue")));
+    };
+    let carried = header::carried(&sent, inbox::header(&message));
+    Ok(Finding::new(BUS_ROOT, Verdict::of(carried.same_root), carried.seen))
+}
+
+async fn invalid(bench: &Bench) -> anyhow::Result<Finding> {
+    let mark = mark();
+    let refused = match put(bench, &mark, INVALID).await {
+        Ok(Ok(())) => None,
+        Ok(Err(refused)) => Some(refused),
+        Err(error @ SdkError::ServiceError(_)) if !is_passing(&error) => {
+            Some(failed("PutEvents", error).to_string())
+        }
+        Err(error) => return Err(failed("PutEvents", error)),
+    };
+    if let Some(refused) = refused {
+        return Ok(Finding::does_not_hold(BUS_INVALID_HEADER, refused));
+    }
+    let mut taken = bench.inbox(BUS).await?.take(&[&mark], bench.wait).await?;
+    let Some(message) = taken.remove(mark.as_str()) else {
+        return Ok(Finding::does_not_hold(
+            BUS_INVALID_HEADER,
+            format!("PutEvents took it, but {}", bench.too_late("the event did not arrive on the queue")),
+        ));
+    };
+    Ok(dropped(inbox::header(&message)))
+}
+
+fn dropped(arrived: Option<&str>) -> Finding {
+    match arrived {
+        None => Finding::holds(BUS_INVALID_HEADER, "the event arrived without AWSTraceHeader"),
+        Some(INVALID) => Finding::does_not_hold(BUS_INVALID_HEADER, "the header was handed on as it was"),
+        Some(_) => Finding::holds(BUS_INVALID_HEADER, "the event arrived with another AWSTraceHeader"),
+    }
+}
+
+/// Puts one event; the inner error is why the entry was refused.
+async fn put(
+    bench: &Bench,
+    mark: &str,
+    trace_header: &str,
+) -> Result<Result<(), String>, SdkError<PutEventsError>> {
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(&bench.name)
+        .source(OverBus::SOURCE)
+        .detail_type(OverBus::TYPE)
+        .detail(json!(OverBus { mark: mark.to_owned() }).to_string())
+        .trace_header(trace_header)
+        .build();
+    let answer = Client::new(&bench.place.config).put_events().entries(entry).send().await?;
+    let entry = answer.entries().first();
+    Ok(match entry.and_then(|entry| entry.error_code()) {
+        None => Ok(()),
+        Some(code) => {
+            let message = entry.and_then(|entry| entry.error_message()).unwrap_or("no reason given");
+            Err(format!("PutEvents did not take the entry: {code}: {message}"))
+        }
+    })
+}
+
+/// Whether it says nothing of the entry.
+fn is_passing(error: &SdkError<PutEventsError>) -> bool {
+    error.raw_response().is_none_or(|response| response.status().is_server_error())
+        || error.as_service_error().is_some_and(PutEventsError::is_internal_exception)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_came_through_was_not_dropped() {
+        assert_eq!(dropped(None).verdict, Verdict::Holds);
+        assert_eq!(dropped(Some(&header::any().to_string())).verdict, Verdict::Holds);
+        assert_eq!(dropped(Some(INVALID)).verdict, Verdict::DoesNotHold);
+    }
+}

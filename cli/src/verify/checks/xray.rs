@@ -1,0 +1,90 @@
+//! What X-Ray does with a document that it is given, and where the account has it put documents.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::anyhow;
+use aws_sdk_xray::Client;
+use aws_sdk_xray::primitives::DateTime;
+use aws_sdk_xray::types::TraceSegmentDestination;
+use serde_json::json;
+
+use super::super::assumptions::{TRACE_ANNOTATION, TRACE_DESTINATION};
+use super::super::call::failed;
+use super::super::finding::Finding;
+use super::super::patience::Patience;
+use super::{Bench, header, mark};
+
+/// How far around now the trace is looked for: clocks differ.
+const AROUND: Duration = Duration::from_mins(10);
+
+pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
+    let client = Client::new(&bench.place.config);
+    let (destination, annotation) = tokio::join!(destination(&client), annotation(bench, &client));
+    vec![
+        Finding::from_result(TRACE_DESTINATION, destination),
+        Finding::from_result(TRACE_ANNOTATION, annotation),
+    ]
+}
+
+/// It is only read: setting it would change the account.
+async fn destination(client: &Client) -> anyhow::Result<Finding> {
+    let answer = client.get_trace_segment_destination().send().await;
+    let answer = answer.map_err(|error| failed("GetTraceSegmentDestination", error))?;
+    let destination = answer.destination().ok_or_else(|| anyhow!("X-Ray answers no destination"))?;
+    let status = answer.status().map(|status| format!(", {}", status.as_str())).unwrap_or_default();
+    let seen = format!("{}{status}", destination.as_str());
+    Ok(match destination {
+        TraceSegmentDestination::XRay => Finding::holds(TRACE_DESTINATION, seen),
+        _ => Finding::does_not_hold(TRACE_DESTINATION, seen),
+    })
+}
+
+async fn annotation(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
+    let mark = mark();
+    let header = header::any();
+    let (Some(trace_id), Some(id)) = (header.root, header.parent) else {
+        return Err(anyhow!("no ids to send"));
+    };
+    let now = SystemTime::now();
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let document = json!({
+        "name": bench.name,
+        "trace_id": trace_id.to_string(),
+        "id": id.to_string(),
+        "start_time": seconds,
+        "end_time": seconds,
+        "annotations": {"event_id": mark},
+    });
+    let answer = client.put_trace_segments().trace_segment_documents(document.to_string()).send().await;
+    let answer = answer.map_err(|error| failed("PutTraceSegments", error))?;
+    if let Some(refused) = answer.unprocessed_trace_segments().first() {
+        let reason = refused.message().or(refused.error_code()).unwrap_or("no reason given");
+        return Err(anyhow!("X-Ray did not take the segment: {reason}"));
+    }
+    let sent = Instant::now();
+    let mut patience = Patience::of(bench.wait);
+    loop {
+        let found = client
+            .get_trace_summaries()
+            .start_time(DateTime::from(now - AROUND))
+            .end_time(DateTime::from(now + AROUND))
+            .filter_expression(format!("annotation.event_id = \"{mark}\""))
+            .send()
+            .await
+            .map_err(|error| failed("GetTraceSummaries", error))?;
+        if found.trace_summaries().iter().any(|summary| summary.id() == Some(&trace_id.to_string())) {
+            let seen = format!("found after {:.0} s", sent.elapsed().as_secs_f64());
+            return Ok(Finding::holds(TRACE_ANNOTATION, seen));
+        }
+        if !patience.pause().await {
+            break;
+        }
+    }
+    let by_id = client.batch_get_traces().trace_ids(trace_id.to_string()).send().await;
+    let by_id = by_id.map_err(|error| failed("BatchGetTraces", error))?;
+    let why = bench.too_late("not found by its annotation");
+    if by_id.traces().is_empty() {
+        return Err(anyhow!("{why}, nor by its id"));
+    }
+    Ok(Finding::does_not_hold(TRACE_ANNOTATION, format!("{why}, but by its id")))
+}

@@ -1,0 +1,172 @@
+//! `foostore verify`: tries on AWS what this project assumes of it.
+
+mod assumptions;
+mod call;
+mod checks;
+mod consent;
+mod ending;
+mod finding;
+mod inbox;
+mod patience;
+mod place;
+mod report;
+mod scratch;
+mod stack;
+
+use std::time::Duration;
+
+use service_runtime::Environment;
+use tokio::time::Instant;
+
+use self::checks::Bench;
+use self::ending::{AtOnce, Ending};
+use self::finding::{Finding, conclude};
+use self::place::Place;
+use self::scratch::Scratch;
+use self::stack::NotBegun;
+use crate::signals::Signals;
+use crate::stdio::{print, remark};
+use crate::style::Style;
+
+/// How long a check waits for AWS, in seconds: a Pipe's first event and a trace's index take up to a minute or two.
+const WAIT_AWS_S: u64 = 180;
+/// The same for an emulator, which answers at once or never.
+const WAIT_EMULATOR_S: u64 = 10;
+
+/// Check on AWS, in a scratch stack, what this project assumes of it
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("where").required(true).args(["aws", "endpoint_url"])),
+    after_help = "\
+Examples:
+  foostore verify --aws
+  foostore verify --aws --region eu-west-1 --yes --json > findings.json
+  foostore verify --endpoint-url http://127.0.0.1:4566 --without-stack --yes
+
+Creates one CloudFormation stack named foostore-verify-… (bus, rules, queues, a topic, a table with its stream, a Pipe
+with its role), tries each assumption listed in docs/telemetry.md under \"Assumed of AWS\", and removes the stack again,
+whatever happens. Nothing else of the account is changed; where X-Ray sends trace segments is only read. One trace of
+one segment stays in X-Ray for 30 days.
+
+It costs well under a cent: some hundred requests to each service at most, nothing billed by the hour. It takes some
+minutes, most of them CloudFormation's. Ctrl-C ends it and removes the stack; a second Ctrl-C ends at once and says how to remove it.
+
+Exit codes: 0 all hold, 1 some do not, 69 some could not be told or AWS is not reachable, 70 something is left."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct VerifyArgs {
+    /// Try AWS itself, with the credentials of the environment
+    #[arg(long)]
+    aws: bool,
+    /// Try an emulator instead
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Region; the environment's by default
+    #[arg(long, env = "AWS_REGION", hide_env_values = true, value_name = "REGION")]
+    region: Option<String>,
+    /// Create the resources call by call: for an emulator without CloudFormation, such as `foostore cloud`
+    #[arg(long, conflicts_with = "aws")]
+    without_stack: bool,
+    /// How long each check waits for something to arrive [default: 180, at an emulator 10]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=900))]
+    wait: Option<u64>,
+    /// Do not ask before creating anything
+    #[arg(long)]
+    yes: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When nothing can be created, an assumption does not hold or could not be told, or something is left behind.
+pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::Result<()> {
+    consent::can_be_had(args.yes)?;
+    let region = args.region.as_deref();
+    let place = match &args.endpoint_url {
+        None => Place::aws(region, environment).await?,
+        Some(url) => Place::emulator(url, region, environment).await?,
+    };
+    let mut scratch =
+        if args.without_stack { Scratch::calls(place.clone())? } else { Scratch::stack(place.clone())? };
+    let default = if args.endpoint_url.is_some() { WAIT_EMULATOR_S } else { WAIT_AWS_S };
+    let bench = Bench {
+        place: place.clone(),
+        name: scratch.name.clone(),
+        wait: Duration::from_secs(args.wait.unwrap_or(default)),
+    };
+    let mut signals = Signals::install()?;
+    remark(&place.text());
+    if !args.yes {
+        consent::ask(&format!("create {} there, and remove it again?", scratch.text()), &mut signals).await?;
+    }
+
+    let findings = with_scratch(&mut scratch, bench, &mut Ending::new(signals)).await?;
+    if args.json {
+        print(&report::document(&findings, &place, &scratch.name).to_string())?;
+    } else {
+        let style = Style::for_stream(&std::io::stdout(), environment);
+        print(&report::text(&findings, style))?;
+    }
+    conclude(&findings)?;
+    remark(&format!("all {} assumptions hold", findings.len()));
+    Ok(())
+}
+
+/// Creates the scratch resources, runs the checks, and removes the resources on every way out but the second Ctrl-C.
+async fn with_scratch(
+    scratch: &mut Scratch,
+    bench: Bench,
+    ending: &mut Ending,
+) -> anyhow::Result<Vec<Finding>> {
+    let by_hand = scratch.by_hand();
+    let left = |AtOnce| anyhow::anyhow!("ended at once. What is left is removed by: {by_hand}");
+    remark(&format!("creating {}; if this is killed, what is left is removed by: {by_hand}", scratch.text()));
+    let started = Instant::now();
+
+    let begun = ending.finish(scratch.begin()).await.map_err(left)?;
+    let told = match begun {
+        Err(NotBegun::Refused(error)) => return Err(error),
+        Err(NotBegun::InPart(error)) => Err(error),
+        Ok(()) => checked(scratch, bench, ending, started).await,
+    };
+    remark(&format!("removing {}", scratch.text()));
+    let started = Instant::now();
+    let removed = ending.finish(scratch.remove()).await.map_err(left)?;
+    if let Err(error) = removed {
+        // What was found out, or went wrong before, is not lost for it.
+        match told {
+            Ok(findings) => findings.iter().for_each(|finding| {
+                remark(&format!("{} {}: {}", finding.name, finding.verdict.text(), finding.seen));
+            }),
+            Err(before) => remark(&format!("error: {before:#}")),
+        }
+        return Err(anyhow::anyhow!("{error:#}. What is left is removed by: {by_hand}"));
+    }
+    remark(&format!("removed after {:.0} s", started.elapsed().as_secs_f64()));
+    told
+}
+
+/// Waits for the resources and runs the checks; Ctrl-C leaves either.
+async fn checked(
+    scratch: &Scratch,
+    bench: Bench,
+    ending: &mut Ending,
+    started: Instant,
+) -> anyhow::Result<Vec<Finding>> {
+    if let Some(ready) = ending.or_leave(scratch.ready()).await {
+        ready?;
+        remark(&format!(
+            "created after {:.0} s; checking, each wait at most {} s",
+            started.elapsed().as_secs_f64(),
+            bench.wait.as_secs()
+        ));
+    }
+    let mut findings = Vec::new();
+    // Without its answer: what was found until then counts.
+    ending.or_leave(checks::run(bench, &mut findings)).await;
+    let why = if ending.asked() { "interrupted" } else { "the check failed in itself: this is a fault" };
+    Ok(checks::complete(&findings, why))
+}

@@ -1,0 +1,259 @@
+//! `foostore verify` at the local cloud, where everything that is assumed of AWS holds by construction.
+
+#![cfg(feature = "local")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+/// A generous limit for a loaded machine; nothing waits this long when all is well.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// `foostore` with nothing of the caller's environment that could change what it does.
+fn foostore(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foostore"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in ["AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A running `foostore cloud`; killed at the end.
+struct Cloud {
+    child: Child,
+    endpoint: String,
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let any = "127.0.0.1:0";
+        let mut child = foostore(&["cloud", "--json", "--address", any, "--otlp-address", any])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        Self { child, endpoint: ready["endpoint"].as_str().unwrap().to_owned() }
+    }
+
+    fn verify(&self) -> Command {
+        foostore(&["verify", "--endpoint-url", &self.endpoint, "--without-stack", "--json", "--wait", "60"])
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut request = reqwest::Client::new().post(format!("{}{path}", self.endpoint)).json(body);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let answer = request.send().await.unwrap().error_for_status().unwrap();
+            answer.json().await.unwrap()
+        })
+    }
+
+    /// Makes calls go wrong from now on.
+    fn fault(&self, service: &str, operation: &str, error: &str) {
+        let fault = json!({"service": service, "operation": operation, "error": error});
+        self.post("/_local/faults", &[], &fault);
+    }
+
+    /// The queues that are there, by URL.
+    fn queues(&self) -> Vec<Value> {
+        let answer = self.post("/", &[("x-amz-target", "AmazonSQS.ListQueues")], &json!({}));
+        answer["QueueUrls"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The verdicts by check, and what was seen.
+fn findings(stdout: &str) -> BTreeMap<String, (String, String)> {
+    let document: Value = serde_json::from_str(stdout).unwrap_or_else(|_| panic!("not JSON: {stdout}"));
+    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+    let findings = document["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .map(|finding| (text(finding, "name"), (text(finding, "verdict"), text(finding, "seen"))))
+        .collect()
+}
+
+#[test]
+fn every_assumption_holds_and_nothing_is_left() {
+    let cloud = Cloud::start();
+    let output = cloud.verify().arg("--yes").output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    let findings = findings(&stdout);
+    let names: Vec<_> = findings.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "bus-invalid-header",
+            "bus-root",
+            "pipe-data-string",
+            "pipe-event",
+            "pipe-header",
+            "queue-header",
+            "redrive-move-task",
+            "redrive-receive-count",
+            "topic-batch-header",
+            "trace-annotation",
+            "trace-destination",
+        ]
+    );
+    assert!(findings.values().all(|(verdict, _)| verdict == "holds"), "{findings:#?}");
+    assert_eq!(findings["pipe-data-string"].1, "data is a string that holds JSON");
+    assert!(findings["bus-root"].1.starts_with("same Root"), "{findings:#?}");
+    assert!(findings["redrive-move-task"].1.ends_with("message attribute kept"), "{findings:#?}");
+    // Said before anything was created.
+    assert!(
+        stderr.starts_with("account 000000000000, region eu-central-1, at http://127.0.0.1:"),
+        "{stderr}"
+    );
+    assert_eq!(cloud.queues(), [] as [Value; 0]);
+}
+
+#[test]
+fn what_could_not_be_told_says_why_and_nothing_is_left() {
+    let cloud = Cloud::start();
+    cloud.fault("events", "PutEvents", "500");
+    let output = cloud.verify().arg("--yes").output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    let findings = findings(&String::from_utf8(output.stdout).unwrap());
+    for (name, (verdict, seen)) in &findings {
+        if name.starts_with("bus-") {
+            assert_eq!(verdict, "could-not-be-told", "{name}: {seen}");
+            assert!(seen.starts_with("PutEvents failed: "), "{name}: {seen}");
+        } else {
+            assert_eq!(verdict, "holds", "{name}: {seen}");
+        }
+    }
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 11 assumptions could not be told"));
+    assert_eq!(cloud.queues(), [] as [Value; 0]);
+}
+
+/// A run whose checks wait for an answer that does not come.
+struct Waiting {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Waiting {
+    fn start(cloud: &Cloud) -> Self {
+        cloud.fault("sqs", "ReceiveMessage", "timeout");
+        let mut child = cloud.verify().arg("--yes").spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut waiting = Self { child, stderr };
+        waiting.until("; checking");
+        waiting
+    }
+
+    /// Reads on until a line with `text`.
+    fn until(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without saying {text:?}");
+        }
+    }
+
+    fn interrupt(&self) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+    }
+
+    fn ended(&mut self, mut meanwhile: impl FnMut(&Self)) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "foostore verify does not end");
+            meanwhile(self);
+            // Longer than signals may be apart to count as one.
+            thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn rest(&mut self) -> (String, String) {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        self.stderr.read_to_string(&mut stderr).unwrap();
+        (stdout, stderr)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn ctrl_c_removes_everything_and_tells_what_was_found() {
+    let cloud = Cloud::start();
+    let mut run = Waiting::start(&cloud);
+    assert!(!cloud.queues().is_empty());
+    run.interrupt();
+    assert_eq!(run.ended(|_| {}).code(), Some(69));
+    let (stdout, stderr) = run.rest();
+    let findings = findings(&stdout);
+    assert_eq!(findings.len(), 11);
+    assert_eq!(findings["pipe-event"], ("could-not-be-told".into(), "interrupted".into()));
+    assert!(stderr.contains("\nremoved after "), "{stderr}");
+    assert_eq!(cloud.queues(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_says_what_is_left() {
+    let cloud = Cloud::start();
+    cloud.fault("sqs", "DeleteQueue", "timeout");
+    let mut run = Waiting::start(&cloud);
+    run.interrupt();
+    run.until("removing resources foostore-verify-");
+    assert_eq!(run.ended(Waiting::interrupt).code(), Some(70));
+    let (stdout, stderr) = run.rest();
+    assert!(stdout.is_empty(), "{stdout}");
+    assert!(stderr.contains("ended at once. What is left is removed by: deleting the bus"), "{stderr}");
+    assert!(stderr.contains(&format!("--endpoint-url {}", cloud.endpoint)), "{stderr}");
+}
+
+#[test]
+fn nothing_is_created_when_nobody_can_agree() {
+    let cloud = Cloud::start();
+    let output = cloud.verify().output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("add --yes"));
+    assert_eq!(cloud.queues(), [] as [Value; 0]);
+}
+
+#[test]
+fn where_nothing_answers_the_place_is_named() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
+    let output = foostore(&["verify", "--endpoint-url", &url, "--yes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with(&format!("error: {url} cannot be reached: ")), "{stderr}");
+    // A place is to be named: AWS is never the default of a command that creates things.
+    assert_eq!(foostore(&["verify", "--yes"]).output().unwrap().status.code(), Some(64));
+    let elsewhere = foostore(&["verify", "--aws", "--yes"]).env("AWS_ENDPOINT_URL", &url).output().unwrap();
+    assert_eq!(elsewhere.status.code(), Some(64), "{elsewhere:?}");
+}
