@@ -112,13 +112,12 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
         };
         tell(&asked, &mut told);
         match end_of_work(Instant::now() + pause, &mut work).await {
-            Work::GoesOn => {}
             // A protection that cannot be given back ends by itself.
             Work::Ended if protected => {
                 tell(&agent.protect(None).await, &mut told);
                 protected = false;
             }
-            Work::Ended => {}
+            Work::GoesOn | Work::Ended => {}
             Work::ConsumerGone => break,
         }
     }
@@ -165,9 +164,11 @@ mod tests {
 
     use super::*;
 
-    /// What was asked for, and after how many seconds.
+    /// After how many seconds what was asked for.
+    type Ask = (u64, Option<u64>);
+
     #[derive(Clone, Default)]
-    struct Asked(Arc<Mutex<Vec<(u64, Option<u64>)>>>);
+    struct Asked(Arc<Mutex<Vec<Ask>>>);
 
     struct Recording {
         asked: Asked,
@@ -200,7 +201,7 @@ mod tests {
         at_work.send_replace(true);
         sleep(Duration::from_secs(1)).await;
         at_work.send_replace(false);
-        sleep(Duration::from_secs(600)).await;
+        sleep(Duration::from_mins(10)).await;
         drop(at_work);
         following.await.unwrap();
         let asked = asked.0.lock().unwrap();

@@ -190,6 +190,7 @@ pub struct PipeTarget {
 
 /// What one service has of the resources, by physical name.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that a service does or does not")]
 pub struct ServiceResources {
     /// The service's name.
     pub service: String,
