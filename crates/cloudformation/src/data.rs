@@ -60,7 +60,7 @@ fn add_pipe(template: &mut Template, context: &Context<'_>, pipe: &Pipe) {
         "AWS::Pipes::Pipe",
         json!({
             "Name": sub(pipe.name.as_str()),
-            "Description": "Takes what a transaction left in the outbox to the bus",
+            "Description": Pipe::DESCRIPTION,
             "RoleArn": attribute(&role, "Arn"),
             "Source": stream,
             "SourceParameters": {

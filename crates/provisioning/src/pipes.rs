@@ -24,6 +24,7 @@ pub(crate) async fn create(
         let created = client
             .create_pipe()
             .name(&pipe.name)
+            .description(Pipe::DESCRIPTION)
             .source(known(stream_arns, &pipe.table)?)
             .source_parameters(source(pipe, queue_arns)?)
             .target(bus_arn)

@@ -171,6 +171,8 @@ pub struct Pipe {
 }
 
 impl Pipe {
+    /// What a Pipe is for, as it says itself.
+    pub const DESCRIPTION: &str = "Takes what a transaction left in the outbox to the bus";
     /// Where in the stream a Pipe starts: at its oldest record.
     pub const STARTING_POSITION: &str = "TRIM_HORIZON";
     /// What becomes of a batch that fails: its halves are tried, so that one bad record holds up no other.
