@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Targe
 use topology::{Resources, Rule};
 
 use crate::ProvisionError;
-use crate::error::{call, known, missing};
+use crate::error::{absent, call, known, missing};
 
 /// The id of a rule's one target.
 pub(crate) const TARGET: &str = "queue";
@@ -27,6 +27,16 @@ pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, Provisi
                 .ok_or_else(|| missing("DescribeEventBus", bus, "an Arn"))
         }
         Err(error) => Err(call("CreateEventBus", bus, error)),
+    }
+}
+
+/// Asks whether the bus is there.
+pub(crate) async fn locate(client: &Client, bus: &str) -> Result<(), ProvisionError> {
+    match client.describe_event_bus().name(bus).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
+            Err(absent("event bus", bus))
+        }
+        output => output.map(drop).map_err(|error| call("DescribeEventBus", bus, error)),
     }
 }
 

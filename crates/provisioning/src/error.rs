@@ -29,6 +29,14 @@ pub enum ProvisionError {
         /// What was missing.
         missing: &'static str,
     },
+    /// What was to be found is not there.
+    #[error("{kind} {resource} is not there")]
+    Absent {
+        /// What it is: `queue`, `table` and so on.
+        kind: &'static str,
+        /// Physical name of the resource.
+        resource: String,
+    },
     /// The resources refer to one that is not among them.
     #[error("resource {0} is referred to but not declared")]
     Undeclared(String),
@@ -51,6 +59,10 @@ pub(crate) fn call(operation: &'static str, resource: &str, error: impl Error) -
         source = error.source();
     }
     ProvisionError::Call { operation, resource: resource.to_owned(), cause }
+}
+
+pub(crate) fn absent(kind: &'static str, resource: &str) -> ProvisionError {
+    ProvisionError::Absent { kind, resource: resource.to_owned() }
 }
 
 pub(crate) fn missing(operation: &'static str, resource: &str, missing: &'static str) -> ProvisionError {

@@ -2,7 +2,7 @@
 //!
 //! Every call either creates or brings what is there to what is declared; running it again changes
 //! nothing. It is for development and tests, against the local cloud or another emulator. In production
-//! the same [`Resources`] are made by CloudFormation.
+//! the same [`Resources`] are made by CloudFormation; [`locate`] finds those.
 //!
 //! ```no_run
 //! # async fn example(resources: topology::Resources, config: aws_config::SdkConfig)
@@ -31,7 +31,7 @@ use topology::{Resources, Variable};
 pub use error::ProvisionError;
 pub use remove::remove;
 
-/// What was created, by physical name.
+/// What was created, or found, by physical name.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     environments: BTreeMap<String, BTreeMap<String, String>>,
@@ -86,6 +86,36 @@ async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs
     // The rules are in place before the first outbox item can leave.
     Box::pin(pipes::create(&pipes, &resources.pipes, &stream_arns, &queues.arns, &bus_arn)).await?;
 
+    outputs(resources, queues, topic_arns)
+}
+
+/// Finds what the services of `resources` are told of, as [`provision`] would give it, and changes nothing: for resources
+/// that CloudFormation made.
+///
+/// # Errors
+/// [`ProvisionError::Absent`] names the first that is not there; otherwise the call that failed.
+pub async fn locate(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
+    let sqs = aws_sdk_sqs::Client::new(config);
+    let events = aws_sdk_eventbridge::Client::new(config);
+    let sns = aws_sdk_sns::Client::new(config);
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let (queues, (), topic_arns, ()) = Box::pin(async {
+        tokio::try_join!(
+            queues::locate(&sqs, &resources.queues),
+            tables::locate(&dynamodb, &resources.tables),
+            topics::locate(&sns, &resources.topics),
+            bus::locate(&events, &resources.bus),
+        )
+    })
+    .await?;
+    outputs(resources, queues, topic_arns)
+}
+
+fn outputs(
+    resources: &Resources,
+    queues: queues::Queues,
+    topic_arns: BTreeMap<String, String>,
+) -> Result<Outputs, ProvisionError> {
     let environments = resources
         .services
         .iter()

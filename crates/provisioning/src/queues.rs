@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use topology::{Queue, Sender};
 
 use crate::ProvisionError;
-use crate::error::{call, known, missing};
+use crate::error::{absent, call, known, missing};
 
 /// URL and ARN of each queue by physical name.
 #[derive(Debug, Default)]
@@ -47,20 +47,43 @@ pub(crate) async fn create(client: &Client, queues: &[Queue]) -> Result<Queues, 
             }
             Err(error) => return Err(call("CreateQueue", &queue.name, error)),
         };
-        let arn = client
-            .get_queue_attributes()
-            .queue_url(&url)
-            .attribute_names(QueueAttributeName::QueueArn)
-            .send()
-            .await
-            .map_err(|error| call("GetQueueAttributes", &queue.name, error))?
-            .attributes
-            .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
-            .ok_or_else(|| missing("GetQueueAttributes", &queue.name, "a QueueArn"))?;
+        let arn = arn(client, &queue.name, &url).await?;
         created.urls.insert(queue.name.clone(), url);
         created.arns.insert(queue.name.clone(), arn);
     }
     Ok(created)
+}
+
+/// The queues that are there already.
+pub(crate) async fn locate(client: &Client, queues: &[Queue]) -> Result<Queues, ProvisionError> {
+    let mut located = Queues::default();
+    for Queue { name, .. } in queues {
+        let url = match client.get_queue_url().queue_name(name).send().await {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => {
+                return Err(absent("queue", name));
+            }
+            output => output
+                .map_err(|error| call("GetQueueUrl", name, error))?
+                .queue_url
+                .ok_or_else(|| missing("GetQueueUrl", name, "a QueueUrl"))?,
+        };
+        located.arns.insert(name.clone(), arn(client, name, &url).await?);
+        located.urls.insert(name.clone(), url);
+    }
+    Ok(located)
+}
+
+async fn arn(client: &Client, name: &str, url: &str) -> Result<String, ProvisionError> {
+    client
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .map_err(|error| call("GetQueueAttributes", name, error))?
+        .attributes
+        .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
+        .ok_or_else(|| missing("GetQueueAttributes", name, "a QueueArn"))
 }
 
 fn attributes(
@@ -74,7 +97,7 @@ fn attributes(
     if let Some(dead_letter) = &queue.dead_letter {
         let policy = json!({
             "deadLetterTargetArn": known(&created.arns, &dead_letter.queue)?,
-            "maxReceiveCount": dead_letter.max_receive_count.to_string(),
+            "maxReceiveCount": dead_letter.max_receive_count,
         });
         attributes.insert(QueueAttributeName::RedrivePolicy, policy.to_string());
     }

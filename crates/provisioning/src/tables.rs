@@ -1,6 +1,6 @@
 //! Tables with their streams and expiry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 use topology::TableResource;
 
 use crate::ProvisionError;
-use crate::error::{call, missing};
+use crate::error::{absent, call, missing};
 
 /// How long a table may take to become usable.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -37,6 +37,19 @@ pub(crate) async fn create(
         }
     }
     Ok(streams)
+}
+
+/// Asks whether each table is there.
+pub(crate) async fn locate(client: &Client, tables: &[TableResource]) -> Result<(), ProvisionError> {
+    let mut pages = client.list_tables().into_paginator().items().send();
+    let mut names = BTreeSet::new();
+    while let Some(name) = pages.next().await {
+        names.insert(name.map_err(|error| call("ListTables", "all tables", error))?);
+    }
+    match tables.iter().find(|table| !names.contains(&table.name)) {
+        Some(table) => Err(absent("table", &table.name)),
+        None => Ok(()),
+    }
 }
 
 async fn create_table(client: &Client, table: &TableResource) -> Result<(), ProvisionError> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use topology::{TopicResource, TopicSubscription};
 
 use crate::ProvisionError;
-use crate::error::{call, known, missing};
+use crate::error::{absent, call, known, missing};
 
 /// Gives each topic's ARN by physical name.
 pub(crate) async fn create(
@@ -28,6 +28,27 @@ pub(crate) async fn create(
         arns.insert(topic.name.clone(), arn);
     }
     Ok(arns)
+}
+
+/// ARNs of the topics that are there already.
+pub(crate) async fn locate(
+    client: &Client,
+    topics: &[TopicResource],
+) -> Result<BTreeMap<String, String>, ProvisionError> {
+    let mut pages = client.list_topics().into_paginator().items().send();
+    let mut arns = BTreeMap::new();
+    // SNS knows no question for one topic by its name.
+    while let Some(topic) = pages.next().await {
+        let arn = topic.map_err(|error| call("ListTopics", "all topics", error))?.topic_arn;
+        if let Some((arn, name)) = arn.as_deref().and_then(|arn| Some((arn, arn.rsplit_once(':')?.1))) {
+            arns.insert(name.to_owned(), arn.to_owned());
+        }
+    }
+    arns.retain(|name, _| topics.iter().any(|topic| topic.name == *name));
+    match topics.iter().find(|topic| !arns.contains_key(&topic.name)) {
+        Some(topic) => Err(absent("topic", &topic.name)),
+        None => Ok(arns),
+    }
 }
 
 pub(crate) async fn subscribe(

@@ -54,11 +54,17 @@ async fn provisioning_twice_is_provisioning_once() {
         .unwrap();
     let config = config(&cloud);
 
+    let nothing = provisioning::locate(&resources(), &config).await.unwrap_err();
+    assert!(nothing.to_string().ends_with(" is not there"), "{nothing}");
+
     let first = provisioning::provision(&resources(), &config).await.unwrap();
     let second = provisioning::provision(&resources(), &config).await.unwrap();
+    let located = provisioning::locate(&resources(), &config).await.unwrap();
     for service in ["intake", "shipping", "mail"] {
         assert_eq!(first.environment(service), second.environment(service));
+        assert_eq!(first.environment(service), located.environment(service));
     }
+    assert_eq!((&first.queue_arns, &first.topic_arns), (&located.queue_arns, &located.topic_arns));
     let shipping = first.environment("shipping");
     assert_eq!(shipping["PARCELS_TABLE_NAME"], "shop-test-parcels");
     assert_eq!(shipping["QUEUE_URL"], first.queue_urls["shop-test-shipping"]);
