@@ -19,6 +19,7 @@ pub(super) fn machine(place: &Place) -> Value {
         "ready": true,
         "ingest": place.ingest,
         "endpoint": place.endpoint,
+        "xray": place.xray,
         "otlp": place.otlp,
         "services": services,
         "log_dir": place.log_dir,
@@ -34,11 +35,20 @@ pub(super) fn people(place: &Place, style: Style) -> String {
     };
     row("events", &format!("{}/v1/events", place.ingest));
     row("AWS endpoint", &format!("{}  (AWS_ENDPOINT_URL)", place.endpoint));
+    if place.xray != place.endpoint {
+        row("X-Ray", &place.xray);
+    }
     row("OTLP", &place.otlp);
     for (name, pid, health) in &place.services {
         row(name, &format!("pid {pid}, health http://{health}/health/ready"));
     }
     row("log files", &format!("{log_dir}/*.jsonl"));
+    // Another emulator keeps its mail in a place of its own.
+    let mail = if place.xray == place.endpoint {
+        format!("  the mail sent    {}\n", place.command("mail"))
+    } else {
+        String::new()
+    };
     let commands = format!(
         "
   post an event    curl -sS {ingest}/v1/events -H 'content-type: application/json' \\
@@ -46,14 +56,12 @@ pub(super) fn people(place: &Place, style: Style) -> String {
 \"data\":{{\"name\":{{\"given\":\"Robin\",\"family\":\"Example\"}}}}}}'
   its trace        {trace} ID
   its log lines    {program} logs --log-dir {log_dir} ID
-  the mail sent    {mail}
-  end              Ctrl-C
+{mail}  end              Ctrl-C
 
 ",
         ingest = place.ingest,
         trace = place.command("trace"),
         program = place.program,
-        mail = place.command("mail"),
     );
     text + &commands
 }
@@ -66,6 +74,7 @@ mod tests {
         Place {
             ingest: "http://127.0.0.1:41001".to_owned(),
             endpoint: "http://127.0.0.1:41002".to_owned(),
+            xray: "http://127.0.0.1:41002".to_owned(),
             otlp: "http://127.0.0.1:41003".to_owned(),
             services: vec![("email", 7, "127.0.0.1:41004".parse().unwrap())],
             log_dir: "/tmp/logs".into(),
@@ -78,9 +87,18 @@ mod tests {
         assert_eq!(
             machine(&place()),
             json!({"ready": true, "ingest": "http://127.0.0.1:41001", "endpoint": "http://127.0.0.1:41002",
-                   "otlp": "http://127.0.0.1:41003", "log_dir": "/tmp/logs",
+                   "xray": "http://127.0.0.1:41002", "otlp": "http://127.0.0.1:41003", "log_dir": "/tmp/logs",
                    "services": {"email": {"pid": 7, "health": "http://127.0.0.1:41004"}}})
         );
+    }
+
+    #[test]
+    fn the_local_cloud_is_asked_for_traces_alone_where_aws_is_elsewhere() {
+        let place = Place { endpoint: "http://127.0.0.1:4567".to_owned(), ..place() };
+        let text = people(&place, Style::PLAIN);
+        assert!(text.contains("http://127.0.0.1:4567  (AWS_ENDPOINT_URL)"), "{text}");
+        assert!(text.contains("foostore trace --endpoint-url http://127.0.0.1:41002 ID"), "{text}");
+        assert!(!text.contains("foostore mail"), "{text}");
     }
 
     #[test]

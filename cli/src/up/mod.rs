@@ -7,6 +7,7 @@ mod environment;
 mod example;
 mod output;
 mod ready;
+mod resources;
 mod stack;
 mod supervise;
 mod traffic;
@@ -40,13 +41,21 @@ Examples:
   foostore up
   foostore up --no-traffic --log-format json
   foostore up --cloud-address 127.0.0.1:0 --otlp-address 127.0.0.1:0 --ingest-address 127.0.0.1:0
+  foostore up --endpoint-url http://127.0.0.1:4567      # another emulator in place of the local cloud
   foostore up --json --no-traffic      # for programs: one JSON line once everything is ready
 
 Ctrl-C drains everything and ends it; a second Ctrl-C ends it at once.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct UpArgs {
     /// Address of the local cloud (all AWS APIs); port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     cloud_address: SocketAddr,
+    /// Let the services call AWS at this endpoint, which runs already; the local cloud is then X-Ray alone
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Create nothing at --endpoint-url: the templates in deploy/ were deployed there as environment local
+    #[arg(long, requires = "endpoint_url")]
+    no_provision: bool,
     /// Address that takes traces over OTLP/HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     otlp_address: SocketAddr,
@@ -120,7 +129,7 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
         patience: Duration::from_secs(args.shutdown_grace_s) + MARGIN,
     };
     // Whatever happens in it, the stack is taken down afterwards.
-    let mut stack = Stack::new(stop.clone());
+    let mut stack = Stack::new(stop.clone(), args.endpoint_url.clone());
     let outcome = tokio::select! {
         outcome = Box::pin(work(&args, environment, &mut stack, &output, &screen, style)) => outcome,
         () = signals.next() => {
@@ -152,6 +161,9 @@ async fn work(
     style: Style,
 ) -> anyhow::Result<()> {
     let http = http_client()?;
+    if let Some(url) = &args.endpoint_url {
+        resources::reachable(url, &http).await?;
+    }
     stack.start_cloud(args).await?;
     stack.start_services(args, environment, output, screen).await?;
     stack.ready(&http, Duration::from_secs(args.ready_timeout_s)).await?;

@@ -14,8 +14,8 @@ use super::UpArgs;
 use super::child::Spec;
 use super::environment::{self, Shared};
 use super::output::Output;
-use super::ready;
 use super::supervise::{LISTEN, Stop, Supervised};
+use super::{ready, resources};
 use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
 use crate::screen::Screen;
 use crate::trace::XRay;
@@ -25,6 +25,8 @@ use crate::{ports, services};
 pub(super) struct Stack {
     stop: Stop,
     cloud: Option<LocalCloud>,
+    /// Where AWS is, if the local cloud is X-Ray alone.
+    other_endpoint: Option<String>,
     services: Vec<Supervised>,
 }
 
@@ -33,8 +35,10 @@ pub(super) struct Stack {
 pub(super) struct Place {
     /// Address of ingest.
     pub(super) ingest: String,
-    /// Address of all AWS APIs.
+    /// Address of all AWS APIs that the services call.
     pub(super) endpoint: String,
+    /// Address of X-Ray's API.
+    pub(super) xray: String,
     /// Address of OTLP/HTTP.
     pub(super) otlp: String,
     /// Each service's name, process id and health address.
@@ -48,17 +52,17 @@ pub(super) struct Place {
 impl Place {
     /// A command of this program that asks the local cloud, to be copied.
     pub(super) fn command(&self, name: &str) -> String {
-        let endpoint = if self.endpoint == DEFAULT_ENDPOINT_URL {
+        let endpoint = if self.xray == DEFAULT_ENDPOINT_URL {
             String::new()
         } else {
-            format!(" --endpoint-url {}", self.endpoint)
+            format!(" --endpoint-url {}", self.xray)
         };
         format!("{} {name}{endpoint}", self.program)
     }
 
     /// A client of its X-Ray.
     pub(super) async fn xray(&self, environment: &Environment) -> XRay {
-        XRay::new(&local_config(&self.endpoint, REGION, environment).await, &self.endpoint)
+        XRay::new(&local_config(&self.xray, REGION, environment).await, &self.xray)
     }
 }
 
@@ -68,8 +72,8 @@ fn metrics_of(collector: &str) -> String {
 }
 
 impl Stack {
-    pub(super) fn new(stop: Stop) -> Self {
-        Self { stop, cloud: None, services: Vec::new() }
+    pub(super) fn new(stop: Stop, other_endpoint: Option<String>) -> Self {
+        Self { stop, cloud: None, other_endpoint, services: Vec::new() }
     }
 
     /// Starts the local cloud.
@@ -97,10 +101,10 @@ impl Stack {
         Ok(())
     }
 
-    /// Creates what the services declare and starts them.
+    /// Sees to what the services declare and starts them.
     ///
     /// # Errors
-    /// When the resources cannot be created or this program cannot be found.
+    /// When the resources cannot be created or found, or this program cannot be found.
     pub(super) async fn start_services(
         &mut self,
         args: &UpArgs,
@@ -109,18 +113,14 @@ impl Stack {
         screen: &Screen,
     ) -> anyhow::Result<()> {
         let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
-        let endpoint_url = cloud.endpoint_url();
+        let endpoint_url = self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url());
         let (otlp_url, metrics_url) = match &args.otlp_endpoint {
             Some(collector) => (collector.clone(), Some(metrics_of(collector))),
             // The local cloud has no place for metrics.
             None => (format!("http://{}", cloud.otlp_address()), None),
         };
         let metrics_url = args.metrics_endpoint.clone().or(metrics_url);
-        let resources = services::resources("foostore", "local")?;
-        let config = local_config(&endpoint_url, REGION, &Environment::default()).await;
-        let outputs = Box::pin(provisioning::provision(&resources, &config))
-            .await
-            .context("the resources cannot be created in the local cloud")?;
+        let outputs = Box::pin(resources::at(&endpoint_url, !args.no_provision)).await?;
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let shared = Shared {
             endpoint_url: &endpoint_url,
@@ -175,7 +175,8 @@ impl Stack {
         let listening = listening.context("ingest has not said where it listens")?;
         Ok(Place {
             ingest: format!("http://{listening}"),
-            endpoint: cloud.endpoint_url(),
+            endpoint: self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url()),
+            xray: cloud.endpoint_url(),
             otlp: format!("http://{}", cloud.otlp_address()),
             services,
             log_dir: output.directory().to_owned(),
