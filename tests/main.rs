@@ -7,6 +7,7 @@ mod collector;
 mod dashboards;
 mod documents;
 mod faults;
+mod foreign;
 mod poison;
 mod roles;
 mod source;

@@ -40,7 +40,7 @@ async fn every_event_leaves_the_same_connected_trace_through_the_collector() {
     let world =
         World::start_with(&["--otlp-endpoint", &addresses.otlp()], &[("OTEL_RESOURCE_ATTRIBUTES", FARGATE)])
             .await;
-    let settings = [("XRAY_ENDPOINT", world.endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
+    let settings = [("XRAY_ENDPOINT", world.xray_endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
     let collector = Collector::start(&program, &addresses, &settings).await;
 
     let (event_id, event) = enrolled();
@@ -49,11 +49,16 @@ async fn every_event_leaves_the_same_connected_trace_through_the_collector() {
     documents.assert_connected(None);
     segments_of_fargate(&documents);
     annotations(&documents, &event_id);
-    nodes(&documents);
+    nodes(&world, &documents);
 
     a_dead_letter_is_a_node(&world).await;
-    a_failed_mail_is_a_fault(&world).await;
-    a_throttled_write_is_a_throttle(&world).await;
+    let no_faults = "only the local cloud has faults on demand";
+    if !world.leaves_out("a failed mail is a fault in its trace", no_faults) {
+        a_failed_mail_is_a_fault(&world).await;
+    }
+    if !world.leaves_out("a throttled write is a throttle in its trace", no_faults) {
+        a_throttled_write_is_a_throttle(&world).await;
+    }
     world.stop().await;
     collector.stop().await;
 }
@@ -83,7 +88,7 @@ fn annotations(documents: &Documents, event_id: &str) {
 }
 
 /// What makes X-Ray draw a node of the right kind for each AWS service called.
-fn nodes(documents: &Documents) {
+fn nodes(world: &World, documents: &Documents) {
     for (service, operation) in [
         ("EventBridge", "PutEvents"),
         ("DynamoDB", "TransactWriteItems"),
@@ -91,7 +96,10 @@ fn nodes(documents: &Documents) {
         ("SES", "SendEmail"),
     ] {
         let call = documents.find(service, operation).unwrap();
-        assert!(call["aws"]["request_id"].is_string(), "{call:#}");
+        let unanswered = "ministack's SES answers without one";
+        if service != "SES" || !world.leaves_out("the request id of a mail in its node", unanswered) {
+            assert!(call["aws"]["request_id"].is_string(), "{call:#}");
+        }
         assert_eq!(call["aws"]["region"], "eu-central-1", "{call:#}");
         assert_eq!((&call["fault"], &call["error"]), (&json!(false), &json!(false)), "{call:#}");
     }

@@ -1,0 +1,121 @@
+"""Deploys the messaging and data part of the templates in deploy/ through CloudFormation."""
+
+import collections
+import pathlib
+import time
+
+import yaml
+
+DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
+ENVIRONMENT = "local"
+# What moves and keeps events, and what those resources refer to. The rest of a stack runs containers, lets the world
+# in, or watches: the emulator knows part of these types, and none of them takes part in the way of an event.
+TAKEN = {
+    "AWS::DynamoDB::Table",
+    "AWS::Events::EventBus",
+    "AWS::Events::Rule",
+    "AWS::IAM::Role",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::Pipes::Pipe",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
+}
+PATIENCE_S = 60
+
+
+def templates():
+    """The templates in the order in which their stacks need each other, by stack name."""
+    files = [DEPLOY / "foundation.yaml", DEPLOY / "observability.yaml", *sorted((DEPLOY / "services").glob("*.yaml"))]
+    return {f"foostore-{ENVIRONMENT}-{file.stem}": yaml.safe_load(file.read_text()) for file in files}
+
+
+def deploy(emulator):
+    """Creates a stack for each template. Gives the types deployed, and those left out, each with its number."""
+    cloudformation = emulator.client("cloudformation")
+    deployed, left_out = collections.Counter(), collections.Counter()
+    for name, whole in templates().items():
+        part = subset(whole)
+        types = collections.Counter(resource["Type"] for resource in part["Resources"].values())
+        deployed += types
+        left_out += collections.Counter(resource["Type"] for resource in whole["Resources"].values()) - types
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=yaml.safe_dump(part, sort_keys=False),
+            Parameters=[{"ParameterKey": "Environment", "ParameterValue": ENVIRONMENT}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        wait_until_created(cloudformation, name)
+        verify_sender(emulator, whole["Parameters"])
+    return deployed, left_out
+
+
+def verify_sender(emulator, parameters):
+    """What an operator does once for the account: no stack has the identity that mails are sent from."""
+    if "EmailIdentity" in parameters:
+        emulator.client("sesv2").create_email_identity(EmailIdentity=parameters["EmailIdentity"]["Default"])
+
+
+def wait_until_created(cloudformation, name):
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return
+        if not status.endswith("_IN_PROGRESS") or time.monotonic() > deadline:
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
+            raise SystemExit(f"stack {name} is {status}: {'; '.join(reasons)}")
+        time.sleep(0.05)
+
+
+def subset(template):
+    """The template with the resources of the types taken, less those that refer to one that is not there, and with the
+    parameters that are still used."""
+    resources = {name: r for name, r in template["Resources"].items() if r["Type"] in TAKEN}
+    known = set(template["Parameters"]) | set(template.get("Conditions", {}))
+    while True:
+        whole = {n: r for n, r in resources.items() if all(to in resources or to in known for to in references(r))}
+        if len(whole) == len(resources):
+            break
+        resources = whole
+    part = {**template, "Resources": resources}
+    part.pop("Rules", None)
+    used = set(references([resources, part.get("Conditions", {})])) | {"Environment"}
+    part["Parameters"] = {name: p for name, p in template["Parameters"].items() if name in used}
+    return part
+
+
+def references(value):
+    """Logical names that Ref, GetAtt, Sub and DependsOn in a value name; pseudo parameters are not among them."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if key == "Ref":
+            names = [inner]
+        elif key == "Fn::GetAtt":
+            names = [inner[0] if isinstance(inner, list) else inner.split(".")[0]]
+        elif key == "Fn::Sub":
+            names = placeholders(inner if isinstance(inner, str) else inner[0])
+        elif key == "DependsOn":
+            names = [inner] if isinstance(inner, str) else inner
+        else:
+            yield from references(inner)
+            continue
+        yield from (name for name in names if not name.startswith("AWS::"))
+
+
+def placeholders(text):
+    """`${Environment}` and `${Topic.Arn}` name Environment and Topic; `${!Literal}` names nothing."""
+    names = [part.split("}")[0] for part in text.split("${")[1:]]
+    return [name.split(".")[0] for name in names if not name.startswith("!")]

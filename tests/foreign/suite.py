@@ -1,0 +1,139 @@
+"""The layer on an emulator that is not written by us, with the resources that CloudFormation makes of deploy/.
+
+Usage: suite.py FOOSTORE_BINARY END_TO_END_TESTS
+Runs the end-to-end tests, each on an emulator of its own, and then compares what local provisioning creates with what
+the templates create. Prints what was deployed, and every assertion that was left out.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import compare
+import emulator
+import shim
+import stacks
+
+HERE = pathlib.Path(__file__).parent
+FIXTURE = HERE.parents[1] / "crates" / "local-cloud" / "fixtures" / "pipe.json"
+TEST_LIMIT_S = 300
+RUN = [
+    "collector::trace::every_event_leaves_the_same_connected_trace_through_the_collector",
+    "faults::a_thousand_events_twice_while_services_are_killed",
+    "poison::a_malformed_message_is_put_aside_and_holds_nothing_up",
+    "traces::every_event_leaves_one_connected_trace",
+]
+# Tests that are not run here, by the beginning of their names. A new test stands in one of the two lists.
+LEFT_OUT = {
+    "architecture::": "reads the source and calls no AWS",
+    "collector::every_component_": "holds the collector's configuration against its distribution",
+    "collector::metrics::": "is about the metrics the services send and what the collector makes of them",
+    "collector::the_": "is about the collector's configuration and its build",
+    "collector::roads::": "needs faults on demand; is about two ways to X-Ray, which is the local cloud's in both runs",
+    "dashboards::": "is about what Grafana asks Prometheus",
+    "roles::": "needs the local cloud's record of who called what, and faults on demand",
+    "telemetry_docs::": "holds a document against the source and a run with faults on demand",
+}
+# What no test shows here.
+NOT_SHOWN = {
+    "native trace headers over EventBridge and SNS": "ministack drops them; between our services metadata.trace decides",
+}
+
+
+def main(foostore, tests):
+    check_shim()
+    tests = pathlib.Path(tests).resolve()
+    check_lists(tests)
+    failed = [test for test in RUN if not passes(test, tests)]
+    failed += compare.run(foostore)
+    for what, why in [*((f"{start}*", why) for start, why in LEFT_OUT.items()), *NOT_SHOWN.items()]:
+        print(f"left out on the foreign emulator: {what}: {why}")
+    if failed:
+        raise SystemExit(f"failed on the foreign emulator: {', '.join(failed)}")
+
+
+def check_shim():
+    """The shim makes of records what the local cloud's Pipe does: the fixture is the one of both."""
+    fixture = json.loads(FIXTURE.read_text())
+    pipe = shim.Pipe(fixture["pipe"], fixture["pipe"]["Source"], fixture["pipe"]["Target"])
+    for case in fixture["cases"]:
+        event = pipe.event(case["record"])
+        made = event and {
+            "source": event["Source"],
+            "detail-type": event["DetailType"],
+            "detail": json.loads(event["Detail"]),
+        }
+        assert made == case["event"], (case["what"], made)
+
+
+def check_lists(tests):
+    listed = subprocess.run([tests, "--list", "--format", "terse"], check=True, capture_output=True, text=True).stdout
+    names = [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
+    unknown = [name for name in names if name not in RUN and not name.startswith(tuple(LEFT_OUT))]
+    gone = [name for name in RUN if name not in names]
+    gone += [start for start in LEFT_OUT if not any(name.startswith(start) for name in names)]
+    if unknown or gone:
+        raise SystemExit(f"{__file__} says nothing of {unknown}, and names {gone}, which are not there")
+
+
+def passes(test, tests):
+    """Runs one test, and says what it left out."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory, emulator.running() as aws:
+        deployed, left_out = stacks.deploy(aws)
+        if test == RUN[0]:
+            print("deployed: " + ", ".join(f"{kind} {number}" for kind, number in sorted(deployed.items())))
+            print("not deployed: " + ", ".join(f"{kind} {number}" for kind, number in sorted(left_out.items())))
+        omissions = pathlib.Path(directory, "left-out")
+        environment = {"FOOSTORE_TEST_ENDPOINT": aws.url, "FOOSTORE_TEST_LEFT_OUT": str(omissions)}
+        with shim_running(aws) as pipes:
+            code, output = ended([tests, "--exact", test], environment)
+            passed = code == 0 and pipes.poll() is None
+        print(f"{'ok' if passed else 'FAILED'}: {test} ({time.monotonic() - started:.0f} s)", flush=True)
+        if not passed:
+            print(output)
+        for omission in sorted(set(omissions.read_text().splitlines())) if omissions.exists() else []:
+            print(f"left out on the foreign emulator: {omission}")
+        return passed
+
+
+def ended(command, environment):
+    """Runs a test to its end, or ends it and all it started when it takes too long. Gives its exit code and output."""
+    test = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = test.communicate(timeout=TEST_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(test.pid, signal.SIGKILL)
+        output = test.communicate()[0] + f"\nended after {TEST_LIMIT_S} s"
+    return test.returncode, output
+
+
+@contextlib.contextmanager
+def shim_running(aws):
+    """Starts the shim, and ends it."""
+    pipes = subprocess.Popen([sys.executable, HERE / "shim.py", aws.url], stdout=subprocess.PIPE, text=True)
+    try:
+        for line in pipes.stdout:
+            if line == "ready\n":
+                break
+        yield pipes
+    finally:
+        pipes.kill()
+        pipes.wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
