@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use crate::foreign::{self, Foreign};
 
 /// How long anything may take to become true on a busy machine of two cores.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) struct World {
     up: Child,

@@ -95,8 +95,10 @@ def passes(test, tests):
         with shim_running(aws) as pipes:
             code, output = ended([tests, "--exact", test], environment)
             passed = code == 0 and pipes.poll() is None
-        print(f"{'ok' if passed else 'FAILED'}: {test} ({time.monotonic() - started:.0f} s)", flush=True)
-        if not passed:
+        skipped = passed and "skipped: " in output
+        verdict = "skipped" if skipped else "ok" if passed else "FAILED"
+        print(f"{verdict}: {test} ({time.monotonic() - started:.0f} s)", flush=True)
+        if skipped or not passed:
             print(output)
         for omission in sorted(set(omissions.read_text().splitlines())) if omissions.exists() else []:
             print(f"left out on the foreign emulator: {omission}")
