@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 use service_runtime::Environment;
 
+use crate::failure::Failure;
 use crate::ports;
 use crate::signals::Signals;
 use crate::stdio::{print, remark};
@@ -15,6 +16,7 @@ use crate::stdio::{print, remark};
 Examples:
   foostore cloud
   foostore cloud --address 0.0.0.0:4566 --otlp-address 0.0.0.0:4318
+  foostore cloud --health
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws xray get-trace-summaries --start-time … --end-time …")]
 pub(crate) struct CloudArgs {
     /// Address of all AWS APIs; port 0 takes a free one
@@ -29,13 +31,21 @@ pub(crate) struct CloudArgs {
     /// Print the addresses as one JSON line
     #[arg(long)]
     json: bool,
+    /// Run nothing: ask the cloud that runs at --address whether it is up; exit code 0 or 1
+    #[arg(long, conflicts_with = "json")]
+    health: bool,
 }
 
 /// Runs the command until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When an address is taken.
+/// When an address is taken, or with `--health` when no cloud is up.
 pub(crate) async fn run(args: CloudArgs, environment: &Environment) -> anyhow::Result<()> {
+    if args.health {
+        // It blocks, and nothing else is to be done meanwhile.
+        return service_runtime::probe(args.address, "/_local/health")
+            .map_err(|unhealthy| Failure::refused(unhealthy.to_string()).into());
+    }
     let mut signals = Signals::install()?;
     crate::log::to_standard_error(environment)?;
     ports::free(args.address, "the AWS endpoint", "--address")?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
+use service_runtime::Environment;
 
 use crate::services;
 
@@ -12,6 +13,7 @@ use crate::services;
 Examples:
   foostore provision --endpoint-url http://127.0.0.1:4566 --env-dir env
   env $(cat env/membership.env) foostore service membership
+  HEALTH_ADDRESS=127.0.0.1:8081 foostore service membership --health
 
 Ends with 64 when a setting is wrong, and says which.")]
 pub(crate) struct ServiceArgs {
@@ -21,6 +23,9 @@ pub(crate) struct ServiceArgs {
     /// Drain and end when standard input is closed, for a parent process that may be killed
     #[arg(long)]
     exit_with_stdin: bool,
+    /// Run nothing: ask the one that answers at HEALTH_ADDRESS whether it is ready; exit code 0 or 1
+    #[arg(long, conflicts_with = "exit_with_stdin")]
+    health: bool,
 }
 
 /// Runs the command.
@@ -31,5 +36,8 @@ pub(crate) fn run(args: &ServiceArgs) -> anyhow::Result<ExitCode> {
     let Some(service) = services::find(&args.name) else {
         anyhow::bail!("there is no service {}", args.name);
     };
+    if args.health {
+        return Ok(service_runtime::health(&Environment::from_process()));
+    }
     Ok(service.main(args.exit_with_stdin))
 }

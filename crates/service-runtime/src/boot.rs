@@ -6,12 +6,15 @@ use std::time::Duration;
 use aws_clients::AwsSettings;
 use telemetry::{LogFormat, OtelSettings};
 
-use crate::environment::{Environment, SettingsError};
+use crate::environment::{Environment, Settings, SettingsError};
 
 /// Shorter than the 30 s that ECS gives between SIGTERM and SIGKILL by default
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html>), so that telemetry
 /// still goes out.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
+
+/// How much of a commit's id tells it from all others.
+const SHORT_REVISION: usize = 12;
 
 /// What is needed before the service itself can be asked.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl Boot {
         let mut settings = environment.settings();
         let application = settings.parse("APPLICATION", "foostore".to_owned());
         let deployment_environment = settings.parse("ENVIRONMENT", "local".to_owned());
-        let health_address = settings.parse("HEALTH_ADDRESS", SocketAddr::from(([127, 0, 0, 1], 8081)));
+        let health_address = health_address(&mut settings);
         let grace = settings.duration_s("SHUTDOWN_GRACE_S", SHUTDOWN_GRACE);
         let logs = settings.parse("LOG_FORMAT", LogFormat::Json);
         let log_filter = settings.parse("RUST_LOG", "info".to_owned());
@@ -50,12 +53,13 @@ impl Boot {
             OtelSettings::default()
         });
         settings.finish()?;
+        let revision = lookup("REVISION");
         let telemetry = telemetry::Settings {
             application: application.clone(),
             environment: deployment_environment.clone(),
             service_name: service.to_owned(),
-            service_version: version.to_owned(),
-            revision: lookup("REVISION"),
+            service_version: build(version, revision.as_deref()),
+            revision,
             logs,
             log_filter,
             otel,
@@ -71,6 +75,23 @@ impl Boot {
             telemetry,
             aws,
         })
+    }
+}
+
+/// Where the health routes are served: `HEALTH_ADDRESS`.
+pub(crate) fn health_address(settings: &mut Settings<'_>) -> SocketAddr {
+    settings.parse("HEALTH_ADDRESS", SocketAddr::from(([127, 0, 0, 1], 8081)))
+}
+
+/// Version and commit together, as build metadata is written (<https://semver.org/#spec-item-10>): a version alone does
+/// not tell two builds apart, and it is what X-Ray shows of a segment's service.
+fn build(version: &str, revision: Option<&str>) -> String {
+    match revision {
+        Some(revision) => {
+            let short: String = revision.chars().take(SHORT_REVISION).collect();
+            format!("{version}+{short}")
+        }
+        None => version.to_owned(),
     }
 }
 
@@ -105,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn the_commit_tells_two_builds_of_a_version_apart() {
+        let commit = "4f2a9b1c0d3e5f60718293a4b5c6d7e8f9012345";
+        let environment = Environment::from_pairs([("REVISION", commit)]);
+        let telemetry = Boot::read("membership", "1.0.0", &environment).unwrap().telemetry;
+        assert_eq!(telemetry.service_version, "1.0.0+4f2a9b1c0d3e");
+        assert_eq!(telemetry.revision.as_deref(), Some(commit));
+    }
+
+    #[test]
     fn nothing_is_required() {
         let boot = Boot::read("membership", "1.0.0", &Environment::default()).unwrap();
         assert_eq!(boot.application, "foostore");
@@ -112,5 +142,6 @@ mod tests {
         assert_eq!(boot.health_address, SocketAddr::from(([127, 0, 0, 1], 8081)));
         assert_eq!(boot.grace, SHUTDOWN_GRACE);
         assert_eq!(boot.telemetry.logs, LogFormat::Json);
+        assert_eq!(boot.telemetry.service_version, "1.0.0");
     }
 }

@@ -28,12 +28,16 @@
 //! | 64 | a setting is missing or wrong; each is named on the standard error |
 //! | 69 | something the service needs could not be reached at the start ([`Unavailable`]) |
 //! | 70 | failed: an error, a panic, a background task that ended, or a drain that took longer than the grace period |
+//!
+//! With the argument `health` the same binary asks the service that is running whether it is ready, and ends with 0 or
+//! 1: the health check of an image that has no shell.
 
 mod boot;
 mod environment;
 mod exit;
 mod health;
 mod life;
+mod probe;
 mod signals;
 mod tasks;
 
@@ -48,6 +52,7 @@ pub use environment::{Environment, Settings, SettingsError, WrongSetting};
 pub use exit::Unavailable;
 pub use health::{Check, Health};
 pub use life::{main, run};
+pub use probe::{Unhealthy, health, probe};
 pub use tasks::Tasks;
 
 /// Any error a service can end with.

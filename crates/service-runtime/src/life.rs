@@ -17,6 +17,7 @@ use crate::boot::Boot;
 use crate::environment::{Environment, SettingsError};
 use crate::exit::Exit;
 use crate::health::Health;
+use crate::probe;
 use crate::signals::Signals;
 use crate::tasks::Tasks;
 use crate::{BoxError, Runtime};
@@ -28,12 +29,16 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Runs a service as this process: makes the async runtime, reads the settings from the process's environment, and
-/// gives back the exit code. See [`run`].
+/// gives back the exit code. See [`run`]. With the single argument `health` it asks the running service instead, see
+/// [`health`](crate::health()).
 pub fn main<F, Fut>(name: &'static str, version: &'static str, service: F) -> ExitCode
 where
     F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<(), BoxError>>,
 {
+    if std::env::args_os().skip(1).eq([probe::ARGUMENT]) {
+        return probe::health(&Environment::from_process());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

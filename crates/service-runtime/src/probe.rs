@@ -1,0 +1,140 @@
+//! The health check of an image without a shell: the binary itself asks the one that is running.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::boot;
+use crate::environment::{Environment, SettingsError};
+
+/// The argument with which a service's binary asks instead of serving.
+pub(crate) const ARGUMENT: &str = "health";
+/// How long connecting and each read or write may take; below the time a container's health check is given.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A report is a few hundred bytes long.
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
+/// Why something is not healthy.
+#[derive(Debug, Error)]
+pub enum Unhealthy {
+    /// The address cannot be read.
+    #[error("setting {0}")]
+    Settings(#[from] SettingsError),
+    /// Nobody answers there.
+    #[error("{address} does not answer: {source}")]
+    NoAnswer {
+        /// Who was asked.
+        address: SocketAddr,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The answer is another than 200.
+    #[error("not ready: {report}")]
+    NotReady {
+        /// What was answered.
+        report: String,
+    },
+}
+
+/// Asks `GET {path}` at the address, and takes 200 for health. An address such as `0.0.0.0`, on which one can only
+/// listen, is asked on this machine.
+///
+/// # Errors
+/// [`Unhealthy`] says why not.
+pub fn probe(address: SocketAddr, path: &str) -> Result<(), Unhealthy> {
+    let address = reachable(address);
+    let answer = ask(address, path).map_err(|source| Unhealthy::NoAnswer { address, source })?;
+    let (head, report) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if head.split(' ').nth(1) == Some("200") {
+        Ok(())
+    } else {
+        let status = head.lines().next().unwrap_or_default();
+        Err(Unhealthy::NotReady { report: format!("{status} {report}").trim().to_owned() })
+    }
+}
+
+/// Asks the service that runs with this environment whether it is ready, says on the standard error why not, and gives
+/// back 0 or 1, the two that Docker knows.
+#[must_use]
+pub fn health(environment: &Environment) -> ExitCode {
+    match ready(environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(unhealthy) => {
+            // Without a standard error there is nobody left to tell.
+            drop(writeln!(io::stderr(), "{unhealthy}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ready(environment: &Environment) -> Result<(), Unhealthy> {
+    let mut settings = environment.settings();
+    let address = boot::health_address(&mut settings);
+    settings.finish()?;
+    probe(address, "/health/ready")
+}
+
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        match address {
+            SocketAddr::V4(_) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            SocketAddr::V6(_) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        }
+    }
+    address
+}
+
+/// The whole answer to one request. Blocking, and without an HTTP client: a check must cost next to nothing.
+fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Health;
+
+    /// What a service with this health and this address is found to be.
+    async fn found(health: &Health, listen: &str) -> Result<(), Unhealthy> {
+        let listener = TcpListener::bind(listen).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = tokio::spawn(axum::serve(listener, health.router()).into_future());
+        let environment = Environment::from_pairs([("HEALTH_ADDRESS", address)]);
+        let found = tokio::task::spawn_blocking(move || ready(&environment)).await.unwrap();
+        server.abort();
+        found
+    }
+
+    #[tokio::test]
+    async fn a_service_is_healthy_when_it_is_ready_and_says_why_it_is_not() {
+        let health = Health::new();
+        let queue = health.register("queue");
+        health.ready();
+        queue.down("receive failed");
+        let unhealthy = found(&health, "127.0.0.1:0").await.unwrap_err().to_string();
+        assert!(unhealthy.contains("503") && unhealthy.contains("receive failed"), "{unhealthy}");
+        queue.up();
+        found(&health, "127.0.0.1:0").await.unwrap();
+        found(&health, "0.0.0.0:0").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_there_and_a_wrong_address_are_told_apart() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let nobody = probe(free, "/health/ready").unwrap_err();
+        assert!(matches!(nobody, Unhealthy::NoAnswer { .. }), "{nobody}");
+        let wrong = ready(&Environment::from_pairs([("HEALTH_ADDRESS", "nowhere")])).unwrap_err();
+        assert!(matches!(wrong, Unhealthy::Settings(_)), "{wrong}");
+    }
+}
