@@ -1,0 +1,77 @@
+# One image for each service, and one for the command line with the local cloud:
+#
+#   docker build --build-arg SERVICE=ingest --build-arg REVISION=$(git rev-parse HEAD) --tag foostore/ingest .
+#   docker build --target foostore --tag foostore/foostore .
+#
+#   SERVICE    the service, a folder of services/
+#   REVISION   the commit it is built from: label, REVISION in the environment, service.version
+#   VERSION    the version in Cargo.toml
+#   PROFILE    cargo's profile; dev builds in a third of the time and makes large images
+#
+# All services are compiled by one call of cargo, so that the second image costs a copy. Dependencies are a layer of
+# their own, which a change of our own sources leaves as it is.
+
+ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
+# Distroless has no tags for versions. Where builds must repeat to the byte, give a digest: …:nonroot@sha256:…
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+# The workspace with nothing in it but manifests and empty crates: the same as long as no manifest changes.
+FROM ${RUST_IMAGE} AS manifests
+WORKDIR /workspace
+COPY . .
+RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' ! -path '*/src/main.rs' -delete \
+    && find . -type d -empty -delete \
+    && find . -name lib.rs -exec truncate -s 0 {} + \
+    && find . -name main.rs -exec sh -c 'echo "fn main() { }" | tee "$@" >/dev/null' sh {} +
+
+# What the services depend on. A service is a folder of services/ that has a main.rs.
+FROM ${RUST_IMAGE} AS dependencies
+ARG PROFILE=release
+WORKDIR /workspace
+COPY --from=manifests /workspace .
+RUN cargo build --locked --profile "$PROFILE" \
+        $(find services -name main.rs | cut -d/ -f2 | sed 's/^/--package=/')
+
+FROM dependencies AS services
+COPY crates crates
+COPY services services
+# Newer than the empty crates, or cargo would take these for what is there.
+RUN find crates services -name '*.rs' -exec touch {} + \
+    && services=$(find services -path '*/src/main.rs' | cut -d/ -f2) \
+    && cargo build --locked --profile "$PROFILE" $(printf -- '--package=%s ' $services) \
+    && for service in $services; do install -D target/*/"$service" "/out/service-$service"; done
+
+# The command line with the local cloud, which no service's image has anything of.
+FROM dependencies AS command-line
+RUN cargo build --locked --profile "$PROFILE" --package foostore --bins
+COPY crates crates
+COPY services services
+COPY cli cli
+COPY otel-collector.yaml .
+RUN find cli crates services -name '*.rs' -exec touch {} + \
+    && cargo build --locked --profile "$PROFILE" --package foostore --bins \
+    && install -D target/*/foostore /out/foostore
+
+# What all images are based on: nothing but the C library, certificates and a user without rights.
+FROM ${RUNTIME_IMAGE} AS runtime
+ARG VERSION=0.1.0
+ARG REVISION
+LABEL org.opencontainers.image.vendor="FooStore" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV REVISION=${REVISION}
+USER 65532:65532
+
+FROM runtime AS foostore
+LABEL org.opencontainers.image.title="foostore"
+COPY --from=command-line /out/foostore /foostore
+ENTRYPOINT ["/foostore"]
+CMD ["--help"]
+
+FROM runtime AS service
+ARG SERVICE
+LABEL org.opencontainers.image.title="${SERVICE}"
+COPY --from=services /out/service-${SERVICE} /service
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/service", "health"]
+ENTRYPOINT ["/service"]
