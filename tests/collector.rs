@@ -17,6 +17,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
@@ -78,7 +79,8 @@ const COMPONENTS: [(&str, &[&str]); 4] = [
             "file",
             "loadbalancing",
             "otlp",
-            "otlphttp",
+            // The list has its older name, otlphttp, which the collector warns about.
+            "otlp_http",
             "prometheus",
             "prometheusremotewrite",
         ],
@@ -87,6 +89,11 @@ const COMPONENTS: [(&str, &[&str]); 4] = [
 
 fn configuration() -> PathBuf {
     root().join("otel-collector.yaml")
+}
+
+/// What docker compose adds to it.
+fn addition() -> PathBuf {
+    root().join("deploy/compose/collector-tempo.yaml")
 }
 
 /// The collector, built if it has not been yet; none on a machine without Go.
@@ -215,9 +222,21 @@ async fn the_configuration_is_valid() {
     assert!(!validate("nothing").await.0, "an exporter that is not there is no valid one");
 }
 
+#[tokio::test]
+async fn what_compose_adds_sends_spans_to_tempo_beside_x_ray() {
+    let Some(program) = program().await else { return };
+    let output = command(&program, "print-config").arg("--config").arg(addition()).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let merged: Value = serde_saphyr::from_str(&String::from_utf8(output.stdout).unwrap()).unwrap();
+    let traces = &merged["service"]["pipelines"]["traces"];
+    assert_eq!(traces["exporters"], json!(["awsxray", "otlp_http/tempo"]));
+    assert_eq!(traces["processors"], json!(["memory_limiter", "batch"]), "the rest stays as it was");
+    assert_eq!(merged["exporters"]["otlp_http/tempo"]["endpoint"], "http://tempo:4318");
+}
+
 #[test]
 fn every_component_is_in_the_pinned_distribution() {
-    let yaml = std::fs::read_to_string(configuration()).unwrap();
+    let yaml = [configuration(), addition()].map(|path| std::fs::read_to_string(path).unwrap()).join("\n");
     let mut section = "";
     let mut named = 0;
     for line in yaml.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty()) {
@@ -235,7 +254,7 @@ fn every_component_is_in_the_pinned_distribution() {
             _ => {}
         }
     }
-    assert_eq!(named, 9, "the components of the configuration are found");
+    assert_eq!(named, 10, "the components of the configuration are found");
 }
 
 #[test]

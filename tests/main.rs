@@ -4,6 +4,7 @@
 
 mod architecture;
 mod collector;
+mod compose;
 mod dashboards;
 mod documents;
 mod faults;

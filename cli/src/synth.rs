@@ -1,4 +1,7 @@
-//! `foostore synth`: renders what the services declare to CloudFormation templates and ECS task definitions.
+//! `foostore synth`: renders what the services declare to CloudFormation templates, ECS task definitions and the
+//! services of docker compose.
+
+mod compose;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ const COLLECTOR: &str = include_str!("../../otel-collector.yaml");
 /// The folders in which every file is rendered, so that one that is not rendered is left over.
 const FOLDERS: [(&str, &str); 2] = [("services", "yaml"), ("task-definitions", "json")];
 
-/// Render what all services declare to CloudFormation templates and ECS task definitions
+/// Render what all services declare to CloudFormation templates, ECS task definitions and docker compose's services
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -78,7 +81,10 @@ pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
 fn files(application: &str) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let resources = services::resources(application, cloudformation::ENVIRONMENT)?;
     let files = cloudformation::render(&resources, COLLECTOR)?;
-    Ok(files.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect())
+    let mut files: BTreeMap<_, _> =
+        files.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
+    files.extend(compose::files(application)?);
+    Ok(files)
 }
 
 /// Files that are missing, differ, or are left over.

@@ -1,5 +1,6 @@
-// Command collector is an OpenTelemetry collector of just the components that otel-collector.yaml uses, at the
-// versions inside the pinned AWS Distro for OpenTelemetry. Tests run the project's configuration on it.
+// Command collector is an OpenTelemetry collector of just the components that otel-collector.yaml and its addition for
+// docker compose use, at the versions inside the pinned AWS Distro for OpenTelemetry. Tests run the project's
+// configuration on it.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/provider/yamlprovider"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/debugexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/processor"
@@ -46,7 +48,7 @@ func components() (otelcol.Factories, error) {
 	factories.Telemetry = otelconftelemetry.NewFactory()
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		awsemfexporter.NewFactory(), awsxrayexporter.NewFactory(),
-		debugexporter.NewFactory(), prometheusexporter.NewFactory(),
+		debugexporter.NewFactory(), otlphttpexporter.NewFactory(), prometheusexporter.NewFactory(),
 	)
 	return factories, err
 }

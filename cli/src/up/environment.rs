@@ -1,4 +1,5 @@
-//! The environment of a service started by `up`: complete and explicit, nothing of the person's own leaks in.
+//! The environment of a service that runs against the local cloud: complete and explicit, nothing of the person's own
+//! leaks in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,15 +22,15 @@ const PASSED_ON: [&str; 7] = [
 
 /// What all services of a run share.
 #[derive(Debug)]
-pub(super) struct Shared<'a> {
-    pub(super) endpoint_url: &'a str,
-    pub(super) otlp_url: &'a str,
-    pub(super) metrics_url: Option<&'a str>,
-    pub(super) grace: Duration,
+pub(crate) struct Shared<'a> {
+    pub(crate) endpoint_url: &'a str,
+    pub(crate) otlp_url: &'a str,
+    pub(crate) metrics_url: Option<&'a str>,
+    pub(crate) grace: Duration,
 }
 
 /// The environment of the service `name` with the variables of its `resources`.
-pub(super) fn of(
+pub(crate) fn of(
     name: &str,
     shared: &Shared<'_>,
     resources: BTreeMap<String, String>,

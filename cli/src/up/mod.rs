@@ -3,7 +3,7 @@
 mod backoff;
 mod banner;
 mod child;
-mod environment;
+pub(crate) mod environment;
 mod example;
 mod output;
 mod ready;
