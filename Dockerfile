@@ -6,7 +6,7 @@
 #   SERVICE    the service, a folder of services/
 #   REVISION   the commit it is built from: label, REVISION in the environment, service.version
 #   VERSION    the version in Cargo.toml
-#   PROFILE    cargo's profile; dev builds in a third of the time and makes large images
+#   PROFILE    cargo's profile; dev compiles faster and makes large images
 #
 # All services are compiled by one call of cargo, so that the second image costs a copy. Dependencies are a layer of
 # their own, which a change of our own sources leaves as it is.

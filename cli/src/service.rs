@@ -23,7 +23,7 @@ pub(crate) struct ServiceArgs {
     /// Drain and end when standard input is closed, for a parent process that may be killed
     #[arg(long)]
     exit_with_stdin: bool,
-    /// Run nothing: ask the one that answers at HEALTH_ADDRESS whether it is ready; exit code 0 or 1
+    /// Run nothing: ask the one that runs with this environment whether it is ready; exit code 0 or 1
     #[arg(long, conflicts_with = "exit_with_stdin")]
     health: bool,
 }
