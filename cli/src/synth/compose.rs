@@ -5,7 +5,6 @@
 //! It need not: every name, URL and ARN follows from what is declared.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,45 +106,49 @@ fn local_file(resources: &Resources) -> String {
     let environments: Vec<_> =
         resources.services.iter().map(|service| local_environment(resources, service)).collect();
     let shared = shared_by_all(&environments);
-    let mut file = String::from(LOCAL_HEAD);
-    file.push_str("\nx-environment: &environment\n");
-    write_variables(&mut file, 2, &shared);
-    file.push_str("\nservices:\n");
-    let mut port = PORT;
-    for (index, (service, environment)) in resources.services.iter().zip(&environments).enumerate() {
+    let mut ports = PORT..;
+    let entries = resources.services.iter().zip(&environments).map(|(service, environment)| {
         let name = &service.service;
-        let gap = if index == 0 { "" } else { "\n" };
-        // Nothing can fail: a string grows.
-        let _infallible = write!(
-            file,
-            "{gap}  {name}:\n    <<: *service\n    image: {}/{name}:local\n    build:\n      context: .\n      \
-             args: {{SERVICE: {name}, REVISION: \"${{REVISION:-}}\"}}\n    environment:\n      <<: *environment\n",
-            resources.application
-        );
-        let own = environment.iter().filter(|(name, _)| !shared.contains_key(*name));
-        write_variables(&mut file, 6, own);
-        if service.listens {
+        let own = lines(6, environment.iter().filter(|(name, _)| !shared.contains_key(*name)));
+        let port = if service.listens { ports.next() } else { None };
+        let ports = port.map(|port| {
             let variable = name.to_uppercase().replace('-', "_");
-            let _infallible =
-                writeln!(file, "    ports: [\"127.0.0.1:${{{variable}_PORT:-{port}}}:{PORT}\"]");
-            port += 1;
-        }
-    }
-    file
+            format!("    ports: [\"127.0.0.1:${{{variable}_PORT:-{port}}}:{PORT}\"]\n")
+        });
+        format!(
+            r#"
+  {name}:
+    <<: *service
+    image: {}/{name}:local
+    build:
+      context: .
+      args: {{SERVICE: {name}, REVISION: "${{REVISION:-}}"}}
+    environment:
+      <<: *environment
+{own}{}"#,
+            resources.application,
+            ports.unwrap_or_default()
+        )
+    });
+    let entries: String = entries.collect();
+    format!("{LOCAL_HEAD}\nx-environment: &environment\n{}\nservices:{entries}", lines(2, &shared))
 }
 
 fn aws_file(resources: &Resources) -> String {
-    let mut file = String::from(AWS_HEAD);
-    for service in &resources.services {
-        let _infallible = write!(
-            file,
-            "\n  {}:\n    depends_on: !override\n      collector: {{condition: service_healthy}}\n    \
-             environment: !override\n      <<: *aws\n",
+    let entries = resources.services.iter().map(|service| {
+        let variables = lines(6, &aws_environment(resources, service));
+        format!(
+            "
+  {}:
+    depends_on: !override
+      collector: {{condition: service_healthy}}
+    environment: !override
+      <<: *aws
+{variables}",
             service.service
-        );
-        write_variables(&mut file, 6, &aws_environment(resources, service));
-    }
-    file
+        )
+    });
+    format!("{AWS_HEAD}{}", entries.collect::<String>())
 }
 
 /// What the service runs with against the local cloud: as `foostore up` starts it, but in a container.
@@ -213,15 +216,12 @@ fn shared_by_all(environments: &[BTreeMap<String, String>]) -> BTreeMap<String, 
 }
 
 /// A line each. A value is written as a JSON string, which YAML reads as the same text whatever it looks like.
-fn write_variables<'a>(
-    file: &mut String,
-    indentation: usize,
-    variables: impl IntoIterator<Item = (&'a String, &'a String)>,
-) {
-    for (name, value) in variables {
+fn lines<'a>(indentation: usize, variables: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let line = |(name, value): (&String, &String)| {
         let value = serde_json::Value::from(value.as_str());
-        let _infallible = writeln!(file, "{:indentation$}{name}: {value}", "");
-    }
+        format!("{:indentation$}{name}: {value}\n", "")
+    };
+    variables.into_iter().map(line).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
