@@ -30,7 +30,7 @@
 //! | 70 | failed: an error, a panic, a background task that ended, or a drain that took longer than the grace period |
 //!
 //! With the argument `health` the same binary asks the service that is running whether it is ready, and ends with 0 or
-//! 1: the health check of an image that has no shell.
+//! 1: the health check of an image that has no shell. `health started` and `health live` ask the other two routes.
 
 mod boot;
 mod environment;

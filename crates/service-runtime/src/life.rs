@@ -29,15 +29,15 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Runs a service as this process: makes the async runtime, reads the settings from the process's environment, and
-/// gives back the exit code. See [`run`]. With the single argument `health` it asks the running service instead, see
+/// gives back the exit code. See [`run`]. With the argument `health` it asks the running service instead, see
 /// [`health`](crate::health()).
 pub fn main<F, Fut>(name: &'static str, version: &'static str, service: F) -> ExitCode
 where
     F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<(), BoxError>>,
 {
-    if std::env::args_os().skip(1).eq([probe::ARGUMENT]) {
-        return probe::health(&Environment::from_process());
+    if let Some(path) = probe::asked(std::env::args_os().skip(1)) {
+        return probe::answer(&Environment::from_process(), &path);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,5 +1,6 @@
 //! The health check of an image without a shell: the binary itself asks the one that is running.
 
+use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -10,8 +11,10 @@ use thiserror::Error;
 use crate::boot;
 use crate::environment::{Environment, SettingsError};
 
-/// The argument with which a service's binary asks instead of serving.
-pub(crate) const ARGUMENT: &str = "health";
+/// The argument with which a service's binary asks instead of serving. A second one names the route, `ready` without.
+const ARGUMENT: &str = "health";
+/// Whether it can work now.
+const READY: &str = "/health/ready";
 /// How long connecting and each read or write may take; below the time a container's health check is given.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A report is a few hundred bytes long.
@@ -60,7 +63,21 @@ pub fn probe(address: SocketAddr, path: &str) -> Result<(), Unhealthy> {
 /// back 0 or 1, the two that Docker knows.
 #[must_use]
 pub fn health(environment: &Environment) -> ExitCode {
-    match ready(environment) {
+    answer(environment, READY)
+}
+
+/// What a process with these arguments, its name left out, is to ask instead of serving.
+pub(crate) fn asked(mut arguments: impl Iterator<Item = OsString>) -> Option<String> {
+    (arguments.next()? == ARGUMENT).then(|| match arguments.next() {
+        // A route that there is not is answered 404, which is not healthy.
+        Some(route) => format!("/health/{}", route.to_string_lossy()),
+        None => READY.to_owned(),
+    })
+}
+
+/// As [`health`], for any of the health routes.
+pub(crate) fn answer(environment: &Environment, path: &str) -> ExitCode {
+    match ask_service(environment, path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(unhealthy) => {
             // Without a standard error there is nobody left to tell.
@@ -70,11 +87,11 @@ pub fn health(environment: &Environment) -> ExitCode {
     }
 }
 
-fn ready(environment: &Environment) -> Result<(), Unhealthy> {
+fn ask_service(environment: &Environment, path: &str) -> Result<(), Unhealthy> {
     let mut settings = environment.settings();
     let address = boot::health_address(&mut settings);
     settings.finish()?;
-    probe(address, "/health/ready")
+    probe(address, path)
 }
 
 fn reachable(mut address: SocketAddr) -> SocketAddr {
@@ -111,7 +128,7 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         let server = tokio::spawn(axum::serve(listener, health.router()).into_future());
         let environment = Environment::from_pairs([("HEALTH_ADDRESS", address)]);
-        let found = tokio::task::spawn_blocking(move || ready(&environment)).await.unwrap();
+        let found = tokio::task::spawn_blocking(move || ask_service(&environment, READY)).await.unwrap();
         server.abort();
         found
     }
@@ -132,9 +149,19 @@ mod tests {
     #[tokio::test]
     async fn nobody_there_and_a_wrong_address_are_told_apart() {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let nobody = probe(free, "/health/ready").unwrap_err();
+        let nobody = probe(free, READY).unwrap_err();
         assert!(matches!(nobody, Unhealthy::NoAnswer { .. }), "{nobody}");
-        let wrong = ready(&Environment::from_pairs([("HEALTH_ADDRESS", "nowhere")])).unwrap_err();
+        let environment = Environment::from_pairs([("HEALTH_ADDRESS", "nowhere")]);
+        let wrong = ask_service(&environment, READY).unwrap_err();
         assert!(matches!(wrong, Unhealthy::Settings(_)), "{wrong}");
+    }
+
+    #[test]
+    fn only_the_argument_asks() {
+        let asked = |line: &str| asked(line.split_whitespace().map(OsString::from));
+        assert_eq!(asked(""), None);
+        assert_eq!(asked("service membership"), None);
+        assert_eq!(asked("health").as_deref(), Some(READY));
+        assert_eq!(asked("health started").as_deref(), Some("/health/started"));
     }
 }
