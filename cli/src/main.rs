@@ -27,6 +27,8 @@ mod style;
 mod synth;
 mod trace;
 #[cfg(feature = "local")]
+mod traffic;
+#[cfg(feature = "local")]
 mod up;
 #[cfg(feature = "local")]
 mod verify;
@@ -83,6 +85,8 @@ enum Command {
     #[cfg(feature = "local")]
     Synth(synth::SynthArgs),
     #[cfg(feature = "local")]
+    Traffic(traffic::TrafficArgs),
+    #[cfg(feature = "local")]
     Verify(verify::VerifyArgs),
 }
 
@@ -138,6 +142,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Mail(args) => mail::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Synth(args) => synth::run(&args),
+        #[cfg(feature = "local")]
+        Command::Traffic(args) => traffic::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Verify(args) => Box::pin(verify::run(args, environment)).await,
         Command::Service(args) => service::run(&args).map(drop),

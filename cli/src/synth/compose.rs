@@ -60,8 +60,8 @@ x-service: &service
 
 const AWS_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
 #
-# Points the stack of docker-compose.yml at a real account: no local cloud, nothing provisioned. The resources are those
-# of the stacks in this repository's deploy/. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and what else
+# Points the stack of docker-compose.yml at a real account: no local cloud, nothing provisioned, no example traffic. The
+# resources are those of the stacks in this repository's deploy/. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and what else
 # compose then says is missing:
 #
 #   eval "$(aws configure export-credentials --format env)"
@@ -76,6 +76,7 @@ x-aws: &aws
 services:
   cloud: !reset null
   provision: !reset null
+  traffic: !reset null
 
   collector:
     depends_on: !reset null

@@ -10,7 +10,6 @@ mod ready;
 mod resources;
 mod stack;
 mod supervise;
-mod traffic;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +29,7 @@ use crate::screen::{Audience, Screen};
 use crate::services;
 use crate::signals::Signals;
 use crate::style::Style;
+use crate::traffic;
 
 /// A drain gets this much longer than the service gives itself, before it is killed.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -78,7 +78,7 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     no_traffic: bool,
     /// Events of example traffic a second
-    #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
+    #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = traffic::rate)]
     traffic_per_second: f64,
     /// Send the services' traces and metrics to this collector over OTLP/HTTP, not to the local cloud
     #[arg(long, value_name = "URL")]
@@ -92,13 +92,6 @@ pub(crate) struct UpArgs {
     /// How long a service has to drain
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     shutdown_grace_s: u64,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= 1000.0 => Ok(rate),
-        _ => Err("expected a number above 0 and not above 1000".to_owned()),
-    }
 }
 
 /// Runs the command until Ctrl-C or SIGTERM.
@@ -188,7 +181,7 @@ async fn work(
                 .text(format!("example traffic: {rate} events a second (--no-traffic turns it off)\n"))
                 .await;
         }
-        traffic::run(ingest, args.traffic_per_second).await;
+        traffic::send(ingest, args.traffic_per_second).await;
     }
     std::future::pending().await
 }

@@ -1,4 +1,4 @@
-//! Example traffic: customers enrol, are renamed, change how they want to be told, and sometimes leave.
+//! `foostore traffic`: customers enrol, are renamed, change how they want to be told, and sometimes leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,13 @@ use envelope::Event as _;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
+use service_runtime::Environment;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
-use crate::ingest_client::{Answer, IngestClient};
+use crate::ingest_client::{Answer, IngestClient, http_client};
+use crate::signals::Signals;
+use crate::stdio::remark;
 
 /// Customers at a time.
 const POOL: usize = 20;
@@ -23,8 +26,55 @@ const GIVEN: [&str; 8] = ["Alex", "Charlie", "Jo", "Kim", "Nika", "Robin", "Toni
 const FAMILY: [&str; 8] = ["Beispiel", "Doe", "Esempio", "Ejemplo", "Exemple", "Muster", "Roe", "Voorbeeld"];
 const LOCALES: [&str; 3] = ["en", "de", "fr"];
 
+/// Post example events until told to end: made-up customers with made-up names
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  foostore traffic
+  foostore traffic --url http://ingest:8080 --per-second 20
+
+What is refused or cannot be sent is logged, and the traffic goes on. Ctrl-C ends it.")]
+pub(crate) struct TrafficArgs {
+    /// Address of ingest
+    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Events a second
+    #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
+    per_second: f64,
+    /// Secret to sign requests with
+    #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
+    signature_secret: Option<String>,
+}
+
+/// Reads a rate, in events a second.
+///
+/// # Errors
+/// When it is none that can be kept.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1000.0 => Ok(rate),
+        _ => Err("expected a number above 0 and not above 1000".to_owned()),
+    }
+}
+
+/// Runs the command until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When it cannot begin.
+pub(crate) async fn run(args: TrafficArgs, environment: &Environment) -> anyhow::Result<()> {
+    let mut signals = Signals::install()?;
+    crate::log::to_standard_error(environment)?;
+    let ingest = IngestClient::new(http_client()?, &args.url, args.signature_secret);
+    remark(&format!("{} events a second to {}; Ctrl-C ends it", args.per_second, args.url));
+    tokio::select! {
+        () = send(ingest, args.per_second) => {}
+        () = signals.next() => {}
+    }
+    Ok(())
+}
+
 /// Sends `rate` events a second, for ever.
-pub(super) async fn run(ingest: IngestClient, rate: f64) {
+pub(crate) async fn send(ingest: IngestClient, rate: f64) {
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let permits = Arc::new(Semaphore::new(POSTS));
