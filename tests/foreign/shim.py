@@ -58,7 +58,6 @@ class Pipe:
         iterator = streams.get_shard_iterator(
             StreamArn=self.source, ShardId=shards[0]["ShardId"], ShardIteratorType=self.starting_position
         )["ShardIterator"]
-        print(f"{self.source} -> {self.target}", flush=True)
         while True:
             batch = streams.get_records(ShardIterator=iterator, Limit=self.batch_size)
             entries = [event for record in batch["Records"] if (event := self.event(record))]
@@ -141,6 +140,8 @@ def main(endpoint):
             failed.set()
 
     for pipe in deployed(aws):
+        # Here and not by the thread: two that print at once share a line, and nobody would read "ready".
+        print(f"{pipe.source} -> {pipe.target}", flush=True)
         threading.Thread(target=run, args=[pipe], daemon=True).start()
     print("ready", flush=True)
     failed.wait()
