@@ -114,11 +114,17 @@ const WITHHELD: [&str; 4] = [
     "NotFoundException",
 ];
 
+/// How SES begins to say, under the code of a mail that it refuses, that the sender's identity is not verified, or in the
+/// sandbox the recipient's: [Amazon SES email sending errors](https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html).
+/// One verification that is lost would otherwise put every mail on the dead-letter queue.
+const NOT_VERIFIED: &str = "Email address is not verified";
+
 impl SendErrorKind {
-    fn of(code: &str, status: u16) -> Self {
+    fn of(code: &str, status: u16, text: &str) -> Self {
+        let withheld = WITHHELD.contains(&code) || text.starts_with(NOT_VERIFIED);
         if status == 429 || THROTTLED.contains(&code) {
             Self::Throttled
-        } else if matches!(status, 401 | 403) || WITHHELD.contains(&code) {
+        } else if matches!(status, 401 | 403) || withheld {
             // 401 and 403: no credentials, expired ones, no permission. Nothing the mail could change.
             Self::Withheld
         } else if (400..500).contains(&status) {
@@ -137,7 +143,11 @@ impl From<SdkError<SendEmailError>> for SendError {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code().unwrap_or("an unnamed error");
                 Self {
-                    kind: SendErrorKind::of(code, answer.raw().status().as_u16()),
+                    kind: SendErrorKind::of(
+                        code,
+                        answer.raw().status().as_u16(),
+                        answer.err().message().unwrap_or_default(),
+                    ),
                     code: code.to_owned(),
                     request_id: answer.err().request_id().map(str::to_owned),
                 }
@@ -174,8 +184,10 @@ mod tests {
             ("InternalFailure", 500, SendErrorKind::Unknown),
             ("ServiceUnavailable", 503, SendErrorKind::Unknown),
         ] {
-            assert_eq!(SendErrorKind::of(code, status), kind, "{code}");
+            assert_eq!(SendErrorKind::of(code, status, "Some text"), kind, "{code}");
         }
+        let text = "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: a@b.c";
+        assert_eq!(SendErrorKind::of("MessageRejected", 400, text), SendErrorKind::Withheld);
     }
 
     #[test]

@@ -313,15 +313,27 @@ async fn without_a_claim_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_refuses_is_put_aside_and_can_be_sent_when_it_comes_back() {
+async fn a_sender_that_is_not_verified_is_waited_for() {
     let house = House::build().await;
     let mail = mail();
     let unverified = house.service_with("nobody@foostore.example", TIMES);
     let failure = unverified.handle(&mail).await.unwrap_err();
-    assert_permanent(&failure, "mail-rejected");
-    let Failure::Permanent { source, .. } = failure else { unreachable!() };
+    assert_transient(&failure, "ses-withheld");
+    let Failure::Transient { source, .. } = failure else { unreachable!() };
     let cause = source.unwrap().to_string();
     assert!(cause.contains("MessageRejected") && !cause.contains('@'), "{cause}");
+
+    assert_eq!(house.service().handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_refuses_is_put_aside_and_can_be_sent_when_it_comes_back() {
+    let house = House::build().await;
+    let mail = mail();
+    let failure = house.service_with("", TIMES).handle(&mail).await.unwrap_err();
+    assert_permanent(&failure, "mail-rejected");
 
     assert_eq!(house.service().handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
