@@ -122,6 +122,15 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
         "ReadonlyRootFilesystem": true,
         "LinuxParameters": {"Capabilities": {"Drop": ["ALL"]}},
         "StopTimeout": STOP_TIMEOUT_S,
+        // Whether it has been ready once: a deployment that never is rolls back, and a queue or dependency that is away
+        // later has no task replaced for it.
+        "HealthCheck": {
+            "Command": ["CMD", "/service", "health", "started"],
+            "Interval": 10,
+            "Timeout": 5,
+            "Retries": 3,
+            "StartPeriod": 60,
+        },
         // It also means that the collector is stopped after the service, whose last spans it takes.
         "DependsOn": [{"ContainerName": "collector", "Condition": "START"}],
         "Environment": pairs(environment(context, service)),

@@ -276,6 +276,7 @@ fn a_container_stops_gracefully_and_the_collector_may_fail() {
     assert!(number(&delay["Value"]) < stop);
 
     assert_eq!(containers[0]["DependsOn"], json!([{"ContainerName": "collector", "Condition": "START"}]));
+    assert_eq!(containers[0]["HealthCheck"]["Command"], json!(["CMD", "/service", "health", "started"]));
     assert_eq!(containers[1]["Essential"], false);
     assert_eq!(containers[1]["RestartPolicy"]["Enabled"], true);
     assert_eq!(containers[1]["HealthCheck"]["Command"], json!(["CMD", "/healthcheck"]));
