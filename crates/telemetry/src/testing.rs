@@ -14,7 +14,7 @@
 //! ```
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::Value;
@@ -30,6 +30,11 @@ use crate::logs::LogLines;
 use crate::providers::tracer_provider_with;
 use crate::settings::{LogFormat, OtelSettings, SamplerSetting, Settings, log_filter};
 use crate::start::spans_to;
+
+/// A second subscriber, which keeps nothing. With a single one, `tracing` asks the thread that first comes to a span or
+/// event whether anybody wants it, and keeps the answer for all: a test without a recorder would switch off what a test
+/// beside it is waiting for. With two it asks both.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
 
 /// The telemetry of a service, with a memory in place of the collector and of the standard output.
 #[derive(Clone, Debug)]
@@ -69,6 +74,7 @@ impl Recorder {
             otel: OtelSettings::default(),
         };
         let Ok(filter) = log_filter(filter) else { panic!("log filter {filter:?} is wrong") };
+        LazyLock::force(&ANOTHER);
         let (spans, logs) = (Finished::default(), Written::default());
         let tracers = tracer_provider_with(spans.clone(), sampler, Resource::builder_empty().build());
         let log_lines = LogLines::new(&settings, logs.clone()).with_filter(filter);
