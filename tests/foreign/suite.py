@@ -36,6 +36,8 @@ LEFT_OUT = {
     "collector::metrics::": "is about the metrics the services send and what the collector makes of them",
     "collector::the_": "is about the collector's configuration and its build",
     "collector::roads::": "needs faults on demand; is about two ways to X-Ray, which is the local cloud's in both runs",
+    "collector::what_compose_adds_": "is about where the collector sends spans beside X-Ray",
+    "compose::": "reads docker compose's files",
     "dashboards::": "is about what Grafana asks Prometheus",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
     "telemetry_docs::": "holds a document against the source and a run with faults on demand",
