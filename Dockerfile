@@ -34,6 +34,7 @@ RUN cargo build --locked --profile "$PROFILE" \
         $(find services -name main.rs | cut -d/ -f2 | sed 's/^/--package=/')
 
 FROM dependencies AS services
+ARG PROFILE=release
 COPY crates crates
 COPY services services
 # Newer than the empty crates, or cargo would take these for what is there.
@@ -46,6 +47,7 @@ RUN strip /out/*
 
 # The command line with the local cloud, which no service's image has anything of.
 FROM dependencies AS command-line
+ARG PROFILE=release
 RUN cargo build --locked --profile "$PROFILE" --package foostore --bins
 COPY crates crates
 COPY services services
