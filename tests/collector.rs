@@ -18,12 +18,11 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::architecture::root;
-use crate::world::{PATIENCE, say, until};
+use crate::world::{PATIENCE, say_all, until};
 
 /// The release of ADOT that `.env` pins, and what is inside it
 /// (<https://github.com/aws-observability/aws-otel-collector/releases>): the version of the collector's core modules,
@@ -166,12 +165,7 @@ impl Collector {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                say(&format!("collector: {line}"));
-            }
-        });
+        say_all("collector: ", process.stderr.take().unwrap());
         let (http, health) = (reqwest::Client::new(), addresses.url("HEALTH_ADDRESS"));
         until("the collector to be healthy", || async {
             let answer = http.get(&health).send().await.ok()?;

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 use crate::foreign::{self, Foreign};
 
@@ -62,13 +62,7 @@ impl World {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let stderr = up.stderr.take().unwrap();
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(stderr).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                say(&line);
-            }
-        });
+        say_all("", up.stderr.take().unwrap());
         let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
         let ready = tokio::time::timeout(PATIENCE, async {
             while let Some(line) = lines.next_line().await.unwrap() {
@@ -248,6 +242,16 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
 #[expect(clippy::print_stdout, reason = "the test runner captures it")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
+}
+
+/// Says every line that a program writes to its standard error, with `prefix` before it.
+pub(crate) fn say_all(prefix: &'static str, stderr: ChildStderr) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            say(&format!("{prefix}{line}"));
+        }
+    });
 }
 
 fn pid_in(service: &Value) -> u32 {

@@ -8,11 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::architecture::root;
-use crate::world::{say, until};
+use crate::world::{say_all, until};
 
 /// What the configuration says about compose, and what stands there in a test.
 const REPLACED: [(&str, &str); 2] =
@@ -65,12 +64,7 @@ impl Prometheus {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                say(&format!("prometheus: {line}"));
-            }
-        });
+        say_all("prometheus: ", process.stderr.take().unwrap());
         let started = now();
         let url = format!("http://{address}");
         let prometheus =

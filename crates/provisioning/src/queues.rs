@@ -34,14 +34,7 @@ pub(crate) async fn create(client: &Client, queues: &[Queue]) -> Result<Queues, 
             }
             // It is there with other attributes: bring it to these.
             Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_name_exists()) => {
-                let url = client
-                    .get_queue_url()
-                    .queue_name(&queue.name)
-                    .send()
-                    .await
-                    .map_err(|error| call("GetQueueUrl", &queue.name, error))?
-                    .queue_url
-                    .ok_or_else(|| missing("GetQueueUrl", &queue.name, "a QueueUrl"))?;
+                let url = url(client, &queue.name).await?.ok_or_else(|| absent("queue", &queue.name))?;
                 set(client, &queue.name, &url, attributes).await?;
                 url
             }
@@ -58,19 +51,23 @@ pub(crate) async fn create(client: &Client, queues: &[Queue]) -> Result<Queues, 
 pub(crate) async fn locate(client: &Client, queues: &[Queue]) -> Result<Queues, ProvisionError> {
     let mut located = Queues::default();
     for Queue { name, .. } in queues {
-        let url = match client.get_queue_url().queue_name(name).send().await {
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => {
-                return Err(absent("queue", name));
-            }
-            output => output
-                .map_err(|error| call("GetQueueUrl", name, error))?
-                .queue_url
-                .ok_or_else(|| missing("GetQueueUrl", name, "a QueueUrl"))?,
-        };
+        let url = url(client, name).await?.ok_or_else(|| absent("queue", name))?;
         located.arns.insert(name.clone(), arn(client, name, &url).await?);
         located.urls.insert(name.clone(), url);
     }
     Ok(located)
+}
+
+/// The URL of a queue, if there is such a queue.
+pub(crate) async fn url(client: &Client, name: &str) -> Result<Option<String>, ProvisionError> {
+    match client.get_queue_url().queue_name(name).send().await {
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => Ok(None),
+        output => output
+            .map_err(|error| call("GetQueueUrl", name, error))?
+            .queue_url
+            .map(Some)
+            .ok_or_else(|| missing("GetQueueUrl", name, "a QueueUrl")),
+    }
 }
 
 async fn arn(client: &Client, name: &str, url: &str) -> Result<String, ProvisionError> {

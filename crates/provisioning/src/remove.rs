@@ -73,14 +73,9 @@ async fn bus(client: &aws_sdk_eventbridge::Client, name: &str) -> Removed {
 
 /// A topic takes its subscriptions along.
 async fn topics(client: &aws_sdk_sns::Client, resources: &Resources) -> Removed {
-    let mut pages = client.list_topics().into_paginator().items().send();
-    while let Some(topic) = pages.next().await {
-        let arn = topic.map_err(|error| call("ListTopics", "*", error))?.topic_arn.unwrap_or_default();
-        let name = arn.rsplit(':').next().unwrap_or_default();
-        if resources.topics.iter().any(|topic| topic.name == name) {
-            let deleted = client.delete_topic().topic_arn(&arn).send().await;
-            deleted.map_err(|error| call("DeleteTopic", name, error))?;
-        }
+    for (name, arn) in crate::topics::present(client, &resources.topics).await? {
+        let deleted = client.delete_topic().topic_arn(arn).send().await;
+        deleted.map_err(|error| call("DeleteTopic", &name, error))?;
     }
     Ok(())
 }
@@ -93,10 +88,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Removed {
 }
 
 async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> Removed {
-    let url = match client.get_queue_url().queue_name(name).send().await {
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => return Ok(()),
-        other => other.map_err(|error| call("GetQueueUrl", name, error))?.queue_url,
-    };
-    let deleted = client.delete_queue().set_queue_url(url).send().await;
+    let Some(url) = crate::queues::url(client, name).await? else { return Ok(()) };
+    let deleted = client.delete_queue().queue_url(url).send().await;
     deleted.map(drop).map_err(|error| call("DeleteQueue", name, error))
 }

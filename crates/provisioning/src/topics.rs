@@ -35,6 +35,18 @@ pub(crate) async fn locate(
     client: &Client,
     topics: &[TopicResource],
 ) -> Result<BTreeMap<String, String>, ProvisionError> {
+    let arns = present(client, topics).await?;
+    match topics.iter().find(|topic| !arns.contains_key(&topic.name)) {
+        Some(topic) => Err(absent("topic", &topic.name)),
+        None => Ok(arns),
+    }
+}
+
+/// ARNs of those of the topics that are there.
+pub(crate) async fn present(
+    client: &Client,
+    topics: &[TopicResource],
+) -> Result<BTreeMap<String, String>, ProvisionError> {
     let mut pages = client.list_topics().into_paginator().items().send();
     let mut arns = BTreeMap::new();
     // SNS knows no question for one topic by its name.
@@ -45,10 +57,7 @@ pub(crate) async fn locate(
         }
     }
     arns.retain(|name, _| topics.iter().any(|topic| topic.name == *name));
-    match topics.iter().find(|topic| !arns.contains_key(&topic.name)) {
-        Some(topic) => Err(absent("topic", &topic.name)),
-        None => Ok(arns),
-    }
+    Ok(arns)
 }
 
 pub(crate) async fn subscribe(

@@ -5,9 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::xray::{SamplingDecision, SegmentId, TraceHeader, TraceId};
 use aws_sdk_sqs::config::http::HttpRequest;
-
-/// The header of a request over HTTP.
-const TRACE_HEADER: &str = "x-amzn-trace-id";
+use telemetry::context::XRAY_HEADER;
 
 /// A trace of its own.
 pub(super) fn any() -> TraceHeader {
@@ -28,7 +26,7 @@ pub(super) fn any() -> TraceHeader {
 
 /// Puts the header on a request, before it is signed.
 pub(super) fn put_on(request: &mut HttpRequest, header: &TraceHeader) {
-    request.headers_mut().insert(TRACE_HEADER, header.to_string());
+    request.headers_mut().insert(XRAY_HEADER, header.to_string());
 }
 
 /// What became of a header on its way.
