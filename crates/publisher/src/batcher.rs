@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::delivery::Delivery;
 use crate::job::Job;
 use crate::metrics::Metrics;
-use crate::{PublishError, Published, Settings};
+use crate::{PublishError, Published, PublisherSettings};
 
 /// The callers' end of a queue, behind which one task fills batches and hands them to [`Delivery`].
 pub(crate) struct Batcher<C: Call> {
@@ -35,7 +35,7 @@ impl<C: Call> Clone for Batcher<C> {
 impl<C: Call> Batcher<C> {
     /// Starts the batching task; needs a Tokio runtime. The task ends with [`Batcher::close`] or with the last
     /// clone, after it has sent what was waiting.
-    pub(crate) fn start(call: C, destination: &str, settings: Settings, meter: &Meter) -> Self {
+    pub(crate) fn start(call: C, destination: &str, settings: PublisherSettings, meter: &Meter) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue.max(1));
         let delivery = Arc::new(Delivery {
             call,

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::Settings;
+use crate::PublisherSettings;
 use crate::call::{Answer, Call, Class, Failure};
 use crate::job::Job;
 use crate::metrics::Metrics;
@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 /// Sends batches, each in a task of its own, within a bound on the calls under way.
 pub(crate) struct Delivery<C> {
     pub(crate) call: C,
-    pub(crate) settings: Settings,
+    pub(crate) settings: PublisherSettings,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     pub(crate) tasks: TaskTracker,

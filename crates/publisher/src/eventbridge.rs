@@ -12,7 +12,7 @@ use telemetry::context;
 use crate::batcher::Batcher;
 use crate::call::{Answer, Call};
 use crate::span::{self, Target};
-use crate::{PublishError, Published, Settings, failure};
+use crate::{PublishError, Published, PublisherSettings, failure};
 
 /// The most that the entries of one call may have: the quota says less than 256 KB
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>).
@@ -36,7 +36,7 @@ impl EventPublisher {
     /// entries, so each entry has a span and a header of its own instead. The client's retries are switched off
     /// for these calls, because the publisher's own know which entries failed.
     #[must_use]
-    pub fn new(client: Client, bus_name: String, settings: Settings, meter: &Meter) -> Self {
+    pub fn new(client: Client, bus_name: String, settings: PublisherSettings, meter: &Meter) -> Self {
         let target = Target {
             destination: bus_name,
             system: "aws.eventbridge",
@@ -77,7 +77,7 @@ impl EventPublisher {
     }
 
     /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
-    /// known: [`Settings::deadline`] later at the latest.
+    /// known: [`PublisherSettings::deadline`] later at the latest.
     pub async fn close(self) {
         self.batcher.close().await;
     }

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use envelope::{Envelope, Event};
-//! use publisher::{EventPublisher, PublishError, Settings};
+//! use publisher::{EventPublisher, PublishError, PublisherSettings};
 //!
 //! async fn announce<E: Event>(publisher: &EventPublisher, event: &E) -> Result<(), Box<dyn std::error::Error>> {
 //!     # let now = "2026-03-01T12:00:00Z".parse()?;
@@ -28,7 +28,7 @@
 //! }
 //!
 //! fn publisher(client: aws_sdk_eventbridge::Client, meter: &opentelemetry::metrics::Meter) -> EventPublisher {
-//!     EventPublisher::new(client, "foostore-local".to_owned(), Settings::default(), meter)
+//!     EventPublisher::new(client, "foostore-local".to_owned(), PublisherSettings::default(), meter)
 //! }
 //! ```
 
@@ -48,5 +48,5 @@ mod tests;
 
 pub use error::{PublishError, Published};
 pub use eventbridge::EventPublisher;
-pub use settings::Settings;
+pub use settings::PublisherSettings;
 pub use sns::TopicPublisher;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The defaults suit a service that answers a caller within ten seconds: an entry's fate is known after
 /// [`deadline`](Self::deadline) at the latest, whatever the bus or topic does.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct PublisherSettings {
     /// How long the first entry of a batch waits for company. Longer fills batches better and delays a lone
     /// entry more.
     pub linger: Duration,
@@ -27,7 +27,7 @@ pub struct Settings {
     pub max_backoff: Duration,
 }
 
-impl Default for Settings {
+impl Default for PublisherSettings {
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(5),
@@ -42,7 +42,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl PublisherSettings {
     /// The pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
     /// publishers that failed together do not come back together
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_within_their_bounds() {
-        let settings = Settings::default();
+        let settings = PublisherSettings::default();
         for _ in 0..200 {
             assert!(settings.pause_after(1) <= Duration::from_millis(100));
             assert!(settings.pause_after(2) <= Duration::from_millis(200));

@@ -16,7 +16,7 @@ use xray::TraceId;
 use crate::batcher::Batcher;
 use crate::call::{Answer, Call, Class, Failure};
 use crate::span::{self, Target};
-use crate::{PublishError, Published, Settings, failure};
+use crate::{PublishError, Published, PublisherSettings, failure};
 
 /// The most that the messages of one call may have together, attributes included
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
@@ -43,7 +43,7 @@ impl TopicPublisher {
     /// `client` must be one **without** a tracing interceptor; its retries are switched off for these calls. See
     /// [`EventPublisher::new`](crate::EventPublisher::new) for the reasons.
     #[must_use]
-    pub fn new(client: Client, topic_arn: String, settings: Settings, meter: &Meter) -> Self {
+    pub fn new(client: Client, topic_arn: String, settings: PublisherSettings, meter: &Meter) -> Self {
         let name = topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
         let target = Target {
             destination: name.clone(),
@@ -90,7 +90,7 @@ impl TopicPublisher {
     }
 
     /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
-    /// known: [`Settings::deadline`] later at the latest.
+    /// known: [`PublisherSettings::deadline`] later at the latest.
     pub async fn close(self) {
         self.batcher.close().await;
     }

@@ -150,7 +150,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::Settings;
+    use crate::ConsumerSettings;
 
     struct Bench {
         circuit: Circuit,
@@ -160,7 +160,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let settings = Settings::new("x").circuit;
+            let settings = ConsumerSettings::new("x").circuit;
             Self { circuit: Circuit::new(settings), rng: StdRng::seed_from_u64(1), now: Instant::now() }
         }
 

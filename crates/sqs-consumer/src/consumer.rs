@@ -7,14 +7,14 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::Handler;
+use crate::AtLeastOnceHandler;
 use crate::batcher::{Batcher, ChangeVisibility, Delete};
 use crate::clock::{Clock, SystemClock};
 use crate::metrics::Metrics;
 use crate::process::Shared;
 use crate::queue::Queue;
 use crate::running::Running;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{ConsumerSettings, SettingsError};
 use crate::visibility::InHand;
 
 /// Whether messages come in, for a readiness check.
@@ -39,17 +39,17 @@ pub(crate) type OnWork = Box<dyn Fn(bool) + Send + Sync>;
 pub struct Consumer<Q, H> {
     queue: Q,
     handler: H,
-    settings: Settings,
+    settings: ConsumerSettings,
     meter: Meter,
     clock: Arc<dyn Clock>,
     on_health: OnHealth,
     on_work: OnWork,
 }
 
-impl<Q: Queue, H: Handler> Consumer<Q, H> {
+impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
     /// A consumer of `queue` that lets `handler` do the work.
     #[must_use]
-    pub fn new(queue: Q, handler: H, settings: Settings, meter: &Meter) -> Self {
+    pub fn new(queue: Q, handler: H, settings: ConsumerSettings, meter: &Meter) -> Self {
         Self {
             queue,
             handler,

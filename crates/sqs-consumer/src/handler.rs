@@ -8,15 +8,20 @@ use jiff::Timestamp;
 
 use crate::{Done, Failure};
 
-/// What a service does with one event.
+/// Handles events at least once, and leaves everything beyond that to its implementation.
 ///
-/// Delivery is at least once, so the effect must be idempotent. The future may be dropped at any await point: when
-/// the handler's time is up, and at the end of a shutdown's grace period. A panic counts as a transient failure of
-/// this message alone.
+/// What it gives up: the consumer doesn't know the effect, so it can't keep a repeated delivery from repeating it.
+/// Deliveries do repeat: SQS delivers a message again after a crash, a timeout, a lost answer or a failed delete. An
+/// effect that adds up (`ADD points`, a mail, a charge) happens once for each delivery unless the handler prevents it,
+/// with a marker in the same transaction or with a claim (crate `idempotency`). Implement this trait directly only for
+/// effects that come to the same thing when repeated.
+///
+/// The future may be dropped at any await point: when the handler's time is up, and at the end of a shutdown's grace
+/// period. A panic counts as a transient failure of this message alone.
 ///
 /// It runs inside the message's `process` span, so spans made in it and headers injected in it belong to the event's
 /// trace.
-pub trait Handler: Send + Sync + 'static {
+pub trait AtLeastOnceHandler: Send + Sync + 'static {
     /// Handles one delivery of an event.
     ///
     /// # Errors
@@ -24,7 +29,7 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 
-impl<H: Handler> Handler for Arc<H> {
+impl<H: AtLeastOnceHandler> AtLeastOnceHandler for Arc<H> {
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send {
         (**self).handle(delivery)
     }

@@ -1,4 +1,4 @@
-//! The long-running consumer of an SQS queue: it receives, hands each event to a [`Handler`], and settles the message
+//! The long-running consumer of an SQS queue: it receives, hands each event to a [`AtLeastOnceHandler`], and settles the message
 //! by what the handler answers.
 //!
 //! - A permit is taken before a message is received, so nothing waits in memory with its visibility running.
@@ -14,7 +14,7 @@
 //! ```no_run
 //! use envelope::Event;
 //! use serde::{Deserialize, Serialize};
-//! use sqs_consumer::{Consumer, Delivery, Done, Failure, Handler, Readiness, Settings, SqsQueue};
+//! use sqs_consumer::{Consumer, Delivery, Done, Failure, AtLeastOnceHandler, Readiness, ConsumerSettings, SqsQueue};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! #[derive(Serialize, Deserialize)]
@@ -28,7 +28,7 @@
 //!
 //! struct Rewards;
 //!
-//! impl Handler for Rewards {
+//! impl AtLeastOnceHandler for Rewards {
 //!     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
 //!         match delivery.envelope.event_type.as_str() {
 //!             PointsEarned::TYPE => {
@@ -48,7 +48,7 @@
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! let client = aws_sdk_sqs::Client::from_conf(config); // without a tracing interceptor
 //! let queue = SqsQueue::new(client, "https://…/rewards", "https://…/rewards-dead-letter");
-//! Consumer::new(queue, Rewards, Settings::new("rewards"), &meter)
+//! Consumer::new(queue, Rewards, ConsumerSettings::new("rewards"), &meter)
 //!     .on_health(|readiness| match readiness {
 //!         Readiness::Up => { /* ready */ }
 //!         Readiness::Down { reason } => { /* not ready, because of this */ drop(reason) }
@@ -86,10 +86,10 @@ pub use clock::{Clock, SystemClock};
 pub use consumer::{Consumer, ConsumerError, Readiness};
 pub use dead_letter::DEAD_LETTER_ATTRIBUTE;
 pub use failure::{Done, Failure};
-pub use handler::{Delivery, Handler};
+pub use handler::{AtLeastOnceHandler, Delivery};
 pub use queue::Queue;
 pub use service::{QueueSettings, serve};
-pub use settings::{CircuitSettings, Settings, SettingsError, SettleSettings};
+pub use settings::{CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
 pub use sqs::SqsQueue;
 
 /// A cause of any kind.

@@ -18,10 +18,10 @@ use crate::failure::{DEAD_LETTER_UNAVAILABLE, MALFORMED_EVENT, PANIC, TIMEOUT, d
 use crate::hop::Hop;
 use crate::metrics::Metrics;
 use crate::queue::{Message, Queue, Receipt, VisibilityChange};
-use crate::settings::Settings;
+use crate::settings::ConsumerSettings;
 use crate::trace::{ProcessSpan, age};
 use crate::visibility::{Held, InHand};
-use crate::{Delivery, Done, Failure, Handler, dead_letter};
+use crate::{AtLeastOnceHandler, Delivery, Done, Failure, dead_letter};
 
 /// Outcome of a message that is to be retried.
 pub(crate) const RETRY: &str = "retry";
@@ -34,7 +34,7 @@ pub(crate) const GIVEN_BACK: &str = "given-back";
 pub(crate) struct Shared<Q, H> {
     pub(crate) queue: Arc<Q>,
     pub(crate) handler: H,
-    pub(crate) settings: Settings,
+    pub(crate) settings: ConsumerSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) deletes: Batcher<Receipt>,
@@ -67,7 +67,7 @@ enum Verdict {
 }
 
 /// Handles one message and settles it. `Held` keeps it invisible until then.
-pub(crate) async fn process<Q: Queue, H: Handler>(
+pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
     held: Held,
@@ -81,7 +81,7 @@ pub(crate) async fn process<Q: Queue, H: Handler>(
 }
 
 /// Everything that happens inside the message's span.
-async fn handle<Q: Queue, H: Handler>(
+async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
     received_at: Timestamp,
@@ -144,7 +144,7 @@ fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_
 }
 
 /// Lets the handler do its work, for as long as it may.
-async fn attempt<Q: Queue, H: Handler>(shared: &Shared<Q, H>, delivery: &Delivery) -> Verdict {
+async fn attempt<Q: Queue, H: AtLeastOnceHandler>(shared: &Shared<Q, H>, delivery: &Delivery) -> Verdict {
     // The call is inside the future as well, so that a panic before the first await is caught too. What the handler
     // left half done is its own: effects are idempotent, and the next attempt finds them as after a crash.
     let work = AssertUnwindSafe(async { shared.handler.handle(delivery).await }).catch_unwind();

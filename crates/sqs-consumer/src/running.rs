@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::Handler;
+use crate::AtLeastOnceHandler;
 use crate::circuit::{Change, Circuit, Gate, Signal};
 use crate::consumer::{ConsumerError, OnHealth, OnWork, Readiness};
 use crate::failure::describe;
@@ -56,7 +56,7 @@ enum Receiving {
     Fails { failures: u32, since: Instant, until: Instant, code: String },
 }
 
-impl<Q: Queue, H: Handler> Running<Q, H> {
+impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth, on_work: OnWork) -> Self {
         let settings = &shared.settings;
         Self {

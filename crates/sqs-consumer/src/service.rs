@@ -5,7 +5,9 @@ use std::time::Duration;
 use service_runtime::Runtime;
 
 use crate::protection::ScaleInProtection;
-use crate::{Consumer, ConsumerError, Handler, Readiness, Settings, SettingsError, SqsQueue};
+use crate::{
+    AtLeastOnceHandler, Consumer, ConsumerError, ConsumerSettings, Readiness, SettingsError, SqsQueue,
+};
 
 /// Where a service's messages come from and how they are consumed.
 #[derive(Clone, Debug)]
@@ -15,7 +17,7 @@ pub struct QueueSettings {
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
     /// `CONSUMER_*`, fitted into the service's grace period.
-    pub consumer: Settings,
+    pub consumer: ConsumerSettings,
 }
 
 impl QueueSettings {
@@ -25,13 +27,14 @@ impl QueueSettings {
     pub fn read(service: &str, grace: Duration, settings: &mut service_runtime::Settings<'_>) -> Self {
         let queue_url = settings.required("QUEUE_URL");
         let dead_letter_queue_url = settings.required("DEAD_LETTER_QUEUE_URL");
-        let consumer = Settings::read(service, |name| settings.optional(name)).unwrap_or_else(|error| {
-            match error {
-                SettingsError::NotANumber { name } => settings.wrong(name, "expected a whole number"),
-                SettingsError::Conflict { name, rule } => settings.wrong(name, format!("must be {rule}")),
-            }
-            Settings::new(service)
-        });
+        let consumer =
+            ConsumerSettings::read(service, |name| settings.optional(name)).unwrap_or_else(|error| {
+                match error {
+                    SettingsError::NotANumber { name } => settings.wrong(name, "expected a whole number"),
+                    SettingsError::Conflict { name, rule } => settings.wrong(name, format!("must be {rule}")),
+                }
+                ConsumerSettings::new(service)
+            });
         Self { queue_url, dead_letter_queue_url, consumer: consumer.within_grace(grace) }
     }
 }
@@ -44,9 +47,9 @@ impl QueueSettings {
 ///
 /// ```no_run
 /// use service_runtime::{BoxError, Runtime};
-/// use sqs_consumer::{Handler, QueueSettings};
+/// use sqs_consumer::{AtLeastOnceHandler, QueueSettings};
 ///
-/// async fn run(runtime: Runtime, handler: impl Handler) -> Result<(), BoxError> {
+/// async fn run(runtime: Runtime, handler: impl AtLeastOnceHandler) -> Result<(), BoxError> {
 ///     let mut settings = runtime.environment.settings();
 ///     let queue = QueueSettings::read("rewards", runtime.grace, &mut settings);
 ///     settings.finish()?;
@@ -56,7 +59,7 @@ impl QueueSettings {
 ///
 /// # Errors
 /// [`ConsumerError`]: a drain that overran.
-pub async fn serve<H: Handler>(
+pub async fn serve<H: AtLeastOnceHandler>(
     runtime: &Runtime,
     settings: QueueSettings,
     handler: H,

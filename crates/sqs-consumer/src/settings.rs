@@ -10,7 +10,7 @@ use crate::queue::MAX_VISIBILITY;
 
 /// What can be set about a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ConsumerSettings {
     /// The service's own name: process spans become segments of this name, dead letters say who wrote them.
     pub service: String,
     /// Messages in hand at the same time. `CONSUMER_CONCURRENCY`, 32.
@@ -77,7 +77,7 @@ pub struct SettleSettings {
     pub backoff: Backoff,
 }
 
-impl Settings {
+impl ConsumerSettings {
     /// The defaults, for the service of this name.
     #[must_use]
     pub fn new(service: impl Into<String>) -> Self {
@@ -114,7 +114,7 @@ impl Settings {
     /// ```
     /// # use std::time::Duration;
     /// let variables = [("CONSUMER_CONCURRENCY", "8")];
-    /// let settings = sqs_consumer::Settings::read("membership", |name| {
+    /// let settings = sqs_consumer::ConsumerSettings::read("membership", |name| {
     ///     variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     /// })?;
     /// assert_eq!((settings.concurrency, settings.wait), (8, Duration::from_secs(20)));
@@ -152,7 +152,7 @@ impl Settings {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// let settings = sqs_consumer::Settings::new("email").within_grace(Duration::from_secs(10));
+    /// let settings = sqs_consumer::ConsumerSettings::new("email").within_grace(Duration::from_secs(10));
     /// assert_eq!((settings.drain, settings.wait), (Duration::from_secs(7), Duration::from_secs(6)));
     /// ```
     #[must_use]
@@ -226,8 +226,8 @@ pub enum SettingsError {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read("membership", |name| {
+    fn read(variables: &[(&str, &str)]) -> Result<ConsumerSettings, SettingsError> {
+        ConsumerSettings::read("membership", |name| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn the_defaults_go_together() {
         let settings = read(&[]).unwrap();
-        assert_eq!(settings, Settings::new("membership"));
+        assert_eq!(settings, ConsumerSettings::new("membership"));
         assert!(settings.drain + settings.settle_timeout < Duration::from_secs(25), "the services' grace");
         assert!(settings.max_message_age < Duration::from_hours(96), "SQS' default retention");
     }
@@ -272,7 +272,7 @@ mod tests {
     fn fits_into_any_grace_period() {
         for seconds in 3..60 {
             let grace = Duration::from_secs(seconds);
-            let settings = Settings::new("x").within_grace(grace);
+            let settings = ConsumerSettings::new("x").within_grace(grace);
             settings.validate().unwrap();
             assert!(settings.drain + settings.settle_timeout < grace, "{seconds} s");
         }

@@ -13,7 +13,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::queue::{Message, Queue, SentDeadLetter};
-use crate::settings::Settings;
+use crate::settings::ConsumerSettings;
 
 /// `messaging.system` of SQS.
 pub(crate) const AWS_SQS: &str = "aws_sqs";
@@ -37,7 +37,7 @@ impl ProcessSpan {
     /// X-Ray takes no more segments of a trace after a day, so it starts a trace that leads back to the old one.
     pub(crate) fn start<Q: Queue>(
         queue: &Q,
-        settings: &Settings,
+        settings: &ConsumerSettings,
         message: &Message,
         received: Option<&Received>,
         now: Timestamp,

@@ -9,7 +9,7 @@ use contracts::{Channel, NotificationRequested};
 use envelope::{Event, Metadata};
 use idempotency::{Claim, ClaimError, Claims, FaultKind, Retry, Token};
 use jiff::Timestamp;
-use sqs_consumer::{Clock, Delivery, Done, Failure, Handler, SystemClock};
+use sqs_consumer::{AtLeastOnceHandler, Clock, Delivery, Done, Failure, SystemClock};
 use tokio::time::Instant;
 
 use crate::domain;
@@ -94,7 +94,7 @@ impl SendMail {
     }
 }
 
-impl Handler for SendMail {
+impl AtLeastOnceHandler for SendMail {
     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
         if delivery.envelope.event_type != NotificationRequested::TYPE {
             return Err(Failure::permanent("unknown-event-type"));

@@ -17,7 +17,7 @@ use idempotency::{Claim, Claims};
 use jiff::Timestamp;
 use local_cloud::LocalCloud;
 use serde_json::Value;
-use sqs_consumer::{Delivery, Done, Failure, Handler as _};
+use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use uuid::Uuid;
 
 use crate::handler::SendMail;

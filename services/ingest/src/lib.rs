@@ -78,8 +78,12 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
 
     // Without the interceptor: entries have spans and headers of their own, calls have none.
     let client = aws_sdk_eventbridge::Client::new(&runtime.aws);
-    let bus =
-        EventPublisher::new(client, settings.event_bus_name, publisher::Settings::default(), &runtime.meter);
+    let bus = EventPublisher::new(
+        client,
+        settings.event_bus_name,
+        publisher::PublisherSettings::default(),
+        &runtime.meter,
+    );
     let readiness = Readiness::new(runtime.health.register("bus"));
     let watching = readiness.clone().watch(runtime.shutdown.clone());
     runtime.tasks.spawn("readiness", async move {

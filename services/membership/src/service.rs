@@ -4,7 +4,7 @@ use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, Cus
 use envelope::{Envelope, Event};
 use idempotency::{Commit, CommitError, Fault, FaultKind, Retry, Transaction};
 use jiff::Timestamp;
-use sqs_consumer::{Delivery, Done, Failure, Handler};
+use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::announce;
 use crate::domain::{Cause, Change, Version};
@@ -23,7 +23,7 @@ pub(crate) struct Membership {
     again: Retry,
 }
 
-impl Handler for Membership {
+impl AtLeastOnceHandler for Membership {
     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
         let event = &delivery.envelope;
         match event.event_type.as_str() {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use idempotency::{Fault, FaultKind};
 use jiff::Timestamp;
 use publisher::{PublishError, TopicPublisher};
-use sqs_consumer::{Delivery, Done, Failure, Handler};
+use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::domain::Notice;
 use crate::members::Members;
@@ -43,7 +43,7 @@ impl NotifyMember {
     }
 }
 
-impl Handler for NotifyMember {
+impl AtLeastOnceHandler for NotifyMember {
     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
         let cause = &delivery.envelope.metadata;
         let notice = notice(&delivery.envelope)?;

@@ -65,7 +65,8 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
     // Without the interceptor: the publisher makes a span for each message.
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
-    let topic = TopicPublisher::new(sns, settings.topic_arn, publisher::Settings::default(), &runtime.meter);
+    let topic =
+        TopicPublisher::new(sns, settings.topic_arn, publisher::PublisherSettings::default(), &runtime.meter);
     let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
     let ended =
         sqs_consumer::serve(&runtime, settings.queue, NotifyMember::new(members, topic.clone())).await;

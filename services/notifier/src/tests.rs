@@ -19,7 +19,7 @@ use local_cloud::LocalCloud;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use publisher::TopicPublisher;
-use sqs_consumer::{Delivery, Done, Failure, Handler as _};
+use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use uuid::Uuid;
 
 use crate::domain::notification_id;
@@ -70,10 +70,10 @@ impl House {
 
     fn notifier(&self) -> NotifyMember {
         let meter = NoopMeterProvider::new().meter("notifier");
-        let patience = publisher::Settings {
+        let patience = publisher::PublisherSettings {
             max_attempts: 2,
             backoff: Duration::from_millis(1),
-            ..publisher::Settings::default()
+            ..publisher::PublisherSettings::default()
         };
         let sns = aws_sdk_sns::Client::new(&self.aws);
         NotifyMember::new(

@@ -18,7 +18,7 @@ use telemetry::testing::{Recorder, attribute};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{EventPublisher, PublishError, Settings, TopicPublisher};
+use crate::{EventPublisher, PublishError, PublisherSettings, TopicPublisher};
 
 #[derive(Serialize, Deserialize)]
 struct Moved {
@@ -80,7 +80,7 @@ impl Aws {
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         let client = aws_sdk_eventbridge::Client::from_conf(config);
-        EventPublisher::new(client, "foostore-test".to_owned(), Settings::default(), &meter())
+        EventPublisher::new(client, "foostore-test".to_owned(), PublisherSettings::default(), &meter())
     }
 
     fn topic(&self) -> TopicPublisher {
@@ -93,7 +93,7 @@ impl Aws {
             .build();
         let client = aws_sdk_sns::Client::from_conf(config);
         let topic_arn = "arn:aws:sns:eu-central-1:000000000000:foostore-test".to_owned();
-        TopicPublisher::new(client, topic_arn, Settings::default(), &meter())
+        TopicPublisher::new(client, topic_arn, PublisherSettings::default(), &meter())
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::Span;
 
 use crate::batcher::Batcher;
 use crate::call::{Answer, Call, Class, Failure};
-use crate::{PublishError, Published, Settings};
+use crate::{PublishError, Published, PublisherSettings};
 
 type Results = Result<Vec<Result<String, Failure>>, Failure>;
 /// Calls in their order: when, and which entries.
@@ -58,7 +58,7 @@ impl Fake {
         self.under_way.lock().unwrap().1
     }
 
-    fn start(&self, settings: Settings) -> Batcher<Self> {
+    fn start(&self, settings: PublisherSettings) -> Batcher<Self> {
         let meter = NoopMeterProvider::new().meter("test");
         Batcher::start(self.clone(), "test", settings, &meter)
     }
@@ -127,7 +127,7 @@ fn ids(results: &[Result<Published, PublishError>]) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn concurrent_entries_share_calls_and_each_learns_its_own_id() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let results = all(publish_all(&batcher, 0..25)).await;
     assert_eq!(ids(&results), (0..25).map(|entry| format!("id-{entry}")).collect::<Vec<_>>());
     let mut sizes: Vec<_> = fake.calls().iter().map(Vec::len).collect();
@@ -138,7 +138,7 @@ async fn concurrent_entries_share_calls_and_each_learns_its_own_id() {
 #[tokio::test(start_paused = true)]
 async fn a_lone_entry_lingers_and_goes() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let start = Instant::now();
     batcher.publish(1, 1, Span::none()).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
@@ -148,7 +148,8 @@ async fn a_lone_entry_lingers_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_does_not_linger() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings { linger: Duration::from_mins(1), ..Settings::default() });
+    let batcher =
+        fake.start(PublisherSettings { linger: Duration::from_mins(1), ..PublisherSettings::default() });
     let start = Instant::now();
     all(publish_all(&batcher, 0..10)).await;
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
@@ -157,7 +158,7 @@ async fn a_full_batch_does_not_linger() {
 #[tokio::test(start_paused = true)]
 async fn a_call_stays_within_its_bytes() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let publishing = [400, 600, 1, 999, 500].into_iter().zip(0..);
     let results = all(publishing.map(|(size, entry)| publish(&batcher, entry, size)).collect()).await;
     assert!(results.iter().all(Result::is_ok));
@@ -169,7 +170,7 @@ async fn a_call_stays_within_its_bytes() {
 #[tokio::test(start_paused = true)]
 async fn an_entry_too_large_is_told_before_anything_is_sent() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let error = batcher.publish(1, 1_001, Span::none()).await.unwrap_err();
     assert_eq!(error, PublishError::TooLarge { size: 1_001, limit: 1_000 });
     assert!(fake.calls().is_empty());
@@ -188,7 +189,7 @@ async fn failed_entries_are_retried_one_by_one() {
             })
             .collect())
     });
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let results = all(publish_all(&batcher, 0..10)).await;
     for (entry, result) in results.iter().enumerate() {
         match entry {
@@ -211,7 +212,7 @@ async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
         1 | 2 => Err(failed("ServiceUnavailable", Class::Transient)),
         _ => Ok(accepted(entries)),
     });
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let results = all(publish_all(&batcher, 0..4)).await;
     assert!(results.iter().all(Result::is_ok));
     assert_eq!(fake.calls(), vec![vec![0, 1, 2, 3]; 3]);
@@ -220,8 +221,11 @@ async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_hangs_counts_as_failed() {
     let fake = Fake::accepting().taking(Duration::from_hours(1));
-    let settings =
-        Settings { max_attempts: 2, call_timeout: Duration::from_millis(500), ..Settings::default() };
+    let settings = PublisherSettings {
+        max_attempts: 2,
+        call_timeout: Duration::from_millis(500),
+        ..PublisherSettings::default()
+    };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
     assert_eq!(error, PublishError::GaveUp { code: "Timeout".into(), attempts: 2 });
     assert_eq!(fake.calls().len(), 2);
@@ -230,7 +234,7 @@ async fn a_call_that_hangs_counts_as_failed() {
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded() {
     let fake = Fake::new(|_, _| Err(failed("ThrottlingException", Class::Throttled)));
-    let settings = Settings { deadline: Duration::from_hours(1), ..Settings::default() };
+    let settings = PublisherSettings { deadline: Duration::from_hours(1), ..PublisherSettings::default() };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
     assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 8 });
     assert!(error.is_transient());
@@ -239,7 +243,7 @@ async fn attempts_are_bounded() {
 #[tokio::test(start_paused = true)]
 async fn time_is_bounded() {
     let fake = Fake::new(|_, _| Err(failed("InternalFailure", Class::Transient)));
-    let settings = Settings { max_attempts: u32::MAX, ..Settings::default() };
+    let settings = PublisherSettings { max_attempts: u32::MAX, ..PublisherSettings::default() };
     let start = Instant::now();
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
     assert!(matches!(error, PublishError::GaveUp { .. }), "{error:?}");
@@ -255,7 +259,7 @@ async fn one_bad_entry_does_not_take_the_others_down() {
             Ok(accepted(entries))
         }
     });
-    let results = all(publish_all(&fake.start(Settings::default()), 0..4)).await;
+    let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..4)).await;
     assert_eq!(ids(&results), ["id-0", "id-1", "failed", "id-3"]);
     assert!(!results[2].as_ref().unwrap_err().is_transient());
 }
@@ -263,7 +267,7 @@ async fn one_bad_entry_does_not_take_the_others_down() {
 #[tokio::test(start_paused = true)]
 async fn a_call_refused_for_good_is_not_repeated() {
     let fake = Fake::new(|_, _| Err(failed("AccessDeniedException", Class::Permanent)));
-    let results = all(publish_all(&fake.start(Settings::default()), 0..4)).await;
+    let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..4)).await;
     assert!(results.iter().all(|result| matches!(result, Err(PublishError::Refused { attempts: 1, .. }))));
     assert_eq!(fake.calls().len(), 1);
 }
@@ -274,7 +278,7 @@ async fn a_missing_result_is_tried_again() {
         let answered = if number == 1 { 1 } else { entries.len() };
         Ok(accepted(&entries[..answered]))
     });
-    let results = all(publish_all(&fake.start(Settings::default()), 0..2)).await;
+    let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..2)).await;
     assert_eq!(ids(&results), ["id-0", "id-1"]);
     assert_eq!(fake.calls(), [vec![0, 1], vec![1]]);
 }
@@ -282,7 +286,7 @@ async fn a_missing_result_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_leaves_loses_nothing() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let mut publishing = publish_all(&batcher, 0..4);
     sleep(Duration::from_millis(1)).await;
     let left = publishing.remove(1);
@@ -295,12 +299,12 @@ async fn a_caller_that_leaves_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_makes_callers_wait_until_their_deadline() {
     let fake = Fake::accepting().taking(Duration::from_secs(2));
-    let settings = Settings {
+    let settings = PublisherSettings {
         queue: 5,
         concurrent_calls: 1,
         call_timeout: Duration::from_mins(1),
         deadline: Duration::from_millis(6_500),
-        ..Settings::default()
+        ..PublisherSettings::default()
     };
     let batcher = fake.start(settings);
     let results = all(publish_all(&batcher, 0..60)).await;
@@ -314,7 +318,7 @@ async fn a_full_queue_makes_callers_wait_until_their_deadline() {
 #[tokio::test(start_paused = true)]
 async fn calls_under_way_are_bounded_and_batches_fill_meanwhile() {
     let fake = Fake::accepting().taking(Duration::from_millis(100));
-    let batcher = fake.start(Settings { concurrent_calls: 2, ..Settings::default() });
+    let batcher = fake.start(PublisherSettings { concurrent_calls: 2, ..PublisherSettings::default() });
     let mut publishing = Vec::new();
     for entry in 0..60 {
         publishing.push(publish(&batcher, entry, 1));
@@ -328,7 +332,7 @@ async fn calls_under_way_are_bounded_and_batches_fill_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn groups_are_sent_apart_unless_the_batch_is_full() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     all(publish_all(&batcher, [1, 101, 2, 102])).await;
     let mut calls = fake.calls();
     calls.sort();
@@ -345,8 +349,11 @@ async fn closing_drains_what_waits_and_takes_no_more() {
         _ => Ok(accepted(entries)),
     })
     .taking(Duration::from_millis(50));
-    let batcher =
-        fake.start(Settings { linger: Duration::from_secs(3), concurrent_calls: 1, ..Settings::default() });
+    let batcher = fake.start(PublisherSettings {
+        linger: Duration::from_secs(3),
+        concurrent_calls: 1,
+        ..PublisherSettings::default()
+    });
     let publishing = publish_all(&batcher, 0..25);
     sleep(Duration::from_millis(1)).await;
     let start = Instant::now();
@@ -360,7 +367,7 @@ async fn closing_drains_what_waits_and_takes_no_more() {
 #[tokio::test(start_paused = true)]
 async fn dropping_the_last_clone_still_sends_what_waits() {
     let fake = Fake::accepting();
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let publishing = publish(&batcher, 1, 1);
     sleep(Duration::from_millis(1)).await;
     publishing.abort();
@@ -375,7 +382,7 @@ async fn a_panicking_call_is_told_to_its_callers_only() {
         assert_ne!(number, 1, "the first call breaks");
         Ok(accepted(entries))
     });
-    let batcher = fake.start(Settings::default());
+    let batcher = fake.start(PublisherSettings::default());
     let error = batcher.publish(1, 1, Span::none()).await.unwrap_err();
     assert_eq!(error, PublishError::Interrupted);
     assert!(batcher.publish(2, 1, Span::none()).await.is_ok());

@@ -9,7 +9,9 @@ use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqs_consumer::{Consumer, ConsumerError, Delivery, Done, Failure, Handler, Readiness, Settings};
+use sqs_consumer::{
+    AtLeastOnceHandler, Consumer, ConsumerError, ConsumerSettings, Delivery, Done, Failure, Readiness,
+};
 use telemetry::testing::Recorder;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +51,7 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Done, Failure>> + Se
 /// A handler made of a closure.
 pub(crate) struct Does<F>(pub(crate) F);
 
-impl<F: Fn(&Delivery) -> Answer + Send + Sync + 'static> Handler for Does<F> {
+impl<F: Fn(&Delivery) -> Answer + Send + Sync + 'static> AtLeastOnceHandler for Does<F> {
     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
         (self.0)(delivery).await
     }
@@ -58,7 +60,7 @@ impl<F: Fn(&Delivery) -> Answer + Send + Sync + 'static> Handler for Does<F> {
 /// A handler that answers at once.
 pub(crate) fn answers(
     answer: impl Fn(&Delivery) -> Result<Done, Failure> + Send + Sync + 'static,
-) -> impl Handler {
+) -> impl AtLeastOnceHandler {
     Does(move |delivery: &Delivery| {
         let result = answer(delivery);
         Box::pin(async move { result }) as Answer
@@ -66,7 +68,7 @@ pub(crate) fn answers(
 }
 
 /// A handler that takes a while.
-pub(crate) fn takes(duration: Duration) -> impl Handler {
+pub(crate) fn takes(duration: Duration) -> impl AtLeastOnceHandler {
     Does(move |_: &Delivery| {
         Box::pin(async move {
             tokio::time::sleep(duration).await;
@@ -75,8 +77,8 @@ pub(crate) fn takes(duration: Duration) -> impl Handler {
     })
 }
 
-pub(crate) fn settings() -> Settings {
-    Settings::new("membership")
+pub(crate) fn settings() -> ConsumerSettings {
+    ConsumerSettings::new("membership")
 }
 
 /// Everything around a test.
@@ -107,11 +109,11 @@ impl Bench {
         }
     }
 
-    pub(crate) fn start(&self, handler: impl Handler) -> Task {
+    pub(crate) fn start(&self, handler: impl AtLeastOnceHandler) -> Task {
         self.start_with(settings(), handler)
     }
 
-    pub(crate) fn start_with(&self, settings: Settings, handler: impl Handler) -> Task {
+    pub(crate) fn start_with(&self, settings: ConsumerSettings, handler: impl AtLeastOnceHandler) -> Task {
         let (clock, readiness) = (self.queue.clone(), Arc::clone(&self.readiness));
         let consumer = Consumer::new(self.queue.clone(), handler, settings, &self.meter)
             .with_clock(move || clock.now())

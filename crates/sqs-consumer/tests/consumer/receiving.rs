@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqs_consumer::{Done, Failure, Readiness, Settings};
+use sqs_consumer::{ConsumerSettings, Done, Failure, Readiness};
 use tokio::time::Instant;
 
 use crate::bench::{Answer, Bench, Does, answers, down, settings, takes};
@@ -26,7 +26,7 @@ async fn permits_are_never_exceeded_and_nothing_is_received_without_one() {
                 Ok(Done::APPLIED)
             }) as Answer
         });
-        let task = bench.start_with(Settings { concurrency, ..settings() }, handler);
+        let task = bench.start_with(ConsumerSettings { concurrency, ..settings() }, handler);
         // What was given out and not deleted yet is in hand, so it never exceeds the permits either.
         let queue = bench.queue.clone();
         queue
@@ -45,7 +45,7 @@ async fn permits_are_never_exceeded_and_nothing_is_received_without_one() {
 #[tokio::test(start_paused = true)]
 async fn pollers_follow_how_full_the_batches_are() {
     let bench = Bench::new();
-    let settings = Settings { concurrency: 100, max_pollers: 4, ..settings() };
+    let settings = ConsumerSettings { concurrency: 100, max_pollers: 4, ..settings() };
     let task = bench.start_with(settings, takes(Duration::from_millis(10)));
     bench.queue.until(|state| state.receives.len() == 1 && state.receiving == 1).await;
     assert_eq!(bench.queue.state().receiving, 1, "one while idle");
@@ -81,7 +81,7 @@ async fn permits_are_gathered_so_that_a_busy_consumer_still_receives_in_batches(
             Ok(Done::APPLIED)
         }) as Answer
     });
-    let mut settings = Settings { concurrency: 32, ..settings() };
+    let mut settings = ConsumerSettings { concurrency: 32, ..settings() };
     settings.settle.linger = Duration::ZERO; // or permits would come back in batches for that reason
     let task = bench.start_with(settings, handler);
     bench.queue.until_empty().await;
@@ -139,7 +139,7 @@ async fn receiving_pauses_while_a_dependency_is_away_and_probes_with_one_message
             Ok(Done::APPLIED)
         }
     });
-    let task = bench.start_with(Settings { concurrency: 10, ..settings() }, handler);
+    let task = bench.start_with(ConsumerSettings { concurrency: 10, ..settings() }, handler);
     let readiness = Arc::clone(&bench.readiness);
     bench.queue.until(|_| readiness.lock().unwrap().len() == 2).await;
     assert_eq!(bench.readiness(), [Readiness::Up, down("circuit open: DynamoDB")]);
@@ -168,7 +168,7 @@ async fn receiving_pauses_while_a_dependency_is_away_and_probes_with_one_message
 #[tokio::test(start_paused = true)]
 async fn what_was_asked_for_before_a_pause_is_given_back_until_its_end() {
     let bench = Bench::new();
-    let settings = Settings { concurrency: 30, ..settings() };
+    let settings = ConsumerSettings { concurrency: 30, ..settings() };
     let handler = Does(|_: &sqs_consumer::Delivery| {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;

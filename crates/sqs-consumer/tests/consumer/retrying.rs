@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqs_consumer::{Backoff, Done, Failure, Settings};
+use sqs_consumer::{Backoff, ConsumerSettings, Done, Failure};
 
 use crate::bench::{Bench, answers, ordered, settings};
 use crate::fake_queue::Put;
@@ -94,7 +94,7 @@ async fn fails_at(age: Duration, failure: fn() -> Failure) -> Option<(String, St
     bench.queue.put_with(Put { body, age, receive_count: 1, ..Put::default() });
     let backoff = Backoff { base: Duration::from_mins(1), cap: Duration::from_mins(1) };
     let task = bench.start_with(
-        Settings { backoff, ..settings() },
+        ConsumerSettings { backoff, ..settings() },
         answers(move |delivery| match delivery.attempt {
             2 => Err(failure()),
             _ => Ok(Done::APPLIED),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqs_consumer::queue::{AttributeValue, MessageAttribute};
-use sqs_consumer::{DEAD_LETTER_ATTRIBUTE, Done, Failure, Settings};
+use sqs_consumer::{ConsumerSettings, DEAD_LETTER_ATTRIBUTE, Done, Failure};
 
 use crate::bench::{Bench, Does, answers, item, ordered, settings, takes};
 use crate::fake_queue::{Letter, Put};
@@ -44,7 +44,7 @@ async fn no_more_delete_calls_at_once_than_allowed() {
     let bench = Bench::new();
     bench.queue.state().delete_takes = Duration::from_millis(200);
     bench.put(100);
-    let mut settings = Settings { concurrency: 100, ..settings() };
+    let mut settings = ConsumerSettings { concurrency: 100, ..settings() };
     settings.settle.concurrency = 2;
     let task = bench.start_with(settings, answers(|_| Ok(Done::APPLIED)));
     bench.queue.until_empty().await;
@@ -229,8 +229,11 @@ async fn a_panic_is_a_transient_failure_of_that_message_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_takes_too_long_is_dropped_and_its_message_retried() {
     let bench = Bench::new();
-    let settings =
-        Settings { max_processing: Duration::from_secs(2), give_up_after: Duration::ZERO, ..settings() };
+    let settings = ConsumerSettings {
+        max_processing: Duration::from_secs(2),
+        give_up_after: Duration::ZERO,
+        ..settings()
+    };
     bench.put(1);
     let task = bench.start_with(settings, takes(Duration::from_hours(1)));
     bench.queue.until_empty().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqs_consumer::{ConsumerError, Done, Settings, SettingsError};
+use sqs_consumer::{ConsumerError, ConsumerSettings, Done, SettingsError};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, answers, settings, takes};
@@ -11,7 +11,8 @@ use crate::bench::{Bench, answers, settings, takes};
 async fn what_is_in_hand_is_finished_and_nothing_more_is_received() {
     let bench = Bench::new();
     bench.put(50);
-    let task = bench.start_with(Settings { concurrency: 10, ..settings() }, takes(Duration::from_secs(5)));
+    let task =
+        bench.start_with(ConsumerSettings { concurrency: 10, ..settings() }, takes(Duration::from_secs(5)));
     bench.queue.until(|state| state.deliveries.len() == 10).await;
     let started = Instant::now();
     bench.stop(task).await;
@@ -25,7 +26,7 @@ async fn what_is_in_hand_is_finished_and_nothing_more_is_received() {
 async fn what_cannot_be_finished_is_given_back_at_once() {
     let bench = Bench::new();
     bench.put(12);
-    let settings = Settings {
+    let settings = ConsumerSettings {
         max_processing: Duration::from_mins(10),
         visibility: Duration::from_mins(30),
         ..settings()
@@ -92,7 +93,7 @@ async fn the_second_deadline_is_the_last_word() {
     let bench = Bench::new();
     bench.put(3);
     bench.queue.state().change_takes = Duration::from_hours(1);
-    let settings = Settings {
+    let settings = ConsumerSettings {
         max_processing: Duration::from_mins(10),
         visibility: Duration::from_mins(30),
         ..settings()
@@ -110,7 +111,8 @@ async fn the_second_deadline_is_the_last_word() {
 #[tokio::test(start_paused = true)]
 async fn settings_that_do_not_go_together_are_refused_before_anything_is_received() {
     let bench = Bench::new();
-    let task = bench.start_with(Settings { concurrency: 0, ..settings() }, answers(|_| Ok(Done::APPLIED)));
+    let task =
+        bench.start_with(ConsumerSettings { concurrency: 0, ..settings() }, answers(|_| Ok(Done::APPLIED)));
     let error = task.await.unwrap().unwrap_err();
     assert!(matches!(error, ConsumerError::Settings(SettingsError::Conflict { .. })), "{error}");
     assert!(bench.queue.state().receives.is_empty());

@@ -10,7 +10,7 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use opentelemetry_sdk::trace::SpanData;
 use opentelemetry_semantic_conventions::attribute as semconv;
 use serde_json::{Value, json};
-use sqs_consumer::{Delivery, Done, Failure, Settings};
+use sqs_consumer::{ConsumerSettings, Delivery, Done, Failure};
 use telemetry::attributes;
 use telemetry::testing::{Recorder, attribute};
 use tracing::Instrument as _;
@@ -287,7 +287,7 @@ async fn measures_what_operators_ask_for_and_never_by_customer_or_event() {
     let bench = Bench::with(provider.meter("test"), Recorder::new());
     bench.put(20);
     bench.queue.put("rubbish");
-    let settings = Settings { visibility: Duration::from_secs(3), concurrency: 21, ..settings() };
+    let settings = ConsumerSettings { visibility: Duration::from_secs(3), concurrency: 21, ..settings() };
     let handler = Does(|delivery: &Delivery| {
         let again = delivery.attempt == 1 && crate::bench::item(delivery) == 0;
         Box::pin(async move {

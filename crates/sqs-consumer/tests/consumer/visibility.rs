@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sqs_consumer::{Done, Failure, Settings};
+use sqs_consumer::{ConsumerSettings, Done, Failure};
 use tokio::time::Instant;
 
 use crate::bench::{Answer, Bench, Does, settings, takes};
 
-fn of(visibility_s: u64, max_processing_s: u64) -> Settings {
-    Settings {
+fn of(visibility_s: u64, max_processing_s: u64) -> ConsumerSettings {
+    ConsumerSettings {
         visibility: Duration::from_secs(visibility_s),
         max_processing: Duration::from_secs(max_processing_s),
         ..settings()

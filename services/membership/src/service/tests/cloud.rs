@@ -14,7 +14,7 @@ use envelope::Envelope;
 use jiff::Timestamp;
 use local_cloud::{LocalCloud, Settings};
 use serde_json::{Value, json};
-use sqs_consumer::{Delivery, Done, Failure, Handler};
+use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::members::Members;
 use crate::service::Membership;
