@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CRM, Channels, CustomerNumber, EmailAddress, Locale, Name, event};
 
-/// Every event type of the CRM that is about the customer as a person.
-pub type CrmEvents = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
-
 /// A customer joined the loyalty programme.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerEnrolled {

@@ -20,10 +20,10 @@ mod crm;
 mod loyalty;
 mod values;
 
-pub use crm::{ContactPreferencesChanged, CrmEvents, CustomerEnrolled, CustomerErased, CustomerRenamed};
+pub use crm::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 pub use loyalty::{
-    Contact, MemberEnrolled, MemberErased, MemberEvents, MemberPreferencesChanged, MemberRenamed,
-    NotificationRequested, Template,
+    Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, NotificationRequested,
+    Template,
 };
 pub use values::{Channel, Channels, CustomerNumber, EmailAddress, InvalidValue, Locale, Name, NamePart};
 
@@ -42,6 +42,9 @@ macro_rules! event {
                 self.customer_number.as_str()
             }
         }
+
+        // A type without a fixture does not compile.
+        const _: &str = include_str!(concat!("../fixtures/", stringify!($name), ".json"));
     };
 }
 use event;

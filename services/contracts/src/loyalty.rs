@@ -8,9 +8,6 @@ use uuid::Uuid;
 
 use crate::{Channel, Channels, CustomerNumber, EmailAddress, LOYALTY, Locale, Name, event};
 
-/// Every event type that membership announces.
-pub type MemberEvents = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
-
 /// How a member is reached and addressed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {

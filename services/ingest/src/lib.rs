@@ -40,7 +40,7 @@ mod validation;
 use std::io;
 use std::sync::Arc;
 
-use contracts::CrmEvents;
+use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use jiff::Timestamp;
 use publisher::EventPublisher;
 use service_runtime::{BoxError, Runtime, SettingsError, Unavailable};
@@ -58,10 +58,13 @@ use crate::span::Labels;
 /// The service's name.
 pub const NAME: &str = "ingest";
 
+/// The events that the service accepts and publishes.
+pub(crate) type Emits = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
+
 /// What the service listens to and emits.
 #[must_use]
 pub fn topology() -> Service {
-    Service::new(NAME).listens(Http::new()).secret("SIGNATURE_SECRET").publishes_to_bus().emits::<CrmEvents>()
+    Service::new(NAME).listens(Http::new()).secret("SIGNATURE_SECRET").publishes_to_bus().emits::<Emits>()
 }
 
 /// Runs the service until it is told to stop; requests that were begun by then are answered first.

@@ -18,7 +18,10 @@ mod members;
 mod service;
 mod settings;
 
-use contracts::{CrmEvents, MemberEvents};
+use contracts::{
+    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed, MemberEnrolled,
+    MemberErased, MemberPreferencesChanged, MemberRenamed,
+};
 use envelope::events;
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess};
@@ -30,11 +33,17 @@ use crate::settings::Settings;
 /// The service's name.
 pub const NAME: &str = "membership";
 
+/// The events that the service consumes.
+type Consumes = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
+
+/// The events that the service announces.
+type Emits = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+
 /// What the service consumes, owns and emits.
 #[must_use]
 pub fn topology() -> Service {
     Service::new(NAME)
-        .consumes(events::<CrmEvents>())
+        .consumes(events::<Consumes>())
         .owns(
             Table::new("members")
                 .expires_at(envelope::outbox::EXPIRES_AT)
@@ -42,7 +51,7 @@ pub fn topology() -> Service {
                 .personal_data()
                 .access([TableAccess::Get, TableAccess::Put]),
         )
-        .emits::<MemberEvents>()
+        .emits::<Emits>()
 }
 
 /// Runs the service until it is told to stop and what it has in hand is finished.

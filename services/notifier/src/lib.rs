@@ -29,7 +29,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use contracts::MemberEvents;
+use contracts::{MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed};
 use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess, Topic, events};
@@ -41,6 +41,9 @@ use crate::settings::Settings;
 /// The service's name.
 pub const NAME: &str = "notifier";
 
+/// The events that the service consumes.
+type Consumes = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+
 /// What the service consumes, owns and publishes.
 ///
 /// ```
@@ -49,7 +52,7 @@ pub const NAME: &str = "notifier";
 #[must_use]
 pub fn topology() -> Service {
     Service::new(NAME)
-        .consumes(events::<MemberEvents>())
+        .consumes(events::<Consumes>())
         .owns(Table::new("notifications").partition_key("pk").personal_data().access([TableAccess::Put]))
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }

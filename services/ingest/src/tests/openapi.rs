@@ -1,8 +1,8 @@
 //! The description against the service.
 
 use super::*;
+use crate::Emits;
 use crate::problem::Kind;
-use contracts::CrmEvents;
 
 fn document() -> Value {
     serde_json::from_str(crate::openapi::DOCUMENT).unwrap()
@@ -49,8 +49,7 @@ fn every_event_type_is_described_and_no_other() {
     let document = document();
     let mapping = document["components"]["schemas"]["Event"]["discriminator"]["mapping"].as_object().unwrap();
     let mut described: Vec<_> = mapping.keys().map(String::as_str).collect();
-    let mut known: Vec<_> =
-        envelope::events::<CrmEvents>().iter().map(|event_type| event_type.name).collect();
+    let mut known: Vec<_> = envelope::events::<Emits>().iter().map(|event_type| event_type.name).collect();
     described.sort_unstable();
     known.sort_unstable();
     assert_eq!(described, known);

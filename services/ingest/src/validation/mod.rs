@@ -4,7 +4,7 @@ mod data;
 mod fields;
 
 use contracts::{
-    ContactPreferencesChanged, CrmEvents, CustomerEnrolled, CustomerErased, CustomerNumber, CustomerRenamed,
+    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerNumber, CustomerRenamed,
 };
 use envelope::{EncodeError, Envelope, Event, Metadata};
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::fields::{Errors, Fields};
+use crate::Emits;
 use crate::problem::{Kind, Problem};
 
 /// How far ahead of ours the CRM's clock may be.
@@ -116,7 +117,7 @@ fn with_data<E: Event>(
 }
 
 fn event_type(fields: &mut Fields<'_, '_>) -> Option<&'static str> {
-    let types = envelope::events::<CrmEvents>();
+    let types = envelope::events::<Emits>();
     let names: Vec<_> = types.iter().map(|event_type| event_type.name).collect();
     let expected = format!("must be one of {}", names.join(", "));
     let value = fields.required("type", &expected)?;
