@@ -91,6 +91,7 @@ fn the_domain_knows_neither_aws_nor_http() {
                 "http::",
                 "opentelemetry",
                 "sqs_consumer",
+                "handlers::",
                 "publisher::",
                 "idempotency",
                 "envelope::Envelope",

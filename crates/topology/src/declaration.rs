@@ -270,6 +270,21 @@ impl Table {
         self
     }
 
+    /// Holds the markers of handled events, or claims, which make effects happen once. They expire by the attribute
+    /// [`envelope::outbox::EXPIRES_AT`].
+    ///
+    /// ```
+    /// use topology::{Table, TableAccess};
+    ///
+    /// let table = Table::new("rewards").markers().access([TableAccess::Update]);
+    /// ```
+    #[must_use]
+    pub fn markers(mut self) -> Self {
+        self.expires_at = Some(envelope::outbox::EXPIRES_AT);
+        self.access.insert(TableAccess::Put);
+        self
+    }
+
     /// Items whose partition key starts with `OUTBOX#` leave for the bus through a stream and a Pipe. The
     /// service puts them there.
     #[must_use]

@@ -24,6 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use handlers::Claimed;
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess, topic};
 
@@ -45,15 +46,11 @@ pub const NAME: &str = "email";
 pub fn topology() -> Service {
     Service::new(NAME)
         .receives(topic("notifications").with("channel", "email"))
-        .owns(Table::new("email-deliveries").partition_key("pk").expires_at("expires_at").access([
-            TableAccess::Put,
-            TableAccess::Update,
-            TableAccess::Delete,
-        ]))
+        .owns(Table::new("email-deliveries").markers().access([TableAccess::Update, TableAccess::Delete]))
         .sends_email()
 }
 
-/// Runs the service until its shutdown is asked for and what is in hand is finished.
+/// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
 /// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call of SES is given up),
@@ -64,7 +61,8 @@ pub fn topology() -> Service {
 /// [`service_runtime::SettingsError`], or a drain that overran.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    let ses = Ses::new(&runtime.aws, settings.sender, settings.times.send_timeout);
-    let handler = SendMail::new(aws_clients::dynamodb(&runtime.aws), settings.table, ses, settings.times);
+    let ses = Ses::new(&runtime.aws, settings.sender, settings.lease.effect);
+    let dynamodb = aws_clients::dynamodb(&runtime.aws);
+    let handler = Claimed::new(dynamodb, settings.table, settings.lease, SendMail::new(ses));
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

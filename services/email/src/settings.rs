@@ -1,31 +1,23 @@
-//! What the service is told by its environment.
+//! The service's settings.
 
 use std::time::Duration;
 
+use handlers::Lease;
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 
-/// What the service is told by its environment.
+/// The service's settings.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// `EMAIL_DELIVERIES_TABLE_NAME`.
     pub(crate) table: String,
     /// `EMAIL_SENDER`: the address mails come from, verified in SES.
     pub(crate) sender: String,
-    /// How long sending may take.
-    pub(crate) times: Times,
+    /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 20, below the default visibility
+    /// timeout. And when a call of SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
+    pub(crate) lease: Lease,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
-}
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Times {
-    /// How long a notification stays claimed by a process that has died. `CLAIM_LEASE_S`, 20: below the
-    /// default visibility timeout, so that the message, when it comes back, finds the claim free.
-    pub(crate) lease: Duration,
-    /// When a call of SES is given up. `SEND_TIMEOUT_MS`, 5,000.
-    pub(crate) send_timeout: Duration,
 }
 
 impl Settings {
@@ -35,21 +27,21 @@ impl Settings {
     /// [`SettingsError`] names every one that is missing or wrong.
     pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
-        let times = Times {
-            lease: settings.duration_s("CLAIM_LEASE_S", Duration::from_secs(20)),
-            send_timeout: settings.duration_ms("SEND_TIMEOUT_MS", Duration::from_secs(5)),
+        let lease = Lease {
+            duration: settings.duration_s("CLAIM_LEASE_S", Duration::from_secs(20)),
+            effect: settings.duration_ms("SEND_TIMEOUT_MS", Duration::from_secs(5)),
         };
-        if times.send_timeout.is_zero() {
+        if lease.effect.is_zero() {
             settings.wrong("SEND_TIMEOUT_MS", "expected at least 1");
         }
-        if times.lease < times.send_timeout * 2 {
-            // A claim that ends while its owner is still sending is no claim.
+        if lease.duration < lease.effect * 2 {
+            // A claim that ends while its owner is still sending protects nothing.
             settings.wrong("CLAIM_LEASE_S", "expected at least twice SEND_TIMEOUT_MS");
         }
         let read = Self {
             table: settings.required("EMAIL_DELIVERIES_TABLE_NAME"),
             sender: settings.required("EMAIL_SENDER"),
-            times,
+            lease,
             queue: QueueSettings::read(crate::NAME, grace, &mut settings),
         };
         settings.finish()?;
@@ -76,8 +68,8 @@ mod tests {
     #[test]
     fn the_defaults_let_a_claim_outlast_a_call_and_end_before_the_message_comes_back() {
         let settings = read(&[]).unwrap();
-        assert!(settings.times.lease >= settings.times.send_timeout * 2);
-        assert!(settings.times.lease < settings.queue.consumer.visibility);
+        assert!(settings.lease.duration >= settings.lease.effect * 2);
+        assert!(settings.lease.duration < settings.queue.consumer.visibility);
         assert_eq!(settings.table, "email-deliveries");
     }
 

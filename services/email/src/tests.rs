@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 use aws_types::SdkConfig;
 use contracts::{Channel, Channels, Contact, Name, NotificationRequested, Template};
 use envelope::{Envelope, Event, Metadata};
+use handlers::{Claimed, Lease};
 use idempotency::{Claim, Claims};
 use jiff::Timestamp;
 use local_cloud::LocalCloud;
@@ -22,12 +23,11 @@ use uuid::Uuid;
 
 use crate::handler::SendMail;
 use crate::ses::Ses;
-use crate::settings::Times;
 
 const TABLE: &str = "email-deliveries";
 const SENDER: &str = "FooStore <loyalty@foostore.example>";
 const SENT: Done = Done::new("sent");
-const TIMES: Times = Times { lease: Duration::from_secs(20), send_timeout: Duration::from_secs(5) };
+const LEASE: Lease = Lease { duration: Duration::from_secs(20), effect: Duration::from_secs(5) };
 
 /// A cloud with the deliveries table and a verified sender, and a clock that only a test moves.
 struct House {
@@ -63,14 +63,14 @@ impl House {
         Self { cloud, aws, dynamodb, clock: Arc::new(AtomicI64::new(1_772_366_400)) }
     }
 
-    fn service(&self) -> SendMail {
-        self.service_with(SENDER, TIMES)
+    fn service(&self) -> Claimed<SendMail> {
+        self.service_with(SENDER, LEASE)
     }
 
-    fn service_with(&self, sender: &str, times: Times) -> SendMail {
+    fn service_with(&self, sender: &str, lease: Lease) -> Claimed<SendMail> {
         let clock = Arc::clone(&self.clock);
-        let ses = Ses::new(&self.aws, sender.to_owned(), times.send_timeout);
-        SendMail::new(self.dynamodb.clone(), TABLE.to_owned(), ses, times)
+        let ses = Ses::new(&self.aws, sender.to_owned(), lease.effect);
+        Claimed::new(self.dynamodb.clone(), TABLE, lease, SendMail::new(ses))
             .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap())
     }
 
@@ -170,7 +170,7 @@ async fn a_notification_is_mailed_once_however_often_it_is_delivered() {
     let (service, mail) = (house.service(), mail());
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     for _ in 0..2 {
-        house.advance(TIMES.lease * 2);
+        house.advance(LEASE.duration * 2);
         assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
     }
 
@@ -209,7 +209,7 @@ async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
     let (service, mail) = (house.service(), mail());
     // A process that claims and is never heard of again.
     let id = format!("NOTIFICATION#{}", mail.envelope.metadata.event_id);
-    let claim = Claims::new(TABLE).claim(&house.dynamodb, &id, TIMES.lease, house.now()).await.unwrap();
+    let claim = Claims::new(TABLE).claim(&house.dynamodb, &id, LEASE.duration, house.now()).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(_)));
 
     house.advance(Duration::from_secs(5));
@@ -251,8 +251,8 @@ async fn a_mail_that_ses_failed_to_take_is_not_lost() {
 #[tokio::test]
 async fn a_call_without_an_answer_is_given_up_in_time() {
     let house = House::build().await;
-    let times = Times { send_timeout: Duration::from_millis(200), ..TIMES };
-    let (service, mail) = (house.service_with(SENDER, times), mail());
+    let lease = Lease { effect: Duration::from_millis(200), ..LEASE };
+    let (service, mail) = (house.service_with(SENDER, lease), mail());
     house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "timeout", "times": 1}"#).await;
     assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
@@ -316,7 +316,7 @@ async fn without_a_claim_nothing_is_sent() {
 async fn a_sender_that_is_not_verified_is_waited_for() {
     let house = House::build().await;
     let mail = mail();
-    let unverified = house.service_with("nobody@foostore.example", TIMES);
+    let unverified = house.service_with("nobody@foostore.example", LEASE);
     let failure = unverified.handle(&mail).await.unwrap_err();
     assert_transient(&failure, "ses-withheld");
     let Failure::Transient { source, .. } = failure else { unreachable!() };
@@ -332,7 +332,7 @@ async fn a_sender_that_is_not_verified_is_waited_for() {
 async fn a_mail_that_ses_refuses_is_put_aside_and_can_be_sent_when_it_comes_back() {
     let house = House::build().await;
     let mail = mail();
-    let failure = house.service_with("", TIMES).handle(&mail).await.unwrap_err();
+    let failure = house.service_with("", LEASE).handle(&mail).await.unwrap_err();
     assert_permanent(&failure, "mail-rejected");
 
     assert_eq!(house.service().handle(&mail).await.unwrap(), SENT);

@@ -73,7 +73,7 @@ struct Profile {
 }
 
 /// An event that does something to a member.
-pub trait Cause {
+pub trait UpdatesMember {
     /// Whom it is about.
     fn customer_number(&self) -> &CustomerNumber;
 

@@ -1,28 +1,24 @@
-//! The membership service: who is a member, how they are called and how they are reached.
+//! The membership service: who is a member, what their name is and how to reach them.
 //!
-//! It consumes what the CRM says about customers and announces what it means for the loyalty programme.
+//! It consumes what the CRM says about customers and announces what that means for the loyalty programme.
 //! Each event is one DynamoDB transaction of the member, an idempotency marker and an outbox item; the
 //! announcements leave the table through its stream and a Pipe.
 //!
-//! An erasure leaves nothing personal in the member's item. What was announced before stays in the outbox
-//! until it expires, 14 days at most, as it does in the queues of those who were told.
+//! An erasure leaves no personal data in the member's item. Earlier announcements stay in the outbox until
+//! they expire, after 14 days at most, as they do in the queues of their consumers.
 //!
 //! ```
 //! assert_eq!(membership::topology().name(), membership::NAME);
 //! ```
 
-mod announce;
 mod attributes;
 pub mod domain;
 mod members;
 mod service;
 mod settings;
 
-use contracts::{
-    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed, MemberEnrolled,
-    MemberErased, MemberPreferencesChanged, MemberRenamed,
-};
-use envelope::events;
+use contracts::{MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed};
+use handlers::{EffectivelyOnce, subscriptions};
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess};
 
@@ -33,9 +29,6 @@ use crate::settings::Settings;
 /// The service's name.
 pub const NAME: &str = "membership";
 
-/// The events that the service consumes.
-type Consumes = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
-
 /// The events that the service announces.
 type Emits = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
 
@@ -43,10 +36,10 @@ type Emits = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberEra
 #[must_use]
 pub fn topology() -> Service {
     Service::new(NAME)
-        .consumes(events::<Consumes>())
+        .consumes(subscriptions::<Membership>())
         .owns(
             Table::new("members")
-                .expires_at(envelope::outbox::EXPIRES_AT)
+                .markers()
                 .outbox()
                 .personal_data()
                 .access([TableAccess::Get, TableAccess::Put]),
@@ -54,15 +47,17 @@ pub fn topology() -> Service {
         .emits::<Emits>()
 }
 
-/// Runs the service until it is told to stop and what it has in hand is finished.
+/// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `MEMBERS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*` settings.
 ///
 /// # Errors
-/// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise what the consumer ends
-/// with, such as a drain that took too long.
+/// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
+/// as a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
-    Ok(sqs_consumer::serve(&runtime, settings.queue, Membership::new(members)).await?)
+    let dynamodb = aws_clients::dynamodb(&runtime.aws);
+    let members = Members::new(dynamodb.clone(), settings.table.clone());
+    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, Membership::new(members));
+    Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put};
 use contracts::CustomerNumber;
 use idempotency::Fault;
 use serde_json::Value;
@@ -48,14 +49,6 @@ impl Members {
         Self { client, table: table.into() }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn table(&self) -> &str {
-        &self.table
-    }
-
     /// The member as of the last write: an older one would let the write fail for nothing.
     pub(crate) async fn read(&self, customer_number: &CustomerNumber) -> Result<Stored, ReadError> {
         let request = self
@@ -75,21 +68,20 @@ impl Members {
 
     /// The write that replaces `read` by `member`, if nothing has been written since. `None` if `member`
     /// cannot be written at all.
-    pub(crate) fn replace(&self, read: &Stored, member: &Member) -> Option<TransactWriteItem> {
+    pub(crate) fn replace(&self, read: &Stored, member: &Member) -> Option<PutBuilder> {
         let Ok(Value::Object(fields)) = serde_json::to_value(member) else { return None };
         let mut item = attributes::object(fields);
         item.insert(PARTITION_KEY.to_owned(), key(member.customer_number()));
         item.insert(REVISION.to_owned(), AttributeValue::N((read.revision + 1).to_string()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = if read.revision == 0 {
+        Some(if read.revision == 0 {
             put.condition_expression("attribute_not_exists(#pk)")
                 .expression_attribute_names("#pk", PARTITION_KEY)
         } else {
             put.condition_expression("#revision = :read")
                 .expression_attribute_names("#revision", REVISION)
                 .expression_attribute_values(":read", AttributeValue::N(read.revision.to_string()))
-        };
-        Some(TransactWriteItem::builder().put(put.build().ok()?).build())
+        })
     }
 }
 

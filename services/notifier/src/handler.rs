@@ -5,10 +5,11 @@ use contracts::{
 };
 use envelope::{Envelope, Event, Metadata};
 use futures_util::future::join_all;
+use handlers::{HandleAtLeastOnce, Subscriber};
 use idempotency::{Fault, FaultKind};
 use jiff::Timestamp;
 use publisher::{PublishError, TopicPublisher};
-use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
+use sqs_consumer::{Delivery, Done, Failure};
 
 use crate::domain::Notice;
 use crate::members::Members;
@@ -23,14 +24,13 @@ const NOTHING_TO_SEND: &str = "nothing-to-send";
 
 /// Handles the events of members.
 ///
-/// Requests are published *at least once*, without a marker of what was already handled: a redelivered
-/// event publishes the same requests under the same ids ([`crate::domain::notification_id`]), and the
-/// services that deliver, which have to tell repetitions apart anyway (SNS and SQS repeat messages too),
-/// let the effect happen once. A marker here would cost a write for each event and could not be in one
-/// transaction with a publish.
+/// Requests are published *at least once*: a redelivered event publishes the same requests under the same ids
+/// ([`crate::domain::notification_id`]), and the services that deliver let the effect happen once. They have to
+/// recognize repetitions anyway, since SNS and SQS repeat messages too. A claim here would add two writes and two
+/// round trips to every event, for repetitions that are rare and already harmless.
 ///
-/// Every event is told, also one that arrives late and changes nothing of what is remembered: the
-/// notification belongs to the event.
+/// Every event is notified, even one that arrives late and changes nothing that is remembered: the notification
+/// belongs to the event.
 #[derive(Debug)]
 pub(crate) struct NotifyMember {
     members: Members,
@@ -43,10 +43,14 @@ impl NotifyMember {
     }
 }
 
-impl AtLeastOnceHandler for NotifyMember {
-    async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
+impl Subscriber for NotifyMember {
+    type Events = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+}
+
+impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
+    async fn handle(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
         let cause = &delivery.envelope.metadata;
-        let notice = notice(&delivery.envelope)?;
+        let notice = event.into();
         // First what is remembered: once an erasure's confirmation is on its way, the data is gone.
         self.members.remember(cause, &notice).await.map_err(dynamodb_failure)?;
 
@@ -54,8 +58,8 @@ impl AtLeastOnceHandler for NotifyMember {
         if requests.is_empty() {
             return Ok(Done::new(NOTHING_TO_SEND));
         }
-        // All of them, and only then the first failure: what is published of a failed event is published
-        // again by its retry, so the others need not wait for it.
+        // All of them, and only then the first failure: a retry of the event publishes all of them again, so the
+        // others need not wait for the one that failed.
         let published = join_all(requests.iter().map(|request| self.publish(cause, request))).await;
         published.into_iter().collect::<Result<(), Failure>>()?;
         Ok(Done::new(NOTIFIED))
@@ -73,20 +77,6 @@ impl NotifyMember {
             .await
             .map(|_| ())
             .map_err(publish_failure)
-    }
-}
-
-/// Reads the event, whichever of the member's events it is.
-fn notice(envelope: &Envelope) -> Result<Notice, Failure> {
-    fn read<E: Event + Into<Notice>>(envelope: &Envelope) -> Result<Notice, Failure> {
-        Ok(envelope.decode::<E>()?.into())
-    }
-    match envelope.event_type.as_str() {
-        MemberEnrolled::TYPE => read::<MemberEnrolled>(envelope),
-        MemberRenamed::TYPE => read::<MemberRenamed>(envelope),
-        MemberPreferencesChanged::TYPE => read::<MemberPreferencesChanged>(envelope),
-        MemberErased::TYPE => read::<MemberErased>(envelope),
-        _ => Err(Failure::permanent("unknown-event-type")),
     }
 }
 

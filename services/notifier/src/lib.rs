@@ -29,10 +29,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use contracts::{MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed};
+use handlers::{AtLeastOnce, subscriptions};
 use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
-use topology::{Service, Table, TableAccess, Topic, events};
+use topology::{Service, Table, TableAccess, Topic};
 
 use crate::handler::{CHANNEL, NotifyMember};
 use crate::members::Members;
@@ -40,9 +40,6 @@ use crate::settings::Settings;
 
 /// The service's name.
 pub const NAME: &str = "notifier";
-
-/// The events that the service consumes.
-type Consumes = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
 
 /// What the service consumes, owns and publishes.
 ///
@@ -52,12 +49,12 @@ type Consumes = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, Member
 #[must_use]
 pub fn topology() -> Service {
     Service::new(NAME)
-        .consumes(events::<Consumes>())
+        .consumes(subscriptions::<NotifyMember>())
         .owns(Table::new("notifications").partition_key("pk").personal_data().access([TableAccess::Put]))
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }
 
-/// Runs the service until its shutdown is asked for and what is in hand is finished.
+/// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `NOTIFICATIONS_TABLE_NAME`, `NOTIFICATIONS_TOPIC_ARN` and
 /// the `CONSUMER_*` settings.
@@ -71,8 +68,8 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let topic =
         TopicPublisher::new(sns, settings.topic_arn, publisher::PublisherSettings::default(), &runtime.meter);
     let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
-    let ended =
-        sqs_consumer::serve(&runtime, settings.queue, NotifyMember::new(members, topic.clone())).await;
+    let handler = AtLeastOnce::new(NotifyMember::new(members, topic.clone()));
+    let ended = sqs_consumer::serve(&runtime, settings.queue, handler).await;
     topic.close().await;
     Ok(ended?)
 }

@@ -14,6 +14,7 @@ use contracts::{
     NotificationRequested, Template,
 };
 use envelope::{Envelope, Event, Metadata};
+use handlers::AtLeastOnce;
 use jiff::Timestamp;
 use local_cloud::LocalCloud;
 use opentelemetry::metrics::MeterProvider as _;
@@ -68,7 +69,7 @@ impl House {
         Self { cloud, aws, dynamodb, sqs, queue_url, topic_arn }
     }
 
-    fn notifier(&self) -> NotifyMember {
+    fn notifier(&self) -> AtLeastOnce<NotifyMember> {
         let meter = NoopMeterProvider::new().meter("notifier");
         let patience = publisher::PublisherSettings {
             max_attempts: 2,
@@ -76,10 +77,10 @@ impl House {
             ..publisher::PublisherSettings::default()
         };
         let sns = aws_sdk_sns::Client::new(&self.aws);
-        NotifyMember::new(
+        AtLeastOnce::new(NotifyMember::new(
             Members::new(self.dynamodb.clone(), TABLE.to_owned()),
             TopicPublisher::new(sns, self.topic_arn.clone(), patience, &meter),
-        )
+        ))
     }
 
     async fn fault(&self, body: &'static str) {

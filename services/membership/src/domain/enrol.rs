@@ -2,13 +2,13 @@
 
 use contracts::{CustomerEnrolled, CustomerNumber, MemberEnrolled};
 
-use super::{Announcement, Cause, Change, Member, Version, advance};
+use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
 /// Sets every field it is the latest word on, and the enrolment itself.
 ///
 /// What arrived before it, such as a later rename, stays: the announcement holds the merged contact. A
 /// further enrolment is announced again if it is the latest word on anything.
-impl Cause for CustomerEnrolled {
+impl UpdatesMember for CustomerEnrolled {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }

@@ -2,14 +2,14 @@
 
 use contracts::{CustomerErased, CustomerNumber, MemberErased};
 
-use super::{Announcement, Cause, Change, Member, State, Version};
+use super::{Announcement, Change, Member, State, UpdatesMember, Version};
 
 /// Removes every personal field and leaves a tombstone that wins over everything, older or newer.
 ///
 /// It is announced, with the contact as the last use of the address, if the member had been enrolled: of
 /// others the world was never told anything. A further erasure only moves the tombstone's version back to
 /// the earliest, so that it does not depend on the order either.
-impl Cause for CustomerErased {
+impl UpdatesMember for CustomerErased {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }

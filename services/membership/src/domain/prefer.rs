@@ -2,10 +2,10 @@
 
 use contracts::{ContactPreferencesChanged, CustomerNumber, MemberPreferencesChanged};
 
-use super::{Announcement, Cause, Change, Member, Version, advance};
+use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
 /// Sets each field it names and is the latest word on.
-impl Cause for ContactPreferencesChanged {
+impl UpdatesMember for ContactPreferencesChanged {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }

@@ -2,11 +2,11 @@
 
 use contracts::{CustomerNumber, CustomerRenamed, MemberRenamed};
 
-use super::{Announcement, Cause, Change, Member, Version, advance};
+use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
 /// Sets the name if it is the latest word on it. An equal name counts too: the customer has asked for it
 /// and is answered.
-impl Cause for CustomerRenamed {
+impl UpdatesMember for CustomerRenamed {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }

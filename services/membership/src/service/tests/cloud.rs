@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use contracts::{Contact, CustomerNumber};
 use envelope::Envelope;
+use handlers::EffectivelyOnce;
 use jiff::Timestamp;
 use local_cloud::{LocalCloud, Settings};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 pub(super) struct Cloud {
     local: LocalCloud,
     pub(super) client: Client,
-    service: Membership,
+    service: EffectivelyOnce<Membership>,
 }
 
 impl Cloud {
@@ -42,7 +43,8 @@ impl Cloud {
         .await;
         let client = Client::from_conf(Builder::from(&config).interceptor(TracingInterceptor::new()).build());
         create_table(&client).await;
-        let service = Membership::new(Members::new(client.clone(), TABLE));
+        let members = Members::new(client.clone(), TABLE);
+        let service = EffectivelyOnce::new(client.clone(), TABLE, crate::NAME, Membership::new(members));
         Self { local: cloud, client, service }
     }
 

@@ -1,0 +1,157 @@
+//! Handlers whose effect is a call to something that takes part in no transaction.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use envelope::Event;
+use idempotency::{Claim, ClaimError, Claims, Retry, Token};
+use sqs_consumer::{AtLeastOnceHandler, Clock, Delivery, Done, Failure, SystemClock};
+use tokio::time::{Instant, timeout};
+
+use crate::{Dispatch, Route, Subscriber, failure};
+
+/// The dependency named when the table of claims is at fault.
+const DYNAMODB: &str = "DynamoDB";
+/// Reason of a message whose effect another worker has claimed.
+const CLAIMED_BY_ANOTHER: &str = "claimed-by-another";
+/// Reason of a message whose claim took so long that the effect could outlast it.
+const CLAIM_TOOK_TOO_LONG: &str = "claim-took-too-long";
+/// Reason of a message whose effect outlasted its claim.
+const TIMEOUT: &str = "timeout";
+
+/// Handles events of type `E` by an effect outside DynamoDB, such as a mail.
+pub trait Perform<E: Event>: Subscriber {
+    /// What is claimed before the effect: the same text for every delivery of the same effect, and the whole partition
+    /// key of the claim's item.
+    ///
+    /// # Errors
+    /// [`Failure`] if the event is none of this service's; nothing is claimed then.
+    fn claim(&self, event: &E, delivery: &Delivery) -> Result<String, Failure>;
+
+    /// Carries out the effect. Nobody else does so at the same time.
+    ///
+    /// # Errors
+    /// [`Failure`] if the effect did not happen, or is not known to have happened. The claim is released, and a
+    /// transient failure is retried: better an effect repeated than an effect lost.
+    fn perform(&self, event: E, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
+}
+
+/// How long an effect is claimed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// How long the effect stays claimed by a process that has died. Below the queue's visibility timeout, so that the
+    /// message finds the claim free when it is redelivered.
+    pub duration: Duration,
+    /// How long the effect may take. At most half of the duration: an effect that outlasts its claim can happen twice.
+    pub effect: Duration,
+}
+
+/// Runs the handlers of `H`, each effect under a claim.
+///
+/// The effect is claimed in a table before it is carried out, and recorded as done after
+/// ([`idempotency::Claims`]). A second delivery in between is retried when the lease ends; a later one is a
+/// `duplicate`. The effect happens twice only if the process dies, or an answer is lost, between the effect and the
+/// record:
+///
+/// - If the effect fails, the claim is released, so that the retry need not wait for the lease to end. Waiting would
+///   not help an effect whose answer was lost either: it would be repeated just as surely, only later.
+/// - If the process dies, the claim ends with its lease, and the next delivery carries the effect out.
+/// - If the record fails, it is retried for a few seconds. After that the message is acknowledged all the same: a retry
+///   would certainly repeat the effect, while an acknowledged message repeats it only if it is delivered again.
+pub struct Claimed<H> {
+    client: Client,
+    claims: Claims,
+    lease: Lease,
+    clock: Arc<dyn Clock>,
+    handler: H,
+}
+
+impl<H: Subscriber> Claimed<H> {
+    /// Runs `handler` with claims in `table`, whose partition key is the string `pk` and whose TTL attribute is
+    /// `expires_at`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, lease: Lease, handler: H) -> Self {
+        Self { client, claims: Claims::new(table), lease, clock: Arc::new(SystemClock), handler }
+    }
+
+    /// Takes the time of day from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    async fn release(&self, token: &Token) {
+        if let Err(error) = self.claims.release(&self.client, token).await {
+            // The consumer reports the failure that led here; this one only delays the retry.
+            tracing::warn!(reason = %error, "claim not released: it stays until its lease ends");
+        }
+    }
+
+    async fn complete(&self, token: &Token) {
+        let mut attempts = Retry::default().start();
+        loop {
+            let Err(error) = self.claims.complete(&self.client, token, self.clock.now()).await else {
+                return;
+            };
+            let lost = matches!(error, ClaimError::Lost { .. });
+            if lost || !attempts.again().await {
+                tracing::error!(claim = token.id(), reason = %error, "effect carried out but not recorded");
+                return;
+            }
+        }
+    }
+}
+
+impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
+    async fn route(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
+        let id = self.handler.claim(&event, delivery)?;
+        // Taken before the claim: the lease begins when DynamoDB receives it, not when it answers.
+        let claimed_at = Instant::now();
+        let now = self.clock.now();
+        let claim = self.claims.claim(&self.client, &id, self.lease.duration, now).await;
+        let token = match claim.map_err(failure::of_claim)? {
+            Claim::Claimed(token) => token,
+            Claim::Done => return Ok(Done::DUPLICATE),
+            Claim::InProgress { until } => {
+                let left = until.duration_since(self.clock.now()).try_into().unwrap_or(Duration::ZERO);
+                return Err(Failure::transient(CLAIMED_BY_ANOTHER).retry_after(left));
+            }
+        };
+        let left = self.lease.duration.saturating_sub(claimed_at.elapsed());
+        if left <= self.lease.effect {
+            // Another worker could claim it while the effect is under way.
+            self.release(&token).await;
+            return Err(Failure::transient(CLAIM_TOOK_TOO_LONG).on(DYNAMODB));
+        }
+        match timeout(left, self.handler.perform(event, delivery)).await {
+            Ok(Ok(done)) => {
+                self.complete(&token).await;
+                Ok(done)
+            }
+            Ok(Err(failure)) => {
+                self.release(&token).await;
+                Err(failure)
+            }
+            // The lease has ended with it, so there is nothing to release.
+            Err(_) => Err(Failure::transient(TIMEOUT)),
+        }
+    }
+}
+
+impl<H: Subscriber<Events: Dispatch<Self>>> AtLeastOnceHandler for Claimed<H> {
+    async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
+        H::Events::dispatch(self, delivery).await
+    }
+}
+
+impl<H> std::fmt::Debug for Claimed<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claimed")
+            .field("claims", &self.claims)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

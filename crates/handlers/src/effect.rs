@@ -1,0 +1,236 @@
+//! What a handler wants to happen, before it happens.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
+use envelope::{EncodeError, Envelope, Event, Metadata};
+use jiff::Timestamp;
+use sqs_consumer::Done;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// What one event leads to: items to write and events to announce, all of it or nothing.
+///
+/// A write without a table name goes to the handler's own table. A condition that does not hold means that the item
+/// is no longer what the handler read: the handler is then called again, and returns another effect.
+///
+/// An announcement belongs to the event that causes it: it occurred when that event did, stays in its chain and its
+/// trace, and its id is a function of the causing event's id and its own type, so that however often the cause is
+/// handled, the same event is announced.
+///
+/// DynamoDB takes 100 items in a transaction
+/// ([`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)),
+/// one of which is the marker.
+#[derive(Debug)]
+#[must_use = "an effect that is not returned never happens"]
+pub struct Effect {
+    done: Done,
+    writes: Vec<Write>,
+    announcements: Vec<Result<Envelope, EncodeError>>,
+}
+
+#[derive(Debug)]
+enum Write {
+    Put(PutBuilder),
+    Update(UpdateBuilder),
+    Delete(DeleteBuilder),
+    Check(ConditionCheckBuilder),
+}
+
+/// An effect that cannot be written, whatever the table holds.
+#[derive(Debug, Error)]
+pub(crate) enum InvalidEffect {
+    /// A write lacks a part that DynamoDB needs.
+    #[error(transparent)]
+    Write(#[from] BuildError),
+    /// An announcement cannot be written as JSON.
+    #[error(transparent)]
+    Announcement(#[from] EncodeError),
+}
+
+impl Effect {
+    /// An effect with this outcome, one word of a fixed set. Without writes and announcements only the event's marker
+    /// is written.
+    pub const fn new(outcome: &'static str) -> Self {
+        Self { done: Done::new(outcome), writes: Vec::new(), announcements: Vec::new() }
+    }
+
+    /// An effect with the outcome `applied`.
+    pub const fn applied() -> Self {
+        Self::new(Done::APPLIED.outcome)
+    }
+
+    /// No effect: the event asks nothing of this service. The outcome is `ignored`.
+    pub const fn ignored() -> Self {
+        Self::new(Done::IGNORED.outcome)
+    }
+
+    /// Writes a whole item.
+    pub fn put(self, put: PutBuilder) -> Self {
+        self.write(Write::Put(put))
+    }
+
+    /// Changes parts of an item.
+    pub fn update(self, update: UpdateBuilder) -> Self {
+        self.write(Write::Update(update))
+    }
+
+    /// Removes an item.
+    pub fn delete(self, delete: DeleteBuilder) -> Self {
+        self.write(Write::Delete(delete))
+    }
+
+    /// Requires a condition of an item that the effect does not change.
+    pub fn check(self, check: ConditionCheckBuilder) -> Self {
+        self.write(Write::Check(check))
+    }
+
+    /// Announces an event, through the outbox in the handler's table.
+    pub fn announce<E: Event>(mut self, event: &E) -> Self {
+        // Known only at the commit, where the cause is: everything but the version of the data's shape.
+        let metadata = Metadata::first(Uuid::nil(), Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        self.announcements.push(Envelope::new(metadata, event));
+        self
+    }
+
+    fn write(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// What the effect comes to once it is written.
+    pub(crate) fn done(&self) -> Done {
+        self.done
+    }
+
+    /// The items to write, and the events that `cause` makes this effect announce.
+    pub(crate) fn into_parts(
+        self,
+        table: &str,
+        cause: &Metadata,
+    ) -> Result<(Vec<TransactWriteItem>, Vec<Envelope>), InvalidEffect> {
+        let writes = self.writes.into_iter().map(|write| write.build(table)).collect::<Result<_, _>>()?;
+        let mut announced = Vec::<Envelope>::with_capacity(self.announcements.len());
+        for announcement in self.announcements {
+            let announcement = announcement?;
+            let earlier = announced.iter().filter(|one| one.event_type == announcement.event_type).count();
+            announced.push(caused_by(cause, announcement, earlier));
+        }
+        Ok((writes, announced))
+    }
+}
+
+impl Write {
+    fn build(self, table: &str) -> Result<TransactWriteItem, BuildError> {
+        let item = TransactWriteItem::builder();
+        let item = match self {
+            Self::Put(put) => {
+                let table = put.get_table_name().clone().unwrap_or_else(|| table.to_owned());
+                item.put(put.table_name(table).build()?)
+            }
+            Self::Update(update) => {
+                let table = update.get_table_name().clone().unwrap_or_else(|| table.to_owned());
+                item.update(update.table_name(table).build()?)
+            }
+            Self::Delete(delete) => {
+                let table = delete.get_table_name().clone().unwrap_or_else(|| table.to_owned());
+                item.delete(delete.table_name(table).build()?)
+            }
+            Self::Check(check) => {
+                let table = check.get_table_name().clone().unwrap_or_else(|| table.to_owned());
+                item.condition_check(check.table_name(table).build()?)
+            }
+        };
+        Ok(item.build())
+    }
+}
+
+/// The announcement with the metadata of an event that `cause` led to, which announces `earlier` others of its type.
+///
+/// Its trace context is that of the current span, in which the cause is being handled, because neither the table's
+/// stream nor a Pipe carries one.
+fn caused_by(cause: &Metadata, announcement: Envelope, earlier: usize) -> Envelope {
+    let name = match earlier {
+        0 => announcement.event_type.clone(),
+        _ => format!("{}#{}", announcement.event_type, earlier + 1),
+    };
+    let event_id = Uuid::new_v5(&cause.event_id, name.as_bytes());
+    let metadata = Metadata {
+        schema_version: announcement.metadata.schema_version,
+        trace: telemetry::context::current_header(),
+        ..Metadata::caused_by(cause, event_id, cause.occurred_at, Timestamp::now())
+    };
+    Envelope { metadata, ..announcement }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::{AttributeValue, Put};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct TierAscended {
+        customer_number: String,
+    }
+
+    impl Event for TierAscended {
+        const TYPE: &'static str = "TierAscended";
+        const SOURCE: &'static str = "foostore.loyalty";
+        const SCHEMA_VERSION: u32 = 3;
+
+        fn customer_number(&self) -> &str {
+            &self.customer_number
+        }
+    }
+
+    fn cause() -> Metadata {
+        let occurred_at = "2026-03-01T12:00:00Z".parse().unwrap();
+        Metadata::first(Uuid::from_u128(7), occurred_at, occurred_at)
+    }
+
+    fn announced(effect: Effect) -> Vec<Envelope> {
+        effect.into_parts("rewards", &cause()).unwrap().1
+    }
+
+    #[test]
+    fn an_announcement_stays_in_the_chain_of_its_cause() {
+        let event = TierAscended { customer_number: "123456789012".into() };
+        let announced = announced(Effect::applied().announce(&event));
+        let metadata = &announced[0].metadata;
+        assert_eq!(
+            (metadata.correlation_id, metadata.causation_id),
+            (Uuid::from_u128(7), Some(Uuid::from_u128(7)))
+        );
+        assert_eq!(metadata.occurred_at, cause().occurred_at);
+        assert_eq!(metadata.schema_version, 3);
+        assert!(metadata.published_at > cause().published_at);
+    }
+
+    #[test]
+    fn ids_are_a_function_of_the_cause_and_the_type() {
+        let event = TierAscended { customer_number: "123456789012".into() };
+        let ids = |effect| announced(effect).iter().map(|event| event.metadata.event_id).collect::<Vec<_>>();
+        let twice = || Effect::applied().announce(&event).announce(&event);
+        assert_eq!(ids(twice()), ids(twice()));
+        // Written out: another value after an upgrade would announce anew what is being retried.
+        let expected = [b"TierAscended".as_slice(), b"TierAscended#2"];
+        assert_eq!(ids(twice()), expected.map(|name| Uuid::new_v5(&cause().event_id, name)));
+    }
+
+    #[test]
+    fn a_write_goes_to_the_own_table_unless_it_names_another() {
+        let put = || Put::builder().item("pk", AttributeValue::S("x".into()));
+        let effect = Effect::applied().put(put()).put(put().table_name("other"));
+        let (writes, _) = effect.into_parts("rewards", &cause()).unwrap();
+        let tables: Vec<_> = writes.iter().map(|write| write.put().unwrap().table_name()).collect();
+        assert_eq!(tables, ["rewards", "other"]);
+    }
+
+    #[test]
+    fn a_write_without_an_item_is_invalid() {
+        let effect = Effect::applied().put(Put::builder());
+        assert!(effect.into_parts("rewards", &cause()).is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! The one declaration of what a service consumes.
+
+use envelope::{EventSet, EventType};
+
+/// A service's handler, with the events it subscribes to.
+///
+/// The declaration serves the topology (through [`subscriptions`]) and the dispatch, so the two cannot drift: an event
+/// in this tuple has a rule that brings it and a handler that takes it.
+pub trait Subscriber: Send + Sync + 'static {
+    /// The event types, as a tuple.
+    type Events: EventSet;
+}
+
+/// The names of the events that `S` subscribes to, for `topology::Service::consumes`.
+#[must_use]
+pub fn subscriptions<S: Subscriber>() -> Vec<EventType> {
+    envelope::events::<S::Events>()
+}

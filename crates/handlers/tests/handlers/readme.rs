@@ -1,0 +1,56 @@
+//! README.md's example does what README.md says.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use service_runtime::Environment;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::cloud::{Cloud, first};
+use crate::rewards::{self, PointsEarned};
+
+const CUSTOMER: &str = "100000000001";
+
+#[test]
+fn the_readme_shows_the_service_that_is_tested_here() {
+    let (_, example) = include_str!("rewards.rs").split_once("// README.md repeats what follows.\n").unwrap();
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(&format!("```rust\n{example}```")), "README.md does not repeat rewards.rs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_lost() {
+    let cloud = Cloud::start::<(PointsEarned,)>(rewards::topology()).await;
+    // One for each attempt of the SDK at each message: no handler learns of the transaction that was committed.
+    cloud.fail("TransactWriteItems", "drop-response", 6).await;
+    let event = first(&PointsEarned { customer_number: CUSTOMER.to_owned(), points: 5 });
+    cloud.send(&event).await;
+    cloud.send(&event).await;
+
+    let (running, started) = oneshot::channel();
+    let service = tokio::spawn(service_runtime::run(
+        rewards::NAME,
+        "1.0.0",
+        Environment::from_pairs(cloud.variables.clone()),
+        |runtime| {
+            drop(running.send(runtime.shutdown.clone()));
+            rewards::run(runtime)
+        },
+    ));
+    let shutdown = started.await.unwrap();
+    let handled = async {
+        while cloud.depth("QUEUE_URL").await > 0 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), handled).await.unwrap();
+    shutdown.cancel();
+    assert_eq!(format!("{:?}", service.await.unwrap()), format!("{:?}", ExitCode::SUCCESS));
+
+    let balance = cloud.item("REWARDS_TABLE_NAME", format!("BALANCE#{CUSTOMER}")).await.unwrap();
+    assert_eq!(balance["points"].as_n().unwrap(), "5");
+    assert_eq!(cloud.count("REWARDS_TABLE_NAME", "EVENT#").await, 1);
+    assert_eq!(cloud.depth("DEAD_LETTER_QUEUE_URL").await, 0);
+    cloud.shutdown().await;
+}
