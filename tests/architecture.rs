@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates for development and tests, which nothing that goes to production may reach.
-const DEVELOPMENT_ONLY: [&str; 3] = ["cloudformation", "local-cloud", "provisioning"];
+const DEVELOPMENT_ONLY: [&str; 4] = ["cloudformation", "local-cloud", "provisioning", "service-test"];
 
 /// Package name to (folder, names of the packages of ours it depends on, but for tests).
 fn packages() -> BTreeMap<String, (String, BTreeSet<String>)> {

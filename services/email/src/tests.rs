@@ -4,63 +4,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_clients::AwsSettings;
-use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
-use aws_types::SdkConfig;
 use contracts::{Channel, Channels, Contact, Name, NotificationRequested, Template};
 use envelope::{Envelope, Event, Metadata};
 use handlers::{Claimed, Lease};
 use idempotency::{Claim, Claims};
 use jiff::Timestamp;
-use local_cloud::LocalCloud;
-use serde_json::Value;
+use service_test::TestCloud;
 use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
+use topology::{Service, Topic};
 use uuid::Uuid;
 
 use crate::handler::SendMail;
 use crate::ses::Ses;
 
-const TABLE: &str = "email-deliveries";
 const SENDER: &str = "FooStore <loyalty@foostore.example>";
 const SENT: Done = Done::new("sent");
 const LEASE: Lease = Lease { duration: Duration::from_secs(20), effect: Duration::from_secs(5) };
 
-/// A cloud with the deliveries table and a verified sender, and a clock that only a test moves.
+/// The service's resources, a verified sender, and a clock that only a test moves.
 struct House {
-    cloud: LocalCloud,
-    aws: SdkConfig,
+    cloud: TestCloud,
+    /// Without retries, so that one fault is one failure.
     dynamodb: aws_sdk_dynamodb::Client,
     clock: Arc<AtomicI64>,
 }
 
 impl House {
     async fn build() -> Self {
-        let address = "127.0.0.1:0".parse().unwrap();
-        let settings =
-            local_cloud::Settings { address, otlp_address: address, ..local_cloud::Settings::default() };
-        let cloud = local_cloud::start(settings).await.unwrap();
-        let aws = aws_clients::sdk_config(&AwsSettings {
-            region: Some("eu-central-1".into()),
-            endpoint_url: Some(cloud.endpoint_url()),
-            credentials: Some(Credentials::new("local", "local", None, None, "test")),
-        })
-        .await;
-        // Without retries, so that one fault is one failure.
+        let notifier = Service::new("notifier").publishes(Topic::new("notifications").attribute("channel"));
+        let cloud = TestCloud::start([crate::topology(), notifier]).await;
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(
-            aws_sdk_dynamodb::config::Builder::from(&aws).retry_config(RetryConfig::disabled()).build(),
+            aws_sdk_dynamodb::config::Builder::from(cloud.aws())
+                .retry_config(RetryConfig::disabled())
+                .build(),
         );
-        create_table(&dynamodb).await;
-        aws_sdk_sesv2::Client::new(&aws)
+        aws_sdk_sesv2::Client::new(cloud.aws())
             .create_email_identity()
             .email_identity("loyalty@foostore.example")
             .send()
             .await
             .unwrap();
-        Self { cloud, aws, dynamodb, clock: Arc::new(AtomicI64::new(1_772_366_400)) }
+        Self { cloud, dynamodb, clock: Arc::new(AtomicI64::new(1_772_366_400)) }
+    }
+
+    fn table(&self) -> String {
+        self.cloud.variable(crate::NAME, "EMAIL_DELIVERIES_TABLE_NAME")
     }
 
     fn service(&self) -> Claimed<SendMail> {
@@ -69,8 +58,8 @@ impl House {
 
     fn service_with(&self, sender: &str, lease: Lease) -> Claimed<SendMail> {
         let clock = Arc::clone(&self.clock);
-        let ses = Ses::new(&self.aws, sender.to_owned(), lease.effect);
-        Claimed::new(self.dynamodb.clone(), TABLE, lease, SendMail::new(ses))
+        let ses = Ses::new(self.cloud.aws(), sender.to_owned(), lease.effect);
+        Claimed::new(self.dynamodb.clone(), self.table(), lease, SendMail::new(ses))
             .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap())
     }
 
@@ -82,40 +71,9 @@ impl House {
         self.clock.fetch_add(i64::try_from(time.as_secs()).unwrap(), Ordering::SeqCst);
     }
 
-    async fn fault(&self, body: &'static str) {
-        let url = format!("{}/_local/faults", self.cloud.endpoint_url());
-        let client = reqwest::Client::new();
-        let answer =
-            client.post(url).header("content-type", "application/json").body(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
-    }
-
-    async fn mails(&self) -> Vec<Value> {
-        let url = format!("{}/_local/mail", self.cloud.endpoint_url());
-        reqwest::get(url).await.unwrap().json().await.unwrap()
-    }
-
     async fn count(&self) -> usize {
-        self.mails().await.len()
+        self.cloud.mails().await.len()
     }
-}
-
-async fn create_table(dynamodb: &aws_sdk_dynamodb::Client) {
-    let attribute = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S)
-        .build()
-        .unwrap();
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
-    dynamodb
-        .create_table()
-        .table_name(TABLE)
-        .attribute_definitions(attribute)
-        .key_schema(key)
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .unwrap();
 }
 
 fn request(channel: Channel) -> NotificationRequested {
@@ -174,7 +132,7 @@ async fn a_notification_is_mailed_once_however_often_it_is_delivered() {
         assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
     }
 
-    let mails = house.mails().await;
+    let mails = house.cloud.mails().await;
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0]["from"], SENDER);
     assert_eq!(mails[0]["to"], serde_json::json!(["ada@example.com"]));
@@ -209,7 +167,8 @@ async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
     let (service, mail) = (house.service(), mail());
     // A process that claims and is never heard of again.
     let id = format!("NOTIFICATION#{}", mail.envelope.metadata.event_id);
-    let claim = Claims::new(TABLE).claim(&house.dynamodb, &id, LEASE.duration, house.now()).await.unwrap();
+    let claim =
+        Claims::new(house.table()).claim(&house.dynamodb, &id, LEASE.duration, house.now()).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(_)));
 
     house.advance(Duration::from_secs(5));
@@ -229,7 +188,7 @@ async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
 async fn a_throttled_mail_is_sent_by_the_next_attempt_without_waiting_for_the_lease() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "throttle", "times": 1}"#).await;
+    house.cloud.fail("ses", "SendEmail", "throttle", 1).await;
     assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-throttled");
     assert_eq!(house.count().await, 0);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
@@ -241,7 +200,7 @@ async fn a_throttled_mail_is_sent_by_the_next_attempt_without_waiting_for_the_le
 async fn a_mail_that_ses_failed_to_take_is_not_lost() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "500", "times": 1}"#).await;
+    house.cloud.fail("ses", "SendEmail", "500", 1).await;
     assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
@@ -253,7 +212,7 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     let house = House::build().await;
     let lease = Lease { effect: Duration::from_millis(200), ..LEASE };
     let (service, mail) = (house.service_with(SENDER, lease), mail());
-    house.fault(r#"{"service": "ses", "operation": "SendEmail", "error": "timeout", "times": 1}"#).await;
+    house.cloud.fail("ses", "SendEmail", "timeout", 1).await;
     assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
@@ -265,9 +224,7 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
 async fn an_answer_that_is_lost_doubles_the_mail_and_no_more() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house
-        .fault(r#"{"service": "ses", "operation": "SendEmail", "error": "drop-response", "times": 1}"#)
-        .await;
+    house.cloud.fail("ses", "SendEmail", "drop-response", 1).await;
     assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
     assert_eq!(house.count().await, 1);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
@@ -280,9 +237,7 @@ async fn an_answer_that_is_lost_doubles_the_mail_and_no_more() {
 async fn a_record_that_fails_is_tried_again_and_doubles_nothing() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house
-        .fault(r#"{"service": "dynamodb", "operation": "UpdateItem", "error": "throttle", "times": 3}"#)
-        .await;
+    house.cloud.fail("dynamodb", "UpdateItem", "throttle", 3).await;
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
     assert_eq!(house.count().await, 1);
@@ -293,7 +248,7 @@ async fn a_record_that_fails_is_tried_again_and_doubles_nothing() {
 async fn a_record_that_never_succeeds_does_not_send_the_mail_back_to_the_queue() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house.fault(r#"{"service": "dynamodb", "operation": "UpdateItem", "error": "500"}"#).await;
+    house.cloud.fail("dynamodb", "UpdateItem", "500", u32::MAX).await;
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
     house.cloud.shutdown().await;
@@ -303,7 +258,7 @@ async fn a_record_that_never_succeeds_does_not_send_the_mail_back_to_the_queue()
 async fn without_a_claim_nothing_is_sent() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    house.fault(r#"{"service": "dynamodb", "operation": "PutItem", "error": "throttle", "times": 1}"#).await;
+    house.cloud.fail("dynamodb", "PutItem", "throttle", 1).await;
     let failure = service.handle(&mail).await.unwrap_err();
     let Failure::Transient { reason, dependency, .. } = failure else { panic!("permanent") };
     assert_eq!((reason, dependency), ("dynamodb-throttled", Some("DynamoDB")));

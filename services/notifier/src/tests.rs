@@ -1,14 +1,8 @@
 //! The handler against a cloud in this process: what is remembered, and what the topic's subscribers get.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_clients::AwsSettings;
-use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
-use aws_types::SdkConfig;
 use contracts::{
     Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
     NotificationRequested, Template,
@@ -16,57 +10,39 @@ use contracts::{
 use envelope::{Envelope, Event, Metadata};
 use handlers::AtLeastOnce;
 use jiff::Timestamp;
-use local_cloud::LocalCloud;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use publisher::TopicPublisher;
+use service_test::TestCloud;
 use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
+use topology::{Service, topic};
 use uuid::Uuid;
 
 use crate::domain::notification_id;
 use crate::handler::NotifyMember;
 use crate::members::Members;
 
-const TABLE: &str = "notifications";
+/// Receives what the notifier publishes.
+const SINK: &str = "sink";
 const CUSTOMER: &str = "123456789012";
 
-/// A cloud with the notifier's table, its topic, and a queue that takes everything from the topic.
+/// The notifier's resources, and a queue that takes everything from its topic.
 struct House {
-    cloud: LocalCloud,
-    aws: SdkConfig,
-    dynamodb: aws_sdk_dynamodb::Client,
+    cloud: TestCloud,
     sqs: aws_sdk_sqs::Client,
-    queue_url: String,
-    topic_arn: String,
 }
 
 impl House {
     async fn build() -> Self {
-        let address = "127.0.0.1:0".parse().unwrap();
-        let settings =
-            local_cloud::Settings { address, otlp_address: address, ..local_cloud::Settings::default() };
-        let cloud = local_cloud::start(settings).await.unwrap();
-        let aws = aws_clients::sdk_config(&AwsSettings {
-            region: Some("eu-central-1".into()),
-            endpoint_url: Some(cloud.endpoint_url()),
-            credentials: Some(Credentials::new("local", "local", None, None, "test")),
-        })
+        type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+        let cloud = TestCloud::start([
+            crate::topology(),
+            Service::new("membership").publishes_to_bus().emits::<Members>(),
+            Service::new(SINK).receives(topic("notifications")),
+        ])
         .await;
-        let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
-        create_table(&dynamodb).await;
-
-        let sqs = aws_sdk_sqs::Client::new(&aws);
-        let queue_url = sqs.create_queue().queue_name("sink").send().await.unwrap().queue_url.unwrap();
-        let sns = aws_sdk_sns::Client::new(&aws);
-        let topic_arn = sns.create_topic().name("notifications").send().await.unwrap().topic_arn.unwrap();
-        sns.subscribe()
-            .topic_arn(&topic_arn)
-            .protocol("sqs")
-            .endpoint("arn:aws:sqs:eu-central-1:000000000000:sink")
-            .send()
-            .await
-            .unwrap();
-        Self { cloud, aws, dynamodb, sqs, queue_url, topic_arn }
+        let sqs = aws_sdk_sqs::Client::new(cloud.aws());
+        Self { cloud, sqs }
     }
 
     fn notifier(&self) -> AtLeastOnce<NotifyMember> {
@@ -76,37 +52,30 @@ impl House {
             backoff: Duration::from_millis(1),
             ..publisher::PublisherSettings::default()
         };
-        let sns = aws_sdk_sns::Client::new(&self.aws);
+        let sns = aws_sdk_sns::Client::new(self.cloud.aws());
+        let topic_arn = self.cloud.variable(crate::NAME, "NOTIFICATIONS_TOPIC_ARN");
+        let table = self.cloud.variable(crate::NAME, "NOTIFICATIONS_TABLE_NAME");
         AtLeastOnce::new(NotifyMember::new(
-            Members::new(self.dynamodb.clone(), TABLE.to_owned()),
-            TopicPublisher::new(sns, self.topic_arn.clone(), patience, &meter),
+            Members::new(self.cloud.dynamodb(), table),
+            TopicPublisher::new(sns, topic_arn, patience, &meter),
         ))
-    }
-
-    async fn fault(&self, body: &'static str) {
-        let url = format!("{}/_local/faults", self.cloud.endpoint_url());
-        let client = reqwest::Client::new();
-        let answer =
-            client.post(url).header("content-type", "application/json").body(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
     }
 
     /// What is remembered of the customer: every attribute that is a string.
     async fn remembered(&self) -> BTreeMap<String, String> {
-        let key = AttributeValue::S(format!("MEMBER#{CUSTOMER}"));
-        let item = self.dynamodb.get_item().table_name(TABLE).key("pk", key).send().await.unwrap().item;
-        let item: HashMap<_, _> = item.unwrap_or_default();
+        let item = self.cloud.item("notifications", format!("MEMBER#{CUSTOMER}")).await.unwrap_or_default();
         item.into_iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?.clone()))).collect()
     }
 
     /// Takes `count` requests from the subscribed queue, with their metadata, sorted by channel.
     async fn requested(&self, count: usize) -> Vec<(Metadata, NotificationRequested)> {
+        let queue_url = self.cloud.variable(SINK, "QUEUE_URL");
         let mut requests = Vec::new();
         while requests.len() < count {
             let received = self
                 .sqs
                 .receive_message()
-                .queue_url(&self.queue_url)
+                .queue_url(&queue_url)
                 .max_number_of_messages(10)
                 .wait_time_seconds(10)
                 .send()
@@ -120,37 +89,13 @@ impl House {
                 let request = envelope.decode::<NotificationRequested>().unwrap();
                 requests.push((envelope.metadata, request));
                 let receipt = message.receipt_handle().unwrap();
-                self.sqs
-                    .delete_message()
-                    .queue_url(&self.queue_url)
-                    .receipt_handle(receipt)
-                    .send()
-                    .await
-                    .unwrap();
+                self.sqs.delete_message().queue_url(&queue_url).receipt_handle(receipt).send().await.unwrap();
             }
         }
         assert_eq!(requests.len(), count);
         requests.sort_by_key(|(_, request)| request.channel);
         requests
     }
-}
-
-async fn create_table(dynamodb: &aws_sdk_dynamodb::Client) {
-    let attribute = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S)
-        .build()
-        .unwrap();
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
-    dynamodb
-        .create_table()
-        .table_name(TABLE)
-        .attribute_definitions(attribute)
-        .key_schema(key)
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .unwrap();
 }
 
 fn contact(given: &str, channels: impl IntoIterator<Item = Channel>) -> Contact {
@@ -286,7 +231,7 @@ async fn without_a_contact_or_a_channel_there_is_nothing_to_send() {
 async fn when_sns_is_away_the_event_is_tried_again() {
     let house = House::build().await;
     let notifier = house.notifier();
-    house.fault(r#"{"service": "sns", "operation": "PublishBatch", "error": "500", "times": 2}"#).await;
+    house.cloud.fail("sns", "PublishBatch", "500", 2).await;
     let delivery = renamed("Ada", 1);
     let failure = notifier.handle(&delivery).await.unwrap_err();
     assert_transient(&failure, "notification-not-published", "SNS");
@@ -300,7 +245,7 @@ async fn when_dynamodb_is_away_nothing_is_told_yet() {
     let house = House::build().await;
     let notifier = house.notifier();
     // One more than the SDK retries by itself would get past.
-    house.fault(r#"{"service": "dynamodb", "operation": "PutItem", "error": "throttle", "times": 3}"#).await;
+    house.cloud.fail("dynamodb", "PutItem", "throttle", 3).await;
     let delivery = renamed("Ada", 1);
     let failure = notifier.handle(&delivery).await.unwrap_err();
     assert_transient(&failure, "dynamodb-throttled", "DynamoDB");

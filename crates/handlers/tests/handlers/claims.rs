@@ -8,10 +8,9 @@ use envelope::Event;
 use handlers::{Claimed, Lease, Perform, Subscriber, subscriptions};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use service_test::{TestCloud, delivery, envelope};
 use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use topology::{Service, Table, TableAccess};
-
-use crate::cloud::{Cloud, delivery, first};
 
 const LEASE: Lease = Lease { duration: Duration::from_secs(20), effect: Duration::from_secs(5) };
 
@@ -58,7 +57,7 @@ impl Perform<ParcelSent> for Notices {
 }
 
 struct Bench {
-    cloud: Cloud,
+    cloud: TestCloud,
     calls: Arc<Calls>,
     clock: Arc<AtomicI64>,
     handler: Claimed<Notices>,
@@ -70,14 +69,14 @@ impl Bench {
         let service = Service::new("notices")
             .consumes(subscriptions::<Notices>())
             .owns(Table::new("notices").markers().access(access));
-        let cloud = Cloud::start::<(ParcelSent,)>(service).await;
+        let shop = Service::new("shop").publishes_to_bus().emits::<(ParcelSent,)>();
+        let cloud = TestCloud::start([service, shop]).await;
         let calls = Arc::new(Calls::default());
         let clock = Arc::new(AtomicI64::new(1_772_366_400));
-        let table = cloud.variables["NOTICES_TABLE_NAME"].clone();
+        let table = cloud.variable("notices", "NOTICES_TABLE_NAME");
         let seconds = Arc::clone(&clock);
-        let handler =
-            Claimed::new(aws_clients::dynamodb(&cloud.aws), table, LEASE, Notices(Arc::clone(&calls)))
-                .with_clock(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
+        let handler = Claimed::new(cloud.dynamodb(), table, LEASE, Notices(Arc::clone(&calls)))
+            .with_clock(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
         Self { cloud, calls, clock, handler }
     }
 
@@ -87,7 +86,7 @@ impl Bench {
 }
 
 fn sent() -> Delivery {
-    delivery(&first(&ParcelSent { customer_number: "7".to_owned() }))
+    delivery(&envelope(&ParcelSent { customer_number: "7".to_owned() }))
 }
 
 #[tokio::test]
@@ -118,10 +117,10 @@ async fn a_second_worker_waits_for_what_is_left_of_the_lease() {
     let bench = Bench::start().await;
     let delivery = sent();
     // A process that claims and dies.
-    let claims = idempotency::Claims::new(bench.cloud.variables["NOTICES_TABLE_NAME"].clone());
+    let claims = idempotency::Claims::new(bench.cloud.variable("notices", "NOTICES_TABLE_NAME"));
     let id = bench.handler_claim(&delivery);
     let now = Timestamp::from_second(bench.clock.load(Ordering::SeqCst)).unwrap();
-    claims.claim(&bench.cloud.dynamodb, &id, LEASE.duration, now).await.unwrap();
+    claims.claim(&bench.cloud.dynamodb(), &id, LEASE.duration, now).await.unwrap();
 
     bench.clock.fetch_add(5, Ordering::SeqCst);
     let failure = bench.handler.handle(&delivery).await.unwrap_err();
@@ -142,7 +141,7 @@ impl Bench {
 #[tokio::test]
 async fn a_record_that_never_succeeds_does_not_repeat_the_effect() {
     let bench = Bench::start().await;
-    bench.cloud.fail("UpdateItem", "500", 1_000).await;
+    bench.cloud.fail("dynamodb", "UpdateItem", "500", 1_000).await;
     assert_eq!(bench.handler.handle(&sent()).await.unwrap(), Done::new("sent"));
     assert_eq!(bench.made(), 1);
     bench.cloud.shutdown().await;

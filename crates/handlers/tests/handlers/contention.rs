@@ -6,10 +6,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put};
 use envelope::Event;
 use handlers::{Effect, EffectivelyOnce, Handle, Subscriber, subscriptions};
 use serde::{Deserialize, Serialize};
+use service_test::{TestCloud, delivery, envelope};
 use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use topology::{Service, Table, TableAccess};
-
-use crate::cloud::{Cloud, delivery, first};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Stamped {
@@ -72,18 +71,23 @@ impl Handle<Stamped> for Cards {
     }
 }
 
+/// Emits the stamps.
+fn shop() -> Service {
+    Service::new("shop").publishes_to_bus().emits::<(Stamped,)>()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_update_is_lost_and_the_tenth_is_announced_once() {
     let service = Service::new("cards")
         .consumes(subscriptions::<Cards>())
         .owns(Table::new("cards").markers().outbox().access([TableAccess::Get]))
         .emits::<(CardFilled,)>();
-    let cloud = Cloud::start::<(Stamped,)>(service).await;
-    let table = cloud.variables["CARDS_TABLE_NAME"].clone();
-    let cards = Cards { client: cloud.dynamodb.clone(), table: table.clone() };
-    let handler = Arc::new(EffectivelyOnce::new(cloud.dynamodb.clone(), table, "cards", cards));
+    let cloud = TestCloud::start([service, shop()]).await;
+    let table = cloud.variable("cards", "CARDS_TABLE_NAME");
+    let cards = Cards { client: cloud.dynamodb(), table: table.clone() };
+    let handler = Arc::new(EffectivelyOnce::new(cloud.dynamodb(), table, "cards", cards));
 
-    let events: Vec<_> = (0..12).map(|_| first(&Stamped { customer_number: "7".to_owned() })).collect();
+    let events: Vec<_> = (0..12).map(|_| envelope(&Stamped { customer_number: "7".to_owned() })).collect();
     let mut deliveries = tokio::task::JoinSet::new();
     for event in events.iter().chain(&events) {
         let (handler, delivery) = (Arc::clone(&handler), delivery(event));
@@ -93,9 +97,9 @@ async fn no_update_is_lost_and_the_tenth_is_announced_once() {
 
     assert_eq!(outcomes.iter().filter(|done| **done == Done::APPLIED).count(), 12, "{outcomes:?}");
     assert_eq!(outcomes.iter().filter(|done| **done == Done::DUPLICATE).count(), 12);
-    let card = cloud.item("CARDS_TABLE_NAME", "CARD#7".to_owned()).await.unwrap();
+    let card = cloud.item("cards", "CARD#7").await.unwrap();
     assert_eq!(card["stamps"].as_n().unwrap(), "12");
-    assert_eq!(cloud.count("CARDS_TABLE_NAME", "OUTBOX#").await, 1);
+    assert_eq!(cloud.items("cards", "OUTBOX#").await.len(), 1);
     cloud.shutdown().await;
 }
 
@@ -103,14 +107,14 @@ async fn no_update_is_lost_and_the_tenth_is_announced_once() {
 async fn an_event_of_no_subscription_is_a_permanent_failure() {
     let service =
         Service::new("cards").consumes(subscriptions::<Cards>()).owns(Table::new("cards").markers());
-    let cloud = Cloud::start::<(Stamped,)>(service).await;
-    let table = cloud.variables["CARDS_TABLE_NAME"].clone();
-    let cards = Cards { client: cloud.dynamodb.clone(), table: table.clone() };
-    let handler = EffectivelyOnce::new(cloud.dynamodb.clone(), table, "cards", cards);
+    let cloud = TestCloud::start([service, shop()]).await;
+    let table = cloud.variable("cards", "CARDS_TABLE_NAME");
+    let cards = Cards { client: cloud.dynamodb(), table: table.clone() };
+    let handler = EffectivelyOnce::new(cloud.dynamodb(), table, "cards", cards);
 
-    let other = first(&CardFilled { customer_number: "7".to_owned() });
+    let other = envelope(&CardFilled { customer_number: "7".to_owned() });
     let failure = handler.handle(&delivery(&other)).await.unwrap_err();
     assert_eq!((failure.reason(), failure.is_permanent()), ("unknown-event-type", true));
-    assert_eq!(cloud.count("CARDS_TABLE_NAME", "").await, 0);
+    assert_eq!(cloud.items("cards", "").await.len(), 0);
     cloud.shutdown().await;
 }

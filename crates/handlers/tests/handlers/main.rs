@@ -4,8 +4,6 @@
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
-mod cloud;
-#[cfg(test)]
 mod contention;
 #[cfg(test)]
 mod readme;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use service_runtime::Environment;
+use service_test::{TestCloud, envelope};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
+use topology::Service;
 
-use crate::cloud::{Cloud, first};
 use crate::rewards::{self, PointsEarned};
 
 const CUSTOMER: &str = "100000000001";
@@ -21,18 +22,22 @@ fn the_readme_shows_the_service_that_is_tested_here() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_lost() {
-    let cloud = Cloud::start::<(PointsEarned,)>(rewards::topology()).await;
+    let cloud = TestCloud::start([
+        rewards::topology(),
+        Service::new("crm").publishes_to_bus().emits::<(PointsEarned,)>(),
+    ])
+    .await;
     // One for each attempt of the SDK at each message: no handler learns of the transaction that was committed.
-    cloud.fail("TransactWriteItems", "drop-response", 6).await;
-    let event = first(&PointsEarned { customer_number: CUSTOMER.to_owned(), points: 5 });
-    cloud.send(&event).await;
-    cloud.send(&event).await;
+    cloud.fail("dynamodb", "TransactWriteItems", "drop-response", 6).await;
+    let event = envelope(&PointsEarned { customer_number: CUSTOMER.to_owned(), points: 5 });
+    cloud.send(rewards::NAME, &event).await;
+    cloud.send(rewards::NAME, &event).await;
 
     let (running, started) = oneshot::channel();
     let service = tokio::spawn(service_runtime::run(
         rewards::NAME,
         "1.0.0",
-        Environment::from_pairs(cloud.variables.clone()),
+        Environment::from_pairs(cloud.environment(rewards::NAME)),
         |runtime| {
             drop(running.send(runtime.shutdown.clone()));
             rewards::run(runtime)
@@ -40,7 +45,7 @@ async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_l
     ));
     let shutdown = started.await.unwrap();
     let handled = async {
-        while cloud.depth("QUEUE_URL").await > 0 {
+        while cloud.depth(rewards::NAME).await > 0 {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -48,9 +53,9 @@ async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_l
     shutdown.cancel();
     assert_eq!(format!("{:?}", service.await.unwrap()), format!("{:?}", ExitCode::SUCCESS));
 
-    let balance = cloud.item("REWARDS_TABLE_NAME", format!("BALANCE#{CUSTOMER}")).await.unwrap();
+    let balance = cloud.item("rewards", format!("BALANCE#{CUSTOMER}")).await.unwrap();
     assert_eq!(balance["points"].as_n().unwrap(), "5");
-    assert_eq!(cloud.count("REWARDS_TABLE_NAME", "EVENT#").await, 1);
-    assert_eq!(cloud.depth("DEAD_LETTER_QUEUE_URL").await, 0);
+    assert_eq!(cloud.items("rewards", "EVENT#").await.len(), 1);
+    assert_eq!(cloud.dead_letters(rewards::NAME).await, 0);
     cloud.shutdown().await;
 }

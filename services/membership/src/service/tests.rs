@@ -184,7 +184,8 @@ async fn what_is_no_event_of_ours_is_a_permanent_failure() {
 async fn a_members_item_that_is_none_is_a_permanent_failure() {
     let cloud = Cloud::start().await;
     let key = AttributeValue::S(format!("MEMBER#{}", ada()));
-    cloud.client.put_item().table_name(cloud::TABLE).item("pk", key).send().await.unwrap();
+    let table = cloud.test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
+    cloud.test.dynamodb().put_item().table_name(table).item("pk", key).send().await.unwrap();
     let failure = cloud.handle(&enrolled(1)).await.unwrap_err();
     assert_eq!((failure.reason(), failure.is_permanent()), ("member-unreadable", true));
     cloud.shutdown().await;
@@ -229,11 +230,11 @@ async fn a_busy_dynamodb_is_a_transient_failure_that_names_it() {
         ("GetItem", "500", "dynamodb-unavailable"),
         ("TransactWriteItems", "500", "dynamodb-unavailable"),
     ] {
-        cloud.fail(operation, error, 3).await;
+        cloud.test.fail("dynamodb", operation, error, 3).await;
         let failure = cloud.handle(&enrolled(1)).await.unwrap_err();
         let Failure::Transient { reason: found, dependency, .. } = failure else { panic!("{failure:?}") };
         assert_eq!((found, dependency), (reason, Some("DynamoDB")));
-        cloud.mend().await;
+        cloud.test.mend().await;
     }
     assert_eq!(cloud.handle(&enrolled(1)).await.unwrap(), Done::APPLIED);
     cloud.shutdown().await;
@@ -244,7 +245,7 @@ async fn an_answer_lost_for_good_is_a_duplicate_at_the_next_delivery() {
     let cloud = Cloud::start().await;
     let event = enrolled(1);
     // One for each attempt of the SDK.
-    cloud.fail("TransactWriteItems", "drop-response", 3).await;
+    cloud.test.fail("dynamodb", "TransactWriteItems", "drop-response", 3).await;
     let failure = cloud.handle(&event).await.unwrap_err();
     assert!(!failure.is_permanent(), "{failure:?}");
     assert_eq!(cloud.handle(&event).await.unwrap(), Done::DUPLICATE);

@@ -1,81 +1,54 @@
-//! The members' table, as the topology makes it, and a service on it.
+//! The members' table, as the topology declares it, and the service on it.
 
-use std::collections::HashMap;
-
-use aws_clients::{AwsSettings, TracingInterceptor};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Builder, Credentials};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    StreamSpecification, StreamViewType,
-};
 use contracts::{Contact, CustomerNumber};
+use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use envelope::Envelope;
 use handlers::EffectivelyOnce;
 use jiff::Timestamp;
-use local_cloud::{LocalCloud, Settings};
-use serde_json::{Value, json};
-use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
+use serde_json::Value;
+use service_test::{TestCloud, delivery};
+use sqs_consumer::{AtLeastOnceHandler, Done, Failure};
+use topology::Service;
 
 use crate::members::Members;
 use crate::service::Membership;
 
-pub(super) const TABLE: &str = "members";
+pub(super) use service_test::Item;
 
-pub(super) type Item = HashMap<String, AttributeValue>;
+const TABLE: &str = "members";
 
 pub(super) struct Cloud {
-    local: LocalCloud,
-    pub(super) client: Client,
+    pub(super) test: TestCloud,
     service: EffectivelyOnce<Membership>,
 }
 
 impl Cloud {
     pub(super) async fn start() -> Self {
-        let free = "127.0.0.1:0".parse().unwrap();
-        let settings = Settings { address: free, otlp_address: free, ..Settings::default() };
-        let cloud = local_cloud::start(settings).await.unwrap();
-        let config = aws_clients::sdk_config(&AwsSettings {
-            region: Some("eu-central-1".to_owned()),
-            endpoint_url: Some(cloud.endpoint_url()),
-            credentials: Some(Credentials::new("local", "local", None, None, "test")),
-        })
-        .await;
-        let client = Client::from_conf(Builder::from(&config).interceptor(TracingInterceptor::new()).build());
-        create_table(&client).await;
-        let members = Members::new(client.clone(), TABLE);
-        let service = EffectivelyOnce::new(client.clone(), TABLE, crate::NAME, Membership::new(members));
-        Self { local: cloud, client, service }
+        type Crm = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
+        let crm = Service::new("crm").publishes_to_bus().emits::<Crm>();
+        let test = TestCloud::start([crate::topology(), crm]).await;
+        let table = test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
+        let members = Members::new(test.dynamodb(), table.clone());
+        let service = EffectivelyOnce::new(test.dynamodb(), table, crate::NAME, Membership::new(members));
+        Self { test, service }
     }
 
     /// Delivers `event` to the service.
     pub(super) async fn handle(&self, event: &Envelope) -> Result<Done, Failure> {
-        let now = Timestamp::now();
-        let delivery = Delivery {
-            envelope: event.clone(),
-            attempt: 1,
-            message_id: "message".to_owned(),
-            sent_at: now,
-            first_received_at: now,
-            received_at: now,
-            replay_name: None,
-        };
-        self.service.handle(&delivery).await
+        self.service.handle(&delivery(event)).await
     }
 
     pub(super) async fn items(&self) -> Vec<Item> {
-        self.client.scan().table_name(TABLE).send().await.unwrap().items.unwrap_or_default()
+        self.test.items(TABLE, "").await
     }
 
     pub(super) async fn member(&self, customer_number: &CustomerNumber) -> Option<Item> {
-        let key = AttributeValue::S(format!("MEMBER#{customer_number}"));
-        self.client.get_item().table_name(TABLE).key("pk", key).send().await.unwrap().item
+        self.test.item(TABLE, format!("MEMBER#{customer_number}")).await
     }
 
     /// The outbox, in the order of occurrence.
     pub(super) async fn outbox(&self) -> Vec<Item> {
-        let mut items = self.items().await;
-        items.retain(|item| is(item, "OUTBOX#"));
+        let mut items = self.test.items(TABLE, "OUTBOX#").await;
         items.sort_by_key(|item| text(item, "occurred_at").parse::<Timestamp>().unwrap());
         items
     }
@@ -89,25 +62,8 @@ impl Cloud {
         self.outbox().await.iter().map(announced).collect()
     }
 
-    /// Lets the next `times` calls of `operation` go wrong.
-    pub(super) async fn fail(&self, operation: &str, error: &str, times: u32) {
-        let fault = json!({"service": "dynamodb", "operation": operation, "error": error, "times": times});
-        let answer = reqwest::Client::new().post(self.faults()).json(&fault).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
-    }
-
-    /// Takes all faults back.
-    pub(super) async fn mend(&self) {
-        let answer = reqwest::Client::new().delete(self.faults()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
-    }
-
-    fn faults(&self) -> String {
-        format!("{}/_local/faults", self.local.endpoint_url())
-    }
-
     pub(super) async fn shutdown(self) {
-        self.local.shutdown().await;
+        self.test.shutdown().await;
     }
 }
 
@@ -117,22 +73,4 @@ pub(super) fn is(item: &Item, key_prefix: &str) -> bool {
 
 pub(super) fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
     item[attribute].as_s().unwrap()
-}
-
-async fn create_table(client: &Client) {
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
-    let attribute =
-        AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
-    let stream =
-        StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
-    client
-        .create_table()
-        .table_name(TABLE)
-        .key_schema(key.build().unwrap())
-        .attribute_definitions(attribute.build().unwrap())
-        .billing_mode(BillingMode::PayPerRequest)
-        .stream_specification(stream.build().unwrap())
-        .send()
-        .await
-        .unwrap();
 }

@@ -1,0 +1,199 @@
+//! AWS in this process, with what services declare.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_clients::AwsSettings;
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_types::SdkConfig;
+use envelope::Envelope;
+use local_cloud::{LocalCloud, Settings};
+use provisioning::Outputs;
+use serde_json::{Value, json};
+use topology::{Service, Topology};
+
+const APPLICATION: &str = "shop";
+const ENVIRONMENT: &str = "test";
+const REGION: &str = "eu-central-1";
+const ACCESS_KEY: &str = "local";
+
+/// An item of a table.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// AWS in this process, with the queues, tables and topics of some services.
+pub struct TestCloud {
+    local: LocalCloud,
+    aws: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    outputs: Outputs,
+}
+
+impl TestCloud {
+    /// Starts with what `services` declare: the service under test, and stand-ins for those that emit what it consumes
+    /// or publish what it receives. Physical names begin with `shop-test-`.
+    ///
+    /// # Panics
+    /// If the declarations do not fit each other or AWS refuses one.
+    pub async fn start(services: impl IntoIterator<Item = Service>) -> Self {
+        let any_port = "127.0.0.1:0".parse().unwrap();
+        let settings = Settings { address: any_port, otlp_address: any_port, ..Settings::default() };
+        let local = local_cloud::start(settings).await.unwrap();
+        let aws = aws_clients::sdk_config(&AwsSettings {
+            region: Some(REGION.to_owned()),
+            endpoint_url: Some(local.endpoint_url()),
+            credentials: Some(Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test")),
+        })
+        .await;
+        let topology = services.into_iter().fold(Topology::new(APPLICATION, ENVIRONMENT), Topology::service);
+        let outputs = provisioning::provision(&topology.resources().unwrap(), &aws).await.unwrap();
+        let dynamodb = aws_clients::dynamodb(&aws);
+        let sqs = aws_sdk_sqs::Client::new(&aws);
+        Self { local, aws, dynamodb, sqs, outputs }
+    }
+
+    /// The configuration for clients of any service.
+    #[must_use]
+    pub fn aws(&self) -> &SdkConfig {
+        &self.aws
+    }
+
+    /// A DynamoDB client with the layer's own settings.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb.clone()
+    }
+
+    /// A variable by which `service` finds one of its resources, such as `QUEUE_URL`.
+    ///
+    /// # Panics
+    /// If the service has no such variable.
+    #[must_use]
+    pub fn variable(&self, service: &str, name: &str) -> String {
+        self.outputs.environment(service).remove(name).unwrap()
+    }
+
+    /// The whole environment of `service` as a process: its resources, AWS, and settings for a test. Telemetry is off,
+    /// and a receive waits for a second only, so that a shutdown need not wait for a long poll.
+    #[must_use]
+    pub fn environment(&self, service: &str) -> BTreeMap<String, String> {
+        let mut variables = self.outputs.environment(service);
+        let more = [
+            ("AWS_ENDPOINT_URL", self.local.endpoint_url()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY.to_owned()),
+            ("HEALTH_ADDRESS", "127.0.0.1:0".to_owned()),
+            ("OTEL_SDK_DISABLED", "true".to_owned()),
+            ("CONSUMER_WAIT_S", "1".to_owned()),
+        ];
+        variables.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        variables
+    }
+
+    /// Makes the next `times` calls of an operation of an AWS service (`dynamodb`, `sqs`, `ses` …) fail: by `throttle`,
+    /// `500`, `timeout` (no answer at all) or `drop-response` (carried out, but the answer is lost).
+    ///
+    /// # Panics
+    /// If there is no such fault.
+    pub async fn fail(&self, service: &str, operation: &str, error: &str, times: u32) {
+        let fault = json!({"service": service, "operation": operation, "error": error, "times": times});
+        let answer = reqwest::Client::new().post(self.url("faults")).json(&fault).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Ends all faults.
+    ///
+    /// # Panics
+    /// If the cloud does not answer.
+    pub async fn mend(&self) {
+        let answer = reqwest::Client::new().delete(self.url("faults")).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// The mails that SES accepted, as JSON.
+    ///
+    /// # Panics
+    /// If the cloud does not answer.
+    pub async fn mails(&self) -> Vec<Value> {
+        reqwest::get(self.url("mail")).await.unwrap().json().await.unwrap()
+    }
+
+    /// Puts an event on the queue of `service`.
+    ///
+    /// # Panics
+    /// If the service has no queue.
+    pub async fn send(&self, service: &str, event: &Envelope) {
+        let url = self.variable(service, "QUEUE_URL");
+        self.sqs.send_message().queue_url(url).message_body(event.message()).send().await.unwrap();
+    }
+
+    /// How many messages are on the queue of `service`, visible or in flight.
+    ///
+    /// # Panics
+    /// If the service has no queue.
+    pub async fn depth(&self, service: &str) -> u32 {
+        self.count(self.variable(service, "QUEUE_URL")).await
+    }
+
+    /// How many messages are on the dead-letter queue of `service`.
+    ///
+    /// # Panics
+    /// If the service has no queue.
+    pub async fn dead_letters(&self, service: &str) -> u32 {
+        self.count(self.variable(service, "DEAD_LETTER_QUEUE_URL")).await
+    }
+
+    async fn count(&self, queue_url: String) -> u32 {
+        let counts = vec![
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let request = self.sqs.get_queue_attributes().queue_url(queue_url);
+        let answer = request.set_attribute_names(Some(counts)).send().await.unwrap();
+        answer.attributes.unwrap().values().map(|count| count.parse::<u32>().unwrap()).sum()
+    }
+
+    /// The item of a table (by its logical name) with this value of the partition key `pk`.
+    ///
+    /// # Panics
+    /// If there is no such table.
+    pub async fn item(&self, table: &str, key: impl Into<String>) -> Option<Item> {
+        let get = self.dynamodb.get_item().table_name(physical(table));
+        get.key("pk", AttributeValue::S(key.into())).consistent_read(true).send().await.unwrap().item
+    }
+
+    /// The items of a table (by its logical name) whose partition key `pk` begins with `prefix`.
+    ///
+    /// # Panics
+    /// If there is no such table.
+    pub async fn items(&self, table: &str, prefix: &str) -> Vec<Item> {
+        let scan = self.dynamodb.scan().table_name(physical(table)).consistent_read(true).send().await;
+        let mut items = scan.unwrap().items.unwrap_or_default();
+        items.retain(|item| {
+            item.get("pk").is_some_and(|key| key.as_s().is_ok_and(|key| key.starts_with(prefix)))
+        });
+        items
+    }
+
+    /// Ends the cloud.
+    pub async fn shutdown(self) {
+        self.local.shutdown().await;
+    }
+
+    fn url(&self, what: &str) -> String {
+        format!("{}/_local/{what}", self.local.endpoint_url())
+    }
+}
+
+impl std::fmt::Debug for TestCloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestCloud").field("endpoint_url", &self.local.endpoint_url()).finish_non_exhaustive()
+    }
+}
+
+fn physical(table: &str) -> String {
+    format!("{APPLICATION}-{ENVIRONMENT}-{table}")
+}

@@ -1,0 +1,40 @@
+//! Events as a consumer passes them to a handler.
+
+use envelope::{Envelope, Event, Metadata};
+use jiff::Timestamp;
+use sqs_consumer::Delivery;
+use uuid::Uuid;
+
+/// Wraps an event that occurred just now and that nothing caused, under a new id.
+///
+/// # Panics
+/// If the event cannot be written as JSON.
+#[must_use]
+pub fn envelope<E: Event>(event: &E) -> Envelope {
+    envelope_at(Timestamp::now(), event)
+}
+
+/// Wraps an event that occurred at `occurred_at` and is published now, under a new id.
+///
+/// # Panics
+/// If the event cannot be written as JSON.
+#[must_use]
+pub fn envelope_at<E: Event>(occurred_at: Timestamp, event: &E) -> Envelope {
+    let metadata = Metadata::first(Uuid::new_v4(), occurred_at, Timestamp::now());
+    Envelope::new(metadata, event).unwrap()
+}
+
+/// A first delivery of `envelope`, received now. A redelivery is the same with a higher `attempt`.
+#[must_use]
+pub fn delivery(envelope: &Envelope) -> Delivery {
+    let now = Timestamp::now();
+    Delivery {
+        envelope: envelope.clone(),
+        attempt: 1,
+        message_id: "message".to_owned(),
+        sent_at: now,
+        first_received_at: now,
+        received_at: now,
+        replay_name: None,
+    }
+}
