@@ -1,4 +1,4 @@
-//! The arrows of the house run one way.
+//! Which crate may depend on which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,10 +6,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Crates for development and tests, which nothing that goes to production may reach.
-const DEVELOPMENT_ONLY: [&str; 4] = ["cloudformation", "local-cloud", "provisioning", "service-test"];
+use crate::world::files_below;
 
-/// Package name to (folder, names of the packages of ours it depends on, but for tests).
+/// Crates for development and tests, which nothing deployed to production may depend on.
+const DEVELOPMENT_ONLY: [&str; 5] =
+    ["cloudformation", "local-cloud", "provisioning", "service-test", "xray-engine"];
+
+/// Returns, by package name, the folder and the workspace's packages it depends on, except for tests.
 fn packages() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -53,7 +56,7 @@ fn arrows_run_one_way() {
             if folder.starts_with("services/") {
                 assert!(
                     target.starts_with("crates/") || dependency == "contracts",
-                    "service {name} depends on {dependency}: services talk by events"
+                    "service {name} depends on {dependency}: services communicate by events"
                 );
                 assert!(
                     !DEVELOPMENT_ONLY.contains(&dependency.as_str()),
@@ -63,6 +66,45 @@ fn arrows_run_one_way() {
             if folder.starts_with("crates/") && DEVELOPMENT_ONLY.contains(&dependency.as_str()) {
                 assert!(DEVELOPMENT_ONLY.contains(&name.as_str()), "{name} depends on {dependency}");
             }
+        }
+    }
+}
+
+/// Returns the workspace's packages that a package links, itself included.
+fn linked<'a>(
+    packages: &'a BTreeMap<String, (String, BTreeSet<String>)>,
+    package: &'a str,
+) -> BTreeSet<&'a str> {
+    let (mut linked, mut next) = (BTreeSet::new(), vec![package]);
+    while let Some(name) = next.pop() {
+        if linked.insert(name) {
+            next.extend(packages[name].1.iter().map(String::as_str));
+        }
+    }
+    linked
+}
+
+#[test]
+fn services_link_neither_development_crates_nor_a_filter_parser() {
+    let packages = packages();
+    // So that the rest does not pass by looking for something that has been renamed.
+    let defines_filters = |name: &str| {
+        let source = root().join(&packages[name].0).join("src");
+        files_below(&source)
+            .iter()
+            .any(|file| std::fs::read_to_string(file).unwrap().contains("pub struct FilterExpression"))
+    };
+    assert!(defines_filters("xray-engine"));
+    let services: Vec<_> = packages
+        .iter()
+        .filter(|(_, (folder, _))| folder.starts_with("services/"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(!services.is_empty());
+    for service in services {
+        for name in linked(&packages, service) {
+            assert!(!DEVELOPMENT_ONLY.contains(&name), "{service} links {name}");
+            assert!(!defines_filters(name), "{service} links the filter language through {name}");
         }
     }
 }

@@ -46,7 +46,6 @@ mod sqs;
 mod sts;
 mod template;
 mod trace;
-mod xray;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -129,9 +128,9 @@ pub async fn start(settings: Settings) -> Result<LocalCloud, StartError> {
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let xray = xray::XRay::new();
+    let xray = xray_engine::Engine::new(xray_engine::Settings::default());
     let cloud = cloud::Cloud::new(&settings, address, stop.clone(), tasks.clone());
-    let router = gateway::router(std::sync::Arc::clone(&cloud), xray.router());
+    let router = gateway::router(std::sync::Arc::clone(&cloud), xray.api_router());
     tasks.spawn(server::serve(listener, router, stop.clone(), tasks.clone()));
     tasks.spawn(server::serve(otlp_listener, xray.otlp_router(), stop.clone(), tasks.clone()));
     tracing::info!(%address, %otlp_address, region = settings.region, "local cloud listening");

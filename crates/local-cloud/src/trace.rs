@@ -5,7 +5,7 @@ use http::HeaderMap;
 /// The header as `Some` if it is one, in the words it came in: AWS passes unknown fields and their order on. Anything
 /// else is dropped without an error, as AWS does.
 pub(crate) fn valid(header: &str) -> Option<String> {
-    let parsed: ::xray::TraceHeader = header.parse().ok()?;
+    let parsed: xray::TraceHeader = header.parse().ok()?;
     parsed.root.is_some().then(|| header.to_owned())
 }
 

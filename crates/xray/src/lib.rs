@@ -1,7 +1,7 @@
-//! X-Ray's data model: ids, the tracing header, segment documents, whole traces and filter expressions.
+//! X-Ray's data model: ids, the tracing header, segment documents and whole traces.
 //!
-//! Nothing here knows OpenTelemetry, HTTP or the AWS SDK: the crate reads and writes the forms that X-Ray
-//! documents, and puts the segments of a trace together into a tree.
+//! The crate reads and writes the formats that X-Ray documents, and assembles the segments of a trace into a tree. It
+//! knows neither OpenTelemetry nor HTTP nor the AWS SDK.
 //!
 //! ```
 //! use xray::{Trace, TraceHeader};
@@ -26,13 +26,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod filter;
+mod annotations;
 mod header;
 mod ids;
 mod segment;
 mod trace;
 
-pub use filter::{Annotations, Condition, FilterError, FilterExpression};
+pub use annotations::Annotations;
 pub use header::{HeaderError, MAX_EXTRA_LENGTH, SamplingDecision, TraceHeader};
 pub use ids::{ParseIdError, SegmentId, TraceId};
 pub use segment::{

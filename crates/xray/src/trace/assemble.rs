@@ -1,12 +1,13 @@
-//! Putting the documents of a trace together. Trees can be deep, so nothing here recurses over one.
+//! Assembling the documents of a trace. Trees can be deep, so nothing here is recursive.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use super::{Entry, Problem, Trace};
+use super::problem::Problem;
+use super::tree::{Entry, Tree};
 use crate::{Segment, TraceId};
 
-pub(super) fn assemble(id: TraceId, documents: Vec<Segment>) -> Trace {
+pub(super) fn assemble(id: TraceId, documents: Vec<Segment>) -> Tree {
     let mut problems = Vec::new();
     let mut nodes: Vec<Entry> = Vec::with_capacity(documents.len());
     let mut index = HashMap::with_capacity(documents.len());
@@ -37,10 +38,10 @@ pub(super) fn assemble(id: TraceId, documents: Vec<Segment>) -> Trace {
     }
     break_cycles(&mut nodes, &mut roots, &mut problems);
 
-    // The entry is the first segment to start. Without one the first subsegment has to do.
+    // The entry is the first segment to start or, if there is none, the first subsegment.
     roots.sort_by_key(|&root| (nodes[root].segment.is_subsegment(), root));
-    // The entry may have a parent outside: its caller's. But where some root has no parent at all, that one is
-    // where the trace began, and then nobody called it from outside.
+    // The entry may name a parent outside the trace, the caller's. But if some root names no parent at all, the trace
+    // began there, and nobody called it from outside.
     let called_from_outside = roots.iter().all(|&root| nodes[root].segment.parent_id.is_some());
     for (number, &root) in roots.iter().enumerate() {
         let segment = &nodes[root].segment;
@@ -56,10 +57,10 @@ pub(super) fn assemble(id: TraceId, documents: Vec<Segment>) -> Trace {
         problems
             .push(Problem::SeveralRoots { ids: roots.iter().map(|&root| nodes[root].segment.id).collect() });
     }
-    Trace { id, nodes, roots, index, problems }
+    Tree { nodes, roots, index, problems }
 }
 
-/// All documents of the trace and the subsegments embedded in them, each with its parent and its kind set.
+/// Returns the documents of the trace and the subsegments embedded in them, each with its parent and type set.
 fn flatten(id: TraceId, documents: Vec<Segment>, problems: &mut Vec<Problem>) -> Vec<Segment> {
     let mut flat = Vec::with_capacity(documents.len());
     let mut waiting = documents;
@@ -82,8 +83,8 @@ fn flatten(id: TraceId, documents: Vec<Segment>, problems: &mut Vec<Problem>) ->
     flat
 }
 
-/// A complete document replaces the one in progress; of two equal ones one is enough; of two different ones the
-/// later counts, as in X-Ray.
+/// Decides between two documents with the same id. A complete one replaces the one in progress; of two different ones
+/// the later counts, as in X-Ray.
 fn keep_one(known: &mut Segment, other: Segment, problems: &mut Vec<Problem>) {
     if *known == other || (other.is_in_progress() && !known.is_in_progress()) {
         return;
@@ -97,7 +98,8 @@ fn keep_one(known: &mut Segment, other: Segment, problems: &mut Vec<Problem>) {
     *known = other;
 }
 
-/// Nodes that no root reaches are in or below a cycle: the first of them to start loses its parent, until none is left.
+/// Makes every node reachable. Those that no root reaches are in or below a cycle; until none is left, the first node
+/// of a cycle to start loses its parent and becomes a root.
 fn break_cycles(nodes: &mut [Entry], roots: &mut Vec<usize>, problems: &mut Vec<Problem>) {
     let mut reached = HashSet::with_capacity(nodes.len());
     for &root in roots.iter() {
@@ -107,7 +109,7 @@ fn break_cycles(nodes: &mut [Entry], roots: &mut Vec<usize>, problems: &mut Vec<
         if reached.contains(&place) {
             continue;
         }
-        // Up from here to a node seen before: that one is on the cycle, this one perhaps only below it.
+        // This node may be below the cycle rather than on it; the first ancestor to repeat is on it.
         let on_cycle = first_repeated(place, |node| nodes[node].parent);
         let cycle = std::iter::successors(nodes[on_cycle].parent, |&node| nodes[node].parent)
             .take_while(|&node| node != on_cycle);
@@ -130,7 +132,7 @@ fn reach(nodes: &[Entry], from: usize, reached: &mut HashSet<usize>) {
     }
 }
 
-/// Follows `next` from `start` until a value comes for the second time, or the chain ends.
+/// Follows `next` from `start` and returns the first value to occur twice, or the last one if the chain ends.
 fn first_repeated<T: Copy + Eq + Hash>(start: T, next: impl Fn(T) -> Option<T>) -> T {
     let mut seen = HashSet::new();
     let mut current = start;
@@ -148,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::SegmentId;
+    use crate::{SegmentId, Trace};
 
     const TRACE: TraceId = TraceId::from_bytes([7; 16]);
 
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_trace_keeps_all_and_says_what_is_wrong() {
+    fn a_broken_trace_keeps_everything_and_lists_its_problems() {
         let trace = Trace::assemble(TRACE, vec![segment(3, Some(99), 0.0, 2.0), segment(1, None, 1.0, 2.0)]);
         assert_eq!(trace.nodes().count(), 2);
         assert_eq!(

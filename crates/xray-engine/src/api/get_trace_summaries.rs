@@ -1,0 +1,88 @@
+//! `GetTraceSummaries` (<https://docs.aws.amazon.com/xray/latest/api/API_GetTraceSummaries.html>).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::reply::{InvalidRequest, input, respond};
+use crate::clock::epoch_seconds;
+use crate::query::{Search, TraceTime, summary};
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// `Sampling` and `SamplingStrategy` are accepted and ignored: all traces can be examined here.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    start_time: f64,
+    end_time: f64,
+    #[serde(default)]
+    time_range_type: TimeRangeType,
+    #[serde(default)]
+    filter_expression: Option<String>,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+enum TimeRangeType {
+    #[default]
+    TraceId,
+    Event,
+    Service,
+}
+
+pub(super) async fn answer(
+    State((store, settings)): State<(Arc<dyn Store>, Arc<Settings>)>,
+    body: Bytes,
+) -> Result<Response, InvalidRequest> {
+    let input: Input = input(&body)?;
+    let from = input.next_token.as_deref().filter(|token| !token.is_empty()).map_or(Ok(0), read_token)?;
+    let page = input.search()?.page(&*store, from, settings.page_size);
+    let summaries: Vec<Value> = page.traces.iter().filter_map(summary::of).collect();
+    let mut answer = json!({
+        "TraceSummaries": summaries,
+        "ApproximateTime": epoch_seconds(),
+        "TracesProcessedCount": page.examined,
+    });
+    if let Some(next) = page.next {
+        answer["NextToken"] = Value::String(token(next));
+    }
+    Ok(respond(&answer))
+}
+
+impl Input {
+    fn search(&self) -> Result<Search, InvalidRequest> {
+        if self.end_time < self.start_time {
+            return Err(InvalidRequest("EndTime is before StartTime".to_owned()));
+        }
+        let filter = self.filter_expression.as_deref().unwrap_or_default().parse();
+        Ok(Search {
+            from: self.start_time,
+            to: self.end_time,
+            time: match self.time_range_type {
+                TimeRangeType::TraceId => TraceTime::Start,
+                TimeRangeType::Event => TraceTime::LastUpdate,
+                TimeRangeType::Service => TraceTime::End,
+            },
+            filter: filter.map_err(|error| InvalidRequest(format!("invalid filter expression: {error}")))?,
+        })
+    }
+}
+
+fn token(next: u64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(next.to_be_bytes())
+}
+
+fn read_token(token: &str) -> Result<u64, InvalidRequest> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .map(u64::from_be_bytes)
+        .ok_or_else(|| InvalidRequest("the next token is not one that this API returned".to_owned()))
+}

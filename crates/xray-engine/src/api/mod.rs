@@ -1,0 +1,34 @@
+//! The X-Ray API: REST with JSON bodies (<https://docs.aws.amazon.com/xray/latest/api/Welcome.html>).
+
+mod batch_get_traces;
+mod get_trace_segment_destination;
+mod get_trace_summaries;
+mod put_trace_segments;
+mod reply;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// The largest request accepted, in bytes: fifty documents of 64 KB with their escapes.
+const MAX_REQUEST: usize = 8 * 1024 * 1024;
+
+pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>) -> Router {
+    let of_summaries = (Arc::clone(&store), settings);
+    Router::new()
+        .route("/TraceSummaries", post(get_trace_summaries::answer))
+        .with_state(of_summaries)
+        .merge(
+            Router::new()
+                .route("/GetTraceSegmentDestination", post(get_trace_segment_destination::answer))
+                .route("/TraceSegments", post(put_trace_segments::answer))
+                .route("/Traces", post(batch_get_traces::answer))
+                .with_state(store),
+        )
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+}

@@ -1,0 +1,37 @@
+//! Bodies of requests and responses.
+
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
+
+/// `InvalidRequestException`, with its message.
+#[derive(Debug)]
+pub(super) struct InvalidRequest(pub(super) String);
+
+impl IntoResponse for InvalidRequest {
+    fn into_response(self) -> Response {
+        const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+        const CODE: &str = "InvalidRequestException";
+        let body = json!({"__type": CODE, "Message": self.0});
+        (StatusCode::BAD_REQUEST, [(ERROR_TYPE, CODE), JSON], body.to_string()).into_response()
+    }
+}
+
+pub(super) fn respond(body: &Value) -> Response {
+    ([JSON], body.to_string()).into_response()
+}
+
+/// Reads the body of a request. The `Content-Type` that the SDKs send says nothing worth checking.
+pub(super) fn input<T: DeserializeOwned>(body: &Bytes) -> Result<T, InvalidRequest> {
+    serde_json::from_slice(body).map_err(|error| {
+        InvalidRequest(format!(
+            "the request cannot be read at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })
+}

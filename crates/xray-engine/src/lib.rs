@@ -1,0 +1,44 @@
+//! An X-Ray in one process, for development and tests: spans and segment documents in, the X-Ray API out.
+//!
+//! Spans arrive over OTLP, documents through `PutTraceSegments`. Spans become documents by the rules of the AWS
+//! collector's exporter, so that a trace looks here as it will in X-Ray. The documents of a trace may arrive late and in
+//! any order: each is stored by itself, and only a query puts them together.
+//!
+//! The engine serves two routers and opens no port itself. Signatures are not checked.
+//!
+//! ```
+//! use xray_engine::{Engine, Settings};
+//!
+//! let engine = Engine::new(Settings::default());
+//! let aws_endpoint = engine.api_router(); // `PutTraceSegments`, `GetTraceSummaries`, …
+//! let otlp_endpoint = engine.otlp_router(); // `POST /v1/traces`
+//! # let (_, _) = (aws_endpoint, otlp_endpoint);
+//! ```
+//!
+//! | module | |
+//! |---|---|
+//! | `ingest` | takes in spans and documents |
+//! | `translate` | turns a span into documents |
+//! | `store` | keeps documents by trace; the trait [`Store`] and a store in memory |
+//! | `filter` | filter expressions: parsing and matching |
+//! | `query` | what can be read from a trace |
+//! | `api` | the operations of the X-Ray API, one file each |
+
+mod api;
+mod clock;
+mod engine;
+mod filter;
+mod ingest;
+mod query;
+mod settings;
+mod store;
+mod translate;
+
+pub use engine::Engine;
+pub use filter::{Condition, FilterError, FilterExpression};
+pub use ingest::Rejected;
+pub use settings::Settings;
+pub use store::{Document, MemoryStore, Overview, Page, Store, StoredTrace};
+
+#[cfg(test)]
+mod tests;

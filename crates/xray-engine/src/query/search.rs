@@ -1,0 +1,41 @@
+//! Finding traces by time and filter expression.
+
+use crate::filter::FilterExpression;
+use crate::store::{Overview, Page, Store};
+
+/// Which traces are wanted. Times are in epoch seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    /// Which of a trace's times must lie in the range.
+    pub(crate) time: TraceTime,
+    pub(crate) filter: FilterExpression,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TraceTime {
+    Start,
+    /// The end of its last segment.
+    End,
+    /// When its last document arrived.
+    LastUpdate,
+}
+
+impl Search {
+    /// Returns a page of the traces wanted; see [`Store::page`].
+    pub(crate) fn page(&self, store: &dyn Store, from: u64, size: usize) -> Page {
+        store.page(from, size, &|trace| self.covers(trace) && self.filter.matches(&trace.annotations))
+    }
+
+    /// Compares whole seconds, as X-Ray does with the time in a trace id. Clients send the end of the range without its
+    /// fraction, and a trace that started within that second is still found.
+    fn covers(&self, trace: &Overview) -> bool {
+        let time = match self.time {
+            TraceTime::Start => trace.start,
+            TraceTime::End => trace.end,
+            TraceTime::LastUpdate => trace.updated,
+        };
+        (self.from.floor()..=self.to).contains(&time.floor())
+    }
+}

@@ -1,0 +1,68 @@
+//! What a store returns.
+
+use std::sync::Arc;
+
+use xray::{Annotations, Segment, SegmentId, TraceId};
+
+/// A segment document as it was put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The id of the segment.
+    pub id: SegmentId,
+    /// The document's text.
+    pub json: Arc<str>,
+}
+
+/// What is known of a trace without reading its documents.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The annotations of all documents.
+    pub annotations: Annotations,
+    /// First start, epoch seconds.
+    pub start: f64,
+    /// Last end, epoch seconds; the last start while nothing has ended.
+    pub end: f64,
+    /// When a document was last put, epoch seconds.
+    pub updated: f64,
+    /// How often a document was put.
+    pub revision: u32,
+}
+
+impl Overview {
+    /// Returns the overview of a trace without documents, whose first one starts at `start`, in epoch seconds.
+    #[must_use]
+    pub fn new(start: f64) -> Self {
+        Self { annotations: Annotations::default(), start, end: start, updated: start, revision: 0 }
+    }
+
+    /// Adds the times and annotations of a document.
+    pub fn add(&mut self, segment: &Segment) {
+        self.start = self.start.min(segment.start_time);
+        self.end = self.end.max(segment.last_end_time().unwrap_or(segment.start_time));
+        self.annotations.add(segment);
+    }
+}
+
+/// A trace on a [`Page`].
+#[derive(Clone, Debug)]
+pub struct StoredTrace {
+    /// The id of the trace.
+    pub id: TraceId,
+    /// Its documents, in the order in which they arrived.
+    pub documents: Vec<Document>,
+    /// When a document was last put, epoch seconds.
+    pub updated: f64,
+    /// How often a document was put.
+    pub revision: u32,
+}
+
+/// One page of a walk over the traces.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The traces wanted.
+    pub traces: Vec<StoredTrace>,
+    /// Where the walk continues; `None` at its end.
+    pub next: Option<u64>,
+    /// How many traces were examined.
+    pub examined: usize,
+}
