@@ -1,29 +1,11 @@
 //! What went wrong with a call, in the words a span may carry: a code, never a message.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::context::Error;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 
-/// Codes by which services refuse a call because of its rate
-/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>). The status is often 400.
-const THROTTLES: [&str; 13] = [
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "LimitExceededException",
-];
-
-/// Codes a cancelled transaction gives for an item that was refused because of the rate
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
-const THROTTLED_ITEMS: [&str; 2] = ["ThrottlingError", "ProvisionedThroughputExceeded"];
+use crate::ErrorClass;
+use crate::error::{code, in_chain, unsent, well_formed, without_credentials};
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
@@ -41,28 +23,31 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// From the last answer, if there was one, and the SDK's error.
+    /// Reads the last answer, if there was one, and the SDK's error.
     pub(crate) fn of(error: &OrchestratorError<Error>, response: Option<&HttpResponse>) -> Self {
         if error.is_timeout_error() {
-            return Self::plain("timeout");
+            return Self::plain(code::TIMEOUT);
         }
         let answer = response.filter(|response| !response.status().is_success());
         if let Some(response) = answer {
             return Self::answered(response);
         }
         if let Some(connector) = error.as_connector_error() {
-            return Self::plain(if connector.is_timeout() { "timeout" } else { "connection" });
+            return Self::plain(unsent(Some(connector)).0);
         }
         if error.is_response_error() || error.is_operation_error() {
-            return Self::plain("response");
+            return Self::plain(code::RESPONSE);
         }
-        // Endpoint, credentials, serialization, signing.
-        Self::plain("request")
+        // What is left happened before the request was sent: endpoint, credentials, serialization, signing.
+        Self::plain(match in_chain::<CredentialsError>(error) {
+            Some(error) => without_credentials(error).0,
+            None => code::REQUEST,
+        })
     }
 
     /// The future of the call was dropped.
     pub(crate) fn cancelled() -> Self {
-        Self::plain("cancelled")
+        Self::plain(code::CANCELLED)
     }
 
     fn plain(code: &str) -> Self {
@@ -72,13 +57,13 @@ impl Failure {
     fn answered(response: &HttpResponse) -> Self {
         let status = response.status().as_u16();
         let body = response.body().bytes().unwrap_or_default();
-        let Some(code) = code(response, body) else {
+        let Some(code) = code_in(response, body) else {
             return Self { throttled: status == 429, ..Self::plain(&status.to_string()) };
         };
         let items = if code == TRANSACTION_CANCELED { cancellation_reasons(body) } else { Vec::new() };
-        let throttled = status == 429
-            || THROTTLES.contains(&code.as_str())
-            || items.iter().any(|item| THROTTLED_ITEMS.contains(&item.as_str()));
+        // A cancelled transaction has one code, and others for its items.
+        let throttled = ErrorClass::of(&code, Some(status), None) == ErrorClass::Throttled
+            || items.iter().any(|item| ErrorClass::of(item, None, None) == ErrorClass::Throttled);
         let condition = items.iter().any(|item| item == ITEM_CONDITION_FAILED);
         let only_conditions = items.iter().all(|item| item == ITEM_CONDITION_FAILED || item == "None");
         let expected = code == CONDITION_FAILED || (condition && only_conditions);
@@ -88,7 +73,7 @@ impl Failure {
 
 /// The code of an error response, wherever the service's protocol puts it: a header (REST-JSON, and SQS's old codes),
 /// `__type` or `code` of a JSON body, `<Code>` of an XML body.
-fn code(response: &HttpResponse, body: &[u8]) -> Option<String> {
+fn code_in(response: &HttpResponse, body: &[u8]) -> Option<String> {
     let header = |name: &'static str| response.headers().get(name);
     let json = || {
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;
@@ -104,12 +89,7 @@ fn code(response: &HttpResponse, body: &[u8]) -> Option<String> {
         .or_else(json)
         .or_else(xml)
         .or_else(|| header("x-amzn-query-error").map(|value| value.replace(';', ":")))?;
-    // "com.amazonaws.dynamodb.v20120810#ThrottlingException", "ThrottlingException:http://…"
-    let code = raw.split(':').next().unwrap_or_default();
-    let code = code.rsplit('#').next().unwrap_or_default();
-    let well_formed = (1..=100).contains(&code.len())
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    well_formed.then(|| code.to_owned())
+    well_formed(&raw).map(str::to_owned)
 }
 
 /// The codes of a cancelled transaction, one for each item.

@@ -1,5 +1,5 @@
-//! Clients of AWS for services: one configuration with one HTTP client, and an interceptor that makes each call a span
-//! and passes the trace on.
+//! Clients of AWS for services: one configuration with one HTTP client, an interceptor that makes each call a span and
+//! passes the trace on, and one meaning for each error ([`AwsError`]).
 //!
 //! ```no_run
 //! use aws_clients::{AwsSettings, TracingInterceptor};
@@ -17,10 +17,14 @@
 //! ```
 
 mod call;
+mod class;
 mod config;
+mod error;
 mod failure;
 mod interceptor;
 mod target;
 
+pub use class::ErrorClass;
 pub use config::{AwsSettings, DEFAULT_REGION, dynamodb, sdk_config};
+pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};

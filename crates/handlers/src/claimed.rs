@@ -10,7 +10,7 @@ use idempotency::{Claim, ClaimError, Claims, Retry, Token};
 use sqs_consumer::{AtLeastOnceHandler, Clock, Delivery, Done, Failure, SystemClock};
 use tokio::time::{Instant, timeout};
 
-use crate::{Dispatch, Route, Subscriber, failure};
+use crate::{Dispatch, Route, Subscriber};
 
 /// The dependency named when the table of claims is at fault.
 const DYNAMODB: &str = "DynamoDB";
@@ -112,7 +112,7 @@ impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
         let claimed_at = Instant::now();
         let now = self.clock.now();
         let claim = self.claims.claim(&self.client, &id, self.lease.duration, now).await;
-        let token = match claim.map_err(failure::of_claim)? {
+        let token = match claim.map_err(Failure::from)? {
             Claim::Claimed(token) => token,
             Claim::Done => return Ok(Done::DUPLICATE),
             Claim::InProgress { until } => {

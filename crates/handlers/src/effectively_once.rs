@@ -7,7 +7,7 @@ use envelope::Event;
 use idempotency::{Commit, CommitError, Retry, Transaction};
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
-use crate::{Dispatch, Effect, Route, Subscriber, failure};
+use crate::{Dispatch, Effect, Route, Subscriber};
 
 /// How often a handler is called because items it read were written in the meantime: enough for about twenty events on
 /// one item at once.
@@ -70,7 +70,7 @@ impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
                 Ok(Commit::Duplicate) => return Ok(Done::DUPLICATE),
                 // Somebody else has written an item since the handler read it.
                 Err(CommitError::Conflict) if attempts.again().await => {}
-                Err(error) => return Err(failure::of_commit(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }

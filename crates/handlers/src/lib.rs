@@ -86,7 +86,6 @@ mod claimed;
 mod dispatch;
 mod effect;
 mod effectively_once;
-mod failure;
 mod subscriber;
 
 pub use at_least_once::{AtLeastOnce, HandleAtLeastOnce};

@@ -4,9 +4,10 @@
 //! [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html):
 //! one reason for each item, in the order of the request.
 
+use aws_clients::{AwsError, ErrorClass, service};
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
-use crate::transaction::FINGERPRINT;
+use crate::fingerprint::FINGERPRINT;
 
 /// Why a transaction was cancelled; the first that applies, from the top.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,10 +20,8 @@ pub(crate) enum Cancellation {
     MarkerUnreadable,
     /// A condition of another item failed.
     Conflict,
-    /// An item is not acceptable, with the code that says why.
-    Rejected(String),
-    /// Too many requests.
-    Throttled,
+    /// An item failed with this code, which has the meaning it has everywhere.
+    Failed(String),
     /// Another transaction was on one of the items.
     Contended,
 }
@@ -45,22 +44,16 @@ pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancell
     if codes().any(|code| code == "ConditionalCheckFailed") {
         return Cancellation::Conflict;
     }
-    let passing = |code: &str| is_throttle(code) || code == "TransactionConflict";
-    if let Some(code) = codes().find(|code| !passing(code)) {
-        return Cancellation::Rejected(code.to_owned());
+    // A throttled item passes by itself, so a code that lasts tells more.
+    let others = || codes().filter(|code| *code != "TransactionConflict");
+    match others().find(|code| !is_throttle(code)).or_else(|| others().next()) {
+        Some(code) => Cancellation::Failed(code.to_owned()),
+        None => Cancellation::Contended,
     }
-    if codes().any(is_throttle) { Cancellation::Throttled } else { Cancellation::Contended }
 }
 
 fn is_throttle(code: &str) -> bool {
-    matches!(
-        code,
-        "ThrottlingError"
-            | "ThrottlingException"
-            | "ProvisionedThroughputExceeded"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-    )
+    AwsError::of_entry(service::DYNAMODB, "TransactWriteItems", code, None).class() == ErrorClass::Throttled
 }
 
 #[cfg(test)]
@@ -94,16 +87,16 @@ mod tests {
     fn other_reasons_by_their_weight() {
         let cases: [(&[&str], Cancellation); 7] = [
             (&["None", "ConditionalCheckFailed", "TransactionConflict"], Cancellation::Conflict),
-            (
-                &["None", "ValidationError", "ThrottlingError"],
-                Cancellation::Rejected("ValidationError".into()),
-            ),
+            (&["None", "ValidationError", "ThrottlingError"], Cancellation::Failed("ValidationError".into())),
             (
                 &["None", "ItemCollectionSizeLimitExceeded"],
-                Cancellation::Rejected("ItemCollectionSizeLimitExceeded".into()),
+                Cancellation::Failed("ItemCollectionSizeLimitExceeded".into()),
             ),
-            (&["TransactionConflict", "ThrottlingError"], Cancellation::Throttled),
-            (&["None", "ProvisionedThroughputExceeded"], Cancellation::Throttled),
+            (&["TransactionConflict", "ThrottlingError"], Cancellation::Failed("ThrottlingError".into())),
+            (
+                &["None", "ProvisionedThroughputExceeded"],
+                Cancellation::Failed("ProvisionedThroughputExceeded".into()),
+            ),
             (&["TransactionConflict", "None"], Cancellation::Contended),
             (&[], Cancellation::Contended),
         ];

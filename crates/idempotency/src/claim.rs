@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -10,10 +11,9 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
+use outcome::Failure;
 use thiserror::Error;
 use uuid::Uuid;
-
-use crate::Fault;
 
 const PARTITION_KEY: &str = "pk";
 const STATE: &str = "state";
@@ -105,7 +105,17 @@ pub enum ClaimError {
     },
     /// DynamoDB did not carry out the request.
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Aws(#[from] AwsError),
+}
+
+impl From<ClaimError> for Failure {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Aws(error) => error.into(),
+            ClaimError::Lost { .. } => Self::transient("claimed-by-another").because(error),
+            ClaimError::Unreadable { .. } => Self::permanent("claim-unreadable").because(error),
+        }
+    }
 }
 
 impl Claims {
@@ -121,7 +131,7 @@ impl Claims {
     /// gives it.
     ///
     /// # Errors
-    /// [`ClaimError::Fault`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
+    /// [`ClaimError::Aws`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
     pub async fn claim(
         &self,
         client: &Client,
@@ -161,14 +171,14 @@ impl Claims {
                     _ => Err(ClaimError::Unreadable { id: id.to_owned() }),
                 }
             }
-            Err(error) => Err(Fault::of("PutItem", error).into()),
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "PutItem", error).into()),
         }
     }
 
     /// Records that the effect was carried out; nobody gets the claim any more.
     ///
     /// # Errors
-    /// [`ClaimError::Lost`] if the lease ended and somebody else claimed it, [`ClaimError::Fault`] if
+    /// [`ClaimError::Lost`] if the lease ended and somebody else claimed it, [`ClaimError::Aws`] if
     /// DynamoDB fails.
     pub async fn complete(&self, client: &Client, token: &Token, now: Timestamp) -> Result<(), ClaimError> {
         let update = client
@@ -193,14 +203,14 @@ impl Claims {
             {
                 Err(ClaimError::Lost { id: token.id.clone() })
             }
-            Err(error) => Err(Fault::of("UpdateItem", error).into()),
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error).into()),
         }
     }
 
     /// Gives the claim back before its lease ends, because the effect was not carried out.
     ///
     /// # Errors
-    /// [`ClaimError::Lost`] if somebody else claimed it or it was completed, [`ClaimError::Fault`] if
+    /// [`ClaimError::Lost`] if somebody else claimed it or it was completed, [`ClaimError::Aws`] if
     /// DynamoDB fails.
     pub async fn release(&self, client: &Client, token: &Token) -> Result<(), ClaimError> {
         let delete = client
@@ -222,7 +232,7 @@ impl Claims {
             {
                 Err(ClaimError::Lost { id: token.id.clone() })
             }
-            Err(error) => Err(Fault::of("DeleteItem", error).into()),
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "DeleteItem", error).into()),
         }
     }
 }

@@ -6,6 +6,9 @@ use envelope::Envelope;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// The marker's attribute with the fingerprint of the event's type and data.
+pub(crate) const FINGERPRINT: &str = "fingerprint";
+
 /// SHA-256, in hex, of the event's type and its data in canonical form.
 ///
 /// Metadata is left out: an event that is published again has another `published_at` and trace. The order

@@ -24,8 +24,7 @@
 //!     Ok(Commit::Applied) => println!("done"),
 //!     Ok(Commit::Duplicate) => println!("done before"),
 //!     Err(CommitError::Conflict) => println!("the item has changed since it was read: read it again"),
-//!     Err(error) if error.is_permanent() => println!("a retry would not help: {error}"),
-//!     Err(error) => println!("try again later: {error}"),
+//!     Err(error) => drop(outcome::Failure::from(error)), // in a handler: `?`
 //! }
 //! # }
 //! ```
@@ -33,7 +32,6 @@
 mod cancellation;
 mod claim;
 mod commit_error;
-mod fault;
 mod fingerprint;
 pub mod outbox;
 mod retry;
@@ -41,6 +39,5 @@ mod transaction;
 
 pub use claim::{Claim, ClaimError, Claims, Token};
 pub use commit_error::CommitError;
-pub use fault::{Fault, FaultKind};
 pub use retry::{Attempts, Retry};
 pub use transaction::{Commit, MARKER_PREFIX, Transaction};

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use aws_clients::{AwsError, ErrorClass, service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::RequestId as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use envelope::Envelope;
@@ -11,16 +13,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::cancellation::{self, Cancellation};
-use crate::fingerprint::fingerprint;
-use crate::{CommitError, Fault, FaultKind, Retry, outbox};
+use crate::fingerprint::{FINGERPRINT, fingerprint};
+use crate::{CommitError, Retry, outbox};
 
 #[cfg(test)]
 mod tests;
 
 /// What the partition key of a marker starts with; the handler, `#` and the event id follow.
 pub const MARKER_PREFIX: &str = "EVENT#";
-/// The marker's attribute with the fingerprint of the event's type and data.
-pub(crate) const FINGERPRINT: &str = "fingerprint";
 const HANDLER: &str = "handler";
 const OPERATION: &str = "TransactWriteItems";
 
@@ -95,7 +95,9 @@ impl Transaction {
     /// # Errors
     /// [`CommitError`] says what is in the way.
     pub async fn commit(self, client: &Client) -> Result<Commit, CommitError> {
-        let items = self.items(Timestamp::now()).map_err(|error| Fault::unbuildable(OPERATION, error))?;
+        let items = self
+            .items(Timestamp::now())
+            .map_err(|error| AwsError::unbuildable(service::DYNAMODB, OPERATION, error))?;
         let token = Uuid::new_v4().to_string();
         let mut attempts = self.retry.start();
         loop {
@@ -115,20 +117,19 @@ impl Transaction {
                             return Err(CommitError::MarkerUnreadable { event_id: self.event_id });
                         }
                         Cancellation::Conflict => return Err(CommitError::Conflict),
-                        Cancellation::Rejected(code) => return Err(CommitError::Rejected { code }),
-                        Cancellation::Throttled => Passing::Throttled,
                         Cancellation::Contended => Passing::Contended,
+                        Cancellation::Failed(code) => {
+                            let failed = AwsError::of_entry(service::DYNAMODB, OPERATION, &code, None);
+                            Passing::of(failed.with_request_id(error.request_id().map(str::to_owned)))?
+                        }
                     }
                 }
                 Some(TransactWriteItemsError::TransactionInProgressException(_)) => Passing::Contended,
-                _ => match Fault::of(OPERATION, error) {
-                    fault if fault.kind() == FaultKind::Throttled => Passing::Throttled,
-                    fault => return Err(fault.into()),
-                },
+                _ => Passing::of(AwsError::of(service::DYNAMODB, OPERATION, error))?,
             };
             if !attempts.again().await {
                 return Err(match passing {
-                    Passing::Throttled => CommitError::Throttled { attempts: attempts.made() },
+                    Passing::Throttled(error) => error.into(),
                     Passing::Contended => CommitError::Contended { attempts: attempts.made() },
                 });
             }
@@ -166,8 +167,15 @@ impl Transaction {
     }
 }
 
-/// What time may clear away.
+/// A failure that a short wait may clear.
 enum Passing {
-    Throttled,
+    Throttled(AwsError),
     Contended,
+}
+
+impl Passing {
+    /// Throttling is waited out; every other failure of the call is for the caller.
+    fn of(error: AwsError) -> Result<Self, AwsError> {
+        if error.class() == ErrorClass::Throttled { Ok(Self::Throttled(error)) } else { Err(error) }
+    }
 }

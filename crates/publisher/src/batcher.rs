@@ -73,7 +73,7 @@ impl<C: Call> Batcher<C> {
                     return fate.await.unwrap_or(Err(PublishError::Interrupted));
                 }
                 Ok(Err(_)) => PublishError::Closed,
-                Err(_) => PublishError::QueueFull,
+                Err(_) => PublishError::QueueFull { service: C::SERVICE },
             }
         };
         job.settle(Err(refusal.clone()), &self.delivery.metrics);

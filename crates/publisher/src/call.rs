@@ -1,5 +1,7 @@
 //! What the batcher needs to know of the service it calls.
 
+use aws_clients::AwsError;
+
 /// One kind of batched call: `PutEvents` or `PublishBatch`, or a fake in tests.
 pub(crate) trait Call: Send + Sync + 'static {
     /// One entry of a batch, kept until its fate is known, as it may have to be sent again.
@@ -9,6 +11,11 @@ pub(crate) trait Call: Send + Sync + 'static {
     const MAX_ENTRIES: usize;
     /// How many bytes the entries of one call may have together.
     const MAX_BYTES: usize;
+
+    /// The service called, as `aws_clients::service` names it.
+    const SERVICE: &'static str;
+    /// The operation called, as AWS names it.
+    const OPERATION: &'static str;
 
     /// Sends the entries in one call. The answer has one result an entry, in their order.
     fn send(&self, entries: &[&Self::Entry]) -> impl Future<Output = Answer> + Send;
@@ -28,38 +35,16 @@ pub(crate) struct Answer {
     /// The HTTP status, if the service answered at all.
     pub(crate) status: Option<u16>,
     /// One result an entry, or the failure of the whole call.
-    pub(crate) outcome: Result<Vec<Result<String, Failure>>, Failure>,
+    pub(crate) outcome: Result<Vec<Result<String, AwsError>>, AwsError>,
 }
 
-/// Why a call, or one entry of it, failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The service's error code, or a word of ours where the service did not answer.
-    pub(crate) code: String,
-    /// What can be done about it.
-    pub(crate) class: Class,
-}
-
-/// What can be done about a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// The service asks for a slower pace: try again after a pause.
-    Throttled,
-    /// Nobody's fault that lasts: try again after a pause.
-    Transient,
-    /// The whole call was refused for its content: one of its entries may be to blame, the others innocent.
-    Content,
-    /// The same would be refused again.
-    Permanent,
-}
-
-impl Failure {
-    pub(crate) fn new(code: impl Into<String>, class: Class) -> Self {
-        Self { code: code.into(), class }
-    }
-
-    /// Worth another attempt.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.class, Class::Throttled | Class::Transient)
+impl Answer {
+    /// The answer that stands for a call that failed as a whole.
+    pub(crate) fn failed(error: AwsError) -> Self {
+        Self {
+            request_id: error.request_id().map(str::to_owned),
+            status: error.status(),
+            outcome: Err(error),
+        }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_clients::{AwsError, ErrorClass};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::PublisherSettings;
-use crate::call::{Answer, Call, Class, Failure};
+use crate::call::{Answer, Call};
 use crate::job::Job;
 use crate::metrics::Metrics;
 
@@ -76,20 +77,18 @@ impl<C: Call> Delivery<C> {
             drop(held);
             match answer.outcome {
                 Ok(results) => return self.settle_each(jobs, results),
-                Err(failure) => match failure.class {
-                    Class::Throttled | Class::Transient => {
-                        let Some(pause) = self.keep_retryable(&mut jobs, &failure) else { return };
-                        sleep(pause).await;
-                    }
-                    // One bad entry must not take the others down: each is tried on its own.
-                    Class::Content if jobs.len() > 1 => {
-                        self.metrics.retrying(jobs.len());
-                        return jobs.into_iter().for_each(|job| self.start(vec![job], Duration::ZERO, None));
-                    }
-                    Class::Content | Class::Permanent => {
-                        return jobs.into_iter().for_each(|job| job.failed(failure.clone(), &self.metrics));
-                    }
-                },
+                Err(error) if passes_by_itself(&error) => {
+                    let Some(pause) = self.keep_retryable(&mut jobs, &error) else { return };
+                    sleep(pause).await;
+                }
+                // One bad entry must not take the others down: each is tried on its own.
+                Err(error) if error.class() == ErrorClass::Rejected && jobs.len() > 1 => {
+                    self.metrics.retrying(jobs.len());
+                    return jobs.into_iter().for_each(|job| self.start(vec![job], Duration::ZERO, None));
+                }
+                Err(error) => {
+                    return jobs.into_iter().for_each(|job| job.failed(error.clone(), &self.metrics));
+                }
             }
         }
     }
@@ -102,11 +101,7 @@ impl<C: Call> Delivery<C> {
         let limit = jobs.iter().map(|job| job.deadline).max().map_or(limit, |last| last.min(limit));
         let entries: Vec<_> = jobs.iter().map(|job| &job.entry).collect();
         let answer = timeout_at(limit, self.call.send(&entries)).await;
-        let answer = answer.unwrap_or_else(|_| Answer {
-            request_id: None,
-            status: None,
-            outcome: Err(Failure::new("Timeout", Class::Transient)),
-        });
+        let answer = answer.unwrap_or_else(|_| Answer::failed(AwsError::timeout(C::SERVICE, C::OPERATION)));
         self.metrics.called(count, &answer, started.elapsed());
         for job in jobs {
             job.carried(&answer, count);
@@ -114,28 +109,28 @@ impl<C: Call> Delivery<C> {
         answer
     }
 
-    /// Tells every caller of a call that came back the fate of its entry, and starts the retries, each entry in
-    /// a call of its own.
-    fn settle_each(self: &Arc<Self>, jobs: Vec<Job<C::Entry>>, results: Vec<Result<String, Failure>>) {
-        let unanswered = || Err(Failure::new("MissingResult", Class::Transient));
+    /// Reports to every caller of an answered call the fate of its entry, and starts the retries, each entry in its
+    /// own call.
+    fn settle_each(self: &Arc<Self>, jobs: Vec<Job<C::Entry>>, results: Vec<Result<String, AwsError>>) {
+        let unanswered = || Err(AwsError::unreadable(C::SERVICE, C::OPERATION));
         let results = results.into_iter().chain(std::iter::repeat_with(unanswered));
         for (job, result) in jobs.into_iter().zip(results) {
             match result {
                 Ok(id) => job.accepted(id, &self.metrics),
-                Err(failure) if failure.is_transient() => {
+                Err(error) if passes_by_itself(&error) => {
                     let mut alone = vec![job];
-                    if let Some(pause) = self.keep_retryable(&mut alone, &failure) {
+                    if let Some(pause) = self.keep_retryable(&mut alone, &error) {
                         self.start(alone, pause, None);
                     }
                 }
-                Err(failure) => job.failed(failure, &self.metrics),
+                Err(error) => job.failed(error, &self.metrics),
             }
         }
     }
 
     /// Keeps the jobs that have an attempt and time left, settles the others, and gives the pause before the
     /// next attempt, if there is one.
-    fn keep_retryable(&self, jobs: &mut Vec<Job<C::Entry>>, failure: &Failure) -> Option<Duration> {
+    fn keep_retryable(&self, jobs: &mut Vec<Job<C::Entry>>, error: &AwsError) -> Option<Duration> {
         let attempts = jobs.iter().map(|job| job.attempts).max().unwrap_or_default();
         let pause = self.settings.pause_after(attempts);
         let next = Instant::now() + pause;
@@ -143,7 +138,7 @@ impl<C: Call> Delivery<C> {
             .into_iter()
             .partition(|job| job.attempts < self.settings.max_attempts && next < job.deadline);
         for job in over {
-            job.failed(failure.clone(), &self.metrics);
+            job.failed(error.clone(), &self.metrics);
         }
         *jobs = kept;
         if jobs.is_empty() {
@@ -158,8 +153,20 @@ impl<C: Call> Delivery<C> {
         let now = Instant::now();
         let (expired, left): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.deadline <= now);
         for job in expired {
-            job.failed(Failure::new("Deadline", Class::Transient), &self.metrics);
+            job.failed(AwsError::timeout(C::SERVICE, C::OPERATION), &self.metrics);
         }
         left
+    }
+}
+
+/// Whether the same call may pass after a pause of seconds. What is misconfigured takes somebody to mend it; only
+/// credentials that have expired are renewed in the background, and the next call is signed with new ones.
+fn passes_by_itself(error: &AwsError) -> bool {
+    match error.class() {
+        ErrorClass::Throttled | ErrorClass::Unavailable => true,
+        ErrorClass::Misconfigured => {
+            matches!(error.code(), "ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
+        }
+        ErrorClass::Rejected => false,
     }
 }

@@ -1,5 +1,8 @@
 //! What a caller learns about its entry.
 
+use aws_clients::AwsError;
+use outcome::Failure;
+
 /// The entry was accepted by the bus or topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -23,20 +26,26 @@ pub enum PublishError {
     },
     /// The queue in front of the batches stayed full until the entry's deadline; nothing was sent.
     #[error("the publisher's queue stayed full until the entry's deadline")]
-    QueueFull,
-    /// The service refused the entry, and would refuse it again.
-    #[error("the entry was refused with {code} on attempt {attempts}")]
+    QueueFull {
+        /// The service that did not take entries fast enough.
+        service: &'static str,
+    },
+    /// The service rejected the entry.
+    #[error("the entry was refused on attempt {attempts}")]
     Refused {
-        /// The service's error code.
-        code: String,
+        /// What the service answered.
+        #[source]
+        error: AwsError,
         /// How many times the entry was sent.
         attempts: u32,
     },
-    /// Every attempt failed for a passing reason, until attempts or time ran out.
-    #[error("the entry was given up after {attempts} attempts, the last of which failed with {code}")]
+    /// Every attempt failed for a reason that is not the entry's: attempts or time ran out, or the service cannot be used
+    /// until its configuration is mended.
+    #[error("the entry was given up after {attempts} attempts")]
     GaveUp {
-        /// The last error code; `Deadline` if the entry was never sent.
-        code: String,
+        /// The last failure; a timeout if the entry was never sent.
+        #[source]
+        error: AwsError,
         /// How many times the entry was sent.
         attempts: u32,
     },
@@ -49,7 +58,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// True if the same entry may be accepted when it is published again later.
+    /// Returns whether the same entry may be accepted when it is published again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::TooLarge { .. } | Self::Refused { .. })
@@ -60,10 +69,24 @@ impl PublishError {
     pub fn reason(&self) -> &str {
         match self {
             Self::TooLarge { .. } => "too-large",
-            Self::QueueFull => "queue-full",
-            Self::Refused { code, .. } | Self::GaveUp { code, .. } => code,
+            Self::QueueFull { .. } => "queue-full",
+            Self::Refused { error, .. } | Self::GaveUp { error, .. } => error.code(),
             Self::Closed => "closed",
             Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// An entry that is too large stays so. Everything else goes by what the service answered.
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::TooLarge { .. } => Self::permanent("too-large").because(error),
+            PublishError::QueueFull { service } => Self::transient("queue-full").on(service).because(error),
+            PublishError::Refused { error, .. } | PublishError::GaveUp { error, .. } => error.into(),
+            PublishError::Closed | PublishError::Interrupted => {
+                Self::transient("publisher-closed").because(error)
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Publishing to an EventBridge bus.
 
+use aws_clients::{AwsError, service};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -12,7 +13,7 @@ use telemetry::context;
 use crate::batcher::Batcher;
 use crate::call::{Answer, Call};
 use crate::span::{self, Target};
-use crate::{PublishError, Published, PublisherSettings, failure};
+use crate::{PublishError, Published, PublisherSettings};
 
 /// The most that the entries of one call may have: the quota says less than 256 KB
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>).
@@ -40,8 +41,8 @@ impl EventPublisher {
         let target = Target {
             destination: bus_name,
             system: "aws.eventbridge",
-            service: "EventBridge",
-            method: "PutEvents",
+            service: PutEvents::SERVICE,
+            method: PutEvents::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
         let batcher = Batcher::start(PutEvents { client }, &target.destination, settings, meter);
@@ -108,27 +109,29 @@ impl Call for PutEvents {
 
     const MAX_ENTRIES: usize = 10;
     const MAX_BYTES: usize = MAX_BYTES;
+    const SERVICE: &'static str = service::EVENTBRIDGE;
+    const OPERATION: &'static str = "PutEvents";
 
     async fn send(&self, entries: &[&Self::Entry]) -> Answer {
         let retries_off = aws_sdk_eventbridge::config::Builder::new().retry_config(RetryConfig::disabled());
         let entries = entries.iter().copied().cloned().collect();
         let request = self.client.put_events().set_entries(Some(entries)).customize();
-        match request.config_override(retries_off).send().await {
-            Ok(output) => Answer {
-                request_id: output.request_id().map(str::to_owned),
-                status: Some(200),
-                outcome: Ok(output
-                    .entries
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|entry| match entry.event_id {
-                        Some(id) => Ok(id),
-                        None => Err(failure::of_entry(entry.error_code.as_deref())),
-                    })
-                    .collect()),
-            },
-            Err(error) => failure::of_call(&error),
-        }
+        let output = match request.config_override(retries_off).send().await {
+            Ok(output) => output,
+            Err(error) => {
+                return Answer::failed(AwsError::of(Self::SERVICE, Self::OPERATION, error));
+            }
+        };
+        let request_id = output.request_id().map(str::to_owned);
+        let results = output.entries.unwrap_or_default().into_iter().map(|entry| {
+            entry.event_id.ok_or_else(|| {
+                let code = entry.error_code.as_deref().unwrap_or_default();
+                let error = AwsError::of_entry(Self::SERVICE, Self::OPERATION, code, None);
+                error.with_request_id(request_id.clone())
+            })
+        });
+        let results = results.collect();
+        Answer { request_id, status: Some(200), outcome: Ok(results) }
     }
 }
 

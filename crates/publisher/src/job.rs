@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use aws_clients::{AwsError, ErrorClass};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::call::{Answer, Class, Failure};
+use crate::call::Answer;
 use crate::metrics::Metrics;
 use crate::span;
 use crate::{PublishError, Published};
@@ -33,7 +34,7 @@ pub(crate) struct LastCall {
     pub(crate) status: Option<u16>,
     pub(crate) entries: usize,
     /// How it failed, or the entry in it.
-    pub(crate) failed: Option<Class>,
+    pub(crate) failed: Option<ErrorClass>,
 }
 
 /// The caller's end: resolves when the entry's fate is known.
@@ -62,13 +63,13 @@ impl<E> Job<E> {
     }
 
     /// The entry failed for good: with a failure that lasts, or because attempts or time ran out.
-    pub(crate) fn failed(mut self, failure: Failure, metrics: &Metrics) {
-        self.last_call.failed = Some(failure.class);
+    pub(crate) fn failed(mut self, error: AwsError, metrics: &Metrics) {
+        self.last_call.failed = Some(error.class());
         let attempts = self.attempts;
-        let error = if failure.is_transient() {
-            PublishError::GaveUp { code: failure.code, attempts }
+        let error = if error.class() == ErrorClass::Rejected {
+            PublishError::Refused { error, attempts }
         } else {
-            PublishError::Refused { code: failure.code, attempts }
+            PublishError::GaveUp { error, attempts }
         };
         self.settle(Err(error), metrics);
     }

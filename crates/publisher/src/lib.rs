@@ -37,7 +37,6 @@ mod call;
 mod delivery;
 mod error;
 mod eventbridge;
-mod failure;
 mod job;
 mod metrics;
 mod settings;

@@ -7,7 +7,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::bounds;
 
-use crate::call::{Answer, Failure};
+use crate::call::Answer;
 use crate::{PublishError, Published};
 
 /// Entries in one call. No semantic convention names it.
@@ -70,8 +70,8 @@ impl Metrics {
         self.batch_fill.record(fill, std::slice::from_ref(&self.destination));
         let mut attributes =
             vec![self.destination.clone(), KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "send")];
-        if let Err(Failure { code, .. }) = &answer.outcome {
-            attributes.push(KeyValue::new(attribute::ERROR_TYPE, code.clone()));
+        if let Err(error) = &answer.outcome {
+            attributes.push(KeyValue::new(attribute::ERROR_TYPE, error.code().to_owned()));
         }
         self.call_duration.record(took.as_secs_f64(), &attributes);
     }

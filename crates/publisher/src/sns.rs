@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_clients::{AwsError, service};
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
@@ -14,9 +15,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use xray::TraceId;
 
 use crate::batcher::Batcher;
-use crate::call::{Answer, Call, Class, Failure};
+use crate::call::{Answer, Call};
 use crate::span::{self, Target};
-use crate::{PublishError, Published, PublisherSettings, failure};
+use crate::{PublishError, Published, PublisherSettings};
 
 /// The most that the messages of one call may have together, attributes included
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
@@ -48,8 +49,8 @@ impl TopicPublisher {
         let target = Target {
             destination: name.clone(),
             system: "aws.sns",
-            service: "SNS",
-            method: "PublishBatch",
+            service: PublishBatch::SERVICE,
+            method: PublishBatch::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
         let call = PublishBatch { client, topic_arn: topic_arn.clone() };
@@ -118,8 +119,8 @@ impl Message {
         self.body.len() + attributes.sum::<usize>()
     }
 
-    fn entry(&self, id: usize) -> Result<PublishBatchRequestEntry, Failure> {
-        let invalid = |_| Failure::new("InvalidRequest", Class::Permanent);
+    fn entry(&self, id: usize) -> Result<PublishBatchRequestEntry, AwsError> {
+        let invalid = |error| AwsError::unbuildable(PublishBatch::SERVICE, PublishBatch::OPERATION, error);
         let mut attributes = HashMap::with_capacity(self.attributes.len());
         for (name, value) in &self.attributes {
             let value = MessageAttributeValue::builder().data_type(STRING).string_value(value);
@@ -145,13 +146,15 @@ impl Call for PublishBatch {
 
     const MAX_ENTRIES: usize = 10;
     const MAX_BYTES: usize = MAX_BYTES;
+    const SERVICE: &'static str = service::SNS;
+    const OPERATION: &'static str = "PublishBatch";
 
     async fn send(&self, messages: &[&Message]) -> Answer {
         let entries: Result<Vec<_>, _> =
             messages.iter().enumerate().map(|(index, message)| message.entry(index)).collect();
         let entries = match entries {
             Ok(entries) => entries,
-            Err(failure) => return Answer { request_id: None, status: None, outcome: Err(failure) },
+            Err(error) => return Answer::failed(error),
         };
         let retries_off = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
         let header = common_header(messages).map(str::to_owned);
@@ -167,28 +170,27 @@ impl Call for PublishBatch {
                     request.headers_mut().insert(context::XRAY_HEADER, header.clone());
                 }
             });
-        match request.send().await {
-            Ok(output) => {
-                let mut results = vec![Err(Failure::new("MissingResult", Class::Transient)); messages.len()];
-                let place = |id: Option<&str>| id.and_then(|id| id.parse::<usize>().ok());
-                for accepted in output.successful() {
-                    if let Some(result) = place(accepted.id()).and_then(|index| results.get_mut(index)) {
-                        *result = Ok(accepted.message_id().unwrap_or_default().to_owned());
-                    }
-                }
-                for failed in output.failed() {
-                    if let Some(result) = place(Some(failed.id())).and_then(|index| results.get_mut(index)) {
-                        *result = Err(failure::of_entry(Some(failed.code())));
-                    }
-                }
-                Answer {
-                    request_id: output.request_id().map(str::to_owned),
-                    status: Some(200),
-                    outcome: Ok(results),
-                }
+        let output = match request.send().await {
+            Ok(output) => output,
+            Err(error) => return Answer::failed(AwsError::of(Self::SERVICE, Self::OPERATION, error)),
+        };
+        let request_id = output.request_id().map(str::to_owned);
+        let unanswered = || Err(AwsError::unreadable(Self::SERVICE, Self::OPERATION));
+        let mut results: Vec<_> = messages.iter().map(|_| unanswered()).collect();
+        let place = |id: Option<&str>| id.and_then(|id| id.parse::<usize>().ok());
+        for accepted in output.successful() {
+            if let Some(result) = place(accepted.id()).and_then(|index| results.get_mut(index)) {
+                *result = Ok(accepted.message_id().unwrap_or_default().to_owned());
             }
-            Err(error) => failure::of_call(&error),
         }
+        for failed in output.failed() {
+            if let Some(result) = place(Some(failed.id())).and_then(|index| results.get_mut(index)) {
+                let fault = Some(failed.sender_fault());
+                let error = AwsError::of_entry(Self::SERVICE, Self::OPERATION, failed.code(), fault);
+                *result = Err(error.with_request_id(request_id.clone()));
+            }
+        }
+        Answer { request_id, status: Some(200), outcome: Ok(results) }
     }
 
     /// Entries of one trace go together in a call of their own; those without company share one.

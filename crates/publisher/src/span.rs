@@ -5,6 +5,7 @@
 //! Conventions: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/> and
 //! <https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/>.
 
+use aws_clients::ErrorClass;
 use envelope::Metadata;
 use opentelemetry::trace::Status;
 use opentelemetry_semantic_conventions::attribute;
@@ -12,7 +13,6 @@ use telemetry::attributes;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::call::Class;
 use crate::job::LastCall;
 use crate::{PublishError, Published};
 
@@ -90,16 +90,16 @@ pub(crate) fn finish(
 /// Marks a failure for X-Ray, which tells errors, throttles and faults apart by a status alone. An entry can fail in a
 /// call that was answered with 200, and a throttled call is often answered with 400: such a span says besides the
 /// truth what the failure would have been as an answer of its own.
-fn failed(span: &Span, class: Class, status: Option<u16>) {
+fn failed(span: &Span, class: ErrorClass, status: Option<u16>) {
     let alone = match class {
-        Class::Throttled => 429,
-        Class::Transient => 500,
-        Class::Content | Class::Permanent => 400,
+        ErrorClass::Throttled => 429,
+        ErrorClass::Unavailable => 500,
+        ErrorClass::Misconfigured | ErrorClass::Rejected => 400,
     };
-    if class == Class::Throttled {
+    if class == ErrorClass::Throttled {
         span.set_attribute(attributes::AWS_THROTTLED, true);
     }
-    if status.is_some_and(|status| status < 400 || (class == Class::Throttled && status != 429)) {
+    if status.is_some_and(|status| status < 400 || (class == ErrorClass::Throttled && status != 429)) {
         span.set_attribute(attributes::HTTP_STATUS_CODE_FOR_THROTTLE, alone);
     }
 }

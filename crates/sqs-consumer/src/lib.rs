@@ -33,16 +33,14 @@
 //!         match delivery.envelope.event_type.as_str() {
 //!             PointsEarned::TYPE => {
 //!                 let earned: PointsEarned = delivery.envelope.decode()?; // else permanent: "malformed-event"
-//!                 self.credit(&earned).await.map_err(|error| {
-//!                     Failure::transient("balance-not-written").on("DynamoDB").because(error)
-//!                 })?;
+//!                 self.credit(&earned).await?; // a failure by the class of the error
 //!                 Ok(Done::APPLIED)
 //!             }
 //!             _ => Ok(Done::IGNORED),
 //!         }
 //!     }
 //! }
-//! # impl Rewards { async fn credit(&self, _: &PointsEarned) -> Result<(), std::io::Error> { Ok(()) } }
+//! # impl Rewards { async fn credit(&self, _: &PointsEarned) -> Result<(), aws_clients::AwsError> { Ok(()) } }
 //!
 //! # async fn example(config: aws_sdk_sqs::Config, meter: opentelemetry::metrics::Meter, shutdown: CancellationToken)
 //! # -> Result<(), Box<dyn std::error::Error>> {
@@ -85,12 +83,9 @@ pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
 pub use consumer::{Consumer, ConsumerError, Readiness};
 pub use dead_letter::DEAD_LETTER_ATTRIBUTE;
-pub use failure::{Done, Failure};
 pub use handler::{AtLeastOnceHandler, Delivery};
+pub use outcome::{BoxError, Done, Failure};
 pub use queue::Queue;
 pub use service::{QueueSettings, serve};
 pub use settings::{CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
 pub use sqs::SqsQueue;
-
-/// A cause of any kind.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use envelope::{Envelope, Received};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use outcome::MALFORMED_EVENT;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -14,7 +15,7 @@ use tracing::Instrument as _;
 use crate::batcher::Batcher;
 use crate::circuit::Signal;
 use crate::clock::Clock;
-use crate::failure::{DEAD_LETTER_UNAVAILABLE, MALFORMED_EVENT, PANIC, TIMEOUT, describe};
+use crate::failure::{DEAD_LETTER_UNAVAILABLE, PANIC, TIMEOUT, describe};
 use crate::hop::Hop;
 use crate::metrics::Metrics;
 use crate::queue::{Message, Queue, Receipt, VisibilityChange};
@@ -186,11 +187,11 @@ async fn conclude<Q: Queue, H>(
         Verdict::Answered(Err(failure)) => failure,
     };
     match failure {
-        Failure::Permanent { reason, source } => {
+        Failure::Permanent { reason, source } | Failure::Rejected { reason, source, .. } => {
             let detail = source.map(|source| describe(&*source));
             put_aside(shared, message, reason, detail, Signal::Answered).await
         }
-        Failure::Transient { reason, dependency, source, retry_after } => {
+        Failure::Transient { reason, dependency, source, retry_after, .. } => {
             let detail = source.map(|source| describe(&*source));
             let signal = dependency.map_or(Signal::Unclear, Signal::Away);
             match given_up(shared, &message, sent_at, dependency) {

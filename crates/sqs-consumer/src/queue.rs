@@ -227,10 +227,16 @@ impl QueueError {
         Self { operation, code: code.into(), source: None }
     }
 
-    /// The same with its cause.
+    /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<crate::BoxError>) -> Self {
         self.source = Some(source.into());
         self
+    }
+}
+
+impl From<aws_clients::AwsError> for QueueError {
+    fn from(error: aws_clients::AwsError) -> Self {
+        Self::new(error.operation(), error.code()).because(error)
     }
 }

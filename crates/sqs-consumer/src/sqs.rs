@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_clients::{AwsError, service};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{Builder, Config};
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
@@ -89,7 +89,7 @@ impl Queue for SqsQueue {
             .config_override(call_within(request.wait + CALL_TIMEOUT))
             .send()
             .await
-            .map_err(|error| failed(RECEIVE, error))?;
+            .map_err(|error| AwsError::of(service::SQS, RECEIVE, error))?;
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
@@ -103,11 +103,11 @@ impl Queue for SqsQueue {
                 .id(index.to_string())
                 .receipt_handle(receipt.handle())
                 .build()
-                .map_err(|error| QueueError::new(DELETE, "invalid-entry").because(error))?;
+                .map_err(|error| AwsError::unbuildable(service::SQS, DELETE, error))?;
             call = call.entries(entry);
         }
         let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
-        Ok(rejected(output.map_err(|error| failed(DELETE, error))?.failed))
+        Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, DELETE, error))?.failed))
     }
 
     async fn change_visibility(&self, changes: &[VisibilityChange]) -> Result<Vec<Rejected>, QueueError> {
@@ -121,15 +121,15 @@ impl Queue for SqsQueue {
                 .receipt_handle(change.receipt.handle())
                 .visibility_timeout(number(change.timeout.as_secs()))
                 .build()
-                .map_err(|error| QueueError::new(CHANGE, "invalid-entry").because(error))?;
+                .map_err(|error| AwsError::unbuildable(service::SQS, CHANGE, error))?;
             call = call.entries(entry);
         }
         let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
-        Ok(rejected(output.map_err(|error| failed(CHANGE, error))?.failed))
+        Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, CHANGE, error))?.failed))
     }
 
     async fn send_dead_letter(&self, letter: DeadLetter) -> Result<SentDeadLetter, QueueError> {
-        let invalid = |error| QueueError::new(SEND, "invalid-attribute").because(error);
+        let invalid = |error| AwsError::unbuildable(service::SQS, SEND, error);
         let (body, trace_header, attributes) = letter.into_parts();
         let mut call = self.client.send_message().queue_url(&self.dead_letter_url).message_body(body);
         for (name, attribute) in attributes {
@@ -149,7 +149,7 @@ impl Queue for SqsQueue {
             );
         }
         let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
-        let output = output.map_err(|error| failed(SEND, error))?;
+        let output = output.map_err(|error| AwsError::of(service::SQS, SEND, error))?;
         let request_id = output.request_id().map(str::to_owned);
         Ok(SentDeadLetter { message_id: output.message_id, request_id })
     }
@@ -225,23 +225,6 @@ fn rejected(entries: Vec<BatchResultErrorEntry>) -> Vec<Rejected> {
             Some(Rejected { index, code: entry.code, sender_fault: entry.sender_fault })
         })
         .collect()
-}
-
-/// What went wrong, in one word where AWS did not give one.
-fn failed<E, R>(operation: &'static str, error: SdkError<E, R>) -> QueueError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    let code = match &error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
-        SdkError::TimeoutError(_) => "timeout".to_owned(),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout".to_owned(),
-        SdkError::DispatchFailure(_) => "no-connection".to_owned(),
-        SdkError::ResponseError(_) => "unreadable-answer".to_owned(),
-        _ => "invalid-request".to_owned(),
-    };
-    QueueError::new(operation, code).because(error)
 }
 
 #[cfg(test)]

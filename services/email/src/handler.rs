@@ -6,12 +6,10 @@ use handlers::{Perform, Subscriber};
 use sqs_consumer::{Delivery, Done, Failure};
 
 use crate::domain;
-use crate::ses::{SendError, SendErrorKind, Ses, Tags};
+use crate::ses::{Ses, Tags};
 
 /// The mail was handed to SES.
 const SENT: Done = Done::new("sent");
-/// The dependency named when SES is at fault.
-const SES: &str = "SES";
 
 /// Sends the mail of a notification.
 ///
@@ -47,7 +45,7 @@ impl Perform<NotificationRequested> for SendMail {
     async fn perform(&self, request: NotificationRequested, delivery: &Delivery) -> Result<Done, Failure> {
         let mail = domain::write(request.template, &request.contact);
         let tags = tags(&request, &delivery.envelope.metadata);
-        let message_id = self.ses.send(&request.contact.email, mail, tags).await.map_err(send_failure)?;
+        let message_id = self.ses.send(&request.contact.email, mail, tags).await?;
         tracing::debug!(message_id, "mail accepted by SES");
         Ok(SENT)
     }
@@ -62,14 +60,4 @@ fn tags(request: &NotificationRequested, metadata: &Metadata) -> Tags {
         ("event_id", event_id.to_string()),
         ("correlation_id", metadata.correlation_id.to_string()),
     ]
-}
-
-fn send_failure(error: SendError) -> Failure {
-    match error.kind {
-        SendErrorKind::Rejected => Failure::permanent("mail-rejected"),
-        SendErrorKind::Throttled => Failure::transient("ses-throttled").on(SES),
-        SendErrorKind::Withheld => Failure::transient("ses-withheld").on(SES),
-        SendErrorKind::Unknown => Failure::transient("ses-unavailable").on(SES),
-    }
-    .because(error)
 }

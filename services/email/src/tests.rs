@@ -189,7 +189,7 @@ async fn a_throttled_mail_is_sent_by_the_next_attempt_without_waiting_for_the_le
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("ses", "SendEmail", "throttle", 1).await;
-    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-throttled");
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "throttled");
     assert_eq!(house.count().await, 0);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
@@ -201,7 +201,7 @@ async fn a_mail_that_ses_failed_to_take_is_not_lost() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("ses", "SendEmail", "500", 1).await;
-    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "unavailable");
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
     house.cloud.shutdown().await;
@@ -213,7 +213,7 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     let lease = Lease { effect: Duration::from_millis(200), ..LEASE };
     let (service, mail) = (house.service_with(SENDER, lease), mail());
     house.cloud.fail("ses", "SendEmail", "timeout", 1).await;
-    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "unavailable");
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
     house.cloud.shutdown().await;
@@ -225,7 +225,7 @@ async fn an_answer_that_is_lost_doubles_the_mail_and_no_more() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("ses", "SendEmail", "drop-response", 1).await;
-    assert_transient(&service.handle(&mail).await.unwrap_err(), "ses-unavailable");
+    assert_transient(&service.handle(&mail).await.unwrap_err(), "unavailable");
     assert_eq!(house.count().await, 1);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(service.handle(&mail).await.unwrap(), Done::DUPLICATE);
@@ -261,7 +261,7 @@ async fn without_a_claim_nothing_is_sent() {
     house.cloud.fail("dynamodb", "PutItem", "throttle", 1).await;
     let failure = service.handle(&mail).await.unwrap_err();
     let Failure::Transient { reason, dependency, .. } = failure else { panic!("permanent") };
-    assert_eq!((reason, dependency), ("dynamodb-throttled", Some("DynamoDB")));
+    assert_eq!((reason, dependency), ("throttled", Some("DynamoDB")));
     assert_eq!(house.count().await, 0);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     house.cloud.shutdown().await;
@@ -273,7 +273,7 @@ async fn a_sender_that_is_not_verified_is_waited_for() {
     let mail = mail();
     let unverified = house.service_with("nobody@foostore.example", LEASE);
     let failure = unverified.handle(&mail).await.unwrap_err();
-    assert_transient(&failure, "ses-withheld");
+    assert_transient(&failure, "misconfigured");
     let Failure::Transient { source, .. } = failure else { unreachable!() };
     let cause = source.unwrap().to_string();
     assert!(cause.contains("MessageRejected") && !cause.contains('@'), "{cause}");
@@ -284,11 +284,12 @@ async fn a_sender_that_is_not_verified_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_refuses_is_put_aside_and_can_be_sent_when_it_comes_back() {
+async fn a_mail_that_ses_refuses_is_a_rejection_and_can_be_sent_when_it_is_redelivered() {
     let house = House::build().await;
     let mail = mail();
     let failure = house.service_with("", LEASE).handle(&mail).await.unwrap_err();
-    assert_permanent(&failure, "mail-rejected");
+    let Failure::Rejected { dependency, code, .. } = failure else { panic!("{failure:?}") };
+    assert_eq!((dependency, code.as_str()), ("SES", "BadRequestException"));
 
     assert_eq!(house.service().handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put};
 use contracts::CustomerNumber;
-use idempotency::Fault;
 use serde_json::Value;
+use sqs_consumer::Failure;
 use thiserror::Error;
 
 use crate::attributes;
@@ -38,10 +39,19 @@ pub(crate) struct Stored {
 pub(crate) enum ReadError {
     /// DynamoDB did not answer.
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Aws(#[from] AwsError),
     /// There is an item, but it is no member.
     #[error("the item of member {customer_number} is not readable")]
     Unreadable { customer_number: CustomerNumber },
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Aws(error) => error.into(),
+            ReadError::Unreadable { .. } => Self::permanent("member-unreadable").because(error),
+        }
+    }
 }
 
 impl Members {
@@ -57,7 +67,9 @@ impl Members {
             .table_name(&self.table)
             .key(PARTITION_KEY, key(customer_number))
             .consistent_read(true);
-        let answer = Box::pin(request.send()).await.map_err(|error| Fault::of("GetItem", error))?;
+        let answer = Box::pin(request.send())
+            .await
+            .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         match answer.item {
             None => Ok(Stored { member: Member::unknown(customer_number.clone()), revision: 0 }),
             Some(item) => {

@@ -3,16 +3,13 @@
 use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use envelope::Event;
 use handlers::{Effect, Handle, Subscriber};
-use idempotency::FaultKind;
 use sqs_consumer::{Delivery, Failure};
 
 use crate::domain::{Announcement, Change, UpdatesMember, Version};
-use crate::members::{Members, ReadError};
+use crate::members::Members;
 
 #[cfg(test)]
 mod tests;
-
-const DYNAMODB: &str = "DynamoDB";
 
 /// Handles the CRM's events about customers.
 #[derive(Clone, Debug)]
@@ -34,7 +31,7 @@ impl<E: Event + UpdatesMember + Clone> Handle<E> for Membership {
     async fn handle(&self, event: &E, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;
         let version = Version { occurred_at: metadata.occurred_at, event_id: metadata.event_id };
-        let read = self.members.read(UpdatesMember::customer_number(event)).await.map_err(unread)?;
+        let read = self.members.read(UpdatesMember::customer_number(event)).await?;
         match event.clone().apply(read.member.clone(), version) {
             Change::Applied { member, announcement } => {
                 let write =
@@ -57,20 +54,5 @@ fn announce(effect: Effect, announcement: &Announcement) -> Effect {
         Announcement::Renamed(event) => effect.announce(event),
         Announcement::PreferencesChanged(event) => effect.announce(event),
         Announcement::Erased(event) => effect.announce(event),
-    }
-}
-
-fn unread(error: ReadError) -> Failure {
-    match error {
-        ReadError::Fault(fault) => {
-            let failure = match fault.kind() {
-                FaultKind::Throttled | FaultKind::Unavailable => {
-                    Failure::transient(fault.reason()).on(DYNAMODB)
-                }
-                FaultKind::Rejected => Failure::permanent(fault.reason()),
-            };
-            failure.because(fault)
-        }
-        ReadError::Unreadable { .. } => Failure::permanent("member-unreadable").because(error),
     }
 }

@@ -6,9 +6,8 @@ use contracts::{
 use envelope::{Envelope, Event, Metadata};
 use futures_util::future::join_all;
 use handlers::{HandleAtLeastOnce, Subscriber};
-use idempotency::{Fault, FaultKind};
 use jiff::Timestamp;
-use publisher::{PublishError, TopicPublisher};
+use publisher::TopicPublisher;
 use sqs_consumer::{Delivery, Done, Failure};
 
 use crate::domain::Notice;
@@ -52,7 +51,7 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
         let cause = &delivery.envelope.metadata;
         let notice = event.into();
         // First what is remembered: once an erasure's confirmation is on its way, the data is gone.
-        self.members.remember(cause, &notice).await.map_err(dynamodb_failure)?;
+        self.members.remember(cause, &notice).await?;
 
         let requests = notice.requests(cause.event_id);
         if requests.is_empty() {
@@ -76,22 +75,6 @@ impl NotifyMember {
             .publish(message, &[(CHANNEL, request.channel.as_str())])
             .await
             .map(|_| ())
-            .map_err(publish_failure)
+            .map_err(Failure::from)
     }
-}
-
-fn publish_failure(error: PublishError) -> Failure {
-    if error.is_transient() {
-        Failure::transient("notification-not-published").on("SNS").because(error)
-    } else {
-        Failure::permanent("notification-refused").because(error)
-    }
-}
-
-fn dynamodb_failure(fault: Fault) -> Failure {
-    match fault.kind() {
-        FaultKind::Throttled | FaultKind::Unavailable => Failure::transient(fault.reason()).on("DynamoDB"),
-        FaultKind::Rejected => Failure::permanent(fault.reason()),
-    }
-    .because(fault)
 }

@@ -1,12 +1,12 @@
 //! What the notifier remembers of each member, in its own table.
 
+use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Channel, Contact};
 use envelope::Metadata;
-use idempotency::Fault;
 
 use crate::domain::{Notice, View};
 
@@ -42,7 +42,11 @@ impl Members {
     /// Any order of arrival ends in the same item: the contact that was announced last, by its time of
     /// publishing and then its id, or the tombstone. An erasure is later than everything: it replaces the
     /// item with one that has no personal field, and nothing replaces a tombstone but another one.
-    pub(crate) async fn remember(&self, metadata: &Metadata, notice: &Notice) -> Result<Remembered, Fault> {
+    pub(crate) async fn remember(
+        &self,
+        metadata: &Metadata,
+        notice: &Notice,
+    ) -> Result<Remembered, AwsError> {
         let version = version(metadata);
         let put = self
             .client
@@ -70,7 +74,7 @@ impl Members {
             {
                 Ok(Remembered::Stale)
             }
-            Err(error) => Err(Fault::of("PutItem", error)),
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "PutItem", error)),
         }
     }
 }

@@ -15,6 +15,8 @@ use aws_smithy_types::body::SdkBody;
 use envelope::Metadata;
 use serde_json::{Value, json, value::RawValue};
 
+use outcome::Failure;
+
 use super::*;
 
 /// Answers each request with the next of its answers, and keeps the requests' bodies.
@@ -142,15 +144,17 @@ async fn what_time_clears_away_is_tried_again_under_one_token() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_end() {
-    for (answer, reason) in [
-        (codes(&["TransactionConflict", "None", "None"]), "dynamodb-contended"),
-        (failed("ThrottlingException"), "dynamodb-throttled"),
+    for (answer, expected) in [
+        (codes(&["TransactionConflict", "None", "None"]), ("contended", None)),
+        (failed("ThrottlingException"), ("throttled", Some("DynamoDB"))),
+        (codes(&["TransactionConflict", "ThrottlingError", "None"]), ("throttled", Some("DynamoDB"))),
     ] {
         let (script, client) = Script::of(std::iter::repeat_n(answer, 3));
         let retry = Retry { attempts: 3, ..Retry::default() };
         let error = transaction().retry(retry).commit(&client).await.unwrap_err();
-        assert_eq!((error.reason(), error.is_permanent()), (reason, false));
-        assert_eq!(error.is_outage(), reason == "dynamodb-throttled");
+        let failure = Failure::from(error);
+        assert_eq!((failure.reason(), failure.dependency()), expected);
+        assert!(matches!(failure, Failure::Transient { .. }));
         assert_eq!(script.requests().len(), 3);
     }
 }
@@ -178,25 +182,27 @@ async fn a_marker_that_is_there_tells_a_duplicate_from_a_reused_id() {
     assert!(
         matches!(error, CommitError::EventIdReused { event_id } if event_id == event().metadata.event_id)
     );
-    assert_eq!((error.reason(), error.is_permanent()), ("event-id-reused", true));
+    assert!(Failure::from(error).is_permanent());
 
     let error = commit([found(json!({}))]).await.0.unwrap_err();
-    assert_eq!((error.reason(), error.is_permanent()), ("marker-unreadable", true));
+    let failure = Failure::from(error);
+    assert_eq!((failure.reason(), failure.is_permanent()), ("marker-unreadable", true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_time_does_not_clear_away_is_not_tried_again() {
-    for (answer, reason, permanent, outage) in [
-        (codes(&["None", "ConditionalCheckFailed", "None"]), "dynamodb-contended", false, false),
-        (codes(&["None", "ValidationError", "None"]), "dynamodb-rejected", true, false),
-        (failed("ValidationException"), "dynamodb-rejected", true, false),
-        (failed("AccessDeniedException"), "dynamodb-unavailable", false, true),
-        (failed("ResourceNotFoundException"), "dynamodb-unavailable", false, true),
-        ((500, json!({})), "dynamodb-unavailable", false, true),
+    let dynamodb = Some("DynamoDB");
+    for (answer, expected) in [
+        (codes(&["None", "ConditionalCheckFailed", "None"]), ("contended", None)),
+        (codes(&["None", "ValidationError", "None"]), ("rejected", dynamodb)),
+        (failed("ValidationException"), ("rejected", dynamodb)),
+        (failed("AccessDeniedException"), ("misconfigured", dynamodb)),
+        (failed("ResourceNotFoundException"), ("misconfigured", dynamodb)),
+        ((500, json!({})), ("unavailable", dynamodb)),
     ] {
         let (result, requests) = commit([answer]).await;
-        let error = result.unwrap_err();
-        assert_eq!((error.reason(), error.is_permanent(), error.is_outage()), (reason, permanent, outage));
+        let failure = Failure::from(result.unwrap_err());
+        assert_eq!((failure.reason(), failure.dependency()), expected);
         assert_eq!(requests.len(), 1);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_clients::AwsError;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use tokio::task::JoinHandle;
@@ -10,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use tracing::Span;
 
 use crate::batcher::Batcher;
-use crate::call::{Answer, Call, Class, Failure};
+use crate::call::{Answer, Call};
 use crate::{PublishError, Published, PublisherSettings};
 
-type Results = Result<Vec<Result<String, Failure>>, Failure>;
+type Results = Result<Vec<Result<String, AwsError>>, AwsError>;
 /// Calls in their order: when, and which entries.
 type Calls = Vec<(Instant, Vec<u32>)>;
 type Script = dyn Fn(usize, &[u32]) -> Results + Send + Sync;
@@ -69,6 +70,8 @@ impl Call for Fake {
 
     const MAX_ENTRIES: usize = 10;
     const MAX_BYTES: usize = 1_000;
+    const SERVICE: &'static str = "EventBridge";
+    const OPERATION: &'static str = "PutEvents";
 
     async fn send(&self, entries: &[&u32]) -> Answer {
         let entries: Vec<u32> = entries.iter().copied().copied().collect();
@@ -93,12 +96,12 @@ impl Call for Fake {
     }
 }
 
-fn accepted(entries: &[u32]) -> Vec<Result<String, Failure>> {
+fn accepted(entries: &[u32]) -> Vec<Result<String, AwsError>> {
     entries.iter().map(|entry| Ok(format!("id-{entry}"))).collect()
 }
 
-fn failed(code: &str, class: Class) -> Failure {
-    Failure::new(code, class)
+fn failed(code: &str) -> AwsError {
+    AwsError::of_entry(Fake::SERVICE, Fake::OPERATION, code, None)
 }
 
 type Publishing = JoinHandle<Result<Published, PublishError>>;
@@ -182,9 +185,9 @@ async fn failed_entries_are_retried_one_by_one() {
         Ok(entries
             .iter()
             .map(|entry| match (number, entry) {
-                (1, 3) => Err(failed("ThrottlingException", Class::Throttled)),
-                (1, 7) => Err(failed("InternalFailure", Class::Transient)),
-                (_, 5) => Err(failed("NotAuthorizedForSourceException", Class::Permanent)),
+                (1, 3) => Err(failed("ThrottlingException")),
+                (1, 7) => Err(failed("InternalFailure")),
+                (_, 5) => Err(failed("NotAuthorizedForSourceException")),
                 _ => Ok(format!("id-{entry}")),
             })
             .collect())
@@ -195,7 +198,7 @@ async fn failed_entries_are_retried_one_by_one() {
         match entry {
             5 => assert_eq!(
                 result,
-                &Err(PublishError::Refused { code: "NotAuthorizedForSourceException".into(), attempts: 1 })
+                &Err(PublishError::GaveUp { error: failed("NotAuthorizedForSourceException"), attempts: 1 })
             ),
             _ => assert_eq!(result, &Ok(Published { id: format!("id-{entry}") })),
         }
@@ -209,7 +212,7 @@ async fn failed_entries_are_retried_one_by_one() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
     let fake = Fake::new(|number, entries| match number {
-        1 | 2 => Err(failed("ServiceUnavailable", Class::Transient)),
+        1 | 2 => Err(failed("ServiceUnavailable")),
         _ => Ok(accepted(entries)),
     });
     let batcher = fake.start(PublisherSettings::default());
@@ -227,22 +230,25 @@ async fn a_call_that_hangs_counts_as_failed() {
         ..PublisherSettings::default()
     };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
-    assert_eq!(error, PublishError::GaveUp { code: "Timeout".into(), attempts: 2 });
+    assert_eq!(
+        error,
+        PublishError::GaveUp { error: AwsError::timeout(Fake::SERVICE, Fake::OPERATION), attempts: 2 }
+    );
     assert_eq!(fake.calls().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded() {
-    let fake = Fake::new(|_, _| Err(failed("ThrottlingException", Class::Throttled)));
+    let fake = Fake::new(|_, _| Err(failed("ThrottlingException")));
     let settings = PublisherSettings { deadline: Duration::from_hours(1), ..PublisherSettings::default() };
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
-    assert_eq!(error, PublishError::GaveUp { code: "ThrottlingException".into(), attempts: 8 });
+    assert_eq!(error, PublishError::GaveUp { error: failed("ThrottlingException"), attempts: 8 });
     assert!(error.is_transient());
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_is_bounded() {
-    let fake = Fake::new(|_, _| Err(failed("InternalFailure", Class::Transient)));
+    let fake = Fake::new(|_, _| Err(failed("InternalFailure")));
     let settings = PublisherSettings { max_attempts: u32::MAX, ..PublisherSettings::default() };
     let start = Instant::now();
     let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
@@ -253,11 +259,7 @@ async fn time_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn one_bad_entry_does_not_take_the_others_down() {
     let fake = Fake::new(|_, entries| {
-        if entries.contains(&2) {
-            Err(failed("ValidationException", Class::Content))
-        } else {
-            Ok(accepted(entries))
-        }
+        if entries.contains(&2) { Err(failed("ValidationException")) } else { Ok(accepted(entries)) }
     });
     let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..4)).await;
     assert_eq!(ids(&results), ["id-0", "id-1", "failed", "id-3"]);
@@ -266,9 +268,9 @@ async fn one_bad_entry_does_not_take_the_others_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_refused_for_good_is_not_repeated() {
-    let fake = Fake::new(|_, _| Err(failed("AccessDeniedException", Class::Permanent)));
+    let fake = Fake::new(|_, _| Err(failed("AccessDeniedException")));
     let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..4)).await;
-    assert!(results.iter().all(|result| matches!(result, Err(PublishError::Refused { attempts: 1, .. }))));
+    assert!(results.iter().all(|result| matches!(result, Err(PublishError::GaveUp { attempts: 1, .. }))));
     assert_eq!(fake.calls().len(), 1);
 }
 
@@ -310,7 +312,7 @@ async fn a_full_queue_makes_callers_wait_until_their_deadline() {
     let results = all(publish_all(&batcher, 0..60)).await;
     // Calls of ten end at 2, 4 and 6 seconds; the next one is cut short by the deadline.
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 30);
-    assert!(results.contains(&Err(PublishError::QueueFull)));
+    assert!(results.contains(&Err(PublishError::QueueFull { service: Fake::SERVICE })));
     assert!(results.iter().all(|result| result.as_ref().err().is_none_or(PublishError::is_transient)));
     assert_eq!(fake.most_under_way(), 1);
 }
@@ -345,7 +347,7 @@ async fn groups_are_sent_apart_unless_the_batch_is_full() {
 #[tokio::test(start_paused = true)]
 async fn closing_drains_what_waits_and_takes_no_more() {
     let fake = Fake::new(|number, entries| match number {
-        1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure", Class::Transient))).collect()),
+        1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure"))).collect()),
         _ => Ok(accepted(entries)),
     })
     .taking(Duration::from_millis(50));

@@ -145,5 +145,5 @@ async fn errors_are_named_as_aws_names_them_and_not_retried_here() {
     assert_eq!(error.to_string(), "DeleteMessageBatch failed: RequestThrottled");
     // The server took one connection and is gone.
     let error = queue.delete(&[Receipt::new("a", "h0")]).await.unwrap_err();
-    assert_eq!(error.code, "no-connection");
+    assert_eq!(error.code, "connection");
 }

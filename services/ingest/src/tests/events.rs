@@ -46,8 +46,11 @@ async fn a_bad_event_is_told_every_wrong_field_and_goes_nowhere() {
 async fn an_unpublished_event_may_be_sent_again_under_its_id() {
     let failures = [
         throttled(),
-        PublishError::Refused { code: "NotAuthorizedForSourceException".to_owned(), attempts: 1 },
-        PublishError::QueueFull,
+        PublishError::Refused {
+            error: AwsError::of_entry("EventBridge", "PutEvents", "MalformedDetail", None),
+            attempts: 1,
+        },
+        PublishError::QueueFull { service: "EventBridge" },
         PublishError::Closed,
     ];
     for failure in failures {

@@ -11,6 +11,7 @@ mod traces;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_clients::AwsError;
 use axum::Router;
 use axum::body::Body;
 use envelope::Envelope;
@@ -89,7 +90,10 @@ impl Publish for Bus {
 }
 
 fn throttled() -> PublishError {
-    PublishError::GaveUp { code: "ThrottlingException".to_owned(), attempts: 6 }
+    PublishError::GaveUp {
+        error: AwsError::of_entry("EventBridge", "PutEvents", "ThrottlingException", None),
+        attempts: 6,
+    }
 }
 
 /// The service over a bus, as it is configured locally unless told otherwise.

@@ -226,9 +226,9 @@ async fn many_events_of_one_member_at_once_are_all_applied() {
 async fn a_busy_dynamodb_is_a_transient_failure_that_names_it() {
     let cloud = Cloud::start().await;
     for (operation, error, reason) in [
-        ("GetItem", "throttle", "dynamodb-throttled"),
-        ("GetItem", "500", "dynamodb-unavailable"),
-        ("TransactWriteItems", "500", "dynamodb-unavailable"),
+        ("GetItem", "throttle", "throttled"),
+        ("GetItem", "500", "unavailable"),
+        ("TransactWriteItems", "500", "unavailable"),
     ] {
         cloud.test.fail("dynamodb", operation, error, 3).await;
         let failure = cloud.handle(&enrolled(1)).await.unwrap_err();
