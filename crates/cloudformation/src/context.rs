@@ -1,10 +1,10 @@
 //! The resources of all services, asked for one service's.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use topology::{Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription};
 
 use crate::RenderError;
-use crate::template::{LONGEST_ENVIRONMENT, arn, arn_text, logical_id, sub};
+use crate::template::{LONGEST_ENVIRONMENT, Template, arn, arn_text, logical_id, sub};
 
 /// The longest name of a load balancer, a target group or a sampling rule.
 const LONGEST_NAME: usize = 32;
@@ -63,6 +63,20 @@ impl<'a> Context<'a> {
     /// The value that another stack has left in this parameter, read when the stack is created or updated.
     pub(crate) fn left_by_other_stack(&self, name: &str) -> Value {
         sub(format!("{{{{resolve:ssm:{}}}}}", self.path(name)))
+    }
+
+    /// Adds a parameter that leaves `value` for other stacks, which read it by [`Self::left_by_other_stack`].
+    pub(crate) fn leave_for_other_stacks(&self, template: &mut Template, name: &str, value: Value) {
+        template.resource(
+            format!("{}Parameter", logical_id(name)),
+            "AWS::SSM::Parameter",
+            json!({"Name": sub(self.path(name)), "Type": "String", "Value": value}),
+        );
+    }
+
+    /// The queues that services receive from.
+    pub(crate) fn consumed_queues(&self) -> Vec<&'a str> {
+        self.resources.services.iter().filter_map(|service| service.queue.as_deref()).collect()
     }
 
     pub(crate) fn log_group(&self, name: &str) -> String {

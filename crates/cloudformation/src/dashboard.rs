@@ -5,7 +5,6 @@ use topology::ServiceResources;
 
 use crate::context::Context;
 use crate::metrics;
-use crate::observability;
 use crate::template::sorted;
 
 /// Widgets side by side, each a third of the width.
@@ -36,7 +35,7 @@ pub(crate) fn body(context: &Context<'_>) -> String {
 }
 
 fn overview(context: &Context<'_>) -> Vec<Value> {
-    let queues = observability::queues(context);
+    let queues = context.consumed_queues();
     let depth = |label: &str, queues: &[&str]| {
         let metrics = queues.iter().map(|queue| {
             json!(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, {"stat": "Maximum"}])

@@ -27,18 +27,9 @@ pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
     add_cluster(&mut template, context);
     add_repositories(&mut template, context);
     add_collector(&mut template, context, collector);
-    parameter(&mut template, context, "key-arn", attribute(KEY, "Arn"));
-    parameter(&mut template, context, "cluster", reference("Cluster"));
+    context.leave_for_other_stacks(&mut template, "key-arn", attribute(KEY, "Arn"));
+    context.leave_for_other_stacks(&mut template, "cluster", reference("Cluster"));
     template
-}
-
-/// Leaves a value for other stacks.
-pub(crate) fn parameter(template: &mut Template, context: &Context<'_>, name: &str, value: Value) {
-    template.resource(
-        format!("{}Parameter", crate::template::logical_id(name)),
-        "AWS::SSM::Parameter",
-        json!({"Name": sub(context.path(name)), "Type": "String", "Value": value}),
-    );
 }
 
 fn add_parameters(template: &mut Template) {
@@ -206,7 +197,7 @@ fn add_repositories(template: &mut Template, context: &Context<'_>) {
 
 /// The collector's image and configuration, which the tasks take from here.
 fn add_collector(template: &mut Template, context: &Context<'_>, configuration: &str) {
-    parameter(template, context, "collector/image", reference("CollectorImage"));
+    context.leave_for_other_stacks(template, "collector/image", reference("CollectorImage"));
     let lines = configuration.lines().filter(|line| {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')

@@ -42,6 +42,7 @@ mod dashboard;
 mod data;
 mod foundation;
 mod load_balancer;
+mod logical_ids;
 mod messaging;
 mod metrics;
 mod network;

@@ -5,7 +5,7 @@ use topology::ServiceResources;
 
 use crate::RenderError;
 use crate::context::Context;
-use crate::service::SECURITY_GROUP;
+use crate::logical_ids::SECURITY_GROUP;
 use crate::task::{PORT, STOP_TIMEOUT_S};
 use crate::template::{Template, reference};
 

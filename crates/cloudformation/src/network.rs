@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::foundation::parameter;
 use crate::template::{Template, logical_id, reference, sub};
 
 const ZONES: [&str; 2] = ["A", "B"];
@@ -21,12 +20,12 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>) {
     add_endpoints(template, context, &endpoints);
 
     let own = |own: &str, given: &str| json!({"Fn::If": ["OwnVpc", reference(own), reference(given)]});
-    parameter(template, context, "network/vpc-id", own("Vpc", "VpcId"));
+    context.leave_for_other_stacks(template, "network/vpc-id", own("Vpc", "VpcId"));
     for side in ["Private", "Public"] {
         for zone in ZONES {
             let name = format!("network/{}-subnet-{}", side.to_lowercase(), zone.to_lowercase());
             let id = format!("{side}Subnet{zone}");
-            parameter(template, context, &name, own(&id, &format!("{id}Id")));
+            context.leave_for_other_stacks(template, &name, own(&id, &format!("{id}Id")));
         }
     }
 }

@@ -5,7 +5,6 @@ use topology::ServiceResources;
 
 use crate::alarms::{self, Alarm};
 use crate::context::Context;
-use crate::foundation::parameter;
 use crate::metrics;
 use crate::template::{Template, policy, reference, sub};
 use crate::{RenderError, dashboard};
@@ -64,7 +63,7 @@ fn add_topic(template: &mut Template, context: &Context<'_>) {
         json!({"TopicArn": reference(TOPIC), "Protocol": "email", "Endpoint": reference("AlarmEmail")}),
     );
     template.with("Condition", json!("MailAlarms"));
-    parameter(template, context, "alarm-topic-arn", reference(TOPIC));
+    context.leave_for_other_stacks(template, "alarm-topic-arn", reference(TOPIC));
 }
 
 /// By annotation: a service that is added belongs to the group with its first trace.
@@ -136,7 +135,7 @@ fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), Re
 
 fn add_alarms(template: &mut Template, context: &Context<'_>) {
     let topic = reference(TOPIC);
-    let queues = queues(context);
+    let queues = context.consumed_queues();
     let dead: Vec<&str> = context
         .resources
         .services
@@ -197,11 +196,6 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
 
 fn query(expression: &str) -> Value {
     json!({"Metrics": [{"Id": "all", "Expression": sub(expression), "Period": 60, "ReturnData": true}]})
-}
-
-/// The queues that services receive from.
-pub(crate) fn queues<'a>(context: &Context<'a>) -> Vec<&'a str> {
-    context.resources.services.iter().filter_map(|service| service.queue.as_deref()).collect()
 }
 
 /// The question this layer exists to answer, which does not depend on sampling.

@@ -5,8 +5,8 @@ use topology::ServiceResources;
 
 use crate::context::Context;
 use crate::load_balancer;
+use crate::logical_ids::SERVICE;
 use crate::metrics;
-use crate::service::SERVICE;
 use crate::template::{Template, reference, sub};
 
 /// Scaling by backlog, or by requests.

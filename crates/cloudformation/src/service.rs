@@ -4,13 +4,9 @@ use serde_json::{Value, json};
 use topology::ServiceResources;
 
 use crate::context::Context;
+use crate::logical_ids::{SECURITY_GROUP, SERVICE};
 use crate::template::{Template, reference};
 use crate::{RenderError, alarms, data, load_balancer, messaging, roles, scaling, task};
-
-/// Logical id of the ECS service.
-pub(crate) const SERVICE: &str = "Service";
-/// Logical id of the security group of the service's tasks.
-pub(crate) const SECURITY_GROUP: &str = "SecurityGroup";
 
 /// The template of a service's stack.
 pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {

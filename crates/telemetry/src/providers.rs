@@ -16,13 +16,12 @@ use crate::export::Reported;
 use crate::processor::RootOfCarriedTrace;
 use crate::sampler::sampler;
 use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
-use crate::start::StartError;
 
 /// Spans for the collector; without an endpoint they are made, sampled and propagated, but go nowhere.
 pub(crate) fn tracer_provider(
     settings: &OtelSettings,
     resource: Resource,
-) -> Result<SdkTracerProvider, StartError> {
+) -> Result<SdkTracerProvider, ExporterBuildError> {
     let Some(endpoint) = &settings.traces_endpoint else {
         return Ok(SdkTracerProvider::builder()
             .with_sampler(sampler(settings.sampler))
@@ -65,7 +64,7 @@ pub(crate) fn tracer_provider_with(
 pub(crate) fn meter_provider(
     settings: &OtelSettings,
     resource: Resource,
-) -> Result<SdkMeterProvider, StartError> {
+) -> Result<SdkMeterProvider, ExporterBuildError> {
     let provider = SdkMeterProvider::builder().with_resource(resource);
     let Some(endpoint) = &settings.metrics_endpoint else { return Ok(provider.build()) };
     let exporter = MetricExporter::builder()
@@ -99,12 +98,10 @@ fn exponential(instrument: &Instrument) -> Option<Stream> {
 
 /// A blocking client, because the SDK exports from threads without an async runtime. It must be made on such a thread
 /// too. The way to a collector on this host never leads through a proxy.
-fn http_client(endpoint: &str, timeout: Duration) -> Result<reqwest::blocking::Client, StartError> {
+fn http_client(endpoint: &str, timeout: Duration) -> Result<reqwest::blocking::Client, ExporterBuildError> {
     let client = reqwest::blocking::Client::builder().timeout(timeout);
     let client = if is_loopback(endpoint) { client.no_proxy() } else { client };
-    client
-        .build()
-        .map_err(|error| StartError::Exporter(ExporterBuildError::InternalFailure(error.to_string())))
+    client.build().map_err(|error| ExporterBuildError::InternalFailure(error.to_string()))
 }
 
 fn is_loopback(endpoint: &str) -> bool {

@@ -154,7 +154,7 @@ fn ended(result: OTelSdkResult) -> Result<(), ShutdownError> {
     }
 }
 
-fn providers(settings: &Settings) -> Result<(SdkTracerProvider, SdkMeterProvider), StartError> {
+fn providers(settings: &Settings) -> Result<(SdkTracerProvider, SdkMeterProvider), ExporterBuildError> {
     let resource = resource(settings);
     Ok((tracer_provider(&settings.otel, resource.clone())?, meter_provider(&settings.otel, resource)?))
 }
