@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use service_runtime::Environment;
 
-use crate::trace::XRay;
+use crate::xray_client::XRay;
 
 /// Where `foostore up` puts the local cloud unless told otherwise.
 pub(crate) const DEFAULT_ENDPOINT_URL: &str = "http://127.0.0.1:4566";

@@ -1,37 +1,25 @@
 //! The command line of FooStore: `foostore up` runs the loyalty layer on this machine, the other commands work with
 //! it or with a deployed one.
 
-#[cfg(feature = "local")]
-mod cloud;
+mod commands;
 mod endpoint;
 mod failure;
 mod ingest_client;
-mod log;
-mod logs;
-#[cfg(feature = "local")]
-mod mail;
+mod layer;
+mod log_lines;
 #[cfg(feature = "local")]
 mod ports;
 #[cfg(feature = "local")]
-mod provision;
-#[cfg(feature = "local")]
 mod screen;
-mod send;
-mod service;
-mod services;
+#[cfg(feature = "local")]
+mod service_environment;
 #[cfg(feature = "local")]
 mod signals;
 mod stdio;
 mod style;
-#[cfg(feature = "local")]
-mod synth;
-mod trace;
-#[cfg(feature = "local")]
-mod traffic;
-#[cfg(feature = "local")]
-mod up;
-#[cfg(feature = "local")]
-mod verify;
+mod trace_view;
+mod wanted;
+mod xray_client;
 
 use std::process::ExitCode;
 
@@ -47,7 +35,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    up: up::UpArgs,
+    up: commands::up::UpArgs,
 }
 
 /// FooStore's loyalty layer: every event leaves one connected X-Ray trace
@@ -71,23 +59,23 @@ Exit codes: 0 done, 1 refused or not found, 64 wrong usage or setting, 69 someth
 #[derive(Debug, Subcommand)]
 enum Command {
     #[cfg(feature = "local")]
-    Up(Box<up::UpArgs>),
+    Up(Box<commands::up::UpArgs>),
     #[cfg(feature = "local")]
-    Cloud(cloud::CloudArgs),
+    Cloud(commands::cloud::CloudArgs),
     #[cfg(feature = "local")]
-    Provision(provision::ProvisionArgs),
-    Service(service::ServiceArgs),
-    Send(send::SendArgs),
-    Trace(trace::TraceArgs),
-    Logs(logs::LogsArgs),
+    Provision(commands::provision::ProvisionArgs),
+    Service(commands::service::ServiceArgs),
+    Send(commands::send::SendArgs),
+    Trace(commands::trace::TraceArgs),
+    Logs(commands::logs::LogsArgs),
     #[cfg(feature = "local")]
-    Mail(mail::MailArgs),
+    Mail(commands::mail::MailArgs),
     #[cfg(feature = "local")]
-    Synth(synth::SynthArgs),
+    Synth(commands::synth::SynthArgs),
     #[cfg(feature = "local")]
-    Traffic(traffic::TrafficArgs),
+    Traffic(commands::traffic::TrafficArgs),
     #[cfg(feature = "local")]
-    Verify(verify::VerifyArgs),
+    Verify(commands::verify::VerifyArgs),
 }
 
 impl Cli {
@@ -120,7 +108,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     // A service builds its runtime itself, as it does in production.
     if let Command::Service(args) = &command {
-        return service::run(args);
+        return commands::service::run(args);
     }
     let environment = Environment::from_process();
     let runtime = tokio::runtime::Runtime::new().context("the async runtime cannot be started")?;
@@ -133,23 +121,23 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result<()> {
     match command {
         #[cfg(feature = "local")]
-        Command::Up(args) => Box::pin(up::run(*args, environment)).await,
+        Command::Up(args) => Box::pin(commands::up::run(*args, environment)).await,
         #[cfg(feature = "local")]
-        Command::Cloud(args) => cloud::run(args, environment).await,
+        Command::Cloud(args) => commands::cloud::run(args, environment).await,
         #[cfg(feature = "local")]
-        Command::Provision(args) => Box::pin(provision::run(args, environment)).await,
+        Command::Provision(args) => Box::pin(commands::provision::run(args, environment)).await,
         #[cfg(feature = "local")]
-        Command::Mail(args) => mail::run(args, environment).await,
+        Command::Mail(args) => commands::mail::run(args, environment).await,
         #[cfg(feature = "local")]
-        Command::Synth(args) => synth::run(&args),
+        Command::Synth(args) => commands::synth::run(&args),
         #[cfg(feature = "local")]
-        Command::Traffic(args) => traffic::run(args, environment).await,
+        Command::Traffic(args) => commands::traffic::run(args, environment).await,
         #[cfg(feature = "local")]
-        Command::Verify(args) => Box::pin(verify::run(args, environment)).await,
-        Command::Service(args) => service::run(&args).map(drop),
-        Command::Send(args) => Box::pin(send::run(args, environment)).await,
-        Command::Trace(args) => Box::pin(trace::run(args, environment)).await,
-        Command::Logs(args) => logs::run(&args, environment),
+        Command::Verify(args) => Box::pin(commands::verify::run(args, environment)).await,
+        Command::Service(args) => commands::service::run(&args).map(drop),
+        Command::Send(args) => Box::pin(commands::send::run(args, environment)).await,
+        Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
+        Command::Logs(args) => commands::logs::run(&args, environment),
     }
 }
 

@@ -1,0 +1,104 @@
+//! `foostore provision`: creates what the services need, and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use service_runtime::Environment;
+
+use crate::endpoint;
+use crate::failure::Failure;
+use crate::layer;
+use crate::stdio::{print, remark};
+
+/// Create the queues, rules, topics, tables and Pipes of all services at an endpoint
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  foostore provision --endpoint-url http://127.0.0.1:4566
+  foostore provision --endpoint-url http://cloud:4566 --env-dir env
+
+Prints each service's environment variables as JSON. Running it again changes nothing.
+For development and emulators: production is deployed from the CloudFormation templates.")]
+pub(crate) struct ProvisionArgs {
+    /// Endpoint of all AWS APIs
+    #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
+    endpoint_url: String,
+    /// Region
+    #[arg(long, env = "AWS_REGION", hide_env_values = true, default_value = endpoint::REGION)]
+    region: String,
+    /// Application: first part of every resource's name
+    #[arg(long, env = "APPLICATION", hide_env_values = true, default_value = "foostore")]
+    application: String,
+    /// Environment: second part of every resource's name
+    #[arg(long, env = "ENVIRONMENT", hide_env_values = true, default_value = "local")]
+    environment: String,
+    /// Write each service's variables to NAME.env in this directory instead
+    #[arg(long, value_name = "DIR")]
+    env_dir: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the endpoint cannot be reached or refuses a resource.
+pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyhow::Result<()> {
+    let resources = layer::resources(&args.application, &args.environment)?;
+    let config = endpoint::local_config(&args.endpoint_url, &args.region, environment).await;
+    let outputs = Box::pin(provisioning::provision(&resources, &config)).await.with_context(|| {
+        Failure::unavailable(format!("the resources could not all be created at {}", args.endpoint_url))
+    })?;
+    let environments: BTreeMap<&str, BTreeMap<String, String>> = layer::names()
+        .map(|name| {
+            let mut variables = outputs.environment(name);
+            variables.insert("APPLICATION".to_owned(), args.application.clone());
+            variables.insert("ENVIRONMENT".to_owned(), args.environment.clone());
+            variables.insert("AWS_ENDPOINT_URL".to_owned(), args.endpoint_url.clone());
+            variables.insert("AWS_REGION".to_owned(), args.region.clone());
+            if !endpoint::has_credentials(environment) {
+                // An emulator takes any, but the SDK does not send a request without.
+                for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+                    variables.insert(variable.to_owned(), endpoint::LOCAL_KEY.to_owned());
+                }
+            }
+            (name, variables)
+        })
+        .collect();
+    match &args.env_dir {
+        None => print(&serde_json::to_string_pretty(&environments)?)?,
+        Some(directory) => {
+            for (name, variables) in &environments {
+                remark(&format!("wrote {}", write(directory, name, variables)?.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `NAME.env`: a line `VARIABLE=value` each, as `docker run --env-file` and compose read it.
+fn write(directory: &Path, name: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    let path = directory.join(name).with_extension("env");
+    let lines: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let text = lines.join("\n") + "\n";
+    std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_a_line_for_each_variable() {
+        let directory = tempfile::tempdir().unwrap();
+        let variables = BTreeMap::from([
+            ("QUEUE_URL".to_owned(), "http://cloud:4566/q".to_owned()),
+            ("EVENT_BUS_NAME".to_owned(), "foostore-local".to_owned()),
+        ]);
+        let path = write(&directory.path().join("env"), "membership", &variables).unwrap();
+        assert_eq!(path.file_name().unwrap(), "membership.env");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text, "EVENT_BUS_NAME=foostore-local\nQUEUE_URL=http://cloud:4566/q\n");
+    }
+}

@@ -1,0 +1,274 @@
+//! The services as docker compose runs them: against the local cloud, and an addition that points the same stack at a
+//! real account.
+//!
+//! compose reads a service's environment before anything runs, so nothing that provisioning finds out can go into it.
+//! It need not: every name, URL and ARN follows from what is declared.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use service_runtime::Environment;
+use topology::{Resources, ServiceResources, Variable};
+
+use crate::endpoint::REGION;
+use crate::layer;
+use crate::service_environment::{self, Shared};
+
+/// Against the local cloud; `docker-compose.yml` includes it.
+const LOCAL: &str = "compose/services.yml";
+/// Against a real account, on top of that.
+const AWS: &str = "compose/aws.yml";
+
+/// The environment whose resources `provision` creates there.
+const LOCAL_ENVIRONMENT: &str = "local";
+/// The environment of the real account, as compose puts it into every name.
+const AWS_ENVIRONMENT: &str = "${ENVIRONMENT}";
+
+/// The local cloud in compose's network.
+const CLOUD: &str = "http://cloud:4566";
+/// The account that the local cloud says it is.
+const LOCAL_ACCOUNT: &str = "000000000000";
+/// The collector in compose's network.
+const COLLECTOR: &str = "http://collector:4318";
+/// Where a service that answers HTTP requests listens in its container, and the first of them on this machine.
+const PORT: u16 = 8080;
+/// How long a shutdown may take; compose kills after `stop_grace_period`, which is longer.
+const GRACE: Duration = Duration::from_secs(25);
+/// As often as `deploy/prometheus/prometheus.yml` scrapes.
+const METRIC_INTERVAL_MS: &str = "5000";
+
+const LOCAL_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
+# `provision` creates the resources; their names, URLs and ARNs are known before.
+
+x-service: &service
+  read_only: true
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  mem_limit: 48m
+  restart: on-failure
+  stop_grace_period: 30s
+  healthcheck:
+    test: [CMD, /service, health]
+    interval: 5s
+    timeout: 5s
+    retries: 6
+  depends_on:
+    provision: {condition: service_completed_successfully}
+    collector: {condition: service_healthy}
+"#;
+
+const AWS_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
+#
+# Points the stack of docker-compose.yml at a real account: no local cloud, nothing provisioned, no example traffic. The
+# resources are those of the stacks in this repository's deploy/. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and what else
+# compose then says is missing:
+#
+#   eval "$(aws configure export-credentials --format env)"
+#   docker compose -f docker-compose.yml -f deploy/compose/aws.yml up
+
+x-aws: &aws
+  AWS_REGION: ${AWS_REGION:?the region of the account}
+  AWS_ACCESS_KEY_ID: ${AWS_ACCESS_KEY_ID:?credentials of the account}
+  AWS_SECRET_ACCESS_KEY: ${AWS_SECRET_ACCESS_KEY:?credentials of the account}
+  AWS_SESSION_TOKEN: # taken from the environment, if it has one
+
+services:
+  cloud: !reset null
+  provision: !reset null
+  traffic: !reset null
+
+  collector:
+    depends_on: !reset null
+    environment: !override
+      <<: *aws
+      METRICS_EXPORTER: prometheus
+      OTLP_GRPC_ADDRESS: 0.0.0.0:4317
+      OTLP_HTTP_ADDRESS: 0.0.0.0:4318
+      PROMETHEUS_ADDRESS: 0.0.0.0:9464
+
+  grafana:
+    environment:
+      <<: *aws
+      XRAY_ENDPOINT: ""
+"#;
+
+/// Both files, by their path below the directory of the templates.
+///
+/// # Errors
+/// When the declarations do not fit each other.
+pub(super) fn files(application: &str) -> anyhow::Result<BTreeMap<PathBuf, String>> {
+    let local = layer::resources(application, LOCAL_ENVIRONMENT)?;
+    let aws = layer::resources(application, AWS_ENVIRONMENT)?;
+    Ok(BTreeMap::from([(PathBuf::from(LOCAL), local_file(&local)), (PathBuf::from(AWS), aws_file(&aws))]))
+}
+
+fn local_file(resources: &Resources) -> String {
+    let environments: Vec<_> =
+        resources.services.iter().map(|service| local_environment(resources, service)).collect();
+    let shared = shared_by_all(&environments);
+    let mut ports = PORT..;
+    let entries = resources.services.iter().zip(&environments).map(|(service, environment)| {
+        let name = &service.service;
+        let own = lines(6, environment.iter().filter(|(name, _)| !shared.contains_key(*name)));
+        let port = if service.listens { ports.next() } else { None };
+        let ports = port.map(|port| {
+            let variable = name.to_uppercase().replace('-', "_");
+            format!("    ports: [\"127.0.0.1:${{{variable}_PORT:-{port}}}:{PORT}\"]\n")
+        });
+        format!(
+            r#"
+  {name}:
+    <<: *service
+    image: {}/{name}:local
+    build:
+      context: .
+      args: {{SERVICE: {name}, REVISION: "${{REVISION:-}}"}}
+    environment:
+      <<: *environment
+{own}{}"#,
+            resources.application,
+            ports.unwrap_or_default()
+        )
+    });
+    let entries: String = entries.collect();
+    format!("{LOCAL_HEAD}\nx-environment: &environment\n{}\nservices:{entries}", lines(2, &shared))
+}
+
+fn aws_file(resources: &Resources) -> String {
+    let entries = resources.services.iter().map(|service| {
+        let variables = lines(6, &aws_environment(resources, service));
+        format!(
+            "
+  {}:
+    depends_on: !override
+      collector: {{condition: service_healthy}}
+    environment: !override
+      <<: *aws
+{variables}",
+            service.service
+        )
+    });
+    format!("{AWS_HEAD}{}", entries.collect::<String>())
+}
+
+/// What the service runs with against the local cloud: as `foostore up` starts it, but in a container.
+fn local_environment(resources: &Resources, service: &ServiceResources) -> BTreeMap<String, String> {
+    let metrics = format!("{COLLECTOR}/v1/metrics");
+    let shared =
+        Shared { endpoint_url: CLOUD, otlp_url: COLLECTOR, metrics_url: Some(&metrics), grace: GRACE };
+    let own = resolved(service, &format!("{CLOUD}/{LOCAL_ACCOUNT}"), REGION, LOCAL_ACCOUNT);
+    let mut variables = service_environment::of(&service.service, &shared, own, &Environment::default());
+    // In a container of its own, the usual port is free, and the health check must know it.
+    variables.remove("HEALTH_ADDRESS");
+    variables.insert("APPLICATION".to_owned(), resources.application.clone());
+    in_a_container(&mut variables, service);
+    variables
+}
+
+/// What the service runs with against a real account, besides the region and the credentials.
+fn aws_environment(resources: &Resources, service: &ServiceResources) -> BTreeMap<String, String> {
+    let (region, account) = ("${AWS_REGION}", "${AWS_ACCOUNT_ID:?the account's number}");
+    let queues = format!("https://sqs.{region}.amazonaws.com/{account}");
+    let mut variables = resolved(service, &queues, region, account);
+    let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
+    set("APPLICATION", &resources.application);
+    set("ENVIRONMENT", "${ENVIRONMENT:?the environment that the stacks were deployed for}");
+    set("OTEL_EXPORTER_OTLP_ENDPOINT", COLLECTOR);
+    set("SHUTDOWN_GRACE_S", &GRACE.as_secs().to_string());
+    if service.sends_email {
+        set("EMAIL_SENDER", "${EMAIL_SENDER:?an address that SES may send from}");
+    }
+    for secret in &service.secrets {
+        set(secret, &format!("${{{secret}:?a secret of {}}}", service.service));
+    }
+    in_a_container(&mut variables, service);
+    variables
+}
+
+fn in_a_container(variables: &mut BTreeMap<String, String>, service: &ServiceResources) {
+    variables.insert("OTEL_METRIC_EXPORT_INTERVAL".to_owned(), METRIC_INTERVAL_MS.to_owned());
+    if service.listens {
+        variables.insert("LISTEN_ADDRESS".to_owned(), format!("0.0.0.0:{PORT}"));
+    }
+}
+
+/// The declared variables with what provisioning or CloudFormation will have made.
+fn resolved(
+    service: &ServiceResources,
+    queues: &str,
+    region: &str,
+    account: &str,
+) -> BTreeMap<String, String> {
+    let value = |variable: &Variable| match variable {
+        Variable::Text(text) => text.clone(),
+        Variable::QueueUrl(queue) => format!("{queues}/{queue}"),
+        Variable::TopicArn(topic) => format!("arn:aws:sns:{region}:{account}:{topic}"),
+    };
+    service.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect()
+}
+
+/// The variables that have one value in all of them.
+fn shared_by_all(environments: &[BTreeMap<String, String>]) -> BTreeMap<String, String> {
+    let Some((first, others)) = environments.split_first() else { return BTreeMap::new() };
+    let same =
+        |(name, value): &(&String, &String)| others.iter().all(|other| other.get(*name) == Some(*value));
+    first.iter().filter(same).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// A line each. A value is written as a JSON string, which YAML reads as the same text whatever it looks like.
+fn lines<'a>(indentation: usize, variables: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let line = |(name, value): (&String, &String)| {
+        let value = serde_json::Value::from(value.as_str());
+        format!("{:indentation$}{name}: {value}\n", "")
+    };
+    variables.into_iter().map(line).collect::<Vec<_>>().concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::local_config;
+
+    /// What compose says before anything runs is what provisioning makes.
+    #[tokio::test]
+    async fn the_environment_is_the_one_that_provisioning_finds_out() {
+        let any = ([127, 0, 0, 1], 0).into();
+        let settings = local_cloud::Settings { address: any, otlp_address: any, ..Default::default() };
+        let cloud = local_cloud::start(settings).await.unwrap();
+        let resources = layer::resources("foostore", LOCAL_ENVIRONMENT).unwrap();
+        let config = local_config(&cloud.endpoint_url(), REGION, &Environment::default()).await;
+        let outputs = Box::pin(provisioning::provision(&resources, &config)).await.unwrap();
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        for service in &resources.services {
+            let composed = local_environment(&resources, service);
+            for (name, provisioned) in outputs.environment(&service.service) {
+                let expected = provisioned.replace(&cloud.endpoint_url(), CLOUD);
+                assert_eq!(composed.get(&name), Some(&expected), "{name} of {}", service.service);
+            }
+            // The cloud takes the URL by which it is known inside compose.
+            if let Some(url) = composed.get("QUEUE_URL") {
+                sqs.get_queue_attributes().queue_url(url).send().await.unwrap();
+            }
+        }
+        cloud.shutdown().await;
+    }
+
+    #[test]
+    fn a_real_account_gets_nothing_that_is_local() {
+        let files = files("foostore").unwrap();
+        let local = &files[&PathBuf::from(LOCAL)];
+        let aws = &files[&PathBuf::from(AWS)];
+        assert!(
+            !aws.contains("foostore-local") && !aws.contains(CLOUD) && !aws.contains(LOCAL_ACCOUNT),
+            "{aws}"
+        );
+        for name in layer::names() {
+            assert!(local.contains(&format!("\n  {name}:\n")), "{local}");
+            assert!(aws.contains(&format!("\n  {name}:\n")), "{aws}");
+        }
+        assert!(aws.contains("SIGNATURE_SECRET: \"${SIGNATURE_SECRET:?"), "{aws}");
+        let queue = "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID:?the account's number}";
+        assert!(aws.contains(&format!("QUEUE_URL: \"{queue}/foostore-${{ENVIRONMENT}}-email\"")), "{aws}");
+    }
+}

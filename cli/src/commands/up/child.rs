@@ -1,0 +1,216 @@
+//! One run of one service as a process of its own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::output::ServiceOutput;
+use crate::log_lines::{BoundedLines, Line};
+
+/// How to start a service.
+#[derive(Debug, Clone)]
+pub(super) struct Spec {
+    pub(super) name: &'static str,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    /// The whole environment of the process: nothing is inherited.
+    pub(super) environment: BTreeMap<String, String>,
+}
+
+/// What a run has said about itself so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    /// Where it answers health questions.
+    pub(super) health: Option<SocketAddr>,
+    /// Where it listens for its own traffic, if it does.
+    pub(super) listening: Option<SocketAddr>,
+    /// The last thing it complained about.
+    pub(super) complaint: Option<String>,
+}
+
+impl Said {
+    /// Learns from a line; true if there was something to learn.
+    fn hear(&mut self, line: &Line) -> bool {
+        let address = |field: &str| line.field(field).and_then(|text| text.parse().ok());
+        match line {
+            Line::Record(_) => match line.field("message") {
+                Some("health listening") => self.health = address("health_address"),
+                Some("listening") => self.listening = address("address"),
+                Some(message) if line.field("level") == Some("ERROR") => {
+                    let error = line.field("error").map(|error| format!(": {error}")).unwrap_or_default();
+                    self.complaint = Some(format!("{message}{error}"));
+                }
+                _ => return false,
+            },
+            Line::Text(text) if text.trim().is_empty() => return false,
+            Line::Text(text) => self.complaint = Some(text.trim().to_owned()),
+        }
+        true
+    }
+}
+
+/// A running service.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Child,
+    pid: u32,
+    said: watch::Receiver<Said>,
+    readers: Vec<JoinHandle<()>>,
+    /// Held open: the child drains and ends when it is closed, so that it ends with this process however that ends.
+    _stdin: Option<ChildStdin>,
+}
+
+impl Spec {
+    /// Starts the process, in a process group of its own: a terminal's Ctrl-C reaches `up` alone, which then asks
+    /// each service to drain once.
+    ///
+    /// # Errors
+    /// When the system cannot start it.
+    pub(super) fn start(&self, output: &ServiceOutput) -> io::Result<Running> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().ok_or_else(|| io::Error::other("ended before it had a process id"))?;
+        let (sender, said) = watch::channel(Said::default());
+        let mut readers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            readers.push(tokio::spawn(read(stdout, "stdout", output.clone(), sender.clone())));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.push(tokio::spawn(read(stderr, "stderr", output.clone(), sender)));
+        }
+        // Taken, because waiting for a child closes the standard input it still owns.
+        let stdin = child.stdin.take();
+        Ok(Running { child, pid, said, readers, _stdin: stdin })
+    }
+}
+
+impl Running {
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn said(&self) -> watch::Receiver<Said> {
+        self.said.clone()
+    }
+
+    /// Waits for the end of the process and of its output. Cancel safe.
+    ///
+    /// # Errors
+    /// When the system cannot wait for it.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        // What it said last explains why it ended. A grandchild could hold the pipe open: not waited for.
+        let rest = async {
+            for reader in &mut self.readers {
+                if !reader.is_finished() {
+                    drop(reader.await);
+                }
+            }
+        };
+        drop(tokio::time::timeout(Duration::from_secs(1), rest).await);
+        Ok(status)
+    }
+
+    /// Asks the process to drain.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends the process at once.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // `id` is there only until the process has been waited for, so the number cannot be another process's yet.
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
+            && let Err(error) = kill(Pid::from_raw(pid), signal)
+        {
+            // It has ended in this moment, which is what was wanted.
+            tracing::debug!(%error, pid, "signal not delivered");
+        }
+    }
+}
+
+async fn read(
+    pipe: impl AsyncRead + Unpin,
+    stream: &'static str,
+    output: ServiceOutput,
+    said: watch::Sender<Said>,
+) {
+    let mut lines = BoundedLines::new(BufReader::new(pipe));
+    loop {
+        match lines.next().await {
+            Ok(Some(text)) => {
+                let line = output.take(&text, stream);
+                said.send_if_modified(|said| said.hear(&line));
+            }
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, stream, "a service's output cannot be read");
+                return;
+            }
+        }
+    }
+}
+
+/// How a process ended, in words.
+pub(super) fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    if let Some(code) = status.code() {
+        return format!("exit code {code}");
+    }
+    let Some(number) = status.signal() else { return status.to_string() };
+    let signal =
+        Signal::try_from(number).map_or_else(|_| number.to_string(), |signal| signal.as_str().to_owned());
+    format!("signal {signal}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn addresses_and_complaints_are_heard() {
+        let mut said = Said::default();
+        let lines = [
+            r#"{"level":"INFO","message":"health listening","health_address":"127.0.0.1:41001"}"#,
+            r#"{"level":"INFO","message":"listening","address":"127.0.0.1:41002"}"#,
+            r#"{"level":"ERROR","message":"the service failed","error":"no such table"}"#,
+        ];
+        assert!(lines.iter().all(|line| said.hear(&Line::read(line))));
+        assert_eq!(said.health, Some("127.0.0.1:41001".parse().unwrap()));
+        assert_eq!(said.listening, Some("127.0.0.1:41002".parse().unwrap()));
+        assert_eq!(said.complaint.as_deref(), Some("the service failed: no such table"));
+        assert!(!said.hear(&Line::read(r#"{"level":"INFO","message":"event"}"#)));
+        assert!(said.hear(&Line::read("thread 'main' panicked")));
+        assert_eq!(said.complaint.as_deref(), Some("thread 'main' panicked"));
+    }
+
+    #[test]
+    fn endings_are_named() {
+        assert_eq!(describe(ExitStatus::from_raw(64 << 8)), "exit code 64");
+        assert_eq!(describe(ExitStatus::from_raw(9)), "signal SIGKILL");
+    }
+}

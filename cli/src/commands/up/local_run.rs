@@ -1,0 +1,198 @@
+//! What `up` runs: the local cloud in this process and a process for each service. Goes down as it went up, the
+//! other way round.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use local_cloud::{LocalCloud, Settings, StartError};
+use service_runtime::Environment;
+
+use super::arguments::UpArgs;
+use super::child::Spec;
+use super::output::Output;
+use super::supervise::{Stop, Supervised};
+use super::{ready, resources};
+use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
+use crate::screen::Screen;
+use crate::service_environment::{self, LISTEN, Shared};
+use crate::xray_client::XRay;
+use crate::{layer, ports};
+
+/// The running parts.
+pub(super) struct LocalRun {
+    stop: Stop,
+    cloud: Option<LocalCloud>,
+    /// Where AWS is, if the local cloud is X-Ray alone.
+    other_endpoint: Option<String>,
+    services: Vec<Supervised>,
+}
+
+/// The addresses of a stack that is ready.
+#[derive(Debug, Clone)]
+pub(super) struct Addresses {
+    /// Address of ingest.
+    pub(super) ingest: String,
+    /// Address of all AWS APIs that the services call.
+    pub(super) endpoint: String,
+    /// Address of X-Ray's API.
+    pub(super) xray: String,
+    /// Address of OTLP/HTTP.
+    pub(super) otlp: String,
+    /// Each service's name, process id and health address.
+    pub(super) services: Vec<(&'static str, u32, SocketAddr)>,
+    /// Where the log files are.
+    pub(super) log_dir: PathBuf,
+    /// How this program was called, for examples that can be copied.
+    pub(super) program: String,
+}
+
+impl Addresses {
+    /// A command of this program that asks the local cloud, to be copied.
+    pub(super) fn command(&self, name: &str) -> String {
+        let endpoint = if self.xray == DEFAULT_ENDPOINT_URL {
+            String::new()
+        } else {
+            format!(" --endpoint-url {}", self.xray)
+        };
+        format!("{} {name}{endpoint}", self.program)
+    }
+
+    /// A client of its X-Ray.
+    pub(super) async fn xray(&self, environment: &Environment) -> XRay {
+        XRay::new(&local_config(&self.xray, REGION, environment).await, &self.xray)
+    }
+}
+
+/// Where a collector takes metrics.
+fn metrics_of(collector: &str) -> String {
+    format!("{}/v1/metrics", collector.trim_end_matches('/'))
+}
+
+impl LocalRun {
+    pub(super) fn new(stop: Stop, other_endpoint: Option<String>) -> Self {
+        Self { stop, cloud: None, other_endpoint, services: Vec::new() }
+    }
+
+    /// Starts the local cloud.
+    ///
+    /// # Errors
+    /// When one of its addresses is taken.
+    pub(super) async fn start_cloud(&mut self, args: &UpArgs) -> anyhow::Result<()> {
+        let settings = Settings {
+            address: args.cloud_address,
+            otlp_address: args.otlp_address,
+            region: REGION.to_owned(),
+            ..Settings::default()
+        };
+        let cloud = local_cloud::start(settings).await.map_err(|error| match error {
+            // Taken since it was looked at.
+            StartError::AddressInUse { address, .. } if address == args.otlp_address => {
+                anyhow::Error::new(ports::in_use(address, "OTLP", "--otlp-address"))
+            }
+            StartError::AddressInUse { address, .. } => {
+                anyhow::Error::new(ports::in_use(address, "the local cloud", "--cloud-address"))
+            }
+            other @ StartError::Bind { .. } => anyhow::Error::new(other),
+        })?;
+        self.cloud = Some(cloud);
+        Ok(())
+    }
+
+    /// Sees to what the services declare and starts them.
+    ///
+    /// # Errors
+    /// When the resources cannot be created or found, or this program cannot be found.
+    pub(super) async fn start_services(
+        &mut self,
+        args: &UpArgs,
+        own: &Environment,
+        output: &Output,
+        screen: &Screen,
+    ) -> anyhow::Result<()> {
+        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let endpoint_url = self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url());
+        let (otlp_url, metrics_url) = match &args.otlp_endpoint {
+            Some(collector) => (collector.clone(), Some(metrics_of(collector))),
+            // The local cloud has no place for metrics.
+            None => (format!("http://{}", cloud.otlp_address()), None),
+        };
+        let metrics_url = args.metrics_endpoint.clone().or(metrics_url);
+        let outputs = Box::pin(resources::at(&endpoint_url, !args.no_provision)).await?;
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
+        let shared = Shared {
+            endpoint_url: &endpoint_url,
+            otlp_url: &otlp_url,
+            metrics_url: metrics_url.as_deref(),
+            grace: Duration::from_secs(args.shutdown_grace_s),
+        };
+        for name in layer::names() {
+            let mut environment = service_environment::of(name, &shared, outputs.environment(name), own);
+            if name == ingest::NAME {
+                environment.insert(LISTEN.to_owned(), args.ingest_address.to_string());
+            }
+            let spec = Spec {
+                name,
+                program: program.clone(),
+                arguments: ["service", name, "--exit-with-stdin"].map(str::to_owned).into(),
+                environment,
+            };
+            let output =
+                output.of(name).with_context(|| format!("the log file of {name} cannot be created"))?;
+            self.services.push(Supervised::start(spec, output, screen.clone(), args.json, self.stop.clone()));
+        }
+        Ok(())
+    }
+
+    /// Waits until all services are ready.
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub(super) async fn ready(&self, http: &reqwest::Client, limit: Duration) -> anyhow::Result<()> {
+        Ok(ready::wait(&self.services, http, limit).await?)
+    }
+
+    /// Where everything is, once it is ready.
+    ///
+    /// # Errors
+    /// When a service has not said its addresses.
+    pub(super) fn addresses(&self, output: &Output) -> anyhow::Result<Addresses> {
+        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let mut listening = None;
+        let mut services = Vec::new();
+        for service in &self.services {
+            let state = service.state.borrow();
+            if service.name == ingest::NAME {
+                listening = ready::listening(&state);
+            }
+            let (Some(pid), Some(health)) = (state.pid, state.said.health) else {
+                anyhow::bail!("service {} died the moment it was ready", service.name);
+            };
+            services.push((service.name, pid, health));
+        }
+        let listening = listening.context("ingest has not said where it listens")?;
+        Ok(Addresses {
+            ingest: format!("http://{listening}"),
+            endpoint: self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url()),
+            xray: cloud.endpoint_url(),
+            otlp: format!("http://{}", cloud.otlp_address()),
+            services,
+            log_dir: output.directory().to_owned(),
+            program: std::env::args().next().unwrap_or_else(|| "foostore".to_owned()),
+        })
+    }
+
+    /// Drains all services, then ends the cloud they need to drain.
+    pub(super) async fn down(&mut self) {
+        self.stop.drain.cancel();
+        join_all(self.services.drain(..).map(Supervised::ended)).await;
+        if let Some(cloud) = self.cloud.take() {
+            tokio::select! {
+                () = cloud.shutdown() => {}
+                () = self.stop.kill.cancelled() => {}
+            }
+        }
+    }
+}

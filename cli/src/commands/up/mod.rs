@@ -1,0 +1,127 @@
+//! `foostore up`: the whole loyalty layer on this machine.
+
+mod arguments;
+mod backoff;
+mod banner;
+mod child;
+mod example;
+mod local_run;
+mod output;
+mod ready;
+mod resources;
+mod supervise;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use service_runtime::Environment;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::arguments::UpArgs;
+use self::local_run::LocalRun;
+use self::output::Output;
+use self::supervise::Stop;
+use super::traffic;
+use crate::ingest_client::{IngestClient, http_client};
+use crate::layer;
+use crate::log_lines::Renderer;
+use crate::ports;
+use crate::screen::{Audience, Screen};
+use crate::signals::Signals;
+use crate::style::Style;
+
+/// A drain gets this much longer than the service gives itself, before it is killed.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// Runs the command until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When an address is taken, or something does not start or become ready. Nothing is left running then either.
+pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Result<()> {
+    let mut signals = Signals::install().context("signals cannot be handled")?;
+    ports::free(args.cloud_address, "the local cloud", "--cloud-address")?;
+    ports::free(args.otlp_address, "OTLP", "--otlp-address")?;
+    ports::free(args.ingest_address, "ingest", "--ingest-address")?;
+
+    let (audience, style) = if args.json {
+        (Audience::Program, Style::for_stream(&std::io::stderr(), environment))
+    } else {
+        (Audience::People, Style::for_stream(&std::io::stdout(), environment))
+    };
+    let screen = Screen::start(audience).context("the screen thread cannot be started")?;
+    let renderer = Renderer::new(style, layer::names().chain(["foostore"]));
+    let output = Output::new(&args.log_dir, screen.clone(), renderer, args.log_format)
+        .with_context(|| format!("the log directory {} cannot be used", args.log_dir.display()))?;
+    let own = output.of("foostore").context("the log file cannot be created")?;
+    crate::log_lines::install(environment, move |name, line| own.record(name, &line))?;
+
+    let stop = Stop {
+        drain: CancellationToken::new(),
+        kill: CancellationToken::new(),
+        patience: Duration::from_secs(args.shutdown_grace_s) + MARGIN,
+    };
+    // Whatever happens in it, everything is taken down afterwards.
+    let mut local_run = LocalRun::new(stop.clone(), args.endpoint_url.clone());
+    let outcome = tokio::select! {
+        outcome = Box::pin(work(&args, environment, &mut local_run, &output, &screen, style)) => outcome,
+        () = signals.next() => {
+            if !args.json {
+                screen.text("\ndraining; press Ctrl-C again to end at once\n".to_owned()).await;
+            }
+            Ok(())
+        }
+    };
+    let down = local_run.down();
+    tokio::pin!(down);
+    loop {
+        tokio::select! {
+            () = &mut down => break,
+            () = signals.next() => stop.kill.cancel(),
+        }
+    }
+    screen.flushed().await;
+    outcome
+}
+
+/// Everything between the start and the signal that ends it. Returns only when something fails.
+async fn work(
+    args: &UpArgs,
+    environment: &Environment,
+    local_run: &mut LocalRun,
+    output: &Output,
+    screen: &Screen,
+    style: Style,
+) -> anyhow::Result<()> {
+    let http = http_client()?;
+    if let Some(url) = &args.endpoint_url {
+        resources::reachable(url, &http).await?;
+    }
+    local_run.start_cloud(args).await?;
+    local_run.start_services(args, environment, output, screen).await?;
+    local_run.ready(&http, Duration::from_secs(args.ready_timeout_s)).await?;
+
+    let addresses = local_run.addresses(output)?;
+    if args.json {
+        screen.machine(&banner::machine(&addresses)).await;
+    } else {
+        screen.text(banner::people(&addresses, style)).await;
+    }
+    let ingest = IngestClient::new(http, &addresses.ingest, None);
+    if !args.json && !args.no_example {
+        let xray = addresses.xray(environment).await;
+        let trace_command = addresses.command("trace");
+        if let Err(error) = example::run(&ingest, &xray, screen, style, &trace_command).await {
+            screen.text(format!("the example failed: {error:#}\n")).await;
+        }
+    }
+    if !args.no_traffic {
+        if !args.json {
+            let rate = args.traffic_per_second;
+            screen
+                .text(format!("example traffic: {rate} events a second (--no-traffic turns it off)\n"))
+                .await;
+        }
+        traffic::send(ingest, args.traffic_per_second).await;
+    }
+    std::future::pending().await
+}

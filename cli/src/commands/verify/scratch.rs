@@ -1,0 +1,209 @@
+//! What the checks need of AWS: declared as services declare it, created for the run and removed after it.
+
+use anyhow::Context as _;
+use envelope::{Event, events};
+use serde::{Deserialize, Serialize};
+use topology::{Resources, Service, Table, Topic, Topology, TopologyError, topic};
+
+use super::place::Place;
+use super::stack::{NotBegun, Stack};
+
+/// First part of every name, and value of the tag `application`.
+const APPLICATION: &str = "foostore";
+/// Receives it takes until SQS moves a message to the dead-letter queue of [`REDRIVE`]: one, so that it takes two
+/// receives to see it. Services have it far higher.
+const MAX_RECEIVE_COUNT: u32 = 1;
+
+/// Consumes what the outbox announces.
+pub(super) const PIPE: &str = "pipe";
+/// Consumes what is put on the bus.
+pub(super) const BUS: &str = "bus";
+/// Receives from the topic.
+pub(super) const TOPIC: &str = "topic";
+/// Owns the queue whose messages are moved.
+pub(super) const REDRIVE: &str = "redrive";
+/// The table with an outbox.
+pub(super) const TABLE: &str = "items";
+/// The topic.
+pub(super) const NOTICES: &str = "notices";
+
+macro_rules! event {
+    ($name:ident, $what:literal) => {
+        #[doc = $what]
+        #[derive(Debug, Serialize, Deserialize)]
+        pub(super) struct $name {
+            /// Tells this run's event from any other.
+            pub(super) mark: String,
+        }
+
+        impl Event for $name {
+            const TYPE: &'static str = stringify!($name);
+            const SOURCE: &'static str = "foostore.verify";
+            fn customer_number(&self) -> &'static str {
+                // About nobody.
+                ""
+            }
+        }
+    };
+}
+event!(ThroughPipe, "Announced through the outbox.");
+event!(OverBus, "Put on the bus.");
+event!(NeverSent, "What `redrive` consumes, so that it has a queue.");
+
+/// The scratch resources of one run.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// First part of each physical name; the name of the bus and of the stack.
+    pub(super) name: String,
+    place: Place,
+    made: Made,
+}
+
+/// How they are made.
+#[derive(Debug)]
+enum Made {
+    ByStack(Stack),
+    ByCalls(Resources),
+}
+
+impl Scratch {
+    /// As one CloudFormation stack.
+    ///
+    /// # Errors
+    /// When the template cannot be rendered.
+    pub(super) fn stack(place: Place) -> anyhow::Result<Self> {
+        let environment = environment();
+        let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT)?)?;
+        let name = resources(&environment)?.bus;
+        let stack = Stack::new(&place.config, &name, environment, template);
+        Ok(Self { name, place, made: Made::ByStack(stack) })
+    }
+
+    /// Call by call, for an emulator without CloudFormation.
+    ///
+    /// # Errors
+    /// When the declarations do not hold together.
+    pub(super) fn calls(place: Place) -> anyhow::Result<Self> {
+        let resources = resources(&environment())?;
+        Ok(Self { name: resources.bus.clone(), place, made: Made::ByCalls(resources) })
+    }
+
+    /// What is going to be made.
+    pub(super) fn text(&self) -> String {
+        match self.made {
+            Made::ByStack(_) => format!("stack {}", self.name),
+            Made::ByCalls(_) => format!("resources {}-…", self.name),
+        }
+    }
+
+    /// Asks for everything.
+    ///
+    /// # Errors
+    /// When it was refused, or may have been created in part.
+    pub(super) async fn begin(&mut self) -> Result<(), NotBegun> {
+        match &mut self.made {
+            Made::ByStack(stack) => stack.begin().await,
+            Made::ByCalls(resources) => provisioning::provision(resources, &self.place.config)
+                .await
+                .map(drop)
+                .map_err(|error| NotBegun::InPart(error.into())),
+        }
+    }
+
+    /// Waits until everything is there.
+    ///
+    /// # Errors
+    /// When it could not be created.
+    pub(super) async fn ready(&self) -> anyhow::Result<()> {
+        match &self.made {
+            Made::ByStack(stack) => stack.ready().await,
+            Made::ByCalls(_) => Ok(()),
+        }
+    }
+
+    /// Removes everything, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When something is left.
+    pub(super) async fn remove(&self) -> anyhow::Result<()> {
+        match &self.made {
+            Made::ByStack(stack) => stack.remove().await,
+            Made::ByCalls(resources) => provisioning::remove(resources, &self.place.config)
+                .await
+                .context("not everything could be removed"),
+        }
+    }
+
+    /// How a person removes it.
+    pub(super) fn by_hand(&self) -> String {
+        let options = self.place.cli_options();
+        match &self.made {
+            Made::ByStack(_) => {
+                format!("aws cloudformation delete-stack --stack-name {} {options}", self.name)
+            }
+            Made::ByCalls(_) => {
+                format!("deleting the bus, queues, topic, table and Pipe named {}… ({options})", self.name)
+            }
+        }
+    }
+}
+
+/// A new environment for each run. Five letters and digits are sixty million names, and CloudFormation refuses the
+/// name of a stack that is there; the templates take twelve characters.
+fn environment() -> String {
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let random: [u8; 5] = rand::random();
+    let letters = random.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
+    letters.fold("verify-".to_owned(), |name, letter| name + letter.encode_utf8(&mut [0; 4]))
+}
+
+fn resources(environment: &str) -> Result<Resources, TopologyError> {
+    let mut resources = Topology::new(APPLICATION, environment)
+        .service(
+            Service::new("sender")
+                .publishes_to_bus()
+                .emits::<(OverBus, NeverSent)>()
+                .publishes(Topic::new(NOTICES)),
+        )
+        .service(
+            Service::new(PIPE)
+                .consumes(events::<(ThroughPipe,)>())
+                .owns(Table::new(TABLE).outbox())
+                .emits::<(ThroughPipe,)>(),
+        )
+        .service(Service::new(BUS).consumes(events::<(OverBus,)>()))
+        .service(Service::new(TOPIC).receives(topic(NOTICES)))
+        .service(Service::new(REDRIVE).consumes(events::<(NeverSent,)>()))
+        .resources()?;
+    let redrive = resources.physical_name(REDRIVE);
+    for queue in resources.queues.iter_mut().filter(|queue| queue.name == redrive) {
+        if let Some(dead_letter) = &mut queue.dead_letter {
+            dead_letter.max_receive_count = MAX_RECEIVE_COUNT;
+        }
+    }
+    Ok(resources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_run_has_names_of_its_own_that_the_template_takes() {
+        let (one, other) = (environment(), environment());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), "verify-".len() + 5);
+        assert_eq!(resources(&one).unwrap().bus, format!("foostore-{one}"));
+    }
+
+    #[test]
+    fn the_pipe_is_the_layers_own() {
+        let scratch = resources("x").unwrap();
+        let layer = crate::layer::resources("foostore", "x").unwrap();
+        let (scratch, layer) = (&scratch.pipes[0], &layer.pipes[0]);
+        assert_eq!(scratch.target, layer.target);
+        assert_eq!(scratch.filter_pattern, layer.filter_pattern);
+        let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT).unwrap()).unwrap();
+        assert!(template.len() < 51_200, "CloudFormation takes no longer template in a call");
+    }
+}

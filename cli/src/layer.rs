@@ -1,0 +1,114 @@
+//! The layer: the one list of its services. A new service is added here and nowhere else in the command line.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use service_runtime::{BoxError, Runtime};
+
+/// A service as the command line sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Service {
+    /// Its name: the argument of `foostore service`, its OpenTelemetry service name, its log file.
+    pub(crate) name: &'static str,
+    /// What it declares.
+    #[cfg(feature = "local")]
+    pub(crate) topology: fn() -> topology::Service,
+    run: fn(Runtime) -> Running,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+macro_rules! service {
+    ($name:ident) => {
+        Service {
+            name: $name::NAME,
+            #[cfg(feature = "local")]
+            topology: $name::topology,
+            run: |runtime| Box::pin($name::run(runtime)),
+        }
+    };
+}
+
+/// Every service.
+pub(crate) const ALL: &[Service] =
+    &[service!(ingest), service!(membership), service!(notifier), service!(email)];
+
+/// Their names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|service| service.name)
+}
+
+/// The service called `name`.
+pub(crate) fn find(name: &str) -> Option<&'static Service> {
+    ALL.iter().find(|service| service.name == name)
+}
+
+/// What all services together declare, as one checked resource model.
+///
+/// # Errors
+/// When the declarations do not fit each other.
+#[cfg(feature = "local")]
+pub(crate) fn resources(
+    application: &str,
+    environment: &str,
+) -> Result<topology::Resources, topology::TopologyError> {
+    ALL.iter()
+        .fold(topology::Topology::new(application, environment), |topology, service| {
+            topology.service((service.topology)())
+        })
+        .erases_personal_data_on::<(contracts::MemberErased,)>()
+        .resources()
+}
+
+impl Service {
+    /// Runs the service in this process until it has drained. With `exit_with_stdin` it drains as well when standard
+    /// input is closed.
+    pub(crate) fn main(&'static self, exit_with_stdin: bool) -> ExitCode {
+        service_runtime::main(self.name, env!("CARGO_PKG_VERSION"), move |runtime| async move {
+            if exit_with_stdin {
+                let shutdown = runtime.shutdown.clone();
+                // A thread of its own: a blocking read on the runtime's pool would hold up the runtime's end.
+                std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+                    // An error means the same as the end: nobody is there any more.
+                    drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+                    shutdown.cancel();
+                })?;
+            }
+            (self.run)(runtime).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let unique: std::collections::BTreeSet<_> = names().collect();
+        assert_eq!(unique.len(), ALL.len());
+        assert!(names().all(|name| find(name).is_some_and(|service| service.name == name)));
+        assert!(find("nobody").is_none());
+    }
+
+    /// A package under `services/` with a program of its own is a service.
+    #[test]
+    fn every_service_of_the_workspace_is_in_the_list() {
+        let services = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../services");
+        let packages: std::collections::BTreeSet<_> = std::fs::read_dir(services)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.path().join("src/main.rs").is_file())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names().map(str::to_owned).collect::<std::collections::BTreeSet<_>>(), packages);
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn the_declarations_fit_each_other() {
+        let resources = resources("foostore", "local").unwrap();
+        assert_eq!(resources.services.len(), ALL.len());
+    }
+}

@@ -1,0 +1,21 @@
+//! Log lines: one JSON object a line, as every service writes them, and how people read them.
+
+#[cfg(feature = "local")]
+mod capture;
+#[cfg(feature = "local")]
+mod file;
+mod file_names;
+#[cfg(feature = "local")]
+mod install;
+mod line;
+mod render;
+mod select;
+
+#[cfg(feature = "local")]
+pub(crate) use file::{BoundedLines, LogFile};
+pub(crate) use file_names::{DEFAULT_DIRECTORY, EXTENSION};
+#[cfg(feature = "local")]
+pub(crate) use install::{install, to_standard_error};
+pub(crate) use line::Line;
+pub(crate) use render::Renderer;
+pub(crate) use select::{Record, select};

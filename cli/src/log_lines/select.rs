@@ -1,0 +1,107 @@
+//! Which log lines belong to an event or a trace.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::wanted::Wanted;
+
+/// A log record and the file it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    /// The service, by its file's name.
+    pub(crate) service: String,
+    /// The line.
+    pub(crate) fields: Map<String, Value>,
+}
+
+impl Record {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).and_then(Value::as_str)
+    }
+
+    fn time(&self) -> Option<jiff::Timestamp> {
+        self.text("timestamp").and_then(|text| text.parse().ok())
+    }
+
+    fn mentions(&self, event: &str) -> bool {
+        ["event_id", "correlation_id", "causation_id"].iter().any(|name| self.text(name) == Some(event))
+    }
+}
+
+/// The records that belong to `wanted`, in time order.
+///
+/// For an event these are the lines that name it (as event, correlation or cause) and the lines of the same traces
+/// that name no event at all, such as a warning in the midst of its handling.
+pub(crate) fn select(records: Vec<Record>, wanted: &Wanted) -> Vec<Record> {
+    let mut chosen: Vec<Record> = match wanted {
+        Wanted::Trace(id) => {
+            let id = id.to_string();
+            records.into_iter().filter(|record| record.text("trace_id") == Some(id.as_str())).collect()
+        }
+        Wanted::Event(id) => {
+            let id = id.to_string();
+            let traces: BTreeSet<String> = records
+                .iter()
+                .filter(|record| record.mentions(&id))
+                .filter_map(|record| record.text("trace_id").map(str::to_owned))
+                .collect();
+            records
+                .into_iter()
+                .filter(|record| {
+                    record.mentions(&id)
+                        || (record.text("event_id").is_none()
+                            && record.text("trace_id").is_some_and(|trace| traces.contains(trace)))
+                })
+                .collect()
+        }
+    };
+    chosen.sort_by_key(Record::time);
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
+    const EVENT: &str = "0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d";
+
+    fn record(service: &str, second: u32, fields: &Value) -> Record {
+        let mut fields = fields.as_object().unwrap().clone();
+        fields.insert("timestamp".to_owned(), format!("2026-11-23T02:34:{second:02}.5Z").into());
+        Record { service: service.to_owned(), fields }
+    }
+
+    fn records() -> Vec<Record> {
+        vec![
+            record("email", 4, &json!({"event_id": "other", "correlation_id": EVENT, "trace_id": TRACE})),
+            record("ingest", 1, &json!({"event_id": EVENT, "correlation_id": EVENT, "trace_id": TRACE})),
+            record("membership", 2, &json!({"message": "slow", "trace_id": TRACE})),
+            record(
+                "membership",
+                3,
+                &json!({"event_id": "stranger", "correlation_id": "stranger", "trace_id": TRACE}),
+            ),
+            record("membership", 3, &json!({"message": "started"})),
+        ]
+    }
+
+    fn services(records: &[Record]) -> Vec<&str> {
+        records.iter().map(|record| record.service.as_str()).collect()
+    }
+
+    #[test]
+    fn an_event_is_followed_over_all_services() {
+        let chosen = select(records(), &EVENT.parse().unwrap());
+        assert_eq!(services(&chosen), ["ingest", "membership", "email"]);
+    }
+
+    #[test]
+    fn a_trace_takes_every_line_in_it() {
+        let chosen = select(records(), &"5759e988bd862e3fe1be46a994272793".parse().unwrap());
+        assert_eq!(services(&chosen), ["ingest", "membership", "membership", "email"]);
+    }
+}

@@ -1,0 +1,106 @@
+//! The environment of a service that runs against the local cloud: complete and explicit, nothing of the person's own
+//! leaks in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use service_runtime::Environment;
+
+use crate::endpoint::{LOCAL_KEY, REGION};
+
+/// The setting for where a service answers health checks.
+pub(crate) const HEALTH: &str = "HEALTH_ADDRESS";
+/// The setting for where ingest listens.
+pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
+/// A free port of this machine, not reachable from outside.
+pub(crate) const ANY: &str = "127.0.0.1:0";
+
+/// Variables that are passed through when they are set.
+const PASSED_ON: [&str; 7] = [
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "TZ",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+];
+
+/// What all services of a run share.
+#[derive(Debug)]
+pub(crate) struct Shared<'a> {
+    pub(crate) endpoint_url: &'a str,
+    pub(crate) otlp_url: &'a str,
+    pub(crate) metrics_url: Option<&'a str>,
+    pub(crate) grace: Duration,
+}
+
+/// The environment of the service `name` with the variables of its `resources`.
+pub(crate) fn of(
+    name: &str,
+    shared: &Shared<'_>,
+    resources: BTreeMap<String, String>,
+    own: &Environment,
+) -> BTreeMap<String, String> {
+    let mut all = resources;
+    let mut set = |name: &str, value: &str| {
+        all.insert(name.to_owned(), value.to_owned());
+    };
+    set("APPLICATION", "foostore");
+    set("ENVIRONMENT", "local");
+    set("LOG_FORMAT", "json");
+    set(HEALTH, ANY);
+    set("SHUTDOWN_GRACE_S", &shared.grace.as_secs().to_string());
+    // A drain waits for the long poll that is under way: nobody wants to wait for that after Ctrl-C.
+    set("CONSUMER_WAIT_S", "1");
+    set("AWS_ENDPOINT_URL", shared.endpoint_url);
+    set("AWS_REGION", REGION);
+    // The local cloud takes any key, and tells by it who calls.
+    set("AWS_ACCESS_KEY_ID", name);
+    set("AWS_SECRET_ACCESS_KEY", LOCAL_KEY);
+    // No container, no instance: nobody to ask for credentials or a task's metadata.
+    set("AWS_EC2_METADATA_DISABLED", "true");
+    set("OTEL_SERVICE_NAME", name);
+    set("OTEL_EXPORTER_OTLP_ENDPOINT", shared.otlp_url);
+    // Every trace is recorded, unless its caller decided otherwise, and soon exported.
+    set("OTEL_TRACES_SAMPLER", "parentbased_always_on");
+    set("OTEL_BSP_SCHEDULE_DELAY", "200");
+    match shared.metrics_url {
+        Some(url) => {
+            set("OTEL_METRICS_EXPORTER", "otlp");
+            set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url);
+        }
+        None => set("OTEL_METRICS_EXPORTER", "none"),
+    }
+    for name in PASSED_ON {
+        if let Some(value) = own.get(name) {
+            set(name, value);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_complete_and_its_own() {
+        let shared = Shared {
+            endpoint_url: "http://127.0.0.1:4566",
+            otlp_url: "http://127.0.0.1:4318",
+            metrics_url: None,
+            grace: Duration::from_secs(10),
+        };
+        let resources = BTreeMap::from([("EVENT_BUS_NAME".to_owned(), "foostore-local".to_owned())]);
+        let own = Environment::from_pairs([("RUST_LOG", "debug"), ("AWS_PROFILE", "production")]);
+        let environment = of("email", &shared, resources, &own);
+        assert_eq!(environment["EVENT_BUS_NAME"], "foostore-local");
+        assert_eq!(environment["OTEL_SERVICE_NAME"], "email");
+        assert_eq!(environment["AWS_ACCESS_KEY_ID"], "email");
+        assert_eq!(environment["OTEL_METRICS_EXPORTER"], "none");
+        assert_eq!(environment["SHUTDOWN_GRACE_S"], "10");
+        assert_eq!(environment["RUST_LOG"], "debug");
+        assert!(!environment.contains_key("AWS_PROFILE"));
+    }
+}

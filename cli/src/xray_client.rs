@@ -1,0 +1,169 @@
+//! Asking X-Ray.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_xray::Client;
+use aws_sdk_xray::error::{DisplayErrorContext, SdkError};
+use aws_sdk_xray::primitives::DateTime;
+#[cfg(feature = "local")]
+use tokio::time::Instant;
+use xray::{Trace, TraceId};
+
+use crate::failure::Failure;
+use crate::wanted::Wanted;
+
+/// The longest time range of one `GetTraceSummaries`
+/// (<https://docs.aws.amazon.com/xray/latest/api/API_GetTraceSummaries.html>).
+const RANGE: Duration = Duration::from_hours(6);
+/// Traces asked for at once (<https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html>).
+const BATCH: usize = 5;
+/// Clocks differ; a trace may seem to begin a little in the future.
+const AHEAD: Duration = Duration::from_mins(1);
+/// Pause between two queries for a trace that is still growing.
+#[cfg(feature = "local")]
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// X-Ray somewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct XRay {
+    client: Client,
+    place: String,
+    ranges: u32,
+}
+
+impl XRay {
+    /// `place` names it in messages.
+    pub(crate) fn new(config: &SdkConfig, place: &str) -> Self {
+        Self { client: Client::new(config), place: place.to_owned(), ranges: 1 }
+    }
+
+    /// Looks for event ids in the last `hours`.
+    pub(crate) fn looking_back(mut self, hours: u32) -> Self {
+        self.ranges = hours.div_ceil(6).max(1);
+        self
+    }
+
+    /// Its name in messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Waits until `enough` accepts the trace, or `limit` is over, and returns what has arrived by then.
+    ///
+    /// # Errors
+    /// When X-Ray cannot be queried, or returns invalid documents.
+    #[cfg(feature = "local")]
+    pub(crate) async fn wait_for(
+        &self,
+        id: TraceId,
+        limit: Duration,
+        enough: impl Fn(&Trace) -> bool,
+    ) -> anyhow::Result<Option<Trace>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let trace = self.traces(&[id]).await?.pop();
+            if trace.as_ref().is_some_and(&enough) || Instant::now() >= deadline {
+                return Ok(trace);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// The traces of an id, oldest first; none if there is nothing under it.
+    ///
+    /// # Errors
+    /// When X-Ray cannot be asked, or answers documents that are none.
+    pub(crate) async fn find(&self, wanted: &Wanted) -> anyhow::Result<Vec<Trace>> {
+        match wanted {
+            Wanted::Trace(id) => self.traces(&[*id]).await,
+            Wanted::Event(id) => {
+                let ids = self.with_annotation("event_id", &id.to_string()).await?;
+                self.traces(&ids.into_iter().collect::<Vec<_>>()).await
+            }
+        }
+    }
+
+    async fn with_annotation(&self, key: &str, value: &str) -> anyhow::Result<BTreeSet<TraceId>> {
+        let filter = format!("annotation.{key} = \"{value}\"");
+        let mut ids = BTreeSet::new();
+        let mut end = SystemTime::now() + AHEAD;
+        for _ in 0..self.ranges {
+            let start = end - RANGE;
+            let mut pages = self
+                .client
+                .get_trace_summaries()
+                .start_time(DateTime::from(start))
+                .end_time(DateTime::from(end))
+                .filter_expression(&filter)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| self.failure(&error))?;
+                for summary in page.trace_summaries() {
+                    if let Some(id) = summary.id() {
+                        ids.insert(id.parse().context("X-Ray answered something else than a trace id")?);
+                    }
+                }
+            }
+            if !ids.is_empty() {
+                break;
+            }
+            end = start;
+        }
+        Ok(ids)
+    }
+
+    async fn traces(&self, ids: &[TraceId]) -> anyhow::Result<Vec<Trace>> {
+        let mut traces = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let mut pages = self
+                .client
+                .batch_get_traces()
+                .set_trace_ids(Some(batch.iter().map(ToString::to_string).collect()))
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                for trace in page.map_err(|error| self.failure(&error))?.traces() {
+                    let id = trace
+                        .id()
+                        .unwrap_or_default()
+                        .parse()
+                        .context("X-Ray answered a trace without id")?;
+                    let documents: Vec<&str> =
+                        trace.segments().iter().filter_map(aws_sdk_xray::types::Segment::document).collect();
+                    if documents.is_empty() {
+                        continue;
+                    }
+                    traces.push(
+                        Trace::read(id, documents).with_context(|| format!("trace {id} cannot be read"))?,
+                    );
+                }
+            }
+        }
+        traces.sort_by(|a, b| {
+            a.start_time().unwrap_or_default().total_cmp(&b.start_time().unwrap_or_default())
+        });
+        Ok(traces)
+    }
+
+    fn failure<E, R>(&self, error: &SdkError<E, R>) -> Failure
+    where
+        E: std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        match error {
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Failure::unavailable(format!(
+                "X-Ray at {} cannot be reached; start it with `foostore up`, or name another with --endpoint-url",
+                self.place
+            )),
+            other => Failure::unavailable(format!(
+                "X-Ray at {} refused: {}",
+                self.place,
+                DisplayErrorContext(other)
+            )),
+        }
+    }
+}
