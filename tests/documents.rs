@@ -6,6 +6,19 @@ use serde_json::Value;
 
 use crate::world::{World, until};
 
+/// The way of a CRM event: each service that handles it, and the one that caused it to.
+pub(crate) const WAY: [(&str, Option<&str>); 4] = [
+    ("ingest", None),
+    ("membership", Some("ingest")),
+    ("notifier", Some("membership")),
+    ("email", Some("notifier")),
+];
+
+/// The services on the way that consume a queue.
+pub(crate) fn consumers_on_the_way() -> impl Iterator<Item = &'static str> {
+    WAY.into_iter().filter(|(_, cause)| cause.is_some()).map(|(service, _)| service)
+}
+
 /// Every segment and subsegment of one trace, flat.
 #[derive(Debug)]
 pub(crate) struct Documents {
@@ -32,14 +45,13 @@ impl Documents {
         Some(documents)
     }
 
-    /// The trace once it is whole: all four services, down to SES.
+    /// The trace once it is whole: every service on the way, down to SES.
     pub(crate) async fn whole(world: &World, trace_id: &str, callers_parent: Option<&str>) -> Self {
         until(&format!("trace {trace_id} to be whole"), || async {
             let documents = Self::get(world, trace_id).await?;
-            let whole =
-                ["ingest", "membership", "notifier", "email"].iter().all(|name| documents.has_segment(name))
-                    && documents.find("SES", "SendEmail").is_some()
-                    && documents.orphans(callers_parent).is_empty();
+            let whole = WAY.iter().all(|(service, _)| documents.has_segment(service))
+                && documents.find("SES", "SendEmail").is_some()
+                && documents.orphans(callers_parent).is_empty();
             whole.then_some(documents)
         })
         .await
@@ -111,13 +123,13 @@ impl Documents {
             })
             .collect();
         assert_eq!(roots.len(), 1, "not one root: {roots:#?}");
-        assert_eq!(roots[0]["name"], "ingest");
+        assert_eq!(roots[0]["name"], WAY[0].0);
         assert_eq!(roots[0]["parent_id"].as_str(), callers_parent, "the entry segment's parent");
         assert_eq!(self.orphans(callers_parent), Vec::<&str>::new(), "parents that lead nowhere");
 
-        for name in ["ingest", "membership", "notifier", "email"] {
-            let count = self.segments().filter(|segment| segment["name"] == name).count();
-            assert_eq!(count, 1, "segments of {name}");
+        for (service, _) in WAY {
+            let count = self.segments().filter(|segment| segment["name"] == service).count();
+            assert_eq!(count, 1, "segments of {service}");
         }
         for (service, operation) in [
             ("EventBridge", "PutEvents"),
@@ -131,8 +143,8 @@ impl Documents {
             );
         }
         // What caused what: each service hangs below the one before it.
-        for (child, parent) in [("membership", "ingest"), ("notifier", "membership"), ("email", "notifier")] {
-            assert_eq!(self.service_above(child), Some(parent), "what {child} hangs below");
+        for (service, cause) in WAY.into_iter().filter(|(_, cause)| cause.is_some()) {
+            assert_eq!(self.service_above(service), cause, "what {service} hangs below");
         }
     }
 

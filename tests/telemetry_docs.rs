@@ -64,9 +64,9 @@ async fn the_document_says_what_there_is() {
     let metrics = MetricsReceiver::start().await;
     let world = World::start_with(&["--metrics-endpoint", &metrics.url], &[]).await;
     everything_that_can_happen(&world).await;
-    let documents = documents(&world).await;
+    let (documents, services) = (documents(&world).await, world.services());
     let directory = world.stop_and_keep_logs().await;
-    let logs = log_lines(&files_below(directory.path()));
+    let logs = log_lines(&services, &files_below(directory.path()));
     let (metrics, bounds) = metrics.received();
 
     let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
@@ -143,7 +143,7 @@ async fn everything_that_can_happen(world: &World) {
 
     // All that is expected has been written down: the last to come are the retry and the dead letter.
     until("every outcome in the log", || async {
-        let lines = log_lines(&world.log_files());
+        let lines = log_lines(&world.services(), &world.log_files());
         let outcomes: BTreeSet<_> =
             lines.iter().filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect();
         let expected =
@@ -400,10 +400,10 @@ fn code(cell: &str) -> String {
 }
 
 /// Every line of the services' logs that they wrote themselves.
-fn log_lines(files: &[PathBuf]) -> Vec<Value> {
+fn log_lines(services: &[String], files: &[PathBuf]) -> Vec<Value> {
     let of_service = |file: &&PathBuf| {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap();
-        ["ingest", "membership", "notifier", "email"].contains(&name)
+        services.iter().any(|service| service == name)
     };
     let mut lines = Vec::new();
     for file in files.iter().filter(of_service) {

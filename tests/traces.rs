@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::documents::Documents;
+use crate::documents::{Documents, WAY};
 use crate::world::{World, until};
 
 const CUSTOMER: &str = "420000000001";
@@ -152,7 +152,7 @@ async fn not_sampled(world: &World) {
         })
         .map(|line| serde_json::from_str::<Value>(&line).unwrap())
         .collect();
-    for service in ["ingest", "membership", "notifier", "email"] {
+    for (service, _) in WAY {
         assert!(
             lines.iter().any(|line| line["service"] == service
                 && line["message"] == "event"

@@ -13,6 +13,7 @@ use axum::response::Json;
 use serde_json::{Value, json};
 
 use super::{Addresses, Collector, program};
+use crate::documents::consumers_on_the_way;
 use crate::world::{World, until};
 
 const EVENTS: u32 = 100;
@@ -147,7 +148,7 @@ async fn measured(exporter: &str, services: &[(&str, &str)]) -> Option<(World, C
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
     let Some((world, collector, _, logs)) = measured("awsemf", &FOR_CLOUDWATCH).await else { return };
-    for service in ["membership", "notifier", "email"] {
+    for service in consumers_on_the_way() {
         until(&format!("the ages of all events of {service}"), || async {
             (count(&logs.ages(service)) >= f64::from(EVENTS)).then_some(())
         })
@@ -156,7 +157,7 @@ async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
     // What they still have is sent when they end, and nothing is sent twice.
     world.stop().await;
     collector.stop().await;
-    for service in ["membership", "notifier", "email"] {
+    for service in consumers_on_the_way() {
         let ages = logs.ages(service);
         assert!(close(count(&ages), f64::from(EVENTS)), "{service}: {ages:?}");
         let (half, most) = (percentile(&ages, 50.0), percentile(&ages, 99.0));
@@ -210,7 +211,7 @@ fn assert_usable(record: &Value) {
 async fn event_age_is_a_histogram_with_buckets_in_prometheus() {
     let Some((world, collector, addresses, _)) = measured("prometheus", &[SOON]).await else { return };
     let url = format!("{}/metrics", addresses.url("PROMETHEUS_ADDRESS"));
-    for service in ["membership", "notifier", "email"] {
+    for service in consumers_on_the_way() {
         let buckets = until(&format!("the ages of all events of {service}"), || async {
             let page = reqwest::get(&url).await.ok()?.text().await.ok()?;
             let buckets = buckets(&page, service);
