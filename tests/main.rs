@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod ci;
 mod circles;
 mod collector;
+mod commands;
 mod compose;
 mod dashboards;
 mod documents;

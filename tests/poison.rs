@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{World, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_message_is_put_aside_and_holds_nothing_up() {
+async fn a_malformed_message_is_dead_lettered_and_blocks_nothing() {
     let world = World::start().await;
     let queue = world.queue_url("membership").await;
     let secret = "Mustermann";

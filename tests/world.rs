@@ -11,6 +11,7 @@ use aws_sdk_xray::config::Credentials;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use service_runtime::Environment;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
@@ -44,7 +45,8 @@ impl World {
 
     /// The same with further options of `foostore up`, and environment variables.
     pub(crate) async fn start_with(options: &[&str], environment: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let own = Environment::from_process();
+        let directory = directory(&own);
         let foreign = Foreign::of_the_run();
         let mut up = Command::new(env!("CARGO_BIN_EXE_foostore"))
             .args(["up", "--json", "--no-traffic"])
@@ -55,6 +57,7 @@ impl World {
             .args(options)
             .current_dir(directory.path())
             .env_remove("RUST_LOG")
+            .envs(own.get("FOOSTORE_TEST_LOG").map(|filter| ("RUST_LOG", filter)))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -211,6 +214,15 @@ impl World {
         }
         self.directory
     }
+}
+
+/// Where a run keeps its files: a temporary directory, or one that stays below `FOOSTORE_TEST_DIRECTORY`.
+fn directory(own: &Environment) -> TempDir {
+    let Some(parent) = own.get("FOOSTORE_TEST_DIRECTORY") else { return tempfile::tempdir().unwrap() };
+    std::fs::create_dir_all(parent).unwrap();
+    let kept = tempfile::Builder::new().prefix("run-").disable_cleanup(true).tempdir_in(parent).unwrap();
+    say(&format!("log files stay in {}", kept.path().join("logs").display()));
+    kept
 }
 
 /// Configuration for the SDK clients of a test: no spans, no retries that hide a fault.
