@@ -10,8 +10,7 @@ use crate::architecture::root;
 fn steps() -> BTreeSet<String> {
     let output = Command::new(root().join(".ci/run")).arg("--list").output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let steps: BTreeSet<_> =
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    let steps: BTreeSet<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     assert!(steps.contains("tests"), "{steps:?}");
     steps
 }

@@ -157,7 +157,8 @@ fn commands_in_the_text_exist() {
         let text = std::fs::read_to_string(&document).unwrap();
         let prose = text.split("```").step_by(2).collect::<String>();
         for span in prose.split('`').skip(1).step_by(2) {
-            let Some(line) = span.strip_prefix("cargo run -- ").or_else(|| span.strip_prefix("foostore ")) else {
+            let Some(line) = span.strip_prefix("cargo run -- ").or_else(|| span.strip_prefix("foostore "))
+            else {
                 continue;
             };
             let mut words = line.split_whitespace();
@@ -225,10 +226,12 @@ fn every_invariant_names_a_test_that_exists() {
         assert!(!tests.is_empty(), "no test is named: {row}");
         for test in tests {
             let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("not FILE::TEST: {test}"));
-            let code = std::fs::read_to_string(root().join(file)).unwrap_or_else(|_| panic!("no file {file}"));
-            let declared = ["fn ", "async fn "].iter().any(|start| code.contains(&format!("\n{start}{name}(")))
-                || code.contains(&format!("\n    fn {name}("))
-                || code.contains(&format!("\n    async fn {name}("));
+            let code =
+                std::fs::read_to_string(root().join(file)).unwrap_or_else(|_| panic!("no file {file}"));
+            let declared =
+                ["fn ", "async fn "].iter().any(|start| code.contains(&format!("\n{start}{name}(")))
+                    || code.contains(&format!("\n    fn {name}("))
+                    || code.contains(&format!("\n    async fn {name}("));
             assert!(declared, "{file} has no test {name}");
         }
     }

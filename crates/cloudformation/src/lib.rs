@@ -40,6 +40,7 @@ mod alarms;
 mod context;
 mod dashboard;
 mod data;
+mod error;
 mod foundation;
 mod load_balancer;
 mod logical_ids;
@@ -60,48 +61,13 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
 use topology::Resources;
 
+pub use error::RenderError;
 pub use scratch::scratch;
+pub use template::ENVIRONMENT;
 
 use crate::context::Context;
-
-/// The environment to compute resources for: the stack parameter that takes its place in every name.
-pub const ENVIRONMENT: &str = "${Environment}";
-
-/// Why a topology cannot be rendered.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// The resources were computed for a certain environment.
-    #[error("resources are for environment {0}, not for every one")]
-    Environment(String),
-    /// A service owns a table and does not say what it does with it, so nothing could be granted.
-    #[error(
-        "{service} owns table {table} but does not say what it does with it: add .access([…]) to the table"
-    )]
-    NoAccess {
-        /// The owner.
-        service: String,
-        /// Physical name of the table.
-        table: String,
-    },
-    /// A service's name makes a name longer than AWS allows.
-    #[error("name {name} can become longer than {limit} characters")]
-    NameTooLong {
-        /// The name, with the parameter in it.
-        name: String,
-        /// What AWS allows, in characters.
-        limit: usize,
-    },
-    /// A queue is referred to and not declared.
-    #[error("resource {0} is referred to but not declared")]
-    Undeclared(String),
-    /// A template cannot be written.
-    #[error("a template cannot be written: {0}")]
-    Write(String),
-}
 
 /// Renders every file, by its path below the directory it belongs in (`deploy/`).
 ///

@@ -84,6 +84,8 @@ impl Template {
     }
 }
 
+/// The environment to compute resources for: the stack parameter that takes its place in every name.
+pub const ENVIRONMENT: &str = "${Environment}";
 /// The longest environment; what is left of the 32 characters a load balancer's name may have.
 pub(crate) const LONGEST_ENVIRONMENT: usize = 12;
 

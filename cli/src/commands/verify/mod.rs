@@ -1,6 +1,7 @@
 //! `foostore verify`: tries on AWS what this project assumes of it.
 
 mod assumptions;
+mod bench;
 mod call;
 mod checks;
 mod consent;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use service_runtime::Environment;
 use tokio::time::Instant;
 
-use self::checks::Bench;
+use self::bench::Bench;
 use self::ending::{AtOnce, Ending};
 use self::finding::{Finding, conclude};
 use self::place::Place;

@@ -9,11 +9,12 @@ use envelope::Event as _;
 use serde_json::json;
 
 use super::super::assumptions::{BUS_INVALID_HEADER, BUS_ROOT};
+use super::super::bench::{Bench, mark};
 use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox;
 use super::super::scratch::{BUS, OverBus};
-use super::{Bench, header, mark};
+use super::header;
 
 /// Not `name=value`, so no reading of the header's form takes it.
 const INVALID: &str = "not a trace header";

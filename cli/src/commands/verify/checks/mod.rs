@@ -10,46 +10,12 @@ mod xray;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::assumptions;
+use super::bench::Bench;
 use super::finding::Finding;
-use super::inbox::Inbox;
-use super::place::Place;
-
-/// What a check works with.
-#[derive(Debug, Clone)]
-pub(super) struct Bench {
-    pub(super) place: Place,
-    /// First part of each physical name.
-    pub(super) name: String,
-    /// How long something is waited for.
-    pub(super) wait: Duration,
-}
-
-impl Bench {
-    /// The queue of a service of the scratch resources.
-    async fn inbox(&self, service: &str) -> anyhow::Result<Inbox> {
-        Inbox::open(&self.place, &self.physical(service)).await
-    }
-
-    fn physical(&self, logical: &str) -> String {
-        format!("{}-{logical}", self.name)
-    }
-
-    /// What to say of something that did not come.
-    fn too_late(&self, what: &str) -> String {
-        format!("{what} within {} s", self.wait.as_secs())
-    }
-}
-
-/// A text found in one message only.
-fn mark() -> String {
-    Uuid::new_v4().to_string()
-}
 
 type Check = Pin<Box<dyn Future<Output = Vec<Finding>> + Send>>;
 type Group = fn(Arc<Bench>) -> Check;

@@ -9,11 +9,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::assumptions::{PIPE_DATA_STRING, PIPE_EVENT, PIPE_HEADER};
+use super::super::bench::{Bench, mark};
 use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox;
 use super::super::scratch::{PIPE, TABLE, ThroughPipe};
-use super::{Bench, header, mark};
+use super::header;
 
 const NAMES: [&str; 3] = [PIPE_DATA_STRING, PIPE_EVENT, PIPE_HEADER];
 

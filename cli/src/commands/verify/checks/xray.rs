@@ -9,10 +9,11 @@ use aws_sdk_xray::types::TraceSegmentDestination;
 use serde_json::json;
 
 use super::super::assumptions::{TRACE_ANNOTATION, TRACE_DESTINATION};
+use super::super::bench::{Bench, mark};
 use super::super::call::failed;
 use super::super::finding::Finding;
 use super::super::patience::Patience;
-use super::{Bench, header, mark};
+use super::header;
 
 /// How far around now the trace is looked for: clocks differ.
 const AROUND: Duration = Duration::from_mins(10);
