@@ -4,19 +4,19 @@
 #   docker build --target foostore --tag foostore/foostore .
 #
 #   SERVICE    the service, a folder of services/
-#   REVISION   the commit it is built from: label, REVISION in the environment, service.version
+#   REVISION   the commit of the build: label, REVISION in the environment, service.version
 #   VERSION    the version in Cargo.toml
-#   PROFILE    cargo's profile; dev compiles faster and makes large images
+#   PROFILE    cargo's profile; dev compiles faster but yields large images
 #
-# All services are compiled by one call of cargo, so that the second image costs a copy. Dependencies are a layer of
-# their own, which a change of our own sources leaves as it is. A builder other than BuildKit goes through all stages,
-# the command line's included.
+# One call of cargo compiles all services, so that every further image is only a copy. Dependencies are a separate layer,
+# which a change of the workspace's sources leaves untouched. A builder other than BuildKit runs all stages, including
+# that of the command line.
 
 ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
-# Distroless has no tags for versions. Where builds must repeat to the byte, give a digest: …:nonroot@sha256:…
+# Distroless has no version tags. For reproducible builds, use a digest: …:nonroot@sha256:…
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
-# The workspace with nothing in it but manifests and empty crates: the same as long as no manifest changes.
+# The workspace with only manifests and empty crates: unchanged as long as no manifest changes.
 FROM ${RUST_IMAGE} AS manifests
 WORKDIR /workspace
 COPY . .
@@ -25,7 +25,7 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' 
     && find . -name lib.rs -exec truncate -s 0 {} + \
     && find . -name main.rs -exec sh -c 'echo "fn main() { }" | tee "$@" >/dev/null' sh {} +
 
-# What the services depend on. A service is a folder of services/ that has a main.rs.
+# The dependencies of the services. A service is a folder of services/ with a main.rs.
 FROM ${RUST_IMAGE} AS dependencies
 ARG PROFILE=release
 WORKDIR /workspace
@@ -37,15 +37,15 @@ FROM dependencies AS services
 ARG PROFILE=release
 COPY crates crates
 COPY services services
-# Newer than the empty crates, or cargo would take these for what is there.
+# The sources must be newer than the empty crates, or cargo would consider the latter up to date.
 RUN find crates services -name '*.rs' -exec touch {} + \
     && services=$(find services -path '*/src/main.rs' | cut -d/ -f2) \
     && cargo build --locked --profile "$PROFILE" $(printf -- '--package=%s ' $services) \
     && for service in $services; do install -D target/*/"$service" "/out/service-$service"; done
-# Symbols are a fifth of a binary; with them an image would be larger than 40 MB.
+# Symbols are a fifth of a binary; with them an image would exceed 40 MB.
 RUN strip /out/*
 
-# The command line with the local cloud, which no service's image has anything of.
+# The command line with the local cloud, no part of which is in a service's image.
 FROM dependencies AS command-line
 ARG PROFILE=release
 RUN cargo build --locked --profile "$PROFILE" --package foostore --bins
@@ -58,7 +58,7 @@ RUN find cli crates services -name '*.rs' -exec touch {} + \
     && install -D target/*/foostore /out/foostore
 RUN strip /out/*
 
-# What all images are based on: nothing but the C library, certificates and a user without rights.
+# The base of all images: only the C library, certificates and an unprivileged user.
 FROM ${RUNTIME_IMAGE} AS runtime
 ARG VERSION=0.1.0
 ARG REVISION

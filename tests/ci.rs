@@ -17,7 +17,7 @@ fn steps() -> BTreeSet<String> {
 
 /// The words after each `.ci/run`, as far as they are names of steps.
 fn named(text: &str) -> BTreeSet<String> {
-    let is_name = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+    let is_name = |word: &&str| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
     text.lines()
         .flat_map(|line| line.split(".ci/run ").skip(1))
         .flat_map(|rest| rest.split('`').next().unwrap_or_default().split(' ').take_while(is_name))

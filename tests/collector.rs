@@ -1,8 +1,8 @@
-//! The real collector with the project's configuration: `otel-collector.yaml` is valid, and what it makes of the
-//! services' telemetry is what was promised.
+//! The real collector with the project's configuration: `otel-collector.yaml` is valid, and turns the services'
+//! telemetry into what the documents promise.
 //!
-//! The collector is a small Go program (`tests/collector/main.go`) of just the components the configuration names, at
-//! the versions inside the pinned ADOT. On a machine without Go these tests say so and do nothing.
+//! The collector is a small Go program (`tests/collector/main.go`) with only the components that the configuration
+//! names, at the versions in the pinned ADOT. On a machine without Go these tests report that they are skipped.
 
 mod metrics;
 mod roads;
@@ -24,9 +24,9 @@ use tokio::sync::OnceCell;
 use crate::architecture::root;
 use crate::world::{PATIENCE, say_all, until};
 
-/// The release of ADOT that `.env` pins, and what is inside it
-/// (<https://github.com/aws-observability/aws-otel-collector/releases>): the version of the collector's core modules,
-/// of those that are stable, and of contrib's.
+/// The release of ADOT that `.env` pins, and its contents
+/// (<https://github.com/aws-observability/aws-otel-collector/releases>): the versions of the collector's core modules,
+/// of the stable ones, and of contrib.
 const ADOT: (&str, &str, &str, &str) = ("v0.49.0", "v0.156.0", "v1.62.0", "v0.156.0");
 
 /// Components of that release that a configuration for it may name
@@ -78,7 +78,7 @@ const COMPONENTS: [(&str, &[&str]); 4] = [
             "file",
             "loadbalancing",
             "otlp",
-            // The list has its older name, otlphttp, which the collector warns about.
+            // The list has the older name, otlphttp, about which the collector warns.
             "otlp_http",
             "prometheus",
             "prometheusremotewrite",
@@ -90,12 +90,12 @@ fn configuration() -> PathBuf {
     root().join("otel-collector.yaml")
 }
 
-/// What docker compose adds to it.
+/// The configuration that docker compose adds.
 fn addition() -> PathBuf {
     root().join("deploy/compose/collector-tempo.yaml")
 }
 
-/// The collector, built if it has not been yet; none on a machine without Go.
+/// Returns the collector, built if necessary, or `None` on a machine without Go.
 pub(crate) async fn program() -> Option<PathBuf> {
     static PROGRAM: OnceCell<Option<PathBuf>> = OnceCell::const_new();
     let program = PROGRAM.get_or_init(|| async {
@@ -110,8 +110,8 @@ pub(crate) async fn program() -> Option<PathBuf> {
     });
     let program = program.await.clone();
     if program.is_none() {
-        // Past the test runner, which shows nothing of what a passing test prints.
-        let message = b"skipped: the collector is built with Go, which is not there\n";
+        // Written past the test runner, which hides the output of passing tests.
+        let message = b"skipped: building the collector needs Go, which is not installed\n";
         std::io::stderr().write_all(message).unwrap();
     }
     program
@@ -121,7 +121,7 @@ pub(crate) async fn program() -> Option<PathBuf> {
 pub(crate) struct Addresses(BTreeMap<&'static str, SocketAddr>);
 
 impl Addresses {
-    /// Addresses that were free a moment ago: the collector cannot say which ones it was given.
+    /// Picks addresses that were free a moment ago, because the collector does not report the ones it binds.
     pub(crate) fn free() -> Self {
         let names = [
             "OTLP_GRPC_ADDRESS",
@@ -130,7 +130,7 @@ impl Addresses {
             "AWSPROXY_ADDRESS",
             "PROMETHEUS_ADDRESS",
         ];
-        // All are held until all are known, so that none is given twice.
+        // All are held until all are known, so that the system assigns none twice.
         let held = names.map(|name| (name, TcpListener::bind("127.0.0.1:0").unwrap()));
         Self(held.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap())).collect())
     }
@@ -154,7 +154,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Starts it with the project's configuration and waits until it is healthy.
+    /// Starts the collector with the project's configuration and waits until it is healthy.
     pub(crate) async fn start(program: &Path, addresses: &Addresses, settings: &[(&str, &str)]) -> Self {
         let mut process = command(program, "--config")
             .envs(addresses.0.iter().map(|(name, address)| (*name, address.to_string())))
@@ -175,7 +175,7 @@ impl Collector {
         Self { process }
     }
 
-    /// Ends it as ECS would; it sends what it still has.
+    /// Stops it as ECS would, so that it flushes.
     pub(crate) async fn stop(mut self) {
         let pid = i32::try_from(self.process.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
@@ -184,7 +184,7 @@ impl Collector {
     }
 }
 
-/// The collector with the configuration, and nothing of this process's environment.
+/// Returns the command for the collector with the configuration, without this process's environment.
 fn command(program: &Path, argument: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(argument);
@@ -213,7 +213,7 @@ async fn the_configuration_is_valid() {
         assert!(valid, "{exporter}: {complaint}");
         assert!(!complaint.contains("Dropped"), "{exporter}: {complaint}");
     }
-    assert!(!validate("nothing").await.0, "an exporter that is not there is no valid one");
+    assert!(!validate("nothing").await.0, "an unknown exporter is refused");
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn what_compose_adds_sends_spans_to_tempo_beside_x_ray() {
     let merged: Value = serde_saphyr::from_str(&String::from_utf8(output.stdout).unwrap()).unwrap();
     let traces = &merged["service"]["pipelines"]["traces"];
     assert_eq!(traces["exporters"], json!(["awsxray", "otlp_http/tempo"]));
-    assert_eq!(traces["processors"], json!(["memory_limiter", "batch"]), "the rest stays as it was");
+    assert_eq!(traces["processors"], json!(["memory_limiter", "batch"]), "the rest is unchanged");
     assert_eq!(merged["exporters"]["otlp_http/tempo"]["endpoint"], "http://tempo:4318");
 }
 
@@ -240,7 +240,7 @@ fn every_component_is_in_the_pinned_distribution() {
             0 => section = key,
             2 => {
                 let Some((_, known)) = COMPONENTS.iter().find(|(name, _)| *name == section) else { continue };
-                // A component may have a name of its own after a slash.
+                // After a slash, a component may have a name.
                 let kind = key.split('/').next().unwrap();
                 assert!(known.contains(&kind), "ADOT {} has no {kind} among its {section}", ADOT.0);
                 named += 1;
@@ -258,7 +258,7 @@ fn the_test_collector_is_of_the_pinned_versions() {
     let (adot, core, stable, contrib) = ADOT;
     assert_eq!(
         pinned, adot,
-        "with another ADOT go the lists and versions in this file and tests/collector/go.mod"
+        "another ADOT needs other lists and versions, in this file and in tests/collector/go.mod"
     );
 
     let image = "public.ecr.aws/aws-observability/aws-otel-collector:";

@@ -45,14 +45,13 @@ fn commands(document: &str) -> Vec<String> {
         if !inside || (open.is_empty() && (line.is_empty() || line.starts_with('#'))) {
             continue;
         }
-        open.push_str(line);
+        open.push_str(line.split("  #").next().unwrap().trim_end());
         if open.ends_with('\\') {
             open.pop();
         } else if open.matches('\'').count() % 2 == 1 {
             open.push('\n');
         } else {
-            commands.push(open.split("  #").next().unwrap().trim().to_owned());
-            open.clear();
+            commands.push(std::mem::take(&mut open));
         }
     }
     assert!(open.is_empty(), "{document}: a command has no end: {open}");

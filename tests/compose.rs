@@ -1,21 +1,21 @@
-//! What docker compose and the Dockerfile promise, as far as it can be read without Docker. That the services in it are
-//! those that are declared is the business of `foostore synth --check`.
+//! Checks docker compose's files and the Dockerfile as far as possible without Docker. That they contain the declared
+//! services is checked by `foostore synth --check`.
 
 use serde_json::Value;
 
 use crate::architecture::root;
 
-/// Everything together, in bytes: two gigabytes.
+/// The limit for all containers together, in bytes: two gigabytes.
 const MEMORY: u64 = 2_000_000_000;
 
-/// Containers without a health check: one ends when it is done, the other only asks.
+/// Containers without a health check: one exits when it is done, and nothing connects to the other.
 const UNWATCHED: [&str; 2] = ["provision", "traffic"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The services of the stack by name, anchors and merges resolved.
+/// Returns the services of the stack by name, with anchors and merges resolved.
 fn services() -> Vec<(String, Value)> {
     let mut services = Vec::new();
     for file in ["docker-compose.yml", "deploy/compose/services.yml"] {
@@ -30,7 +30,7 @@ fn megabytes(limit: &Value) -> u64 {
     limit.as_str().and_then(|limit| limit.strip_suffix('m')?.parse().ok()).expect("a limit such as 64m")
 }
 
-/// Whether a tag names one version and not whatever is newest. That of the collector stands in `.env`.
+/// Whether a tag names one version rather than the newest one. The collector's version stands in `.env`.
 fn is_pinned(image: &str) -> bool {
     let Some((_, tag)) = image.split_once(':') else { return false };
     let version: Vec<_> = tag.trim_start_matches('v').split('.').map(str::parse::<u32>).collect();
@@ -75,9 +75,9 @@ fn every_image_is_pinned() {
     let rust = read("rust-toolchain.toml");
     let channel = rust.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
     for line in [
-        // The compiler is the one that everything is tested with.
+        // The compiler is the one used in tests.
         format!("ARG RUST_IMAGE=rust:{channel}-slim-bookworm"),
-        // There is no tag for a version of this one.
+        // This image has no version tags.
         "ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot".to_owned(),
         format!("ARG VERSION={}", env!("CARGO_PKG_VERSION")),
         "USER 65532:65532".to_owned(),

@@ -1,7 +1,7 @@
-//! The Grafana dashboards: whole as files, and every question they ask is answered by a real Prometheus that scrapes the
-//! real collector while the layer works, or by the local X-Ray.
+//! The Grafana dashboards: their files are valid, and a real Prometheus that scrapes the real collector of a working
+//! layer, or the local X-Ray, answers each of their queries.
 //!
-//! Grafana and Tempo are not run here, so what the panels look like and what they ask Tempo is not proven.
+//! Grafana and Tempo do not run here, so neither the look of the panels nor the queries to Tempo are tested.
 
 mod board;
 mod prometheus;
@@ -17,7 +17,7 @@ use self::prometheus::Prometheus;
 use crate::collector::{Addresses, Collector, program};
 use crate::world::{World, until};
 
-/// What Grafana would put in place of its own variables: here a scrape takes half a second.
+/// The values of Grafana's built-in variables, for a scrape interval of half a second.
 const INTERVALS: [(&str, &str); 2] = [("$__rate_interval", "10s"), ("$__range", "2m")];
 
 const SOON: [(&str, &str); 1] = [("OTEL_METRIC_EXPORT_INTERVAL", "300")];
@@ -64,7 +64,7 @@ fn every_dashboard_is_whole() {
     }
 }
 
-/// No two panels are drawn at the same place, and none beyond the 24 columns.
+/// Panels do not overlap and stay within the 24 columns.
 fn assert_no_overlap(file: &str, panels: &[Value]) {
     let mut taken = BTreeMap::new();
     for panel in panels {
@@ -86,7 +86,7 @@ async fn every_question_of_the_dashboards_has_an_answer() {
     }
     let Some(program) = program().await else { return };
     let addresses = Addresses::free();
-    // Traces go to the local X-Ray by themselves: what the collector makes of them is another test's.
+    // Traces go to the local X-Ray directly: another test covers the collector's conversion.
     let settings = [("METRICS_EXPORTER", "prometheus"), ("XRAY_ENDPOINT", "http://127.0.0.1:9")];
     let collector = Collector::start(&program, &addresses, &settings).await;
     let prometheus = Prometheus::start(&addresses.host_and_port("PROMETHEUS_ADDRESS")).await;
@@ -103,7 +103,7 @@ async fn every_question_of_the_dashboards_has_an_answer() {
     collector.stop().await;
 }
 
-/// A new service needs no change to a dashboard, because none is named in one.
+/// Dashboards name no service, so a new service needs no change to them.
 fn assert_no_service_is_named(world: &World) {
     let services: BTreeSet<_> = world.services().into_iter().collect();
     for board in Board::all() {
@@ -115,7 +115,7 @@ fn assert_no_service_is_named(world: &World) {
     }
 }
 
-/// Events of every kind, valid and not, and messages that cannot be read, again and again.
+/// Keeps sending events of every kind, valid and invalid, and malformed messages.
 async fn traffic(world: &World) {
     let name = json!({"given": "Grace", "family": "Hopper"});
     let event = |kind: &str, customer: &str, data: Value| json!({"type": kind, "customer_number": customer, "data": data});
@@ -133,12 +133,12 @@ async fn traffic(world: &World) {
         if number % 10 == 0 {
             world.sqs().send_message().queue_url(&queue).message_body("{").send().await.unwrap();
         }
-        // The pace of the traffic, not a wait for something.
+        // Sets the pace of the traffic; nothing is waited for.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// The customer whom the dashboard of traces shows at first.
+/// Returns the customer that the dashboard of traces shows by default.
 fn default_customer() -> String {
     let boards = Board::all();
     let mut variables = boards.iter().flat_map(Board::variables);
@@ -148,9 +148,9 @@ fn default_customer() -> String {
 
 async fn every_question(world: &World, prometheus: &Prometheus) {
     for fault in [
-        // A dependency away: retries, until the circuit opens.
+        // An unavailable dependency: retries until the circuit opens.
         json!({"service": "ses", "operation": "SendEmail", "error": "500", "after": 3, "times": 30}),
-        // A dependency that does not answer: messages in hand until their visibility has to be extended.
+        // A dependency that does not answer: messages stay in flight until their visibility is extended.
         json!({"service": "dynamodb", "operation": "TransactWriteItems", "error": "timeout", "times": 2}),
         json!({"service": "events", "operation": "PutEvents", "error": "throttle", "after": 3, "times": 3}),
         json!({"service": "sns", "operation": "PublishBatch", "error": "throttle", "after": 3, "times": 3}),
@@ -165,7 +165,7 @@ async fn every_question(world: &World, prometheus: &Prometheus) {
     queries.extend(queries_of_spans());
     assert!(queries.len() > 50, "only {} expressions were found", queries.len());
     for query in &queries {
-        // What is added so that a panel shows 0 before anything has happened must not be what is found here.
+        // Leave out the constant 0 that a panel adds for the time before anything has happened.
         let asked = query.text.trim_end_matches(" or vector(0)");
         until(&format!("data for {}: {asked}", query.place), || async {
             let mut answered = false;
@@ -181,18 +181,18 @@ async fn every_question(world: &World, prometheus: &Prometheus) {
         }
     }
     for query in Board::all().iter().flat_map(|board| board.queries(TEMPO)) {
-        // Nothing here answers it, but its variables are known.
+        // Nothing here answers the query, but its variables are known.
         filled_in(&query.text, &variables, &[]);
     }
     for query in Board::all().iter().flat_map(|board| board.queries(X_RAY)) {
         let [filter] =
-            filled_in(&query.text, &variables, &[]).try_into().expect("no variable but the dashboard's");
+            filled_in(&query.text, &variables, &[]).try_into().expect("only variables of the dashboard");
         until(&format!("traces for {}: {filter}", query.place), || async { traces(world, &filter).await })
             .await;
     }
 }
 
-/// What Grafana would offer for each variable, and choose: the first.
+/// Returns the choices that Grafana offers for each variable, of which it selects the first.
 async fn variables(world: &World, prometheus: &Prometheus) -> BTreeMap<String, String> {
     let mut chosen = BTreeMap::from([("customer_number".to_owned(), default_customer())]);
     let boards = Board::all();
@@ -202,8 +202,9 @@ async fn variables(world: &World, prometheus: &Prometheus) -> BTreeMap<String, S
         assert_eq!(variable["definition"], query, "{name}");
         let arguments = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')')).unwrap();
         let (selector, label) = arguments.rsplit_once(", ").unwrap();
-        let [selector] = filled_in(selector, &chosen, &[]).try_into().expect("no variable but one before it");
-        // In the end every service is offered by itself.
+        let [selector] =
+            filled_in(selector, &chosen, &[]).try_into().expect("only variables that precede it");
+        // Eventually every service is one of the choices.
         let enough = if name == "service" { world.services().len() } else { 1 };
         let values = until(&format!("{enough} values of {name}"), || async {
             let values = prometheus.label_values(&selector, label).await;
@@ -219,7 +220,7 @@ async fn variables(world: &World, prometheus: &Prometheus) -> BTreeMap<String, S
     chosen
 }
 
-/// The query with the variables' values: once, or once for each service if it is about one.
+/// Fills in the variables of a query: once, or once per service if the query depends on the service.
 fn filled_in(query: &str, variables: &BTreeMap<String, String>, services: &[String]) -> Vec<String> {
     let mut filled = query.to_owned();
     for (name, value) in INTERVALS {

@@ -1,4 +1,4 @@
-//! Traces as the X-Ray API gives them: documents, and what must hold between them.
+//! Traces as the X-Ray API returns them: their documents, and the relations that must hold between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// The trace as it is now; none if X-Ray does not know it.
+    /// Returns the current trace, or `None` if X-Ray does not know it.
     pub(crate) async fn get(world: &World, trace_id: &str) -> Option<Self> {
         let output = world.xray().batch_get_traces().trace_ids(trace_id).send().await.unwrap();
         let traces = output.traces.unwrap_or_default();
@@ -45,7 +45,7 @@ impl Documents {
         Some(documents)
     }
 
-    /// The trace once it is whole: every service on the way, down to SES.
+    /// Waits until the trace is whole, with every service on the way down to SES, and returns it.
     pub(crate) async fn whole(world: &World, trace_id: &str, callers_parent: Option<&str>) -> Self {
         until(&format!("trace {trace_id} to be whole"), || async {
             let documents = Self::get(world, trace_id).await?;
@@ -57,7 +57,7 @@ impl Documents {
         .await
     }
 
-    /// Waits for the whole trace and asserts all that is promised of it.
+    /// Waits for the whole trace and asserts everything that is promised of it.
     pub(crate) async fn connected(world: &World, trace_id: &str, callers_parent: Option<&str>) {
         Self::whole(world, trace_id, callers_parent).await.assert_connected(callers_parent);
     }
@@ -74,7 +74,7 @@ impl Documents {
         }
     }
 
-    /// All of them, segments and subsegments.
+    /// Returns all documents, segments and subsegments.
     pub(crate) fn all(&self) -> &[Value] {
         &self.all
     }
@@ -87,7 +87,7 @@ impl Documents {
         self.all.iter().filter(|document| self.segments.contains(text(document, "id")))
     }
 
-    /// The first subsegment in the namespace `aws` with this name and operation.
+    /// Returns the first subsegment in the namespace `aws` with this name and operation.
     pub(crate) fn find(&self, service: &str, operation: &str) -> Option<&Value> {
         self.all.iter().find(|document| {
             document["namespace"] == "aws"
@@ -96,7 +96,7 @@ impl Documents {
         })
     }
 
-    /// Parent ids that lead nowhere, less the one that the caller sent.
+    /// Returns parent ids that no document has, except for the one that the caller sent.
     fn orphans(&self, callers_parent: Option<&str>) -> Vec<&str> {
         let ids: BTreeSet<_> = self.all.iter().map(|document| text(document, "id")).collect();
         self.all
@@ -106,7 +106,7 @@ impl Documents {
             .collect()
     }
 
-    /// Asserts all that is promised of the trace of one CRM event.
+    /// Asserts everything that is promised of the trace of one CRM event.
     pub(crate) fn assert_connected(&self, callers_parent: Option<&str>) {
         let mut ids = BTreeMap::<_, usize>::new();
         for document in &self.all {
@@ -125,7 +125,7 @@ impl Documents {
         assert_eq!(roots.len(), 1, "not one root: {roots:#?}");
         assert_eq!(roots[0]["name"], WAY[0].0);
         assert_eq!(roots[0]["parent_id"].as_str(), callers_parent, "the entry segment's parent");
-        assert_eq!(self.orphans(callers_parent), Vec::<&str>::new(), "parents that lead nowhere");
+        assert_eq!(self.orphans(callers_parent), Vec::<&str>::new(), "parents that do not exist");
 
         for (service, _) in WAY {
             let count = self.segments().filter(|segment| segment["name"] == service).count();
@@ -142,13 +142,13 @@ impl Documents {
                 "no subsegment for {service} {operation}: {self:#?}"
             );
         }
-        // What caused what: each service hangs below the one before it.
+        // Causality: each service is a descendant of the one before it.
         for (service, cause) in WAY.into_iter().filter(|(_, cause)| cause.is_some()) {
-            assert_eq!(self.service_above(service), cause, "what {service} hangs below");
+            assert_eq!(self.service_above(service), cause, "the segment above {service}");
         }
     }
 
-    /// The name of the segment that the segment of `service` hangs below, through subsegments.
+    /// Returns the name of the nearest segment above the segment of `service`.
     fn service_above(&self, service: &str) -> Option<&str> {
         let mut at = self.segments().find(|segment| segment["name"] == service)?;
         loop {
@@ -160,12 +160,12 @@ impl Documents {
         }
     }
 
-    /// The annotations of the segment of `service`.
+    /// Returns the annotations of the segment of `service`.
     pub(crate) fn annotations(&self, service: &str) -> &Value {
         &self.segments().find(|segment| segment["name"] == service).expect("the segment is there")["annotations"]
     }
 
-    /// Everything, as text, to search for what must not be there.
+    /// Returns everything as text, to search for what must not be there.
     pub(crate) fn as_text(&self) -> String {
         self.all.iter().map(ToString::to_string).collect()
     }

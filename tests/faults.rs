@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing is done twice while services are killed.
+//! While services are killed, no event is lost and no effect is doubled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ const CUSTOMERS: usize = 50;
 const EVENTS_EACH: usize = 20;
 const KILLS: usize = 3;
 
-/// What a customer's member must be in the end.
+/// The final state that a customer's member must have.
 #[derive(Debug, Default)]
 struct Expected {
     given: String,
@@ -25,8 +25,8 @@ struct Expected {
     erased: bool,
 }
 
-/// Valid histories: an enrolment, then renames and new preferences, for every tenth customer an erasure at
-/// the end. Every name and address holds the word `secret`, so that a leak can be searched for.
+/// Returns valid histories: an enrolment, then renames and new preferences, and for every tenth customer an erasure at
+/// the end. Every name and address contains the word `secret`, so that a search finds leaks.
 fn histories(random: &mut StdRng) -> (Vec<Value>, BTreeMap<String, Expected>) {
     let mut events = Vec::new();
     let mut expected = BTreeMap::new();
@@ -95,9 +95,9 @@ async fn a_thousand_events_twice_while_services_are_killed() {
     world.stop().await;
 }
 
-/// Waits until every queue is empty, and asserts that the dead-letter queues are.
+/// Waits until every queue is empty, and asserts that the dead-letter queues are empty too.
 async fn settled(world: &World) {
-    // A killed consumer's messages come back when their visibility ends, which takes up to a minute.
+    // The messages of a killed consumer become visible again after up to a minute.
     for round in 0..3 {
         until(&format!("empty queues (round {round})"), || async {
             (depth(world, false).await == 0).then_some(())
@@ -113,7 +113,7 @@ async fn settled(world: &World) {
     assert_eq!(depth(world, true).await, 0, "messages on dead-letter queues");
 }
 
-/// Messages on the services' queues, or on the queues for what could not be handled or delivered.
+/// Counts the messages on the services' queues, or on the queues for messages that could not be handled or delivered.
 pub(crate) async fn depth(world: &World, dead: bool) -> u64 {
     let urls = world.sqs().list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
     let mut messages = 0;
@@ -210,7 +210,7 @@ async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item]) {
     assert_eq!(mailed, announced, "events that left the outbox and events that were mailed");
 }
 
-/// No name and no address in any log line or span of the run.
+/// Asserts that no log line or span of the run contains a name or an address.
 async fn assert_nothing_personal(world: &World) {
     for file in world.log_files() {
         let text = std::fs::read_to_string(&file).unwrap();

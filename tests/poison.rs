@@ -1,4 +1,4 @@
-//! A message that no retry would mend goes to the dead-letter queue at once, with its reason.
+//! A message that no retry can fix goes to the dead-letter queue at once, with the reason.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde_json::{Value, json};

@@ -1,9 +1,8 @@
-//! Each service's role grants what the service does, and nothing else.
+//! The role of each service grants the calls that the service makes, and nothing else.
 //!
-//! The run below lets every service do all that it can, and the local cloud records who called what. Both are held
-//! against the roles in deploy/: a call that is not granted fails, and so does a grant that was never used. Which
-//! services there are, what they receive from and what they depend on is read from their roles, so that a new service
-//! is driven and judged as the others are.
+//! The run below makes every service do all it can, while the local cloud records who called what. The test compares
+//! that with the roles in deploy/: a call without a grant fails it, and so does a grant that was never used. The
+//! services, their queues and their dependencies are read from the roles, so a new service is covered without a change.
 
 mod grants;
 
@@ -17,8 +16,8 @@ use crate::documents::Documents;
 use crate::faults::depth;
 use crate::world::{World, say, until};
 
-/// Grants that no call to the local cloud can show: the end of the role's name, its policy, the beginning of the
-/// action, and why.
+/// Grants that no call to the local cloud can exercise: the end of the role's name, its policy, the beginning of the
+/// action, and the reason.
 const UNSEEN: [(&str, &str, &str, &str); 4] = [
     (
         "TaskRole",
@@ -66,7 +65,7 @@ async fn roles_grant_what_services_do_and_nothing_else() {
     world.stop().await;
 }
 
-/// The grants that a run shows, and those that none can.
+/// Returns the grants that a run exercises, and those that none can.
 fn roles() -> (Roles, Roles) {
     let (mut seen, mut unseen) = (Roles::new(), Roles::new());
     for (service, grants) in grants::of_services() {
@@ -83,7 +82,7 @@ fn is(grant: &Grant, role: &str, policy: &str, action: &str) -> bool {
     grant.role.ends_with(role) && grant.policy == policy && grant.action.starts_with(action)
 }
 
-/// Lets every service do all that it can, and waits until nothing is left to do.
+/// Makes every service do all it can, and waits until nothing is left to do.
 async fn drive(world: &World, roles: &Roles) {
     let (erasures, others): (Vec<_>, Vec<_>) =
         event_types(world).await.into_iter().partition(|event| event.ends_with("Erased"));
@@ -106,7 +105,7 @@ async fn drive(world: &World, roles: &Roles) {
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
 }
 
-/// The types that ingest takes, in the order in which it describes them.
+/// Returns the types that ingest accepts, in the order of its description.
 async fn event_types(world: &World) -> Vec<String> {
     let url = format!("{}/openapi.json", world.ingest);
     let description: Value = world.http.get(url).send().await.unwrap().json().await.unwrap();
@@ -114,7 +113,7 @@ async fn event_types(world: &World) -> Vec<String> {
     types.iter().map(|one| one["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
 }
 
-/// Posts one event of each type about a customer, and gives the first one's trace id.
+/// Posts one event of each type about a customer, and returns the trace id of the first.
 async fn tell(world: &World, customer: u32, types: &[String]) -> String {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/contracts/fixtures");
     let mut first = None;
@@ -129,14 +128,14 @@ async fn tell(world: &World, customer: u32, types: &[String]) -> String {
     first.unwrap()
 }
 
-/// A message that goes to the dead-letter queue at once.
+/// Sends a message that goes to the dead-letter queue at once.
 async fn send_malformed(world: &World, queue_arn: &str) {
     let name = queue_arn.rsplit(':').next().unwrap();
     let url = world.sqs().get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
     world.sqs().send_message().queue_url(url).message_body("{").send().await.unwrap();
 }
 
-/// The AWS services that a service with these grants can be failed by, beside its queue's.
+/// Returns the AWS services on which a service with these grants depends, besides that of its queue.
 fn dependencies(grants: &[Grant]) -> BTreeSet<&str> {
     grants.iter().map(|grant| prefix(&grant.action)).filter(|prefix| *prefix != "sqs").collect()
 }
@@ -145,7 +144,7 @@ fn prefix(action: &str) -> &str {
     action.split(':').next().unwrap()
 }
 
-/// Fails every call of a service to a dependency until the service has put off a message.
+/// Fails every call of a service to a dependency until the service has postponed a message.
 async fn fail_once<F: Future>(world: &World, service: &str, dependency: &str, cause: impl FnOnce() -> F) {
     let faults = format!("{}/_local/faults", world.endpoint);
     world.fault(&json!({"service": dependency, "caller": service, "error": "500"})).await;
@@ -163,14 +162,14 @@ async fn fail_once<F: Future>(world: &World, service: &str, dependency: &str, ca
     assert!(world.http.delete(&faults).send().await.unwrap().status().is_success());
 }
 
-/// How often a service has changed a message's visibility.
+/// Counts a service's changes of visibility.
 async fn put_off(world: &World, service: &str) -> u64 {
     let of_service =
         |call: &&Value| call["caller"] == service && call["action"] == "sqs:ChangeMessageVisibility";
     calls(world).await.iter().filter(of_service).map(|call| call["count"].as_u64().unwrap()).sum()
 }
 
-/// Who has called what so far.
+/// Returns the calls so far, by caller.
 async fn calls(world: &World) -> Vec<Value> {
     let url = format!("{}/_local/calls", world.endpoint);
     let mut answer: Value = world.http.get(url).send().await.unwrap().json().await.unwrap();
@@ -207,7 +206,7 @@ fn denied(roles: &Roles, calls: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// A service may use the key only by way of the AWS services that it calls.
+/// A service may use the key only through the AWS services that it calls.
 fn use_of_the_key_is_by_way_of_what_is_called(unseen: &Roles, calls: &[Value]) {
     for (service, grants) in unseen {
         let of_service = calls.iter().filter(|call| call["caller"] == service.as_str());

@@ -1,11 +1,11 @@
-//! What the source says, for tests that hold documents against it.
+//! Reads the source, for tests that compare documents with it.
 
 use std::collections::BTreeSet;
 
 use crate::architecture::root;
 use crate::world::files_below;
 
-/// The messages of all log lines that the services can write with the log filter `info`.
+/// Returns the messages of all log lines that the services can write with the log filter `info`.
 pub(crate) fn log_messages() -> BTreeSet<String> {
     let mut messages = BTreeSet::new();
     for folder in ["crates", "services"] {
@@ -33,7 +33,7 @@ pub(crate) fn log_messages() -> BTreeSet<String> {
     messages
 }
 
-/// The last string literal before the bracket that closes the call.
+/// Returns the last string literal before the bracket that closes the call.
 fn last_text(arguments: &str, path: &str) -> String {
     let (mut depth, mut text, mut last) = (1_usize, None::<String>, None);
     let mut characters = arguments.chars();

@@ -1,5 +1,5 @@
-//! `docs/telemetry.md` says what there is: everything seen in a run stands in its tables, and what its tables
-//! say is always there is seen.
+//! `docs/telemetry.md` is complete and true: its tables contain everything seen in a run, and a run shows everything
+//! that they call permanent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,20 +22,20 @@ use crate::source;
 use crate::world::{World, files_below, until};
 
 const DOCUMENT: &str = "docs/telemetry.md";
-/// What the column "when" of a row begins with if the run must show it.
+/// The beginning of the column "when" in a row that a run must show.
 const ALWAYS: &str = "always";
-/// The annotations' place in a document, and so on.
+/// The field of annotations in a document, and so on.
 const ANNOTATIONS: &str = "annotations";
 const METADATA: &str = "metadata";
-/// What stands before a resource's attribute in a segment's metadata.
+/// The prefix of resource attributes in a segment's metadata.
 const RESOURCE: &str = "otel.resource.";
-/// What the SDK takes for a histogram that names no bounds; made for milliseconds
+/// The SDK's default bounds of histograms, which suit milliseconds
 /// (<https://opentelemetry.io/docs/specs/otel/metrics/sdk/#explicit-bucket-histogram-aggregation>).
 const DEFAULT_BOUNDS: [f64; 15] = [
     0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0, 5_000.0, 7_500.0,
     10_000.0,
 ];
-/// What X-Ray itself says of each segment or subsegment; <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>.
+/// The fields that X-Ray defines itself (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
 const XRAYS_OWN: [&str; 15] = [
     "id",
     "trace_id",
@@ -54,9 +54,9 @@ const XRAYS_OWN: [&str; 15] = [
     "subsegments",
 ];
 
-/// What a thing (a document, a log line, a metric) was seen to carry.
+/// The fields seen on each document, log line or metric.
 type Seen = BTreeMap<String, BTreeSet<String>>;
-/// The bounds a histogram was seen with, once for each list of them.
+/// The lists of bounds seen on each histogram.
 type Bounds = BTreeMap<String, Vec<Vec<f64>>>;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,13 +78,13 @@ async fn the_document_says_what_there_is() {
     assert!(wrong.is_empty(), "{DOCUMENT} and the run differ:\n{}", wrong.join("\n"));
 }
 
-/// Log lines that a run hardly shows are looked for where they are written.
+/// Log lines that a run rarely shows are looked up in the source.
 #[test]
 fn every_log_line_in_the_source_is_in_the_document() {
     let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
     let documented: BTreeSet<_> = table(&text, "### Log lines").iter().map(|row| code(&row[0])).collect();
     let mut written = source::log_messages();
-    // Written through a macro of its own, by the consumer.
+    // The consumer writes it through a macro.
     written.insert("event".to_owned());
     let missing: Vec<_> = written.difference(&documented).collect();
     assert!(missing.is_empty(), "not in {DOCUMENT}: {missing:?}");
@@ -92,7 +92,7 @@ fn every_log_line_in_the_source_is_in_the_document() {
     assert!(gone.is_empty(), "in {DOCUMENT}, but nowhere in the source: {gone:?}");
 }
 
-/// One of each: every event type, a duplicate, a list, refusals, a retry, messages that are put aside, an old event.
+/// Produces every event type, a duplicate, a list, refusals, a retry, dead letters, and an old event.
 async fn everything_that_can_happen(world: &World) {
     const CUSTOMER: &str = "460000000001";
     let event = |kind: &str, data: Value| json!({"type": kind, "customer_number": CUSTOMER, "data": data});
@@ -109,7 +109,7 @@ async fn everything_that_can_happen(world: &World) {
         event("ContactPreferencesChanged", json!({"locale": "de"})),
         event("CustomerErased", json!({})),
     ] {
-        // One after the other: who is erased, or not enrolled yet, is not written to.
+        // One after the other, because a customer who is erased, or not enrolled yet, gets no mail.
         let trace = world.send(&event, &[("user-agent", "crm/1.0")]).await;
         until(&format!("the mail of {trace}"), || async {
             Documents::get(world, &trace).await?.find("SES", "SendEmail").map(|_| ())
@@ -141,7 +141,7 @@ async fn everything_that_can_happen(world: &World) {
         world.sqs().send_message().queue_url(&queue).message_body(body).send().await.unwrap();
     }
 
-    // All that is expected has been written down: the last to come are the retry and the dead letter.
+    // Wait for the last ones expected: the retry and the dead letter.
     until("every outcome in the log", || async {
         let lines = log_lines(&world.services(), &world.log_files());
         let outcomes: BTreeSet<_> =
@@ -161,7 +161,7 @@ async fn everything_that_can_happen(world: &World) {
     .await;
 }
 
-/// Every document of every trace by what it is of, with the places that are filled in it.
+/// Returns the fields set in every document of every trace, by the kind of document.
 async fn documents(world: &World) -> Seen {
     let mut pages = world
         .xray()
@@ -189,7 +189,7 @@ async fn documents(world: &World) -> Seen {
     seen
 }
 
-/// The places that are filled in a document, but for those that X-Ray itself fills.
+/// Returns the fields set in a document, except for those that X-Ray defines itself.
 fn places(document: &Value) -> BTreeSet<String> {
     let mut places = BTreeSet::new();
     for (field, value) in document.as_object().unwrap() {
@@ -219,9 +219,9 @@ fn places(document: &Value) -> BTreeSet<String> {
             }
         }
     }
-    // Which SDK it was: the exporter's doing.
+    // Names the SDK; set by the exporter.
     places.remove("aws.xray");
-    // The exporter always writes it, and nothing fills it.
+    // The exporter always writes it, without a value.
     places.remove("http.response.content_length");
     places
 }
@@ -331,7 +331,7 @@ fn compare_metrics(text: &str, seen: &Seen, wrong: &mut Vec<String>) {
     }
 }
 
-/// Every histogram has one list of bounds, the documented one. In seconds it is never the SDK's.
+/// Checks that every histogram has the documented bounds, and that none in seconds has the SDK's default ones.
 fn compare_bounds(text: &str, seen: &Bounds, wrong: &mut Vec<String>) {
     let mut documented = BTreeMap::new();
     for row in table(text, "### Histogram bounds") {
@@ -354,7 +354,7 @@ fn compare_bounds(text: &str, seen: &Bounds, wrong: &mut Vec<String>) {
     }
 }
 
-/// Holds what was seen in documents of one kind against the rows about it: place and whether it is always there.
+/// Compares the fields seen in documents of one kind with its rows: the field, and whether it is always present.
 fn compare(of: &str, rows: &[(String, bool)], seen: &BTreeSet<String>, wrong: &mut Vec<String>) {
     for place in seen.iter().filter(|place| !rows.iter().any(|(known, _)| known == *place)) {
         wrong.push(format!("{of}: {place} is not documented"));
@@ -366,7 +366,7 @@ fn compare(of: &str, rows: &[(String, bool)], seen: &BTreeSet<String>, wrong: &m
     }
 }
 
-/// Of a table of attributes: the places in X-Ray (`–` where there is none), and whether they are always filled.
+/// Reads a table of attributes: the fields in X-Ray (`–` for none), and whether they are always present.
 fn rows_by_place(text: &str, heading: &str) -> Vec<(String, bool)> {
     let rows = table(text, heading);
     rows.iter()
@@ -374,7 +374,7 @@ fn rows_by_place(text: &str, heading: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The rows of the first table under a heading, cell by cell.
+/// Returns the rows of the first table under a heading, cell by cell.
 fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
     let mut lines = text.lines().skip_while(|line| *line != heading).skip(1);
     let rows: Vec<Vec<String>> = lines
@@ -389,17 +389,17 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
     rows[2..].to_vec()
 }
 
-/// All code in a cell.
+/// Returns all code spans in a cell.
 fn codes(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The first code in a cell.
+/// Returns the first code span in a cell.
 fn code(cell: &str) -> String {
     codes(cell).into_iter().next().unwrap_or_else(|| panic!("no code in the cell {cell:?}"))
 }
 
-/// Every line of the services' logs that they wrote themselves.
+/// Returns the log lines of the services, without those of libraries.
 fn log_lines(services: &[String], files: &[PathBuf]) -> Vec<Value> {
     let of_service = |file: &&PathBuf| {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap();
@@ -408,7 +408,7 @@ fn log_lines(services: &[String], files: &[PathBuf]) -> Vec<Value> {
     let mut lines = Vec::new();
     for file in files.iter().filter(of_service) {
         let text = std::fs::read_to_string(file).unwrap();
-        // The last one may still be on its way.
+        // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let all = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.extend(all.filter(|line| is_ours(line["target"].as_str().unwrap())));
@@ -416,13 +416,13 @@ fn log_lines(services: &[String], files: &[PathBuf]) -> Vec<Value> {
     lines
 }
 
-/// Whether a line was written by a crate of this workspace, and not by a library.
+/// Whether a line was written by a crate of this workspace rather than by a library.
 fn is_ours(target: &str) -> bool {
     let name = target.split("::").next().unwrap_or_default().replace('_', "-");
     ["crates", "services"].iter().any(|folder| root().join(folder).join(&name).is_dir())
 }
 
-/// Takes metrics over OTLP/HTTP.
+/// Receives metrics over OTLP/HTTP.
 struct MetricsReceiver {
     url: String,
     seen: Arc<Mutex<(Seen, Bounds)>>,
@@ -465,7 +465,7 @@ async fn take(State(seen): State<Arc<Mutex<(Seen, Bounds)>>>, body: Bytes) {
                 }
                 ("histogram", histogram.data_points.into_iter().map(|point| point.attributes).collect())
             }
-            other => panic!("metric {} is of an unforeseen kind: {other:?}", metric.name),
+            other => panic!("metric {} is of an unexpected kind: {other:?}", metric.name),
         };
         let unit = if metric.unit.is_empty() { "–".to_owned() } else { metric.unit };
         let keys = attributes.into_iter().flatten().map(|attribute| attribute.key);

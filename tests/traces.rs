@@ -70,7 +70,7 @@ async fn without_context(world: &World) {
     let write = documents.find("DynamoDB", "TransactWriteItems").unwrap();
     assert_eq!(write["aws"]["table_name"], "foostore-local-members", "{write:#}");
 
-    // It is found by its annotation, as an engineer on call would look for it.
+    // The annotation finds it, as an engineer on call would search for it.
     let found = world
         .xray()
         .get_trace_summaries()
@@ -137,12 +137,12 @@ async fn not_sampled(world: &World) {
     assert_eq!(trace_id, root);
     until("the mail of the unsampled event", || async { (world.mails().await.len() > before).then_some(()) })
         .await;
-    // A later event's whole trace shows that what there was to export has been exported.
+    // Once a later event's trace is whole, everything before it has been exported.
     let later = world.send(&renamed("Seen"), &[]).await;
     Documents::whole(world, &later, None).await;
     assert!(Documents::get(world, &root).await.is_none(), "an unsampled trace was recorded");
 
-    // Its log lines are there all the same, in every service, with its trace id.
+    // Every service has logged it all the same, with its trace id.
     let lines: Vec<_> = world
         .log_files()
         .iter()
@@ -179,7 +179,7 @@ async fn a_list_is_as_many_traces(world: &World) {
     assert_eq!(status, 202, "{answer}");
     let ids: std::collections::BTreeSet<_> =
         answer.as_array().unwrap().iter().map(|item| item["trace_id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids.len(), 500, "each event has a trace of its own");
+    assert_eq!(ids.len(), 500, "each event has a separate trace");
     for id in &ids {
         Documents::connected(world, id, None).await;
     }

@@ -1,4 +1,4 @@
-//! A running layer: `foostore up` on ports given by the system, and the clients to look at it with.
+//! A running layer: `foostore up` on ports assigned by the system, and clients to observe it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use tokio::process::{Child, ChildStderr, Command};
 
 use crate::foreign::{self, Foreign};
 
-/// How long anything may take to become true on a busy machine of two cores.
+/// The limit for any condition to become true, generous enough for a busy machine with two cores.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) struct World {
@@ -26,11 +26,11 @@ pub(crate) struct World {
     pids: Arc<Mutex<BTreeMap<String, u32>>>,
     directory: TempDir,
     pub(crate) ingest: String,
-    /// Where the services call AWS.
+    /// The endpoint at which the services call AWS.
     pub(crate) endpoint: String,
-    /// Where X-Ray answers.
+    /// The endpoint of X-Ray.
     pub(crate) xray_endpoint: String,
-    /// Where the local cloud takes OTLP.
+    /// The address at which the local cloud receives OTLP.
     pub(crate) otlp: String,
     pub(crate) config: SdkConfig,
     pub(crate) http: reqwest::Client,
@@ -38,12 +38,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts the layer without traffic and waits until it says that it is ready.
+    /// Starts the layer without traffic and waits until it is ready.
     pub(crate) async fn start() -> Self {
         Self::start_with(&[], &[]).await
     }
 
-    /// The same with further options of `foostore up`, and environment variables.
+    /// Does the same with further options of `foostore up` and environment variables.
     pub(crate) async fn start_with(options: &[&str], environment: &[(&str, &str)]) -> Self {
         let own = Environment::from_process();
         let directory = directory(&own);
@@ -123,7 +123,7 @@ impl World {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// Posts a body to ingest with more headers; gives the status and the answer.
+    /// Posts a body to ingest with additional headers; returns the status and the answer.
     pub(crate) async fn post(&self, body: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
         let mut request = self.http.post(format!("{}/v1/events", self.ingest)).json(body);
         for (name, value) in headers {
@@ -134,14 +134,14 @@ impl World {
         (status, response.json().await.unwrap())
     }
 
-    /// Posts one event and gives its trace id.
+    /// Posts one event and returns its trace id.
     pub(crate) async fn send(&self, event: &Value, headers: &[(&str, &str)]) -> String {
         let (status, answer) = self.post(event, headers).await;
         assert_eq!(status, 202, "{answer}");
         answer["trace_id"].as_str().unwrap().to_owned()
     }
 
-    /// Every mail that SES was given.
+    /// Returns every mail that SES has accepted.
     pub(crate) async fn mails(&self) -> Vec<Value> {
         let path = if self.foreign.is_some() { foreign::MAIL } else { "/_local/mail" };
         let answer = self.http.get(format!("{}{path}", self.endpoint)).send().await.unwrap();
@@ -149,33 +149,33 @@ impl World {
         if self.foreign.is_some() { foreign::mails(&mails) } else { mails.as_array().unwrap().clone() }
     }
 
-    /// Whether the run is on a foreign emulator that cannot show `assertion`, because of `why`. It is then written down as
-    /// left out.
+    /// Whether the run is on a foreign emulator, which cannot show `assertion` because of `why`. Records the assertion as
+    /// left out in that case.
     pub(crate) fn leaves_out(&self, assertion: &str, why: &str) -> bool {
         self.foreign.as_ref().inspect(|foreign| foreign.left_out(assertion, why)).is_some()
     }
 
-    /// Makes calls to the local cloud go wrong.
+    /// Injects a fault into calls to the local cloud.
     pub(crate) async fn fault(&self, fault: &Value) {
         let url = format!("{}/_local/faults", self.endpoint);
         let status = self.http.post(url).json(fault).send().await.unwrap().status();
         assert!(status.is_success(), "{status}: {fault}");
     }
 
-    /// Lets everything go right again.
+    /// Removes all injected faults.
     pub(crate) async fn clear_faults(&self) {
         let url = format!("{}/_local/faults", self.endpoint);
         let status = self.http.delete(url).send().await.unwrap().status();
         assert!(status.is_success(), "{status}");
     }
 
-    /// URL of the queue with this logical name.
+    /// Returns the URL of the queue with this logical name.
     pub(crate) async fn queue_url(&self, name: &str) -> String {
         let queue = format!("foostore-local-{name}");
         self.sqs().get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap()
     }
 
-    /// The names of the services, in order.
+    /// Returns the names of the services, in alphabetical order.
     pub(crate) fn services(&self) -> Vec<String> {
         self.pids.lock().unwrap().keys().cloned().collect()
     }
@@ -184,7 +184,7 @@ impl World {
         self.pids.lock().unwrap()[service]
     }
 
-    /// Kills a service as nothing can be prepared for, and waits until another process stands in its place.
+    /// Kills a service with SIGKILL, and waits until another process has taken its place.
     pub(crate) async fn kill(&self, service: &str) {
         let pid = self.pid(service);
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
@@ -192,17 +192,17 @@ impl World {
             .await;
     }
 
-    /// The log files of the services.
+    /// Returns the log files of the services.
     pub(crate) fn log_files(&self) -> Vec<PathBuf> {
         files_below(&self.directory.path().join("logs"))
     }
 
-    /// Ends the layer as an operator would, and asserts that it ends well.
+    /// Stops the layer as an operator would, and asserts that it exits with success.
     pub(crate) async fn stop(self) {
         drop(self.stop_and_keep_logs().await);
     }
 
-    /// The same; the log files stay for as long as the directory does.
+    /// Does the same and returns the directory, with which the log files are deleted.
     pub(crate) async fn stop_and_keep_logs(mut self) -> TempDir {
         let pid = i32::try_from(self.up.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
@@ -225,7 +225,7 @@ fn directory(own: &Environment) -> TempDir {
     kept
 }
 
-/// Configuration for the SDK clients of a test: no spans, no retries that hide a fault.
+/// Returns the configuration for a test's SDK clients: without spans, and without retries that would hide a fault.
 pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -238,7 +238,7 @@ pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// Asks again and again until there is an answer.
+/// Polls until there is an answer.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {
@@ -250,13 +250,13 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
     }
 }
 
-/// Shown when the test fails.
+/// Prints a line that the test runner shows if the test fails.
 #[expect(clippy::print_stdout, reason = "the test runner captures it")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
-/// Says every line that a program writes to its standard error, with `prefix` before it.
+/// Prints every line that a program writes to its standard error, with a prefix.
 pub(crate) fn say_all(prefix: &'static str, stderr: ChildStderr) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stderr).lines();

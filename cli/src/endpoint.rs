@@ -7,29 +7,29 @@ use service_runtime::Environment;
 
 use crate::xray_client::XRay;
 
-/// Where `foostore up` puts the local cloud unless told otherwise.
+/// The default address of the local cloud in `foostore up`.
 pub(crate) const DEFAULT_ENDPOINT_URL: &str = "http://127.0.0.1:4566";
 /// The region of the local run.
 pub(crate) const REGION: &str = aws_clients::DEFAULT_REGION;
-/// The access key and secret of the local run: the local cloud takes any.
+/// The access key and secret of the local run; the local cloud accepts any.
 pub(crate) const LOCAL_KEY: &str = "local";
 
-/// Where X-Ray is asked
+/// Which X-Ray to query
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Endpoint {
-    /// Endpoint that X-Ray is asked at
+    /// Endpoint of X-Ray
     #[arg(id = "endpoint_url", long = "endpoint-url", env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     url: String,
-    /// Ask AWS itself, with the credentials and the region of the environment
+    /// Query AWS itself, with the credentials and region of the environment
     #[arg(long)]
     aws: bool,
-    /// Region; the environment's by default
+    /// Region; defaults to that of the environment
     #[arg(long, env = "AWS_REGION", hide_env_values = true, value_name = "REGION")]
     region: Option<String>,
 }
 
 impl Endpoint {
-    /// A client of X-Ray there.
+    /// Returns a client of that X-Ray.
     pub(crate) async fn xray(&self, environment: &Environment) -> XRay {
         if self.aws {
             let settings = AwsSettings { region: self.region.clone(), ..AwsSettings::default() };
@@ -41,8 +41,8 @@ impl Endpoint {
     }
 }
 
-/// SDK configuration for an endpoint that is not AWS: the environment's credentials if there are any, else local ones,
-/// so that an emulator needs no set-up.
+/// Returns the SDK configuration for an endpoint other than AWS: with the environment's credentials if it has any,
+/// else with local ones, so that an emulator needs no set-up.
 pub(crate) async fn local_config(endpoint_url: &str, region: &str, environment: &Environment) -> SdkConfig {
     let mut settings = AwsSettings::read(|name| environment.get(name).map(str::to_owned));
     settings.region = Some(region.to_owned());
@@ -53,7 +53,7 @@ pub(crate) async fn local_config(endpoint_url: &str, region: &str, environment: 
     aws_clients::sdk_config(&settings).await
 }
 
-/// Whether the environment names credentials, or a profile with some.
+/// Whether the environment has credentials or names a profile.
 pub(crate) fn has_credentials(environment: &Environment) -> bool {
     ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"]
         .iter()

@@ -1,17 +1,17 @@
-//! What a command ends with when it cannot do its work: a sentence for people and an exit code for scripts.
+//! How a command fails: a message for people and an exit code for scripts.
 
 use std::fmt;
 
-/// The command line or a setting is wrong (`EX_USAGE` of sysexits.h).
+/// The command line or a setting is invalid (`EX_USAGE` of sysexits.h).
 pub(crate) const USAGE: u8 = 64;
-/// Something the command needs cannot be reached or did not become ready (`EX_UNAVAILABLE`).
+/// A dependency cannot be reached or did not become ready (`EX_UNAVAILABLE`).
 pub(crate) const UNAVAILABLE: u8 = 69;
 /// Anything else (`EX_SOFTWARE`).
 pub(crate) const INTERNAL: u8 = 70;
-/// The command worked, but what it was asked for was refused or not found.
+/// The command worked, but the request was refused or nothing was found.
 pub(crate) const REFUSED: u8 = 1;
 
-/// An error that decides the exit code. Put anywhere in an [`anyhow::Error`]'s chain, it is found by [`code_of`].
+/// An error that decides the exit code. [`code_of`] finds it anywhere in the chain of an [`anyhow::Error`].
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
@@ -19,17 +19,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The caller asked for something that cannot be: exit code 64.
+    /// Creates a usage error: exit code 64.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into() }
     }
 
-    /// A dependency is not there: exit code 69. The message names the address and what to do.
+    /// Reports an unavailable dependency: exit code 69. The message names the address and what to do.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self { code: UNAVAILABLE, message: message.into() }
     }
 
-    /// The command did its work and the answer is no: exit code 1.
+    /// Reports a negative result: exit code 1.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { code: REFUSED, message: message.into() }
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The exit code an error asks for: that of the outermost [`Failure`] in its chain, else [`INTERNAL`].
+/// Returns the exit code for an error: that of the outermost [`Failure`] in its chain, else [`INTERNAL`].
 pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<Failure>().map_or_else(
         || {

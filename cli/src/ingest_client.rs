@@ -1,4 +1,4 @@
-//! Posting events to ingest as any producer does: JSON over HTTP, signed where a secret is shared.
+//! Posts events to ingest as any producer does: JSON over HTTP, signed if a secret is shared.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use sha2::Sha256;
 use crate::failure::Failure;
 use crate::style::printable;
 
-/// Longer than ingest waits for EventBridge, so that its own answer arrives.
+/// Longer than ingest's own timeout for EventBridge, so that its answer arrives.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The path that takes events.
+/// The path that events are posted to.
 const PATH: &str = "/v1/events";
 
 /// A client of one ingest.
@@ -23,29 +23,29 @@ pub(crate) struct IngestClient {
     secret: Option<String>,
 }
 
-/// What became of one posted event.
+/// The outcome of one posted event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// EventBridge has it.
+    /// EventBridge has accepted it.
     Accepted {
-        /// The id it was given, or came with.
+        /// The event's id, assigned by ingest if the event had none.
         event_id: String,
         /// The trace it is in, as X-Ray writes it.
         trace_id: String,
     },
-    /// It was not taken; the problem in words.
+    /// It was refused; the problem in words.
     Refused(String),
 }
 
 impl IngestClient {
-    /// `url` is ingest's address, with or without the path of events.
+    /// Creates a client. `url` is ingest's address, with or without the path of events.
     pub(crate) fn new(http: reqwest::Client, url: &str, secret: Option<String>) -> Self {
         let base = url.trim_end_matches('/');
         let base = base.strip_suffix(PATH).unwrap_or(base);
         Self { http, url: format!("{base}{PATH}"), secret }
     }
 
-    /// Posts one event, in the trace it starts.
+    /// Posts one event and starts its trace.
     ///
     /// # Errors
     /// When ingest cannot be reached or its answer cannot be read. A refused event is an [`Answer`].
@@ -54,7 +54,7 @@ impl IngestClient {
         Ok(read_answer(status, &answer))
     }
 
-    /// Posts a list, each event in a trace of its own; the answers are in the events' order.
+    /// Posts a list, each event in a separate trace; the answers are in the order of the events.
     ///
     /// # Errors
     /// When ingest cannot be reached or its answer cannot be read.
@@ -90,7 +90,7 @@ impl IngestClient {
     }
 }
 
-/// The HTTP client of the command line's own calls: plain HTTP, no proxy between a machine and itself.
+/// Creates the HTTP client for the command line's own calls: plain HTTP, and no proxy even if one is configured.
 ///
 /// # Errors
 /// When the client cannot be built.
@@ -102,12 +102,10 @@ pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
         .context("the HTTP client cannot be built")
 }
 
-/// The failure for an HTTP address that gives no answer.
+/// Returns the failure for an HTTP address that does not answer.
 pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> Failure {
     if error.is_builder() {
-        return Failure::usage(format!(
-            "{url} is not an address this command can call: use http://HOST:PORT"
-        ));
+        return Failure::usage(format!("{url} is not a valid address: use http://HOST:PORT"));
     }
     if error.is_timeout() {
         return Failure::unavailable(format!("{url} did not answer in time; its log may say why"));
@@ -117,7 +115,7 @@ pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> Failure {
     ))
 }
 
-/// Hex HMAC-SHA256 over `timestamp.body`, as ingest checks it.
+/// Returns the hexadecimal HMAC-SHA256 of `timestamp.body`, as ingest verifies it.
 fn sign(secret: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the signature secret cannot be used")?;
@@ -129,7 +127,7 @@ fn sign(secret: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
 
 fn read_answer(status: u16, answer: &Value) -> Answer {
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
-    // An item of a list carries a status of its own, and its problem may name the event and a trace too.
+    // An item of a list has its own status, and its problem may name the event and a trace too.
     let status = answer.get("status").and_then(Value::as_u64).unwrap_or(u64::from(status));
     match (text("event_id"), text("trace_id")) {
         (Some(event_id), Some(trace_id)) if status < 300 => Answer::Accepted { event_id, trace_id },
@@ -137,7 +135,7 @@ fn read_answer(status: u16, answer: &Value) -> Answer {
     }
 }
 
-/// RFC 9457 problem details in one line: what, and which fields.
+/// Renders RFC 9457 problem details: the problem, then a line for each invalid field.
 fn problem(status: u64, answer: &Value) -> String {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(printable);
     let mut line = status.to_string();

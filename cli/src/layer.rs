@@ -11,7 +11,7 @@ use service_runtime::{BoxError, Runtime};
 pub(crate) struct Service {
     /// Its name: the argument of `foostore service`, its OpenTelemetry service name, its log file.
     pub(crate) name: &'static str,
-    /// What it declares.
+    /// Its declaration.
     #[cfg(feature = "local")]
     pub(crate) topology: fn() -> topology::Service,
     run: fn(Runtime) -> Running,
@@ -34,20 +34,20 @@ macro_rules! service {
 pub(crate) const ALL: &[Service] =
     &[service!(ingest), service!(membership), service!(notifier), service!(email)];
 
-/// Their names.
+/// Returns the names of all services.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|service| service.name)
 }
 
-/// The service called `name`.
+/// Returns the service called `name`.
 pub(crate) fn find(name: &str) -> Option<&'static Service> {
     ALL.iter().find(|service| service.name == name)
 }
 
-/// What all services together declare, as one checked resource model.
+/// Returns the declarations of all services as one checked resource model.
 ///
 /// # Errors
-/// When the declarations do not fit each other.
+/// When the declarations contradict each other.
 #[cfg(feature = "local")]
 pub(crate) fn resources(
     application: &str,
@@ -62,15 +62,15 @@ pub(crate) fn resources(
 }
 
 impl Service {
-    /// Runs the service in this process until it has drained. With `exit_with_stdin` it drains as well when standard
-    /// input is closed.
+    /// Runs the service in this process until it has drained. With `exit_with_stdin`, the end of standard input
+    /// starts the drain too.
     pub(crate) fn main(&'static self, exit_with_stdin: bool) -> ExitCode {
         service_runtime::main(self.name, env!("CARGO_PKG_VERSION"), move |runtime| async move {
             if exit_with_stdin {
                 let shutdown = runtime.shutdown.clone();
-                // A thread of its own: a blocking read on the runtime's pool would hold up the runtime's end.
+                // A plain thread: a blocking read on the runtime's pool would delay the runtime's shutdown.
                 std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-                    // An error means the same as the end: nobody is there any more.
+                    // An error means the same as the end of the input: the parent is gone.
                     drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
                     shutdown.cancel();
                 })?;

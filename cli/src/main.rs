@@ -1,5 +1,5 @@
-//! The command line of FooStore: `foostore up` runs the loyalty layer on this machine, the other commands work with
-//! it or with a deployed one.
+//! The command line of FooStore: `foostore up` runs the loyalty layer on this machine; the other commands work with
+//! that run or with a deployment.
 
 mod commands;
 mod endpoint;
@@ -54,7 +54,7 @@ Examples:
   foostore trace 1-5759e988-bd862e3fe1be46a994272793
   foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
 
-Exit codes: 0 done, 1 refused or not found, 64 wrong usage or setting, 69 something is not reachable, 70 failed.";
+Exit codes: 0 success, 1 refused or not found, 64 invalid usage or setting, 69 a dependency is unavailable, 70 failure.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version go to standard output and are no failure. A closed output cannot be told to anyone.
+            // Help and version go to standard output and are not failures. If the output is closed, nobody reads a report.
             drop(error.print());
             return if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS };
         }
@@ -113,7 +113,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let environment = Environment::from_process();
     let runtime = tokio::runtime::Runtime::new().context("the async runtime cannot be started")?;
     let outcome = runtime.block_on(dispatch(command, &environment));
-    // Nothing that matters is left: whatever still blocks (a terminal, a name server) is not waited for.
+    // The work is done. Do not wait for calls that still block, such as a read from the terminal or a DNS lookup.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
-//! Is an address free? Asked before anything is started, so that the answer can name the option that changes it.
+//! Checks whether addresses are free before anything starts, so that the error can name the option to change.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use crate::failure::Failure;
 
-/// Binds `address` for a moment.
+/// Checks that `address` is free by binding it for a moment.
 ///
 /// # Errors
 /// A usage failure that names the address, what it is for, and `option`.
@@ -19,7 +19,7 @@ pub(crate) fn free(address: SocketAddr, what: &str, option: &str) -> Result<(), 
     }
 }
 
-/// The failure for an address that somebody else has.
+/// Returns the failure for an address that is in use.
 pub(crate) fn in_use(address: SocketAddr, what: &str, option: &str) -> Failure {
     Failure::usage(format!("address {address} for {what} is already in use; choose another with {option}"))
 }

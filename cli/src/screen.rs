@@ -1,7 +1,7 @@
-//! The one way to the terminal while several tasks have something to say.
+//! Serialises output to the terminal when several tasks write.
 //!
-//! A thread of its own writes, so that a terminal that stands still (Ctrl-S, a full pipe) never stops the tasks that
-//! read the services' output. Log lines are dropped then, and counted; what must not be lost waits.
+//! A dedicated thread writes, so that a stalled terminal (Ctrl-S, a full pipe) never blocks the tasks that read the
+//! services' output. Log lines are then dropped and counted; output that must not be lost waits.
 
 use std::io;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::stdio::write;
 
-/// How many pieces may wait for the terminal. A few seconds of busy logs.
+/// How many pieces may wait for the terminal: a few seconds of busy logs.
 const WAITING: usize = 4096;
-/// How long closing waits for a terminal that stands still.
+/// How long closing waits for a stalled terminal.
 const CLOSE: Duration = Duration::from_secs(2);
 
 enum Piece {
@@ -22,7 +22,7 @@ enum Piece {
     Text(String),
     /// For programs: always standard output, one line.
     Machine(String),
-    /// Answered when everything before it has been written.
+    /// Acknowledged once everything before it has been written.
     Mark(oneshot::Sender<()>),
 }
 
@@ -46,13 +46,13 @@ impl Screen {
     /// Starts the writing thread.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system refuses to start a thread.
     pub(crate) fn start(audience: Audience) -> io::Result<Self> {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
             while let Some(piece) = receiver.blocking_recv() {
                 match piece {
-                    // A reader that went away (`foostore up | head`) is no reason to stop the services.
+                    // A closed reader (`foostore up | head`) is no reason to stop the services.
                     Piece::Text(text) if audience == Audience::People => {
                         drop(write(io::stdout().lock(), &text));
                     }
@@ -65,14 +65,14 @@ impl Screen {
         Ok(Self { pieces: sender, dropped: Arc::new(AtomicU64::new(0)) })
     }
 
-    /// One log line. Never waits: when the terminal cannot keep up the line is dropped here (it is in the file).
+    /// Writes one log line. Never waits: if the terminal cannot keep up, the line is dropped here; the file has it.
     pub(crate) fn log(&self, line: String) {
         let missed = self.dropped.swap(0, Ordering::Relaxed);
         let text = if missed == 0 {
             line
         } else {
             format!(
-                "… {missed} log lines not shown, the terminal was too slow; they are in the files\n{line}"
+                "… {missed} log lines not shown because the terminal was too slow; the log files have them\n{line}"
             )
         };
         if self.pieces.try_send(Piece::Text(text)).is_err() {
@@ -80,18 +80,18 @@ impl Screen {
         }
     }
 
-    /// Text that must appear whole: a notice, a trace tree. Waits for the terminal.
+    /// Writes text that must not be dropped, such as a trace tree. Waits for the terminal.
     pub(crate) async fn text(&self, text: String) {
         // The thread ends only with the last handle, so there is always a receiver.
         drop(self.pieces.send(Piece::Text(text)).await);
     }
 
-    /// One line of JSON on standard output. Waits for the reader.
+    /// Writes one line of JSON to standard output. Waits for the reader.
     pub(crate) async fn machine(&self, value: &serde_json::Value) {
         drop(self.pieces.send(Piece::Machine(value.to_string())).await);
     }
 
-    /// Waits until everything said so far is written, at most two seconds.
+    /// Waits, for at most two seconds, until everything so far has been written.
     pub(crate) async fn flushed(&self) {
         let (done, written) = oneshot::channel();
         let wait = async {

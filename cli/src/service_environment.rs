@@ -1,5 +1,5 @@
-//! The environment of a service that runs against the local cloud: complete and explicit, nothing of the person's own
-//! leaks in.
+//! The environment of a service that runs against the local cloud: complete and explicit, so that nothing of the
+//! user's environment leaks in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
-/// Variables that are passed through when they are set.
+/// Variables that are passed through if they are set.
 const PASSED_ON: [&str; 7] = [
     "RUST_LOG",
     "RUST_BACKTRACE",
@@ -26,7 +26,7 @@ const PASSED_ON: [&str; 7] = [
     "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
 ];
 
-/// What all services of a run share.
+/// Settings that all services of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared<'a> {
     pub(crate) endpoint_url: &'a str,
@@ -35,7 +35,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) grace: Duration,
 }
 
-/// The environment of the service `name` with the variables of its `resources`.
+/// Returns the environment of the service `name`, with the variables of its `resources`.
 pub(crate) fn of(
     name: &str,
     shared: &Shared<'_>,
@@ -51,18 +51,18 @@ pub(crate) fn of(
     set("LOG_FORMAT", "json");
     set(HEALTH, ANY);
     set("SHUTDOWN_GRACE_S", &shared.grace.as_secs().to_string());
-    // A drain waits for the long poll that is under way: nobody wants to wait for that after Ctrl-C.
+    // A drain waits for the long poll in flight; after Ctrl-C, that wait should be short.
     set("CONSUMER_WAIT_S", "1");
     set("AWS_ENDPOINT_URL", shared.endpoint_url);
     set("AWS_REGION", REGION);
-    // The local cloud takes any key, and tells by it who calls.
+    // The local cloud accepts any key and identifies the caller by it.
     set("AWS_ACCESS_KEY_ID", name);
     set("AWS_SECRET_ACCESS_KEY", LOCAL_KEY);
-    // No container, no instance: nobody to ask for credentials or a task's metadata.
+    // There is no container or instance to provide credentials or task metadata.
     set("AWS_EC2_METADATA_DISABLED", "true");
     set("OTEL_SERVICE_NAME", name);
     set("OTEL_EXPORTER_OTLP_ENDPOINT", shared.otlp_url);
-    // Every trace is recorded, unless its caller decided otherwise, and soon exported.
+    // Record every trace unless its caller decided otherwise, and export it soon.
     set("OTEL_TRACES_SAMPLER", "parentbased_always_on");
     set("OTEL_BSP_SCHEDULE_DELAY", "200");
     match shared.metrics_url {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_complete_and_its_own() {
+    fn is_complete_and_explicit() {
         let shared = Shared {
             endpoint_url: "http://127.0.0.1:4566",
             otlp_url: "http://127.0.0.1:4318",

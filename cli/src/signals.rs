@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-/// Signals closer together than this are one request: tools such as `timeout` send theirs to a process and again to
-/// its group.
+/// Signals closer together than this count as one request: tools such as `timeout` signal a process and then its
+/// group.
 const ONE_REQUEST: Duration = Duration::from_millis(200);
 
-/// The signals by which a person or a supervisor asks this process to end.
+/// The signals by which a person or a supervisor requests the end of this process.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -19,7 +19,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on the signals no longer end the process by themselves.
+    /// Installs the handlers. From now on the signals no longer end the process by themselves.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
@@ -27,13 +27,13 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            // A terminal window that is closed: drain as well.
+            // The terminal window was closed: drain as well.
             hangup: signal(SignalKind::hangup())?,
             last: None,
         })
     }
 
-    /// Waits for the next request to end. Cancel safe.
+    /// Waits for the next request to stop. Cancel safe.
     pub(crate) async fn next(&mut self) {
         loop {
             tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Writes `text` in one go, with a line break at its end.
+/// Writes `text` in a single call, followed by a line break.
 ///
 /// # Errors
 /// When the stream cannot be written.
@@ -14,7 +14,7 @@ pub(crate) fn write(mut out: impl io::Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a command's result to standard output. A reader that left early (`| head`) is not an error.
+/// Writes a command's result to standard output. A reader that closed the pipe early (`| head`) is not an error.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
@@ -27,6 +27,6 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 /// Writes a remark for people to standard error, where it does not mix with the result.
 pub(crate) fn remark(text: &str) {
-    // Nothing is left to say it to when standard error is closed.
+    // If standard error is closed, there is nowhere to report that.
     drop(write(io::stderr().lock(), text));
 }

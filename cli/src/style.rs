@@ -1,16 +1,16 @@
-//! Colour, when the output is a terminal and the person did not ask for none.
+//! Colour, if the output is a terminal and colour is not disabled.
 
 use std::io::IsTerminal;
 
 use service_runtime::Environment;
 
-/// Whether to paint. Copied into everything that renders, so that no renderer asks the process itself.
+/// Whether to use colour. Passed to every renderer, so that none inspects the process itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     colour: bool,
 }
 
-/// A colour of the sixteen that every terminal has, so that the person's own theme applies.
+/// One of the sixteen colours of every terminal, so that the user's theme applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     Bold,
@@ -37,7 +37,7 @@ impl Colour {
         }
     }
 
-    /// The same colour for the same name, everywhere.
+    /// Returns the colour for a name: always the same one.
     pub(crate) fn of_name(name: &str) -> Self {
         const WHEEL: [Colour; 5] =
             [Colour::Cyan, Colour::Magenta, Colour::Green, Colour::Blue, Colour::Yellow];
@@ -57,14 +57,15 @@ impl Style {
     #[cfg(test)]
     pub(crate) const COLOUR: Self = Self { colour: true };
 
-    /// Colour if `stream` is a terminal, `NO_COLOR` is unset or empty (<https://no-color.org>) and `TERM` is not `dumb`.
+    /// Uses colour if `stream` is a terminal, `NO_COLOR` is unset or empty (<https://no-color.org>) and `TERM` is not
+    /// `dumb`.
     pub(crate) fn for_stream(stream: &impl IsTerminal, environment: &Environment) -> Self {
         let refused = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = environment.get("TERM") == Some("dumb");
         Self { colour: stream.is_terminal() && !refused && !dumb }
     }
 
-    /// `text` in `colour`, or as it is.
+    /// Returns `text` in `colour`, or unchanged.
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
         if self.colour && !text.is_empty() {
             format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code())
@@ -74,8 +75,8 @@ impl Style {
     }
 }
 
-/// `text` without the control characters that could move the cursor or recolour the terminal of who reads it. A tab
-/// becomes a space, a line break `⏎`, anything else `�`.
+/// Replaces control characters, which could move the cursor or recolour the reader's terminal: a tab becomes a space,
+/// a line break `⏎`, anything else `�`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

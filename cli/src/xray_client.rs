@@ -1,4 +1,4 @@
-//! Asking X-Ray.
+//! Queries X-Ray for traces.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::wanted::Wanted;
 /// The longest time range of one `GetTraceSummaries`
 /// (<https://docs.aws.amazon.com/xray/latest/api/API_GetTraceSummaries.html>).
 const RANGE: Duration = Duration::from_hours(6);
-/// Traces asked for at once (<https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html>).
+/// Traces in one request (<https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html>).
 const BATCH: usize = 5;
 /// Clocks differ; a trace may seem to begin a little in the future.
 const AHEAD: Duration = Duration::from_mins(1);
@@ -26,7 +26,7 @@ const AHEAD: Duration = Duration::from_mins(1);
 #[cfg(feature = "local")]
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// X-Ray somewhere.
+/// A client of X-Ray in AWS, an emulator or the local cloud.
 #[derive(Debug, Clone)]
 pub(crate) struct XRay {
     client: Client,
@@ -35,18 +35,18 @@ pub(crate) struct XRay {
 }
 
 impl XRay {
-    /// `place` names it in messages.
+    /// Creates a client. `place` names this X-Ray in messages.
     pub(crate) fn new(config: &SdkConfig, place: &str) -> Self {
         Self { client: Client::new(config), place: place.to_owned(), ranges: 1 }
     }
 
-    /// Looks for event ids in the last `hours`.
+    /// Extends the search for event ids to the last `hours`.
     pub(crate) fn looking_back(mut self, hours: u32) -> Self {
         self.ranges = hours.div_ceil(6).max(1);
         self
     }
 
-    /// Its name in messages.
+    /// Returns the name of this X-Ray in messages.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
@@ -72,10 +72,10 @@ impl XRay {
         }
     }
 
-    /// The traces of an id, oldest first; none if there is nothing under it.
+    /// Returns the traces for an id, oldest first.
     ///
     /// # Errors
-    /// When X-Ray cannot be asked, or answers documents that are none.
+    /// When X-Ray cannot be queried, or returns invalid documents.
     pub(crate) async fn find(&self, wanted: &Wanted) -> anyhow::Result<Vec<Trace>> {
         match wanted {
             Wanted::Trace(id) => self.traces(&[*id]).await,
@@ -104,7 +104,7 @@ impl XRay {
                 let page = page.map_err(|error| self.failure(&error))?;
                 for summary in page.trace_summaries() {
                     if let Some(id) = summary.id() {
-                        ids.insert(id.parse().context("X-Ray answered something else than a trace id")?);
+                        ids.insert(id.parse().context("X-Ray returned an invalid trace id")?);
                     }
                 }
             }
@@ -131,7 +131,7 @@ impl XRay {
                         .id()
                         .unwrap_or_default()
                         .parse()
-                        .context("X-Ray answered a trace without id")?;
+                        .context("X-Ray returned a trace without an id")?;
                     let documents: Vec<&str> =
                         trace.segments().iter().filter_map(aws_sdk_xray::types::Segment::document).collect();
                     if documents.is_empty() {
@@ -160,7 +160,7 @@ impl XRay {
                 self.place
             )),
             other => Failure::unavailable(format!(
-                "X-Ray at {} refused: {}",
+                "X-Ray at {} refused the request: {}",
                 self.place,
                 DisplayErrorContext(other)
             )),

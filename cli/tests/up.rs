@@ -1,4 +1,4 @@
-//! `foostore up` as a person or a supervisor meets it: the real binary, its processes, its exit.
+//! `foostore up` from the view of a person or a supervisor: the real binary, its processes, its exit.
 
 #![cfg(feature = "local")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -16,10 +16,10 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A generous limit for a loaded machine; nothing waits this long when all is well.
+/// A generous limit for a loaded machine, never reached when all is well.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// `foostore` with nothing of the caller's environment that could change what it does.
+/// Returns a command of `foostore` without the environment variables that change its behaviour.
 fn foostore(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foostore"));
     command.args(arguments).stdin(Stdio::null());
@@ -40,7 +40,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Waits for something that takes a moment.
+/// Waits until a condition is true.
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition() {
@@ -49,7 +49,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A running `foostore up --json`; killed when a test fails.
+/// A running `foostore up --json`, killed if the test fails.
 struct Up {
     child: Child,
     lines: Receiver<Value>,
@@ -147,7 +147,7 @@ fn send(up: &Up, arguments: &[&str], events: &Value) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// How many packages under `services/` are a service, which each but `contracts` is.
+/// Counts the packages under `services/` that are services, which are all except `contracts`.
 fn packages_of_services() -> usize {
     let services = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../services");
     let programs = std::fs::read_dir(services).unwrap().map(|entry| entry.unwrap().path());
@@ -192,14 +192,14 @@ fn an_event_is_followed_to_its_mail_and_the_run_ends_without_a_trace_of_itself()
         .collect();
     assert_eq!(services.first().map(String::as_str), Some("ingest"), "{lines}");
     assert!(services.iter().any(|service| service == "email"), "{lines}");
-    // Whoever handled the event is in its trace.
+    // Every service that handled the event is in its trace.
     for service in &services {
         let found = segments.iter().any(|s| s["name"] == **service && s["type"] != "subsegment");
         assert!(found, "no segment of {service} in {trace:#}");
     }
     assert!(!lines.contains("Ada") && !lines.contains("ada@example.com"), "{lines}");
 
-    // One of two is refused: the other is sent, and the exit code tells.
+    // One of two is refused: the other one is sent, and the exit code reports the refusal.
     let mixed = send(&up, &[], &json!([enrolment("300000000002"), {"type": "Nonsense"}]));
     assert_eq!(mixed.status.code(), Some(1), "{mixed:?}");
     assert_eq!(String::from_utf8(mixed.stdout).unwrap().lines().count(), 1);
@@ -228,14 +228,14 @@ fn a_killed_service_is_restarted_and_a_killed_run_takes_its_services_along() {
     assert_ne!(restarted["pid"].as_i64(), Some(i64::from(membership.as_raw())));
     assert_eq!(restarted["health"], format!("http://{health}"));
 
-    // The event is taken although a consumer is only just coming back, and goes all the way.
+    // Ingest accepts the event while a consumer is restarting, and the event goes all the way.
     let sent = stdout(&send(&up, &[], &enrolment("300000000003")));
     let trace_id = sent.trim().split_once(' ').unwrap().1.to_owned();
     let endpoint = up.address("endpoint").to_owned();
     let trace = stdout(&output(&["trace", "--wait", "60", "--endpoint-url", &endpoint, &trace_id]));
     assert!(trace.contains("SES"), "{trace}");
 
-    // Nothing can be caught here: the services notice that their standard input is closed.
+    // SIGKILL cannot be handled, but the services notice that their standard input is closed.
     let addresses: Vec<SocketAddr> = up.services().into_iter().map(|(_, _, health)| health).collect();
     up.signal(Signal::SIGKILL);
     assert!(!up.ended().success());
@@ -267,7 +267,7 @@ fn a_taken_address_is_named_with_the_option_that_changes_it() {
 }
 
 #[test]
-fn without_a_local_run_the_way_out_is_named() {
+fn without_a_local_run_the_error_names_what_to_do() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
     let id = "1-5759e988-bd862e3fe1be46a994272793";

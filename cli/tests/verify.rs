@@ -1,4 +1,4 @@
-//! `foostore verify` at the local cloud, where everything that is assumed of AWS holds by construction.
+//! `foostore verify` against the local cloud, where everything that is assumed of AWS holds by construction.
 
 #![cfg(feature = "local")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -14,10 +14,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// A generous limit for a loaded machine; nothing waits this long when all is well.
+/// A generous limit for a loaded machine, never reached when all is well.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// `foostore` with nothing of the caller's environment that could change what it does.
+/// Returns a command of `foostore` without the environment variables that change its behaviour.
 fn foostore(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foostore"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -27,7 +27,7 @@ fn foostore(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running `foostore cloud`; killed at the end.
+/// A running `foostore cloud`, killed on drop.
 struct Cloud {
     child: Child,
     endpoint: String,
@@ -62,13 +62,13 @@ impl Cloud {
         })
     }
 
-    /// Makes calls go wrong from now on.
+    /// Injects a fault into all further calls.
     fn fault(&self, service: &str, operation: &str, error: &str) {
         let fault = json!({"service": service, "operation": operation, "error": error});
         self.post("/_local/faults", &[], &fault);
     }
 
-    /// The queues that are there, by URL.
+    /// Returns the URLs of the existing queues.
     fn queues(&self) -> Vec<Value> {
         let answer = self.post("/", &[("x-amz-target", "AmazonSQS.ListQueues")], &json!({}));
         answer["QueueUrls"].as_array().cloned().unwrap_or_default()
@@ -82,7 +82,7 @@ impl Drop for Cloud {
     }
 }
 
-/// The verdicts by check, and what was seen.
+/// Returns the verdict and the observation of each check.
 fn findings(stdout: &str) -> BTreeMap<String, (String, String)> {
     let document: Value = serde_json::from_str(stdout).unwrap_or_else(|_| panic!("not JSON: {stdout}"));
     let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
@@ -122,7 +122,7 @@ fn every_assumption_holds_and_nothing_is_left() {
     assert_eq!(findings["pipe-data-string"].1, "data is a string that holds JSON");
     assert!(findings["bus-root"].1.starts_with("same Root"), "{findings:#?}");
     assert!(findings["redrive-move-task"].1.ends_with("message attribute kept"), "{findings:#?}");
-    // Said before anything was created.
+    // Printed before anything was created.
     assert!(
         stderr.starts_with("account 000000000000, region eu-central-1, at http://127.0.0.1:"),
         "{stderr}"
@@ -131,7 +131,7 @@ fn every_assumption_holds_and_nothing_is_left() {
 }
 
 #[test]
-fn what_could_not_be_told_says_why_and_nothing_is_left() {
+fn an_inconclusive_check_reports_why_and_nothing_is_left() {
     let cloud = Cloud::start();
     cloud.fault("events", "PutEvents", "500");
     let output = cloud.verify().arg("--yes").output().unwrap();
@@ -139,17 +139,17 @@ fn what_could_not_be_told_says_why_and_nothing_is_left() {
     let findings = findings(&String::from_utf8(output.stdout).unwrap());
     for (name, (verdict, seen)) in &findings {
         if name.starts_with("bus-") {
-            assert_eq!(verdict, "could-not-be-told", "{name}: {seen}");
+            assert_eq!(verdict, "inconclusive", "{name}: {seen}");
             assert!(seen.starts_with("PutEvents failed: "), "{name}: {seen}");
         } else {
             assert_eq!(verdict, "holds", "{name}: {seen}");
         }
     }
-    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 11 assumptions could not be told"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 11 assumptions are inconclusive"));
     assert_eq!(cloud.queues(), [] as [Value; 0]);
 }
 
-/// A run whose checks wait for an answer that does not come.
+/// A run whose checks wait for an answer that never arrives.
 struct Waiting {
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -170,7 +170,7 @@ impl Waiting {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without saying {text:?}");
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without printing {text:?}");
         }
     }
 
@@ -186,7 +186,7 @@ impl Waiting {
             }
             assert!(Instant::now() < deadline, "foostore verify does not end");
             meanwhile(self);
-            // Longer than signals may be apart to count as one.
+            // Signals closer together count as one.
             thread::sleep(Duration::from_millis(300));
         }
     }
@@ -207,7 +207,7 @@ impl Drop for Waiting {
 }
 
 #[test]
-fn ctrl_c_removes_everything_and_tells_what_was_found() {
+fn ctrl_c_removes_everything_and_reports_the_findings() {
     let cloud = Cloud::start();
     let mut run = Waiting::start(&cloud);
     assert!(!cloud.queues().is_empty());
@@ -216,13 +216,13 @@ fn ctrl_c_removes_everything_and_tells_what_was_found() {
     let (stdout, stderr) = run.rest();
     let findings = findings(&stdout);
     assert_eq!(findings.len(), 11);
-    assert_eq!(findings["pipe-event"], ("could-not-be-told".into(), "interrupted".into()));
+    assert_eq!(findings["pipe-event"], ("inconclusive".into(), "interrupted".into()));
     assert!(stderr.contains("\nremoved after "), "{stderr}");
     assert_eq!(cloud.queues(), [] as [Value; 0]);
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once_and_says_what_is_left() {
+fn a_second_ctrl_c_stops_at_once_and_reports_what_is_left() {
     let cloud = Cloud::start();
     cloud.fault("sqs", "DeleteQueue", "timeout");
     let mut run = Waiting::start(&cloud);
@@ -231,12 +231,12 @@ fn a_second_ctrl_c_ends_at_once_and_says_what_is_left() {
     assert_eq!(run.ended(Waiting::interrupt).code(), Some(70));
     let (stdout, stderr) = run.rest();
     assert!(stdout.is_empty(), "{stdout}");
-    assert!(stderr.contains("ended at once. What is left is removed by: deleting the bus"), "{stderr}");
+    assert!(stderr.contains("stopped at once. Remove what is left by: deleting the bus"), "{stderr}");
     assert!(stderr.contains(&format!("--endpoint-url {}", cloud.endpoint)), "{stderr}");
 }
 
 #[test]
-fn nothing_is_created_when_nobody_can_agree() {
+fn nothing_is_created_without_consent() {
     let cloud = Cloud::start();
     let output = cloud.verify().output().unwrap();
     assert_eq!(output.status.code(), Some(64), "{output:?}");
@@ -245,14 +245,14 @@ fn nothing_is_created_when_nobody_can_agree() {
 }
 
 #[test]
-fn where_nothing_answers_the_place_is_named() {
+fn an_endpoint_that_does_not_answer_is_named() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
     let output = foostore(&["verify", "--endpoint-url", &url, "--yes"]).output().unwrap();
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with(&format!("error: {url} cannot be reached: ")), "{stderr}");
-    // A place is to be named: AWS is never the default of a command that creates things.
+    // A target is required: AWS is never the default of a command that creates resources.
     assert_eq!(foostore(&["verify", "--yes"]).output().unwrap().status.code(), Some(64));
     let elsewhere = foostore(&["verify", "--aws", "--yes"]).env("AWS_ENDPOINT_URL", &url).output().unwrap();
     assert_eq!(elsewhere.status.code(), Some(64), "{elsewhere:?}");

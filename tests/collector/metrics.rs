@@ -1,6 +1,6 @@
-//! Services, collector, CloudWatch or Prometheus: how old events are can be asked for by percentile at both.
+//! Services, collector, CloudWatch or Prometheus: both have percentiles of the age of events.
 //!
-//! CloudWatch Logs is a listener here that writes down what it is sent.
+//! CloudWatch Logs is a listener here that records its requests.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,21 +17,21 @@ use crate::documents::consumers_on_the_way;
 use crate::world::{World, until};
 
 const EVENTS: u32 = 100;
-/// So many of them occurred half an hour ago: more than one in a hundred, so the 99th percentile is their age.
+/// How many of them occurred half an hour ago: more than one in a hundred, so the 99th percentile is their age.
 const OLD: u32 = 2;
 const HALF_AN_HOUR: f64 = 1_800.0;
 
 const SOON: (&str, &str) = ("OTEL_METRIC_EXPORT_INTERVAL", "300");
-/// What the services need where the metrics go to CloudWatch.
+/// Settings of the services for metrics that go to CloudWatch.
 const FOR_CLOUDWATCH: [(&str, &str); 3] = [
     SOON,
     ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram"),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "lowmemory"),
 ];
 
-/// The units CloudWatch knows
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>), less those that nothing
-/// here could have.
+/// The units of CloudWatch
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>), without those that do not
+/// occur here.
 const UNITS: [&str; 6] = ["Seconds", "Milliseconds", "Bytes", "Percent", "Count", "None"];
 
 async fn post_events(world: &World) {
@@ -54,7 +54,7 @@ async fn post_events(world: &World) {
     assert_eq!(status, 202, "{answer}");
 }
 
-/// CloudWatch Logs, as far as the collector needs it.
+/// The part of CloudWatch Logs that the collector needs.
 #[derive(Clone, Default)]
 struct Logs {
     records: Arc<Mutex<Vec<Value>>>,
@@ -70,12 +70,12 @@ impl Logs {
         (logs, url)
     }
 
-    /// Every record in the embedded metric format, so far.
+    /// Returns every record in the embedded metric format so far.
     fn records(&self) -> Vec<Value> {
         self.records.lock().unwrap().clone()
     }
 
-    /// Values and how often each was measured, of one service's events when done.
+    /// Returns the ages of one service's events when handled, with the number of measurements of each.
     fn ages(&self, service: &str) -> Vec<(f64, f64)> {
         let records = self.records();
         let ages = records
@@ -87,7 +87,7 @@ impl Logs {
 }
 
 async fn take(State(logs): State<Logs>, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    // Spans come here too; they are another test's.
+    // Spans arrive here too; another test covers them.
     if headers.get("x-amz-target").is_some_and(|target| target == "Logs_20140328.PutLogEvents") {
         let request: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(request["logGroupName"], "/foostore/metrics");
@@ -98,7 +98,7 @@ async fn take(State(logs): State<Logs>, headers: HeaderMap, body: Bytes) -> Json
             .unwrap()
             .extend(records.map(|record| serde_json::from_str::<Value>(record).unwrap()));
     }
-    // Without a token the exporter takes the call for failed and makes it again.
+    // Without a token the exporter treats the call as failed and repeats it.
     Json(json!({"nextSequenceToken": "1"}))
 }
 
@@ -106,7 +106,7 @@ fn numbers(list: &Value) -> Vec<f64> {
     list.as_array().into_iter().flatten().map(|number| number.as_f64().unwrap()).collect()
 }
 
-/// The value that so many percent of all do not exceed.
+/// Returns the value that the given percentage of all values do not exceed.
 fn percentile(values: &[(f64, f64)], percent: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(|left, right| left.0.total_cmp(&right.0));
@@ -129,7 +129,7 @@ fn count(values: &[(f64, f64)]) -> f64 {
     values.iter().map(|(_, count)| count).sum()
 }
 
-/// A layer and a collector that sends its metrics to `exporter`, after a hundred events.
+/// Starts a layer, and a collector that sends its metrics to `exporter`, and posts a hundred events.
 async fn measured(exporter: &str, services: &[(&str, &str)]) -> Option<(World, Collector, Addresses, Logs)> {
     let program = program().await?;
     let (logs, logs_endpoint) = Logs::start().await;
@@ -154,7 +154,7 @@ async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
         })
         .await;
     }
-    // What they still have is sent when they end, and nothing is sent twice.
+    // Both flush when they stop, and send nothing twice.
     world.stop().await;
     collector.stop().await;
     for service in consumers_on_the_way() {
@@ -168,13 +168,13 @@ async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
     let records = logs.records();
     assert!(!records.is_empty());
     records.iter().for_each(assert_usable);
-    // A gauge is sent as it is, at every export.
+    // A gauge is sent unchanged, at every export.
     let membership = records.iter().filter(|record| record["service.name"] == "membership");
     let in_flight: Vec<_> = membership.filter_map(|record| record["consumer.in_flight"].as_f64()).collect();
     assert_eq!(in_flight.last(), Some(&0.0), "{in_flight:?}");
 }
 
-/// What CloudWatch can make metrics of, and alarms and dashboards can find.
+/// Asserts that CloudWatch can turn the record into metrics that alarms and dashboards find.
 fn assert_usable(record: &Value) {
     let mut found = BTreeSet::new();
     for metrics in record["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten() {
@@ -201,7 +201,7 @@ fn assert_usable(record: &Value) {
             );
         }
     }
-    // Each set of values is a metric to pay for, so what differs from event to event is in none.
+    // Each set of dimension values is a billed metric, so values that differ per event are not dimensions.
     for dimension in ["customer_number", "event_id"] {
         assert!(record.get(dimension).is_none(), "{record:#}");
     }
@@ -228,7 +228,7 @@ async fn event_age_is_a_histogram_with_buckets_in_prometheus() {
     collector.stop().await;
 }
 
-/// Upper bounds and how many events of the service were not older when done.
+/// Returns the upper bounds, each with the number of the service's events that were not older when handled.
 fn buckets(page: &str, service: &str) -> Vec<(String, u32)> {
     let labels = [format!("service_name=\"{service}\""), "stage=\"done\"".to_owned()];
     page.lines()

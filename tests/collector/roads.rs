@@ -1,5 +1,5 @@
-//! Two roads to X-Ray: the local cloud makes documents of spans itself, and so does the collector. The same spans must
-//! become the same documents, or what a developer sees is not what X-Ray will show.
+//! Two roads to X-Ray: both the local cloud and the collector convert spans to documents. The same spans must become the
+//! same documents, or a developer sees something else than X-Ray will show.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -23,7 +23,7 @@ type ById = BTreeMap<(String, String), Value>;
 #[tokio::test(flavor = "multi_thread")]
 async fn both_roads_give_the_same_documents() {
     let Some(program) = program().await else { return };
-    // One road: services, local cloud. What passes is written down.
+    // One road: services, local cloud. A tee records the requests.
     let tee = Tee::start().await;
     let resource = "cloud.provider=aws,cloud.platform=aws_ecs,aws.ecs.launchtype=fargate,cloud.account.id=123456789012,\
                     aws.log.group.names=/foostore/services";
@@ -40,7 +40,7 @@ async fn both_roads_give_the_same_documents() {
     }
     let direct = documents(&world.config, &traces).await;
 
-    // The other: the same requests, collector, another local cloud.
+    // The other road: the same requests, collector, another local cloud.
     let cloud = local_cloud::start(local_cloud::Settings {
         address: "127.0.0.1:0".parse().unwrap(),
         otlp_address: "127.0.0.1:0".parse().unwrap(),
@@ -101,7 +101,7 @@ async fn spans_of_services(world: &World) -> Vec<String> {
     traces
 }
 
-/// Passes requests on and keeps those that carry spans.
+/// Forwards requests and keeps those that carry spans.
 #[derive(Clone)]
 struct Tee {
     url: String,
@@ -170,7 +170,7 @@ async fn documents(config: &aws_config::SdkConfig, traces: &[String]) -> ById {
     documents
 }
 
-/// The documents of the other road, once they are as many.
+/// Returns the documents of the other road, once there are as many.
 async fn collected(cloud: &LocalCloud, traces: &[String], expected: usize) -> ById {
     let config = sdk_config(&cloud.endpoint_url());
     until("the collector's documents", || async {
@@ -180,7 +180,7 @@ async fn collected(cloud: &LocalCloud, traces: &[String], expected: usize) -> By
     .await
 }
 
-/// Takes out the ids that are made up anew for each document, and what JSON can write in two ways.
+/// Removes ids that are generated for each document, and normalises what JSON can express in two ways.
 fn comparable(document: &mut Value) {
     if document["trace_id"].as_str().unwrap().starts_with(spans::TRACES) {
         for field in ["id", "parent_id"] {
@@ -195,7 +195,7 @@ fn comparable(document: &mut Value) {
     same_form(document);
 }
 
-/// Without fields that are null, and with `2` for `2.0`.
+/// Removes null fields, and turns `2.0` into `2`.
 fn same_form(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -208,7 +208,7 @@ fn same_form(value: &mut Value) {
     }
 }
 
-/// Each field that differs; none if none does. Times may differ by what a 64-bit float cannot hold.
+/// Returns the fields that differ, or `None`. Times may differ by the precision of a 64-bit float.
 fn difference(left: &Value, right: &Value) -> Option<String> {
     let empty = serde_json::Map::new();
     let fields = |value: &Value| value.as_object().unwrap_or(&empty).clone();

@@ -1,4 +1,4 @@
-//! Spans that the services do not make, or not in every run, for comparing what becomes of them.
+//! Spans that the services do not create, or not in every run, to compare their documents.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -8,9 +8,9 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
-/// How the ids of these traces begin.
+/// The beginning of the ids of these traces.
 pub(super) const TRACES: &str = "1-6921a3b1-";
-/// One of these is in the id of each of these spans and their parents. A segment for a local root has a new id.
+/// One of these is part of the id of each of these spans and their parents. A segment for a local root has a new id.
 pub(super) const IDS: [&str; 2] = ["000000000000", "0909090909"];
 
 const PARENT: [u8; 8] = [9; 8];
@@ -75,7 +75,7 @@ fn linked(span: Span) -> Span {
     Span { links: vec![link], ..span }
 }
 
-/// Gives the spans ids of their own and puts them into one trace of a service with this resource.
+/// Assigns ids to the spans and puts them into one trace of a service with this resource.
 fn request(trace: u8, resource: &[(&str, Any)], spans: Vec<Span>) -> ExportTraceServiceRequest {
     let mut trace_id = vec![0x69, 0x21, 0xa3, 0xb1];
     trace_id.extend([trace; 12]);
@@ -134,7 +134,7 @@ fn fargate() -> Vec<(&'static str, Any)> {
     ])
 }
 
-/// One trace a request.
+/// Returns one request per trace.
 pub(super) fn made_up() -> Vec<ExportTraceServiceRequest> {
     let here = service(&[("host.name", text("laptop"))]);
     let elsewhere = service(&[("cloud.provider", text("gcp")), ("cloud.platform", text("gcp_cloud_run"))]);
@@ -156,7 +156,7 @@ pub(super) fn made_up() -> Vec<ExportTraceServiceRequest> {
         request(9, &ec2, entries()),
         request(10, &[], entries()),
     ];
-    // A trace each, because a document of theirs has an id made up on the way.
+    // Each in a separate trace, because one of their documents has an id generated on the way.
     requests
         .extend(local_roots().into_iter().zip(20..).map(|(span, id)| request(id, &fargate(), vec![span])));
     requests

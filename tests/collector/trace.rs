@@ -1,4 +1,4 @@
-//! Services, collector, X-Ray: the trace of one event is the same unbroken one as without a collector between.
+//! Services, collector, X-Ray: the trace of one event is as unbroken as without a collector.
 
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
@@ -10,7 +10,7 @@ use super::{Addresses, Collector, program};
 use crate::documents::Documents;
 use crate::world::{World, until};
 
-/// What the ECS detector finds on Fargate, as far as the origin goes.
+/// The attributes that the ECS detector finds on Fargate, as far as X-Ray's origin depends on them.
 const FARGATE: &str = "cloud.provider=aws,cloud.platform=aws_ecs,aws.ecs.launchtype=fargate";
 const CUSTOMER: &str = "460000000001";
 
@@ -70,7 +70,7 @@ fn segments_of_fargate(documents: &Documents) {
     }
 }
 
-/// X-Ray indexes 50 annotations a trace, so there are these and no more, and none on subsegments.
+/// X-Ray indexes 50 annotations per trace, so segments have only these, and subsegments have none.
 fn annotations(documents: &Documents, event_id: &str) {
     let first = json!({
         "application": "foostore", "environment": "local", "customer_number": CUSTOMER,
@@ -87,7 +87,7 @@ fn annotations(documents: &Documents, event_id: &str) {
     }
 }
 
-/// What makes X-Ray draw a node of the right kind for each AWS service called.
+/// Asserts the fields by which X-Ray draws the right kind of node for each AWS service called.
 fn nodes(world: &World, documents: &Documents) {
     for (service, operation) in [
         ("EventBridge", "PutEvents"),
@@ -107,7 +107,7 @@ fn nodes(world: &World, documents: &Documents) {
     assert_eq!(write["aws"]["table_name"], "foostore-local-members", "{write:#}");
 }
 
-/// A message of a foreign producer that cannot be read, with a trace of its own.
+/// Sends a malformed message of a foreign producer with a separate trace.
 pub(super) async fn malformed_message(world: &World) -> (String, &'static str) {
     let parent = "53995c3f42cd8ad8";
     let root = format!("1-6921a3b0-{}", &Uuid::new_v4().simple().to_string()[..24]);
@@ -148,7 +148,7 @@ async fn a_dead_letter_is_a_node(world: &World) {
 }
 
 async fn a_failed_mail_is_a_fault(world: &World) {
-    // Once is enough: the email service has its SDK client try once, since a mail must not be sent twice.
+    // One fault is enough: the email service's SDK client does not retry, since a mail must not be sent twice.
     world.fault(&json!({"service": "ses", "operation": "SendEmail", "error": "500", "times": 1})).await;
     let trace_id = world.send(&renamed("Fault").1, &[]).await;
     let documents = until("the mail to be sent at the second attempt", || async {

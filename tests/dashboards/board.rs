@@ -18,7 +18,7 @@ pub(super) struct Board {
     pub(super) json: Value,
 }
 
-/// Something a dashboard asks a data source for.
+/// A query of a dashboard to a data source.
 pub(super) struct Query {
     /// The dashboard's file and the panel's title.
     pub(super) place: String,
@@ -38,7 +38,7 @@ impl Board {
         files.iter().map(read).collect()
     }
 
-    /// What draws something: all panels but the headings of rows.
+    /// Returns the panels that draw something, which are all but the headings of rows.
     pub(super) fn panels(&self) -> impl Iterator<Item = &Value> {
         self.json["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
     }
@@ -47,7 +47,7 @@ impl Board {
         self.json["templating"]["list"].as_array().unwrap().iter()
     }
 
-    /// What the panels ask data sources of this type for.
+    /// Returns the panels' queries to data sources of this type.
     pub(super) fn queries(&self, data_source: &str) -> Vec<Query> {
         let mut queries = Vec::new();
         for panel in self.panels() {
@@ -63,7 +63,7 @@ impl Board {
     }
 }
 
-/// The provisioned data sources: each one's type by its uid. Read line by line, for want of a YAML reader.
+/// Returns the types of the provisioned data sources by uid, read line by line.
 pub(super) fn data_sources() -> BTreeMap<String, String> {
     let provisioned = provisioned();
     let of_entries =
@@ -76,7 +76,7 @@ pub(super) fn data_sources() -> BTreeMap<String, String> {
     sources
 }
 
-/// What the links from a span lead to: questions to Prometheus about the span's service. Provisioning writes `$` twice.
+/// Returns the targets of a span's links: queries to Prometheus about the span's service. Provisioning doubles `$`.
 pub(super) fn queries_of_spans() -> Vec<Query> {
     let provisioned = provisioned();
     let queries = provisioned.lines().filter_map(|line| line.trim().strip_prefix("query: "));

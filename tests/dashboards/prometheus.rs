@@ -1,5 +1,5 @@
-//! A Prometheus with the project's configuration, looking at one collector. Debian's package is enough; on a machine
-//! without the program the test says so and does nothing.
+//! A Prometheus with the project's configuration that scrapes one collector. Debian's package is enough; on a machine
+//! without Prometheus the test reports that it is skipped.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::architecture::root;
 use crate::world::{say_all, until};
 
-/// What the configuration says about compose, and what stands there in a test.
+/// Settings that differ between compose and a test: the text in the configuration, and its replacement.
 const REPLACED: [(&str, &str); 2] =
     [("scrape_interval: 5s", "scrape_interval: 500ms"), ("scrape_timeout: 4s", "scrape_timeout: 400ms")];
 const TARGET: &str = "\"collector:9464\"";
@@ -22,17 +22,17 @@ pub(super) struct Prometheus {
     url: String,
     http: reqwest::Client,
     started: f64,
-    // Both last as long as this does.
+    // Kept for their lifetime.
     _process: Child,
     _directory: TempDir,
 }
 
-/// Whether the program is there.
+/// Whether Prometheus is installed.
 pub(super) async fn is_installed() -> bool {
     let version = Command::new("prometheus").arg("--version").output().await;
     let missing = version.is_err_and(|error| error.kind() == ErrorKind::NotFound);
     if missing {
-        // Past the test runner, which shows nothing of what a passing test prints.
+        // Written past the test runner, which hides the output of passing tests.
         let message = b"skipped: the dashboards' expressions need Prometheus, which is not there\n";
         std::io::stderr().write_all(message).unwrap();
     }
@@ -40,7 +40,7 @@ pub(super) async fn is_installed() -> bool {
 }
 
 impl Prometheus {
-    /// Starts it and waits until it has scraped the collector at `target`, an address without a scheme.
+    /// Starts Prometheus and waits until it has scraped the collector at `target`, an address without a scheme.
     pub(super) async fn start(target: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut configuration =
@@ -52,7 +52,7 @@ impl Prometheus {
         }
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
-        // Free a moment ago: Prometheus cannot say which port it was given.
+        // Free a moment ago; Prometheus does not report the port it binds.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
@@ -77,7 +77,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// What an expression was, second by second since the start, in all of its series. Panics if it is not valid.
+    /// Returns the values of an expression for every second since the start, over all series. Panics if it is invalid.
     pub(super) async fn values(&self, expression: &str) -> Vec<f64> {
         self.try_values(expression).await.unwrap_or_else(|| panic!("no answer to {expression}"))
     }
@@ -91,7 +91,7 @@ impl Prometheus {
         Some(points.map(|point| point[1].as_str().unwrap().parse().unwrap()).collect())
     }
 
-    /// The values of a label, of the series that a selector finds.
+    /// Returns the values of a label in the series that a selector matches.
     pub(super) async fn label_values(&self, selector: &str, label: &str) -> Vec<String> {
         let answer = self.get(&format!("label/{label}/values"), &[("match[]", selector)]).await;
         let values = answer.unwrap_or_else(|| panic!("no answer to {selector}"));

@@ -1,11 +1,11 @@
-//! What the roles of the templates in deploy/ grant, with the names that the local run gives.
+//! The grants of the roles in the templates of deploy/, with the names of the local run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 
-/// One action on one resource that a role may do.
+/// A permission for one action on one resource.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
     /// Logical id of the role.
@@ -15,12 +15,12 @@ pub(super) struct Grant {
     pub(super) action: String,
     /// The resource's ARN; a `*` at its end stands for anything.
     pub(super) resource: String,
-    /// Which values a condition key may have. Every condition here is `StringEquals`.
+    /// The permitted values of condition keys. Every condition here is `StringEquals`.
     pub(super) conditions: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Grant {
-    /// Whether it allows an action on a resource under these condition keys.
+    /// Whether the grant allows an action on a resource under these condition keys.
     pub(super) fn allows(&self, action: &str, resource: &str, context: &Value) -> bool {
         let resource_fits = match self.resource.strip_suffix('*') {
             Some(beginning) => resource.starts_with(beginning),
@@ -35,7 +35,7 @@ impl Grant {
     }
 }
 
-/// The grants of every role in `deploy/services/NAME.yaml`, by NAME.
+/// Returns the grants of every role in `deploy/services/NAME.yaml`, by NAME.
 pub(super) fn of_services() -> BTreeMap<String, Vec<Grant>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/services");
     std::fs::read_dir(directory)
@@ -98,7 +98,7 @@ impl Template {
             .collect()
     }
 
-    /// What CloudFormation makes of a value. What this does not know stays as it is written, and fits no call.
+    /// Resolves a value as CloudFormation does. Unknown functions stay unresolved, and match no call.
     fn resolved(&self, value: &Value) -> String {
         if let Some(text) = value.as_str() {
             return text.to_owned();
@@ -134,7 +134,7 @@ impl Template {
             "AWS::Region" => "eu-central-1",
             "AWS::AccountId" => "000000000000",
             "Environment" => "local",
-            // The local run verifies the address alone, not its domain.
+            // The local run verifies only the address, not its domain.
             "EmailIdentity" => return self.parameter("EmailSender"),
             other => self.0["Parameters"][other]["Default"].as_str()?,
         };
@@ -153,7 +153,7 @@ impl Template {
     }
 }
 
-/// A list, or the one thing that may stand in its place.
+/// Returns the items of a list, or the single item that may replace it.
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     match value {
         Value::Array(all) => all.iter(),

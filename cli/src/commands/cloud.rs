@@ -1,4 +1,4 @@
-//! `foostore cloud`: only the local cloud.
+//! `foostore cloud`: the local cloud alone.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::ports;
 use crate::signals::Signals;
 use crate::stdio::{print, remark};
 
-/// Run only the local cloud: AWS on one address, for development and tests
+/// Run the local cloud alone: AWS at one address, for development and tests
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,19 +19,19 @@ Examples:
   foostore cloud --health
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws xray get-trace-summaries --start-time … --end-time …")]
 pub(crate) struct CloudArgs {
-    /// Address of all AWS APIs; port 0 takes a free one
+    /// Address of all AWS APIs; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     address: SocketAddr,
-    /// Address that takes traces over OTLP/HTTP; port 0 takes a free one
+    /// Address that receives traces over OTLP/HTTP; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     otlp_address: SocketAddr,
-    /// Region it says it is
+    /// Region that it reports
     #[arg(long, env = "AWS_REGION", hide_env_values = true, default_value = crate::endpoint::REGION)]
     region: String,
     /// Print the addresses as one JSON line
     #[arg(long)]
     json: bool,
-    /// Run nothing: ask the cloud that runs at --address whether it is up; exit code 0 or 1
+    /// Start nothing; check whether the cloud at --address is up, with exit code 0 or 1
     #[arg(long, conflicts_with = "json")]
     health: bool,
 }
@@ -39,10 +39,10 @@ pub(crate) struct CloudArgs {
 /// Runs the command until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When an address is taken, or with `--health` when no cloud is up.
+/// When an address is in use, or with `--health` when no cloud is up.
 pub(crate) async fn run(args: CloudArgs, environment: &Environment) -> anyhow::Result<()> {
     if args.health {
-        // It blocks, and nothing else is to be done meanwhile.
+        // The probe blocks, which is fine: there is nothing else to do.
         return service_runtime::probe(args.address, "/_local/health")
             .map_err(|unhealthy| Failure::refused(unhealthy.to_string()).into());
     }
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: CloudArgs, environment: &Environment) -> anyhow::R
         print(&json!({"ready": true, "endpoint": endpoint, "otlp": otlp}).to_string())?;
     } else {
         print(&format!("AWS_ENDPOINT_URL={endpoint}\nOTEL_EXPORTER_OTLP_ENDPOINT={otlp}"))?;
-        remark("the local cloud is ready; Ctrl-C ends it, and everything in it is gone then");
+        remark("the local cloud is ready; Ctrl-C stops it and discards its contents");
     }
     signals.next().await;
     tokio::select! {

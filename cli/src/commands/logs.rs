@@ -1,4 +1,4 @@
-//! `foostore logs`: the log lines of one event or trace over all services.
+//! `foostore logs`: shows the log lines of one event or trace over all services.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ Examples:
   foostore logs 1-5759e988-bd862e3fe1be46a994272793
   foostore logs --json 1-5759e988-bd862e3fe1be46a994272793 | jq .message
 
-Reads the files that `foostore up` keeps of its newest run.")]
+Reads the log files of the newest run of `foostore up`.")]
 pub(crate) struct LogsArgs {
     /// An event id or correlation id (UUID), or a trace id (1-… or 32 hexadecimal digits)
     id: Wanted,
@@ -35,7 +35,7 @@ pub(crate) struct LogsArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When there are no log files, or none of their lines belongs to the id.
+/// When there are no log files, or no line belongs to the id.
 pub(crate) fn run(args: &LogsArgs, environment: &Environment) -> anyhow::Result<()> {
     let records = select(read_directory(&args.log_dir)?, &args.id);
     if records.is_empty() {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_log_files_are_read_and_their_absence_is_said() {
+    fn only_log_files_are_read_and_their_absence_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         let error = read_directory(directory.path()).unwrap_err().to_string();
         assert!(error.contains("foostore up"), "{error}");

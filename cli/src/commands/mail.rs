@@ -1,4 +1,4 @@
-//! `foostore mail`: the mail that the local cloud's SES has sent.
+//! `foostore mail`: lists the mail that the local cloud's SES has sent.
 
 use serde_json::Value;
 use service_runtime::Environment;
@@ -19,7 +19,7 @@ pub(crate) struct MailArgs {
     /// Endpoint of the local cloud
     #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     endpoint_url: String,
-    /// Print what the local cloud answers
+    /// Print the local cloud's answer as JSON
     #[arg(long)]
     json: bool,
 }
@@ -27,23 +27,23 @@ pub(crate) struct MailArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When the local cloud cannot be reached, or the endpoint is another cloud.
+/// When the local cloud cannot be reached, or the endpoint is not a local cloud.
 pub(crate) async fn run(args: MailArgs, environment: &Environment) -> anyhow::Result<()> {
     let url = format!("{}/_local/mail", args.endpoint_url.trim_end_matches('/'));
     let answer = http_client()?.get(&url).send().await.map_err(|error| unreachable(&url, &error))?;
     if !answer.status().is_success() {
         let status = answer.status();
-        return Err(Failure::unavailable(format!("{url} answers {status}: is it the local cloud?")).into());
+        return Err(Failure::unavailable(format!("{url} returned {status}: is it the local cloud?")).into());
     }
     let mails: Vec<Value> = answer.json().await.map_err(|_| {
-        Failure::unavailable(format!("{url} does not answer a list of mails: is it the local cloud?"))
+        Failure::unavailable(format!("{url} did not return a list of mails: is it the local cloud?"))
     })?;
     if args.json {
         print(&Value::Array(mails).to_string())?;
         return Ok(());
     }
     if mails.is_empty() {
-        remark("no mail was sent yet");
+        remark("no mail has been sent yet");
     }
     let style = Style::for_stream(&std::io::stdout(), environment);
     for mail in &mails {
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: MailArgs, environment: &Environment) -> anyhow::Re
     Ok(())
 }
 
-/// One line, and the text indented below it.
+/// Renders one line, with the text indented below it.
 fn render(mail: &Value, style: Style) -> String {
     let text = |name: &str| mail.get(name).and_then(Value::as_str).unwrap_or_default();
     let to: Vec<&str> =

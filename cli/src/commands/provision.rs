@@ -1,4 +1,4 @@
-//! `foostore provision`: creates what the services need, and nothing else.
+//! `foostore provision`: creates the resources that the services need, and nothing else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ Examples:
   foostore provision --endpoint-url http://127.0.0.1:4566
   foostore provision --endpoint-url http://cloud:4566 --env-dir env
 
-Prints each service's environment variables as JSON. Running it again changes nothing.
-For development and emulators: production is deployed from the CloudFormation templates.")]
+Prints the environment variables of each service as JSON. Running it again changes nothing.
+For development and emulators only; production is deployed from the CloudFormation templates.")]
 pub(crate) struct ProvisionArgs {
     /// Endpoint of all AWS APIs
     #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
@@ -27,13 +27,13 @@ pub(crate) struct ProvisionArgs {
     /// Region
     #[arg(long, env = "AWS_REGION", hide_env_values = true, default_value = endpoint::REGION)]
     region: String,
-    /// Application: first part of every resource's name
+    /// Application; the first part of every resource's name
     #[arg(long, env = "APPLICATION", hide_env_values = true, default_value = "foostore")]
     application: String,
-    /// Environment: second part of every resource's name
+    /// Environment; the second part of every resource's name
     #[arg(long, env = "ENVIRONMENT", hide_env_values = true, default_value = "local")]
     environment: String,
-    /// Write each service's variables to NAME.env in this directory instead
+    /// Write the variables of each service to NAME.env in this directory instead
     #[arg(long, value_name = "DIR")]
     env_dir: Option<PathBuf>,
 }
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
     let resources = layer::resources(&args.application, &args.environment)?;
     let config = endpoint::local_config(&args.endpoint_url, &args.region, environment).await;
     let outputs = Box::pin(provisioning::provision(&resources, &config)).await.with_context(|| {
-        Failure::unavailable(format!("the resources could not all be created at {}", args.endpoint_url))
+        Failure::unavailable(format!("could not create all resources at {}", args.endpoint_url))
     })?;
     let environments: BTreeMap<&str, BTreeMap<String, String>> = layer::names()
         .map(|name| {
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
             variables.insert("AWS_ENDPOINT_URL".to_owned(), args.endpoint_url.clone());
             variables.insert("AWS_REGION".to_owned(), args.region.clone());
             if !endpoint::has_credentials(environment) {
-                // An emulator takes any, but the SDK does not send a request without.
+                // An emulator accepts any credentials, but the SDK sends no request without some.
                 for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
                     variables.insert(variable.to_owned(), endpoint::LOCAL_KEY.to_owned());
                 }
@@ -75,9 +75,10 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
     Ok(())
 }
 
-/// Writes `NAME.env`: a line `VARIABLE=value` each, as `docker run --env-file` and compose read it.
+/// Writes `NAME.env` with a line `VARIABLE=value` for each variable, as `docker run --env-file` and compose read it.
 fn write(directory: &Path, name: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{} cannot be created", directory.display()))?;
     let path = directory.join(name).with_extension("env");
     let lines: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let text = lines.join("\n") + "\n";

@@ -17,18 +17,18 @@ use crate::wanted::Wanted;
 
 /// The most events a list may have.
 const LIST: usize = 500;
-/// The most bytes of a list; ingest takes 1 MiB, and brackets and commas come on top.
+/// The most bytes of a list: ingest accepts 1 MiB, from which brackets and commas take their share.
 const BYTES: usize = 1024 * 1024 - 4096;
 
 /// Post events to ingest
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  foostore send renamed.json
-  foostore send renamed.json --wait=10
+  foostore send examples/CustomerRenamed.json
+  foostore send examples/CustomerRenamed.json --wait=10
   echo '{\"type\":\"CustomerErased\",\"customer_number\":\"100000000001\",\"data\":{}}' | foostore send -
 
-A file holds one event, a list of events, or one event a line (NDJSON).
+A file holds one event, a list of events, or one event per line (NDJSON).
 Prints a line for each accepted event: its event id and its trace id.")]
 pub(crate) struct SendArgs {
     /// File with events as JSON; `-` reads standard input
@@ -39,7 +39,7 @@ pub(crate) struct SendArgs {
     /// Secret to sign requests with
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
     signature_secret: Option<String>,
-    /// Wait up to this long for the traces and print them (of the first ten events)
+    /// Wait up to this long for the traces of the first ten events and print them
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "15")]
     wait: Option<u64>,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Re
     let mut refused = 0_usize;
     let mut sent = 0_usize;
     for part in parts(&events) {
-        // A single event continues the trace it starts; a list gives each event a trace of its own.
+        // A single event belongs to the trace of its request; in a list, each event gets a separate trace.
         let answers = match part {
             [event] => vec![client.post(event).await?],
             list => client.post_list(list).await?,
@@ -79,7 +79,7 @@ pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Re
     if let Some(seconds) = args.wait {
         let xray = args.endpoint.xray(environment).await;
         for trace_id in accepted.iter().take(10) {
-            let id = trace_id.parse().with_context(|| format!("ingest answered {trace_id} as a trace id"))?;
+            let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
             trace::show(&xray, &Wanted::Trace(id), Some(Duration::from_secs(seconds)), false, environment)
                 .await?;
         }
@@ -100,7 +100,7 @@ fn read_input(file: &std::path::Path) -> anyhow::Result<String> {
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())).into())
 }
 
-/// One event, a list, or several values one after the other.
+/// Parses one event, a list, or a sequence of values.
 fn read_events(text: &str) -> Result<Vec<Value>, Failure> {
     let mut events = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
@@ -117,12 +117,12 @@ fn read_events(text: &str) -> Result<Vec<Value>, Failure> {
         }
     }
     if events.is_empty() {
-        return Err(Failure::usage("the input has no events"));
+        return Err(Failure::usage("the input contains no events"));
     }
     Ok(events)
 }
 
-/// Slices that ingest takes in one request.
+/// Splits the events into parts that ingest accepts in one request.
 fn parts(events: &[Value]) -> Vec<&[Value]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
@@ -153,7 +153,7 @@ mod tests {
             read_events("{\"a\":1}\n{a}").unwrap_err().to_string(),
             "the input is not JSON at line 2 column 2"
         );
-        assert_eq!(read_events(" ").unwrap_err().to_string(), "the input has no events");
+        assert_eq!(read_events(" ").unwrap_err().to_string(), "the input contains no events");
     }
 
     #[test]

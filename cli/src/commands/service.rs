@@ -1,4 +1,4 @@
-//! `foostore service`: one service in this process.
+//! `foostore service`: runs one service in this process.
 
 use std::process::ExitCode;
 
@@ -15,15 +15,15 @@ Examples:
   env $(cat env/membership.env) foostore service membership
   HEALTH_ADDRESS=127.0.0.1:8081 foostore service membership --health
 
-Ends with 64 when a setting is wrong, and says which.")]
+Exits with 64 if a setting is invalid, and names it.")]
 pub(crate) struct ServiceArgs {
     /// Which service
     #[arg(value_parser = PossibleValuesParser::new(layer::names()))]
     name: String,
-    /// Drain and end when standard input is closed, for a parent process that may be killed
+    /// Drain and exit when standard input is closed, for a parent process that may be killed
     #[arg(long)]
     exit_with_stdin: bool,
-    /// Run nothing: ask the one that runs with this environment whether it is ready; exit code 0 or 1
+    /// Start nothing; check whether the service with this environment is ready, with exit code 0 or 1
     #[arg(long, conflicts_with = "exit_with_stdin")]
     health: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) struct ServiceArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no such service, which the command line has checked before.
+/// When there is no such service; the command line has already checked that.
 pub(crate) fn run(args: &ServiceArgs) -> anyhow::Result<ExitCode> {
     let Some(service) = layer::find(&args.name) else {
         anyhow::bail!("there is no service {}", args.name);

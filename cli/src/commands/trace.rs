@@ -1,4 +1,4 @@
-//! `foostore trace`: a trace as a tree in the terminal, by trace id or event id, from any X-Ray.
+//! `foostore trace`: prints a trace as a tree, by trace id or event id, from any X-Ray.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::xray_client::XRay;
 
 /// Pause between two queries for a trace that has not arrived yet.
 const AGAIN: Duration = Duration::from_millis(200);
-/// A trace that has not grown for this long, and has nothing open, is taken as complete.
+/// A trace that has not grown for this long, and has no open segment, counts as complete.
 const SETTLED: Duration = Duration::from_millis(1500);
 
 /// Print a trace as a tree
@@ -31,13 +31,13 @@ Examples:
 pub(crate) struct TraceArgs {
     /// A trace id (1-… or 32 hexadecimal digits), or an event id (a UUID)
     id: Wanted,
-    /// Wait up to this long until the trace is there and complete
+    /// Wait up to this long for the trace to be complete
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
     /// Print the segment documents as JSON
     #[arg(long)]
     json: bool,
-    /// How far back an event id is looked for
+    /// How far back to search for an event id
     #[arg(long, value_name = "HOURS", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=720))]
     since_hours: u32,
     #[command(flatten)]
@@ -47,16 +47,16 @@ pub(crate) struct TraceArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When X-Ray cannot be asked, or has no such trace.
+/// When X-Ray cannot be queried, or has no such trace.
 pub(crate) async fn run(args: TraceArgs, environment: &Environment) -> anyhow::Result<()> {
     let xray = args.endpoint.xray(environment).await.looking_back(args.since_hours);
     show(&xray, &args.id, args.wait.map(Duration::from_secs), args.json, environment).await
 }
 
-/// Prints the traces of `wanted`, after waiting up to `wait` until they are complete.
+/// Prints the traces of `wanted`, after waiting up to `wait` for them to be complete.
 ///
 /// # Errors
-/// When X-Ray cannot be asked, or has no such trace.
+/// When X-Ray cannot be queried, or has no such trace.
 pub(crate) async fn show(
     xray: &XRay,
     wanted: &Wanted,
@@ -86,7 +86,7 @@ pub(crate) async fn show(
             Wanted::Event(id) => format!("no trace with the annotation event_id = {id} at {}", xray.place()),
         };
         return Err(Failure::refused(format!(
-            "{what}: it may not have been sampled, or not have arrived yet (--wait SECONDS)"
+            "{what}: it may not have been sampled, or may not have arrived yet (--wait SECONDS)"
         ))
         .into());
     }
@@ -101,7 +101,7 @@ pub(crate) async fn show(
         }
         print(&draw(trace, style))?;
         if !is_closed(trace) && wait.is_some() {
-            remark("the trace was still growing when the time was over");
+            remark("the trace was still incomplete when the wait ended");
         }
     }
     Ok(())

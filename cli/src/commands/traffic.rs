@@ -1,4 +1,4 @@
-//! `foostore traffic`: customers enrol, are renamed, change how they want to be told, and sometimes leave.
+//! `foostore traffic`: customers enrol, change their name or preferences, and sometimes leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::ingest_client::{Answer, IngestClient, http_client};
 use crate::signals::Signals;
 use crate::stdio::remark;
 
-/// Customers at a time.
+/// The number of customers at any time.
 const POOL: usize = 20;
-/// Number of the first of them.
+/// The number of the first customer.
 const FIRST: u64 = 200_000_000_000;
-/// Posts under way at a time.
+/// The most posts in flight.
 const POSTS: usize = 64;
 const GIVEN: [&str; 8] = ["Alex", "Charlie", "Jo", "Kim", "Nika", "Robin", "Toni", "Uli"];
 const FAMILY: [&str; 8] = ["Beispiel", "Doe", "Esempio", "Ejemplo", "Exemple", "Muster", "Roe", "Voorbeeld"];
 const LOCALES: [&str; 3] = ["en", "de", "fr"];
 
-/// Post example events until told to end: made-up customers with made-up names
+/// Post example events of made-up customers until stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +38,7 @@ pub(crate) struct TrafficArgs {
     /// Address of ingest
     #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Events a second
+    /// Events per second
     #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
     per_second: f64,
     /// Secret to sign requests with
@@ -46,26 +46,26 @@ pub(crate) struct TrafficArgs {
     signature_secret: Option<String>,
 }
 
-/// Reads a rate, in events a second.
+/// Parses a rate in events per second.
 ///
 /// # Errors
-/// When it is none that can be kept.
+/// When the rate is not above 0 and at most 1000.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= 1000.0 => Ok(rate),
-        _ => Err("expected a number above 0 and not above 1000".to_owned()),
+        _ => Err("expected a number above 0 and at most 1000".to_owned()),
     }
 }
 
 /// Runs the command until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When it cannot begin.
+/// When it cannot start.
 pub(crate) async fn run(args: TrafficArgs, environment: &Environment) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
     crate::log_lines::to_standard_error(environment)?;
     let ingest = IngestClient::new(http_client()?, &args.url, args.signature_secret);
-    remark(&format!("{} events a second to {}; Ctrl-C ends it", args.per_second, args.url));
+    remark(&format!("{} events per second to {}; stop with Ctrl-C", args.per_second, args.url));
     tokio::select! {
         () = send(ingest, args.per_second) => {}
         () = signals.next() => {}
@@ -73,7 +73,7 @@ pub(crate) async fn run(args: TrafficArgs, environment: &Environment) -> anyhow:
     Ok(())
 }
 
-/// Sends `rate` events a second, for ever.
+/// Sends `rate` events per second, forever.
 pub(crate) async fn send(ingest: IngestClient, rate: f64) {
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -97,7 +97,7 @@ pub(crate) async fn send(ingest: IngestClient, rate: f64) {
     }
 }
 
-/// The customers, each with a valid history: enrolled once, then changed, then erased and replaced by a new one.
+/// The customers, each with a valid history: enrolled once, then changed, then erased and replaced by a new customer.
 struct Customers {
     pool: Vec<Customer>,
     next_number: u64,
@@ -152,7 +152,7 @@ fn name(random: &mut impl Rng) -> Value {
     json!({"given": pick(&GIVEN, random), "family": pick(&FAMILY, random)})
 }
 
-/// Mail nearly always, so that most traces go all the way.
+/// Chooses e-mail nearly always, so that most traces reach SES.
 fn channels(random: &mut impl Rng) -> Value {
     if random.random_range(0..10) == 0 { json!(["app"]) } else { json!(["email"]) }
 }

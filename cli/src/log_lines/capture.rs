@@ -1,4 +1,4 @@
-//! `up`'s own log (and the local cloud's, which runs inside it) as records like the services'.
+//! Turns the log of `up`, and of the local cloud inside it, into records like those of the services.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::layer::Context;
 
 use super::line::Line;
 
-/// A `tracing` layer that gives each event as a log record to `sink`, with the name to show it under.
+/// A `tracing` layer that passes each event to `sink` as a log record, with the name to show it under.
 pub(crate) struct Capture<S> {
     sink: S,
 }
@@ -28,7 +28,7 @@ where
 {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, R>) {
         let metadata = event.metadata();
-        // Everything that is not the command line itself is the local cloud and the libraries it is made of.
+        // Everything outside the command line itself belongs to the local cloud and its libraries.
         let name = if metadata.target().starts_with("foostore") { "foostore" } else { "cloud" };
         let mut fields = Fields(Map::new());
         event.record(&mut fields);

@@ -1,4 +1,4 @@
-//! The log file of one service, and reading a service's output without ever holding more than a bounded line.
+//! The log file of one service, and a line reader with bounded memory for the service's output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -9,15 +9,15 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
 use super::file_names::EXTENSION;
 
-/// The longest line kept; a longer one is cut and says so.
+/// The longest line kept; a longer one is truncated and marked.
 const LONGEST: usize = 64 * 1024;
 
-/// Where `service`'s lines are.
+/// Returns the path of `service`'s log file.
 fn path(directory: &Path, service: &str) -> PathBuf {
     directory.join(service).with_extension(EXTENSION)
 }
 
-/// A service's log file of the newest run. Clones append to the same file, a line at a time.
+/// The log file of a service in the newest run. Clones append to the same file, a line at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct LogFile(Arc<Mutex<File>>);
 
@@ -33,7 +33,7 @@ impl LogFile {
     /// Appends one line, in one write, so that a reader sees whole lines.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// When the line cannot be written.
     pub(crate) fn append(&self, line: &str) -> io::Result<()> {
         let mut text = String::with_capacity(line.len() + 1);
         text.push_str(line);
@@ -42,7 +42,7 @@ impl LogFile {
     }
 }
 
-/// Reads lines of at most [`LONGEST`] bytes; of a longer one the beginning, marked.
+/// Reads lines of at most [`LONGEST`] bytes; a longer one is truncated and marked.
 #[derive(Debug)]
 pub(crate) struct BoundedLines<R> {
     reader: R,
@@ -53,7 +53,7 @@ impl<R: AsyncBufRead + Unpin> BoundedLines<R> {
         Self { reader }
     }
 
-    /// The next line without its line break; `None` at the end. Bytes that are not UTF-8 are replaced.
+    /// Returns the next line without its line break, or `None` at the end. Replaces bytes that are not UTF-8.
     ///
     /// # Errors
     /// When the output cannot be read.

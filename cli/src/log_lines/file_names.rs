@@ -1,6 +1,6 @@
-//! Where log files are, and what they are called.
+//! The place and names of log files.
 
 /// Where `up` keeps the log files and `logs` looks for them.
 pub(crate) const DEFAULT_DIRECTORY: &str = ".foostore/logs";
-/// The extension of log files: one JSON object a line.
+/// The extension of log files, which hold one JSON object per line.
 pub(crate) const EXTENSION: &str = "jsonl";

@@ -1,4 +1,4 @@
-//! One log line, read.
+//! A parsed log line.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ pub(crate) enum Line {
 }
 
 impl Line {
-    /// Reads one line, without its line break.
+    /// Parses one line without its line break.
     pub(crate) fn read(text: &str) -> Self {
         match serde_json::from_str::<Value>(text) {
             Ok(Value::Object(record)) if record.contains_key("message") || record.contains_key("level") => {
@@ -22,7 +22,7 @@ impl Line {
         }
     }
 
-    /// The string field `name` of a record.
+    /// Returns the string field `name` of a record.
     #[cfg(feature = "local")]
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         match self {
@@ -31,7 +31,7 @@ impl Line {
         }
     }
 
-    /// The record that keeps a text line in a file of records, so that the file can be read by any JSON tool.
+    /// Converts the line to a record; text becomes one too, so that any JSON tool can read the file.
     #[cfg(feature = "local")]
     pub(crate) fn into_record(
         self,

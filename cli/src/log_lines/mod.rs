@@ -1,4 +1,4 @@
-//! Log lines: one JSON object a line, as every service writes them, and how people read them.
+//! Log lines: the JSON objects that every service writes, and their form for people.
 
 #[cfg(feature = "local")]
 mod capture;

@@ -1,14 +1,14 @@
-//! A log record as one line for people: time, level, service, message, fields, trace id.
+//! Renders a log record as one line for people: time, level, service, message, fields, trace id.
 
 use serde_json::{Map, Value};
 
 use super::line::Line;
 use crate::style::{Colour, Style, printable};
 
-/// Fields with a place of their own in the line, and those that say nothing to who reads a run as it goes on.
+/// Fields with a fixed place in the line, and those of no use to someone who watches a run.
 const PLACED: [&str; 8] =
     ["timestamp", "level", "service", "environment", "message", "trace_id", "stream", "target"];
-/// Fields that come first, in this order, because they say what happened to an event; the others follow by name.
+/// Fields that come first, in this order, because they describe what happened to an event; the others follow by name.
 const FIRST: [&str; 9] = [
     "event_type",
     "outcome",
@@ -30,13 +30,13 @@ pub(crate) struct Renderer {
 }
 
 impl Renderer {
-    /// `services` are the names that will occur; they set the width of their column.
+    /// Creates a renderer. `services` are the names to expect, which set the width of their column.
     pub(crate) fn new<'a>(style: Style, services: impl IntoIterator<Item = &'a str>) -> Self {
         let width = services.into_iter().map(|name| name.chars().count()).max().unwrap_or(0);
         Self { style, width }
     }
 
-    /// One line, without a line break. `service` names a line that does not name its service itself.
+    /// Renders one line without a line break. `service` is used if the line does not name its service.
     pub(crate) fn line(&self, service: &str, line: &Line) -> String {
         match line {
             Line::Text(text) => {
@@ -61,7 +61,7 @@ impl Renderer {
         let rest =
             record.keys().map(String::as_str).filter(|name| !FIRST.contains(name) && !PLACED.contains(name));
         for name in FIRST.into_iter().filter(|name| record.contains_key(*name)).chain(rest) {
-            // An event that began its own correlation says its id once.
+            // An event that began its own correlation shows its id once.
             let repeated = name == "correlation_id" && record.get("event_id") == record.get(name);
             if record[name].is_null() || repeated {
                 continue;
@@ -97,7 +97,7 @@ impl Renderer {
     }
 }
 
-/// The time of day, UTC, to the millisecond; whatever is there if it is no timestamp.
+/// Formats the time of day in UTC to the millisecond; returns the text unchanged if it is not a timestamp.
 fn clock(timestamp: &str) -> String {
     match timestamp.parse::<jiff::Timestamp>() {
         Ok(at) => {
@@ -108,7 +108,7 @@ fn clock(timestamp: &str) -> String {
     }
 }
 
-/// A value as a person writes it: strings without quotes unless they have blanks.
+/// Formats a value for people: strings have no quotes.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => printable(text),

@@ -1,4 +1,4 @@
-//! Which log lines belong to an event or a trace.
+//! Selects the log lines that belong to an event or a trace.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::wanted::Wanted;
 /// A log record and the file it comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
-    /// The service, by its file's name.
+    /// The service, taken from the file's name.
     pub(crate) service: String,
     /// The line.
     pub(crate) fields: Map<String, Value>,
@@ -29,10 +29,10 @@ impl Record {
     }
 }
 
-/// The records that belong to `wanted`, in time order.
+/// Returns the records that belong to `wanted`, in order of time.
 ///
-/// For an event these are the lines that name it (as event, correlation or cause) and the lines of the same traces
-/// that name no event at all, such as a warning in the midst of its handling.
+/// For an event, these are the lines that name it (as event, correlation or cause), and the lines of the same traces
+/// that name no event, such as a warning logged while it was handled.
 pub(crate) fn select(records: Vec<Record>, wanted: &Wanted) -> Vec<Record> {
     let mut chosen: Vec<Record> = match wanted {
         Wanted::Trace(id) => {

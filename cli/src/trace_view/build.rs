@@ -1,11 +1,11 @@
-//! From X-Ray's documents to the table: what each one is called and what went wrong in it.
+//! Builds the table from X-Ray's documents: the name, operation and failure of each.
 
 use serde_json::Value;
 use xray::{Cause, Node, Segment, Trace};
 
 use super::sheet::{Entry, Mark, Sheet};
 
-/// The trace as a table.
+/// Converts the trace to a table.
 pub(super) fn sheet(trace: &Trace) -> Sheet {
     let start = trace.start_time().unwrap_or_default();
     let annotations = trace.entry().map(|entry| {
@@ -36,7 +36,7 @@ fn entry(depth: usize, node: Node<'_>) -> Entry {
     }
 }
 
-/// What was done: the AWS operation and its resource, the HTTP request, or the message that was processed.
+/// Describes the operation: the AWS call and its resource, the HTTP request, or the message processed.
 fn operation(segment: &Segment) -> String {
     if let Some(aws) = &segment.aws
         && let Some(operation) = &aws.operation
@@ -63,7 +63,7 @@ fn operation(segment: &Segment) -> String {
     String::new()
 }
 
-/// A span attribute that X-Ray has no field for.
+/// Returns a span attribute for which X-Ray has no field.
 fn metadata<'a>(segment: &'a Segment, name: &str) -> Option<&'a str> {
     segment.metadata.get("default").and_then(|default| default.get(name)).and_then(Value::as_str)
 }
@@ -87,7 +87,7 @@ fn mark(segment: &Segment) -> Option<Mark> {
     }
 }
 
-/// The first exception's message or type, else the status of the answer.
+/// Returns the message or type of the first exception, else the status of the response.
 fn reason(segment: &Segment) -> String {
     let exception = match &segment.cause {
         Some(Cause::Detail(detail)) => detail.exceptions.first(),

@@ -7,7 +7,7 @@ use xray::Trace;
 
 use crate::style::Style;
 
-/// Whether nothing in the trace is open or out of place.
+/// Whether every segment has ended and every parent is present.
 pub(crate) fn is_closed(trace: &Trace) -> bool {
     trace.problems().is_empty() && trace.nodes().all(|node| !node.segment().is_in_progress())
 }

@@ -1,4 +1,4 @@
-//! A trace as a table of text: a tree of who did what, when it began, how long it took, and what went wrong.
+//! A trace as a table of text: a tree of operations with their start, duration and failure.
 
 use crate::style::{Colour, Style, printable};
 
@@ -16,7 +16,7 @@ pub(super) struct Sheet {
     pub(super) id: String,
     /// Seconds since the epoch at which the trace begins.
     pub(super) start: f64,
-    /// Seconds since the epoch of its last end.
+    /// Seconds since the epoch at which the last segment ends.
     pub(super) end: f64,
     /// Segments and subsegments.
     pub(super) count: usize,
@@ -62,7 +62,7 @@ struct Row<'a> {
 }
 
 impl Sheet {
-    /// The table, each line with a line break.
+    /// Draws the table; every line ends in a line break.
     pub(super) fn draw(&self, style: Style) -> String {
         let branches = branches(&self.entries);
         let rows: Vec<Row<'_>> =
@@ -89,7 +89,7 @@ impl Sheet {
                 self.bar(row.entry, style),
                 mark(row.entry, style),
             );
-            // Nothing after the last visible character of a line.
+            // No trailing blanks.
             text.extend([line.trim_end(), "\n"]);
         }
         for problem in &self.problems {
@@ -143,9 +143,9 @@ fn cell(fraction: f64) -> usize {
     (fraction.clamp(0.0, 1.0) * BAR as f64).round() as usize
 }
 
-/// The branch drawn before each entry's name.
+/// Returns the branch to draw before each entry's name.
 fn branches(entries: &[Entry]) -> Vec<String> {
-    // From the end: whether a level goes on below is known once what is below has been seen.
+    // From the end, because whether a level continues below depends on the entries below.
     let mut goes_on: Vec<bool> = Vec::new();
     let mut branches: Vec<String> = entries
         .iter()
@@ -186,10 +186,10 @@ fn mark(entry: &Entry, style: Style) -> String {
     format!("  {}", style.paint(colour, &text))
 }
 
-/// Seconds for people: milliseconds until ten seconds.
+/// Formats seconds: in milliseconds below ten seconds.
 fn span(seconds: f64) -> String {
     let ms = seconds * 1000.0;
-    // What would be rounded to 10.0 is 10.
+    // Without the decimal if rounding would yield 10.0.
     if ms.abs() < 9.95 {
         format!("{ms:.1} ms")
     } else if ms.abs() < 10_000.0 {

@@ -1,4 +1,4 @@
-//! The resources of all services, asked for one service's.
+//! Answers a single service's questions about the resources of all services.
 
 use serde_json::{Value, json};
 use topology::{Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription};
@@ -27,7 +27,7 @@ impl<'a> Context<'a> {
         &self.resources.bus
     }
 
-    /// The physical name of what has this logical name, as a template's value.
+    /// Returns the physical name for a logical name, as a value in a template.
     pub(crate) fn name(&self, logical: &str) -> Value {
         sub(self.name_text(logical))
     }
@@ -36,7 +36,7 @@ impl<'a> Context<'a> {
         self.resources.physical_name(logical)
     }
 
-    /// A name that must fit into 32 characters in every environment.
+    /// Returns a name that fits into 32 characters in every environment.
     pub(crate) fn short_name(&self, logical: &str) -> Result<Value, RenderError> {
         let name = self.name_text(logical);
         if name.len() - crate::ENVIRONMENT.len() + LONGEST_ENVIRONMENT > LONGEST_NAME {
@@ -45,22 +45,22 @@ impl<'a> Context<'a> {
         Ok(sub(name))
     }
 
-    /// The logical name of what has this physical name.
+    /// Returns the logical name for a physical name.
     pub(crate) fn logical<'b>(&self, physical: &'b str) -> &'b str {
         physical.strip_prefix(self.prefix()).unwrap_or(physical).trim_start_matches('-')
     }
 
-    /// The logical id of the resource with this physical name.
+    /// Returns the logical id of the resource with this physical name.
     pub(crate) fn id(&self, physical: &str, kind: &str) -> String {
         format!("{}{kind}", logical_id(self.logical(physical)))
     }
 
-    /// A path of Systems Manager's parameters, as text for `Fn::Sub`.
+    /// Returns the path of a Systems Manager parameter, as text for `Fn::Sub`.
     pub(crate) fn path(&self, name: &str) -> String {
         format!("/{}/{}/{name}", self.application(), crate::ENVIRONMENT)
     }
 
-    /// The value that another stack has left in this parameter, read when the stack is created or updated.
+    /// Returns the value that another stack has left in this parameter, read when the stack is created or updated.
     pub(crate) fn left_by_other_stack(&self, name: &str) -> Value {
         sub(format!("{{{{resolve:ssm:{}}}}}", self.path(name)))
     }
@@ -74,7 +74,7 @@ impl<'a> Context<'a> {
         );
     }
 
-    /// The queues that services receive from.
+    /// Returns the queues that services receive from.
     pub(crate) fn consumed_queues(&self) -> Vec<&'a str> {
         self.resources.services.iter().filter_map(|service| service.queue.as_deref()).collect()
     }
@@ -95,7 +95,7 @@ impl<'a> Context<'a> {
         arn("events", &format!("rule/{}/{rule}", self.prefix()))
     }
 
-    /// The repository of a service's image, or of a copy of the collector's.
+    /// Returns the repository of a service's image, or of a copy of the collector's image.
     pub(crate) fn repository_name(&self, service: &str) -> String {
         format!("{}/{service}", self.prefix())
     }
@@ -104,12 +104,12 @@ impl<'a> Context<'a> {
         sub(arn_text("ecr", &format!("repository/{}", self.repository_name(service))))
     }
 
-    /// The CloudWatch namespace of the services' own metrics.
+    /// Returns the CloudWatch namespace of the services' own metrics.
     pub(crate) fn metrics_namespace(&self) -> String {
         format!("{}/{}", self.application(), crate::ENVIRONMENT)
     }
 
-    /// All queues of a service: its own, its dead letters, and those of its rule and its Pipes.
+    /// Returns all queues of a service: its own, its dead-letter queue, and those of its rule and its Pipes.
     pub(crate) fn queues(&self, service: &ServiceResources) -> Vec<&'a Queue> {
         let mut names: Vec<&str> = Vec::new();
         if let Some(name) = &service.queue {
@@ -123,7 +123,7 @@ impl<'a> Context<'a> {
         self.resources.queues.iter().filter(|queue| names.contains(&queue.name.as_str())).collect()
     }
 
-    /// Those of a service's queues in which nothing should be.
+    /// Returns the queues of a service that should be empty.
     pub(crate) fn dead_letter_queues(&self, service: &ServiceResources) -> Vec<&'a Queue> {
         self.queues(service).into_iter().filter(|queue| queue.dead_letter.is_none()).collect()
     }

@@ -1,4 +1,4 @@
-//! The dashboard: the layer as a whole, then each service.
+//! The dashboard: first the layer as a whole, then each service.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -12,7 +12,7 @@ const COLUMNS: usize = 3;
 const WIDTH: usize = 8;
 const HEIGHT: usize = 6;
 
-/// The dashboard's body, as text for `Fn::Sub`.
+/// Renders the dashboard's body, as text for `Fn::Sub`.
 pub(crate) fn body(context: &Context<'_>) -> String {
     let mut rows = vec![overview(context)];
     rows.extend(context.resources.services.iter().map(|service| one(context, service)));
@@ -29,7 +29,7 @@ pub(crate) fn body(context: &Context<'_>) -> String {
         }
         y += height;
     }
-    // A widget a line: to be read, and still far from the size a template may have.
+    // One widget per line is readable, and still far below the size limit of a template.
     let widgets: Vec<_> = widgets.iter().map(|widget| sorted(widget).to_string()).collect();
     format!("{{\"widgets\": [\n{}\n]}}\n", widgets.join(",\n"))
 }

@@ -1,4 +1,4 @@
-//! Tables, and the Pipes that lead from their streams to the bus.
+//! Tables, and the Pipes from their streams to the bus.
 
 use serde_json::{Value, json};
 use topology::{Pipe, ServiceResources, TableResource};
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::roles;
 use crate::template::{Template, allow, attribute, policy, reference, sorted, sub};
 
-/// A service's tables and Pipes.
+/// Adds a service's tables and Pipes.
 pub(crate) fn add(
     template: &mut Template,
     context: &Context<'_>,

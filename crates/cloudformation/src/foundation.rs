@@ -1,4 +1,4 @@
-//! What all services of an environment share.
+//! The resources that all services of an environment share.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use crate::template::{Template, allow, arn, attribute, policy, reference, sorted
 
 /// Logical id of the key.
 const KEY: &str = "Key";
-/// The longest text of a parameter that costs nothing.
+/// The longest text of a parameter in the free tier.
 const LONGEST_STANDARD_PARAMETER: usize = 4096;
 
-/// The template of the foundation.
+/// Renders the template of the foundation.
 pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
     let mut template = Template::new(format!(
         "{} foundation: network, cluster, event bus, topics, log groups, image repositories and key",
@@ -39,7 +39,7 @@ fn add_parameters(template: &mut Template) {
             "Type": "Number",
             "AllowedValues": [7, 14, 30, 60, 90, 180, 365, 400],
             "Default": 30,
-            "Description": "How long log lines are kept; they hold customer numbers, no names or addresses",
+            "Description": "Retention of log lines, which hold customer numbers but no names or addresses",
         }),
     );
     template.parameter(
@@ -48,7 +48,7 @@ fn add_parameters(template: &mut Template) {
             "Type": "String",
             "AllowedValues": ["enabled", "enhanced"],
             "Default": "enabled",
-            "Description": "enhanced adds metrics of each task and container, at a price for each",
+            "Description": "enhanced adds metrics of every task and container, each at a price",
         }),
     );
     template.parameter(
@@ -56,13 +56,13 @@ fn add_parameters(template: &mut Template) {
         json!({
             "Type": "String",
             "Default": COLLECTOR_IMAGE,
-            "Description": "The collector beside each service. Without a way to the internet: a copy of it in the \
-                            repository that this stack makes",
+            "Description": "The collector beside each service. Without internet access: a copy in the repository \
+                            that this stack creates",
         }),
     );
 }
 
-/// One key for everything at rest. It outlives the stack, as what it encrypts does.
+/// Adds one key for everything at rest. It outlives the stack, because the data it encrypts does.
 fn add_key(template: &mut Template, context: &Context<'_>) {
     let account = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root");
     let from_here = json!({"StringEquals": {"aws:SourceAccount": reference("AWS::AccountId")}});
@@ -97,7 +97,7 @@ fn add_key(template: &mut Template, context: &Context<'_>) {
             "Description": sub(format!("Everything of {} at rest", context.prefix())),
             "EnableKeyRotation": true,
             "PendingWindowInDays": 30,
-            // In a key's policy the resource * is the key itself.
+            // In a key policy, the resource * means the key itself.
             "KeyPolicy": policy(vec![
                 owner,
                 logs,
@@ -133,7 +133,7 @@ fn add_topics(template: &mut Template, context: &Context<'_>) {
     }
 }
 
-/// Who may publish is decided by the publishers' roles; this only refuses what is not encrypted on its way.
+/// Refuses unencrypted connections. Who may publish is up to the roles of the publishers.
 fn only_over_tls(action: &str, resource: Value) -> Value {
     json!({
         "Sid": "OnlyOverTls",
@@ -171,7 +171,7 @@ fn add_cluster(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// A repository for each service's image, and one for a copy of the collector's.
+/// Adds a repository for the image of each service, and one for a copy of the collector's image.
 fn add_repositories(template: &mut Template, context: &Context<'_>) {
     let lifecycle = json!({"rules": [{
         "rulePriority": 1,
@@ -195,7 +195,7 @@ fn add_repositories(template: &mut Template, context: &Context<'_>) {
     }
 }
 
-/// The collector's image and configuration, which the tasks take from here.
+/// Adds the parameters from which the tasks read the collector's image and configuration.
 fn add_collector(template: &mut Template, context: &Context<'_>, configuration: &str) {
     context.leave_for_other_stacks(template, "collector/image", reference("CollectorImage"));
     let lines = configuration.lines().filter(|line| {
@@ -209,7 +209,7 @@ fn add_collector(template: &mut Template, context: &Context<'_>, configuration: 
         "AWS::SSM::Parameter",
         json!({
             "Name": sub(context.path("collector/config")),
-            "Description": "otel-collector.yaml without its comments; a new value holds for tasks started after it",
+            "Description": "otel-collector.yaml without its comments; a new value applies to tasks started later",
             "Type": "String",
             "Tier": tier,
             "Value": text,

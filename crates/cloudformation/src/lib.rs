@@ -1,16 +1,16 @@
-//! Renders what a topology needs of AWS as CloudFormation templates and ECS task definitions.
+//! Renders a topology as CloudFormation templates and ECS task definitions.
 //!
-//! The same [`Resources`] that provisioning creates on a laptop become, for production:
+//! For production, the same [`Resources`] that provisioning creates on a laptop become these files:
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `foundation.yaml` | network, cluster, event bus, topics, log groups, image repositories, key |
 //! | `observability.yaml` | X-Ray group, sampling rule, dashboard, alarms over all services, the topic of all alarms |
 //! | `services/NAME.yaml` | one service with everything it owns |
-//! | `task-definitions/NAME.json` | its task definition alone, for who registers revisions without CloudFormation |
+//! | `task-definitions/NAME.json` | its task definition alone, to register revisions without CloudFormation |
 //!
-//! Rendering is pure: text in, text out. Names contain the stack parameter `Environment`, so the resources are
-//! to be computed for the environment [`ENVIRONMENT`].
+//! Rendering is pure: text in, text out. Names contain the stack parameter `Environment`, so compute the resources for
+//! the environment [`ENVIRONMENT`].
 //!
 //! ```
 //! use topology::{Service, Table, TableAccess, Topology, events};
@@ -71,11 +71,11 @@ use crate::context::Context;
 
 /// Renders every file, by its path below the directory it belongs in (`deploy/`).
 ///
-/// `collector` is the configuration of the OpenTelemetry collector that runs beside each service. Its comments
-/// are left out: it becomes a parameter of Systems Manager, whose size is limited.
+/// `collector` is the configuration of the OpenTelemetry collector that runs beside each service. Its comments are
+/// removed, because it becomes a parameter of Systems Manager, which limits the size.
 ///
 /// # Errors
-/// [`RenderError`] when the declarations leave open what a template must say.
+/// [`RenderError`] when the declarations are incomplete.
 pub fn render(resources: &Resources, collector: &str) -> Result<BTreeMap<String, String>, RenderError> {
     if resources.environment != ENVIRONMENT {
         return Err(RenderError::Environment(resources.environment.clone()));

@@ -1,4 +1,4 @@
-//! The way in for HTTP: a load balancer that takes TLS and asks for readiness.
+//! The entry for HTTP: a load balancer that terminates TLS and checks readiness.
 
 use serde_json::json;
 use topology::ServiceResources;
@@ -17,15 +17,15 @@ pub(crate) const TARGET_GROUP: &str = "TargetGroup";
 pub(crate) const LISTENER: &str = "Listener";
 const LOAD_BALANCER_GROUP: &str = "LoadBalancerSecurityGroup";
 
-/// How long a target that is leaving keeps the requests it has. Below the stop timeout, or ECS would kill the
-/// task while the load balancer still waits for its answers.
+/// How long a deregistering target may finish its requests. Below the stop timeout, or ECS would kill the task while
+/// the load balancer still waits for its responses.
 const DEREGISTRATION_DELAY_S: u32 = 20;
 const _: () = assert!(DEREGISTRATION_DELAY_S < STOP_TIMEOUT_S);
-/// Below the service's own `HEADER_READ_TIMEOUT_MS`: the load balancer closes idle connections first, so that it
-/// never sends a request into one that the service is just closing.
+/// Below the service's `HEADER_READ_TIMEOUT_MS`, so that the load balancer closes idle connections first and never sends
+/// a request on a connection that the service is just closing.
 const IDLE_TIMEOUT_S: u32 = 60;
 
-/// The load balancer with its listener, target group and security groups.
+/// Adds the load balancer with its listener, target group and security groups.
 pub(crate) fn add(
     template: &mut Template,
     context: &Context<'_>,
@@ -121,7 +121,7 @@ fn add_parameters(template: &mut Template) {
         "AllowedCidr",
         json!({
             "Type": "String",
-            "Description": "Addresses that may call, such as the CRM's; 0.0.0.0/0 for all (requests are signed)",
+            "Description": "Addresses of callers, such as the CRM; 0.0.0.0/0 for all (requests are signed)",
             "AllowedPattern": "[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}",
         }),
     );
@@ -138,7 +138,7 @@ fn add_security_groups(template: &mut Template, context: &Context<'_>, service: 
             "GroupDescription": format!("Load balancer of {name}"),
             "VpcId": context.left_by_other_stack("network/vpc-id"),
             "SecurityGroupIngress": [{
-                "Description": "HTTPS from those who may call",
+                "Description": "HTTPS from permitted callers",
                 "IpProtocol": "tcp",
                 "FromPort": 443,
                 "ToPort": 443,
@@ -146,7 +146,7 @@ fn add_security_groups(template: &mut Template, context: &Context<'_>, service: 
             }],
         }),
     );
-    // Rules of their own, because the two groups refer to each other.
+    // Separate rules, because the two groups refer to each other.
     for (id, kind, owner, other, side, text) in [
         (
             "RequestsOut",

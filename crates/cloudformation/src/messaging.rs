@@ -6,7 +6,7 @@ use topology::{Queue, Sender, ServiceResources};
 use crate::context::Context;
 use crate::template::{Template, attribute, policy, reference, sub};
 
-/// A service's queues with all that delivers to them.
+/// Adds a service's queues and what delivers to them.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     for queue in context.queues(service) {
         add_queue(template, context, queue);
@@ -96,7 +96,7 @@ fn add_rules(template: &mut Template, context: &Context<'_>, service: &ServiceRe
                 }],
             }),
         );
-        // The first event must find the door open.
+        // The rule may match an event at once, so the queue policy must exist first.
         let queues = [&rule.target_queue, &rule.dead_letter_queue];
         template.with("DependsOn", json!(queues.map(|queue| context.id(queue, "QueuePolicy"))));
     }

@@ -1,4 +1,4 @@
-//! The network: one that is there, or a small one of its own.
+//! The network: an existing VPC, or a small new one.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::context::Context;
 use crate::template::{Template, logical_id, reference, sub};
 
 const ZONES: [&str; 2] = ["A", "B"];
-/// US dollars a month for one interface endpoint in one zone, and for a NAT gateway (eu-central-1, 730 hours).
+/// US dollars per month for one interface endpoint in one zone, and for a NAT gateway (eu-central-1, 730 hours).
 const ENDPOINT_PRICE: f64 = 0.012 * 730.0;
 const NAT_PRICE: f64 = 0.052 * 730.0;
 
-/// Parameters, the network if one is wanted, and its ids for the other stacks.
+/// Adds the parameters, the network unless one exists, and its ids for the other stacks.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>) {
     let endpoints = endpoints(context);
     add_parameters(template, endpoints.len());
@@ -30,7 +30,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>) {
     }
 }
 
-/// What the services and ECS call over TLS, by the name of the interface endpoint.
+/// Returns the interface endpoints of what the services and ECS call over TLS.
 fn endpoints(context: &Context<'_>) -> Vec<&'static str> {
     let services = &context.resources.services;
     let mut names = vec!["ecr.api", "ecr.dkr", "logs", "ssm", "xray"];
@@ -46,7 +46,7 @@ fn endpoints(context: &Context<'_>) -> Vec<&'static str> {
 #[expect(clippy::cast_precision_loss, reason = "a handful of endpoints")]
 fn add_parameters(template: &mut Template, endpoints: usize) {
     let optional = |description: &str| json!({"Type": "String", "Default": "", "Description": description});
-    template.parameter("VpcId", optional("A VPC that is there; empty for a small one of its own"));
+    template.parameter("VpcId", optional("An existing VPC; empty to create a small one"));
     for side in ["Private", "Public"] {
         for zone in ZONES {
             let text = format!("With VpcId: a {} subnet; A and B in two zones", side.to_lowercase());
@@ -59,7 +59,7 @@ fn add_parameters(template: &mut Template, endpoints: usize) {
             "Type": "String",
             "Default": "10.40.0.0/16",
             "AllowedPattern": "[0-9]{1,3}(\\.[0-9]{1,3}){3}/(1[6-9]|20)",
-            "Description": "Addresses of the VPC of its own",
+            "Description": "Addresses of the VPC to create",
         }),
     );
     let endpoint_price = ENDPOINT_PRICE * (endpoints * ZONES.len()) as f64;
@@ -97,7 +97,7 @@ fn add_parameters(template: &mut Template, endpoints: usize) {
     template.condition("OwnEndpoints", both("endpoints"));
 }
 
-/// A resource that exists only under a condition.
+/// Adds a resource that exists only under a condition.
 fn on(template: &mut Template, condition: &str, id: &str, kind: &str, properties: Value) {
     template.resource(id, kind, properties);
     template.with("Condition", json!(condition));
@@ -136,7 +136,7 @@ fn add_vpc(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// A public and a private subnet in each zone; the private ones share a route table.
+/// Adds a public and a private subnet in each zone; the private ones share a route table.
 fn add_subnets(template: &mut Template, context: &Context<'_>) {
     for side in ["Public", "Private"] {
         let table = format!("{side}RouteTable");
@@ -221,7 +221,7 @@ fn add_nat(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// Gateway endpoints cost nothing and are always there; interface endpoints are the choice.
+/// Adds the endpoints: gateway endpoints always, because they are free; interface endpoints if they are chosen.
 fn add_endpoints(template: &mut Template, context: &Context<'_>, names: &[&str]) {
     let service = |name: &str| sub(format!("com.amazonaws.${{AWS::Region}}.{name}"));
     for name in ["dynamodb", "s3"] {

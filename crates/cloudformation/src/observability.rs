@@ -1,4 +1,4 @@
-//! What is watched over all services.
+//! Observability over all services.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -11,7 +11,7 @@ use crate::{RenderError, dashboard};
 
 const TOPIC: &str = "AlarmTopic";
 
-/// The template of the stack `observability`.
+/// Renders the template of the stack `observability`.
 pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
     let mut template = Template::new(format!(
         "{} observability: X-Ray group, sampling, dashboard and alarms over all services. Needs the stack foundation",
@@ -30,11 +30,11 @@ pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
     Ok(template)
 }
 
-/// Where every alarm goes, those of the services' stacks too.
+/// Adds the topic of every alarm, including those of the services' stacks.
 fn add_topic(template: &mut Template, context: &Context<'_>) {
     template.parameter(
         "AlarmEmail",
-        json!({"Type": "String", "Default": "", "Description": "Who is mailed about alarms; empty for nobody"}),
+        json!({"Type": "String", "Default": "", "Description": "Recipient of mail about alarms; empty for none"}),
     );
     template.condition("MailAlarms", json!({"Fn::Not": [{"Fn::Equals": [reference("AlarmEmail"), ""]}]}));
     template.resource(
@@ -66,7 +66,7 @@ fn add_topic(template: &mut Template, context: &Context<'_>) {
     context.leave_for_other_stacks(template, "alarm-topic-arn", reference(TOPIC));
 }
 
-/// By annotation: a service that is added belongs to the group with its first trace.
+/// Adds the X-Ray group. It filters by annotation, so a new service belongs to it from its first trace on.
 fn add_group(template: &mut Template, context: &Context<'_>) {
     template.parameter(
         "Insights",
@@ -74,7 +74,7 @@ fn add_group(template: &mut Template, context: &Context<'_>) {
             "Type": "String",
             "AllowedValues": ["true", "false"],
             "Default": "true",
-            "Description": "Whether X-Ray looks for anomalies in the group's traces; charged by trace",
+            "Description": "Whether X-Ray detects anomalies in the group's traces; charged per trace",
         }),
     );
     template.resource(
@@ -92,13 +92,13 @@ fn add_group(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// Traces start where events come in, so that is where sampling is decided.
+/// Adds a sampling rule for each service that accepts requests, because traces start there.
 fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), RenderError> {
     template.number(
         "SamplingReservoir",
         "1",
         0,
-        "Traces a second that are recorded of each way in, in any case",
+        "Traces per second that each entry service records in any case",
     );
     template.parameter(
         "SamplingRate",
@@ -107,7 +107,7 @@ fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), Re
             "Default": "0.05",
             "MinValue": 0,
             "MaxValue": 1,
-            "Description": "Share of the other traces that is recorded",
+            "Description": "Share of the other traces that are recorded",
         }),
     );
     for service in context.resources.services.iter().filter(|service| service.listens) {
@@ -150,19 +150,19 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
         "DeadLettersThreshold",
         "100",
         0,
-        "Alarm when more messages than this are dead, all together",
+        "Alarm above this number of dead letters in all queues together",
     );
     template.number(
         "EventAgeThresholdSeconds",
         "900",
         0,
-        "Alarm when any event is older than this when done",
+        "Alarm if any event is older than this when it has been handled",
     );
     template.number(
         "FailuresThreshold",
         "10",
         0,
-        "Alarm when more of 100 messages than this fail, all together",
+        "Alarm above this percentage of failed messages over all services",
     );
     Alarm {
         name: "dead-letters",
@@ -177,8 +177,7 @@ fn add_alarms(template: &mut Template, context: &Context<'_>) {
     .add(template, context, &topic);
     Alarm {
         name: "event-age",
-        description: "The oldest event that any service is done with, in seconds since it occurred"
-            .to_owned(),
+        description: "The oldest event handled by any service, in seconds since it occurred".to_owned(),
         watches: query(&metrics::own(context, "MAX", "consumer.event.age", " WHERE stage = 'done'")),
         threshold: reference("EventAgeThresholdSeconds"),
         minutes: 5,
@@ -198,7 +197,7 @@ fn query(expression: &str) -> Value {
     json!({"Metrics": [{"Id": "all", "Expression": sub(expression), "Period": 60, "ReturnData": true}]})
 }
 
-/// The question this layer exists to answer, which does not depend on sampling.
+/// Adds the saved query for what happened to an event, which does not depend on sampling.
 fn add_query(template: &mut Template, context: &Context<'_>) {
     let group = |service: &ServiceResources| sub(context.log_group(&format!("services/{}", service.service)));
     template.resource(

@@ -1,4 +1,4 @@
-//! What a service's task may do: what it declared, on what it declared, and nothing else.
+//! The permissions of a service's task: the declared actions on the declared resources, and nothing else.
 
 use serde_json::{Value, json};
 use topology::{ServiceResources, TableAccess};
@@ -7,12 +7,12 @@ use crate::RenderError;
 use crate::context::Context;
 use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
 
-/// Logical id of the role the service's code has.
+/// Logical id of the role of the service's code.
 pub(crate) const TASK_ROLE: &str = "TaskRole";
 /// Logical id of the role with which ECS starts the task.
 pub(crate) const EXECUTION_ROLE: &str = "ExecutionRole";
 
-/// Both roles of a service.
+/// Adds both roles of a service.
 pub(crate) fn add(
     template: &mut Template,
     context: &Context<'_>,
@@ -58,7 +58,7 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// The service's own statements. The test of what is called end to end reads them back.
+/// Returns the service's own statements, which the end-to-end test compares with the calls made.
 fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Result<Vec<Value>, RenderError> {
     let mut statements = Vec::new();
     let mut through = Vec::new();
@@ -101,7 +101,7 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         statements.push(send);
     }
     if service.protected_from_scale_in {
-        // The agent asks for it in the task's name.
+        // The agent requests it on behalf of the task.
         statements.push(allow(
             "ProtectFromScaleIn",
             &["ecs:UpdateTaskProtection"],
@@ -114,7 +114,7 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
     Ok(statements)
 }
 
-/// What the collector needs for traces, sampling rules and metrics.
+/// Returns the collector's statements for traces, sampling rules and metrics.
 fn collector_statements(context: &Context<'_>) -> Vec<Value> {
     let metrics = format!("log-group:{}", context.log_group("metrics"));
     vec![
@@ -161,13 +161,13 @@ fn execution_statements(context: &Context<'_>, service: &ServiceResources) -> Ve
     statements
 }
 
-/// Logical id of the secret behind an environment variable.
+/// Returns the logical id of the secret behind an environment variable.
 pub(crate) fn secret_id(variable: &str) -> String {
     let words: Vec<_> = variable.split('_').map(|word| word.to_lowercase()).collect();
     crate::template::logical_id(&words.join("-"))
 }
 
-/// Secrets of a service; a value is made up once and can be replaced.
+/// Adds the secrets of a service; a value is generated once and can be replaced.
 pub(crate) fn add_secrets(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     for variable in &service.secrets {
         let logical = format!("{}-{}", service.service, variable.to_lowercase().replace('_', "-"));
@@ -184,7 +184,7 @@ pub(crate) fn add_secrets(template: &mut Template, context: &Context<'_>, servic
     }
 }
 
-/// The environment's key, used only by way of these services.
+/// Returns the statement for the environment's key, usable only through these services.
 pub(crate) fn use_key(context: &Context<'_>, actions: &[&str], through: &[&str]) -> Value {
     let services: Vec<_> =
         through.iter().map(|service| sub(format!("{service}.${{AWS::Region}}.amazonaws.com"))).collect();
@@ -193,7 +193,8 @@ pub(crate) fn use_key(context: &Context<'_>, actions: &[&str], through: &[&str])
     statement
 }
 
-/// A trust statement that keeps one service from being talked into using the role for somebody else.
+/// Returns a trust statement that prevents the service from using the role on behalf of another account (the confused
+/// deputy).
 pub(crate) fn assumed_by(service: &str, condition: &Value) -> Value {
     json!({
         "Effect": "Allow",

@@ -1,4 +1,4 @@
-//! How many tasks a service has.
+//! The number of tasks of a service.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -9,13 +9,13 @@ use crate::logical_ids::SERVICE;
 use crate::metrics;
 use crate::template::{Template, reference, sub};
 
-/// Scaling by backlog, or by requests.
+/// Adds scaling by backlog or by requests.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     let Some((name, specification, target)) = policy(template, context, service) else { return };
-    // Of the service itself, so that scaling waits for it.
+    // The name comes from the service resource, so that scaling is created after it.
     let cluster = context.path("cluster");
     let resource_id = sub(format!("service/{{{{resolve:ssm:{cluster}}}}}/${{{SERVICE}.Name}}"));
-    template.number("MaximumTasks", "10", 1, "Tasks at most");
+    template.number("MaximumTasks", "10", 1, "Maximum number of tasks");
     template.resource(
         "ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalableTarget",
@@ -48,7 +48,7 @@ fn policy(
     service: &ServiceResources,
 ) -> Option<(&'static str, (&'static str, Value), Value)> {
     if service.listens {
-        template.number("RequestsPerTask", "1000", 1, "Requests a minute that one task should get");
+        template.number("RequestsPerTask", "1000", 1, "Target of requests per minute and task");
         let label = format!(
             "${{{}.LoadBalancerFullName}}/${{{}.TargetGroupFullName}}",
             load_balancer::LOAD_BALANCER,
@@ -67,7 +67,7 @@ fn policy(
         "AcceptableAgeSeconds",
         "10",
         1,
-        "How long an event may wait: the time in which the backlog is to be worked off",
+        "Acceptable wait of an event: the time in which the backlog should be worked off",
     );
     template.parameter(
         "ProcessingMilliseconds",
@@ -75,8 +75,8 @@ fn policy(
             "Type": "Number",
             "Default": "5",
             "MinValue": 0.01,
-            "Description": "Time of one task for one message as measured: messaging.process.duration divided \
-                            by the messages in hand at the same time (consumer.in_flight)",
+            "Description": "Measured time of one task per message: messaging.process.duration divided \
+                            by the number of messages in flight (consumer.in_flight)",
         }),
     );
     let specification = json!({"Metrics": [
@@ -86,8 +86,8 @@ fn policy(
         {"Id": "tasks", "ReturnData": false, "MetricStat": {
             "Metric": metrics::running_tasks(context, service), "Stat": "Average",
         }},
-        // Backlog per task against acceptable age ÷ processing time, both multiplied by the latter: a template
-        // cannot divide, so the metric is the seconds that the backlog stands for.
+        // The target is backlog per task ≤ acceptable age ÷ processing time. A template cannot divide, so both sides are
+        // multiplied by the processing time: the metric is the backlog in seconds.
         {"Id": "seconds", "ReturnData": true, "Label": "Seconds to work off the backlog",
          "Expression": sub("visible / IF(tasks > 0, tasks, 1) * ${ProcessingMilliseconds} / 1000")},
     ]});

@@ -1,4 +1,4 @@
-//! One stack to be thrown away: the messaging and data part of a topology, to try AWS with.
+//! A disposable stack: the messaging and data part of a topology, for checks against AWS.
 
 use serde_json::{Map, Value, json};
 use topology::Resources;
@@ -9,19 +9,19 @@ use crate::{ENVIRONMENT, RenderError, data, messaging};
 
 /// Logical id of the bus.
 const BUS: &str = "Bus";
-/// What a resource of production has and one to be thrown away has not: it would outlive the stack, or needs the
+/// Properties of production resources that a disposable one must not have: they would outlive the stack, or need the
 /// foundation's key.
 const NOT_IN_SCRATCH: [&str; 4] =
     ["DeletionProtectionEnabled", "KmsMasterKeyId", "PointInTimeRecoverySpecification", "SSESpecification"];
 
 /// Renders the bus, topics, queues, rules, subscriptions, tables and Pipes of all services as one template in JSON.
 ///
-/// They are those of the services' own stacks, Pipe and role included, but for this: nothing stays when the stack is
-/// deleted, and nothing is encrypted with a key of its own. The template has one parameter, `Environment`, and makes
-/// roles with names, so it needs the capability `CAPABILITY_NAMED_IAM`.
+/// They equal those of the services' stacks, including the Pipe and its role, with two exceptions: nothing outlives the
+/// stack, and nothing is encrypted with a customer key. The template has one parameter, `Environment`, and creates named
+/// roles, so it needs the capability `CAPABILITY_NAMED_IAM`.
 ///
 /// # Errors
-/// [`RenderError`] when the declarations leave open what a template must say.
+/// [`RenderError`] when the declarations are incomplete.
 pub fn scratch(resources: &Resources) -> Result<String, RenderError> {
     if resources.environment != ENVIRONMENT {
         return Err(RenderError::Environment(resources.environment.clone()));
@@ -42,7 +42,7 @@ pub fn scratch(resources: &Resources) -> Result<String, RenderError> {
     let mut all = Map::new();
     for (id, mut resource) in template.resources {
         throw_away(&mut resource);
-        // In production these stand in another stack, so nothing refers to them.
+        // In production these belong to another stack, so no reference orders them.
         match resource["Type"].as_str() {
             Some("AWS::Events::Rule" | "AWS::Pipes::Pipe") => depend(&mut resource, &[BUS.to_owned()]),
             Some("AWS::SNS::Subscription") => depend(&mut resource, &topics),
@@ -124,7 +124,7 @@ mod tests {
         }
         let template = rendered();
         let resources = template["Resources"].as_object().unwrap();
-        // Whatever is referred to is there.
+        // Every reference resolves.
         let mut references = Vec::new();
         referred(&template["Resources"], &mut references);
         for id in references.iter().filter(|id| !id.starts_with("AWS::") && *id != "Environment") {

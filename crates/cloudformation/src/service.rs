@@ -1,4 +1,4 @@
-//! One service's stack.
+//! The stack of one service.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -8,7 +8,7 @@ use crate::logical_ids::{SECURITY_GROUP, SERVICE};
 use crate::template::{Template, reference};
 use crate::{RenderError, alarms, data, load_balancer, messaging, roles, scaling, task};
 
-/// The template of a service's stack.
+/// Renders the template of a service's stack.
 pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {
     let name = &service.service;
     let mut template = Template::new(format!(
@@ -22,7 +22,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
                 "Type": "String",
                 "AllowedValues": ["true", "false"],
                 "Default": "true",
-                "Description": "Whether AWS refuses to delete; false only for an environment to be thrown away",
+                "Description": "Whether AWS refuses deletion; false only for a disposable environment",
             }),
         );
     }
@@ -75,7 +75,7 @@ fn add_service(
         "AvailabilityZoneRebalancing": "ENABLED",
         "EnableECSManagedTags": true,
         "PropagateTags": "SERVICE",
-        // Without DesiredCount: one at first, and then as many as scaling wants, whatever is deployed.
+        // No DesiredCount: the service starts with one task, and a deployment keeps the number that scaling has set.
         "DeploymentConfiguration": {
             "MinimumHealthyPercent": 100,
             "MaximumPercent": 200,

@@ -1,4 +1,4 @@
-//! The task definition: the service and, beside it, the collector.
+//! The task definition: the service with the collector beside it.
 
 use serde_json::{Map, Value, json};
 use topology::{ServiceResources, Variable};
@@ -9,21 +9,21 @@ use crate::template::{Template, arn, attribute, reference, sub};
 
 /// Logical id of the task definition.
 pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
-/// Where an HTTP service listens.
+/// The port of an HTTP service.
 pub(crate) const PORT: u16 = 8080;
 /// The AWS Distro for OpenTelemetry collector that `otel-collector.yaml` is written for.
 pub(crate) const COLLECTOR_IMAGE: &str = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0";
-/// How long a shutdown of the service may take.
+/// The limit for a shutdown of the service.
 const SHUTDOWN_GRACE_S: u32 = 25;
-/// How long ECS waits before it kills: longer than the grace period and the flush of telemetry after it.
+/// How long ECS waits before it kills the task: longer than the grace period and the flush of telemetry together.
 pub(crate) const STOP_TIMEOUT_S: u32 = 35;
-/// Nobody's user and group, as in distroless images.
+/// The unprivileged user and group of distroless images.
 const USER: &str = "65532:65532";
 /// The collector refuses data before its container is killed for its memory.
 const COLLECTOR_MEMORY_MIB: u32 = 256;
 const COLLECTOR_LIMIT_MIB: u32 = 150;
 
-/// The task definition and the parameters it depends on.
+/// Adds the task definition and its parameters.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     template.parameter(
         "ImageTag",
@@ -39,7 +39,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "Type": "String",
             "AllowedValues": ["ARM64", "X86_64"],
             "Default": "ARM64",
-            "Description": "What the image is built for; ARM64 costs a fifth less",
+            "Description": "Architecture of the image; ARM64 costs a fifth less",
         }),
     );
     template.parameter(
@@ -48,7 +48,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "Type": "String",
             "AllowedValues": ["256", "512", "1024", "2048", "4096"],
             "Default": "256",
-            "Description": "CPU of a task in units of a 1,024th",
+            "Description": "CPU of a task in units of 1/1,024",
         }),
     );
     template.parameter(
@@ -57,12 +57,12 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "Type": "String",
             "AllowedValues": ["512", "1024", "2048", "4096", "8192"],
             "Default": "512",
-            "Description": "Memory of a task in MiB, the collector's 256 included; AWS pairs it with CPU",
+            "Description": "Memory of a task in MiB, including 256 for the collector; AWS allows certain pairs of CPU and memory",
         }),
     );
     template.parameter(
         "LogFilter",
-        json!({"Type": "String", "Default": "info", "Description": "Which log lines are written (RUST_LOG)"}),
+        json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
     );
     if service.sends_email {
         add_email_parameters(template, context, service);
@@ -96,14 +96,14 @@ fn add_email_parameters(template: &mut Template, context: &Context<'_>, service:
     let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
     template.parameter(
         "EmailSender",
-        json!({"Type": "String", "Default": address, "Description": "The address mails come from"}),
+        json!({"Type": "String", "Default": address, "Description": "Sender address of mails"}),
     );
     template.parameter(
         "EmailIdentity",
         json!({
             "Type": "String",
             "Default": domain,
-            "Description": "The identity verified in SES that the address belongs to: its domain, or the address",
+            "Description": "Identity verified in SES for that address: its domain, or the address itself",
         }),
     );
 }
@@ -122,8 +122,8 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
         "ReadonlyRootFilesystem": true,
         "LinuxParameters": {"Capabilities": {"Drop": ["ALL"]}},
         "StopTimeout": STOP_TIMEOUT_S,
-        // Whether it has been ready once: a deployment that never is rolls back, and a queue or dependency that is away
-        // later has no task replaced for it.
+        // Checks whether the service has been ready once: a deployment that never becomes ready is rolled back, and a
+        // dependency that is unavailable later does not cause tasks to be replaced.
         "HealthCheck": {
             "Command": ["CMD", "/service", "health", "started"],
             "Interval": 10,
@@ -131,7 +131,7 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
             "Retries": 3,
             "StartPeriod": 60,
         },
-        // It also means that the collector is stopped after the service, whose last spans it takes.
+        // It also makes ECS stop the collector after the service, so that the last spans are received.
         "DependsOn": [{"ContainerName": "collector", "Condition": "START"}],
         "Environment": pairs(environment(context, service)),
         "LogConfiguration": logs(&context.log_group(&format!("services/{name}")), name),
@@ -149,7 +149,7 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
     container
 }
 
-/// The collector is not essential: if telemetry crashes, the business goes on and the collector is restarted.
+/// Returns the collector's container. It is not essential: if it crashes, the service continues and ECS restarts it.
 fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
     let mut environment = Map::new();
     environment.insert("AWS_REGION".into(), reference("AWS::Region"));
@@ -187,7 +187,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("ENVIRONMENT".into(), reference("Environment"));
     variables.insert("AWS_REGION".into(), reference("AWS::Region"));
     variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), json!("http://localhost:4318"));
-    // CloudWatch has percentiles of such histograms only, and adds up what is new in each export.
+    // CloudWatch has percentiles of exponential histograms only, and expects the change since the last export.
     variables.insert(
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION".into(),
         json!("base2_exponential_bucket_histogram"),
@@ -210,14 +210,14 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables
 }
 
-/// Name and value of each variable, by name.
+/// Returns the variables, ordered by name.
 fn pairs(variables: Map<String, Value>) -> Value {
     let mut variables: Vec<_> = variables.into_iter().collect();
     variables.sort_by(|one, other| one.0.cmp(&other.0));
     variables.into_iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect()
 }
 
-/// Non-blocking: a log that cannot be delivered must not hold up the service.
+/// Returns the log configuration. It does not block, so that a failing log delivery cannot stop the service.
 fn logs(group: &str, prefix: &str) -> Value {
     json!({
         "LogDriver": "awslogs",

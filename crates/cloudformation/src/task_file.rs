@@ -1,7 +1,7 @@
-//! A task definition by itself, as `aws ecs register-task-definition --cli-input-json` takes it.
+//! A stand-alone task definition for `aws ecs register-task-definition --cli-input-json`.
 //!
-//! What a template leaves to CloudFormation is left to `envsubst` here: `${AWS_REGION}`, `${AWS_ACCOUNT_ID}`,
-//! `${ENVIRONMENT}` and `${IMAGE_TAG}`. A stack parameter that has a default has that value.
+//! Instead of CloudFormation, `envsubst` fills in `${AWS_REGION}`, `${AWS_ACCOUNT_ID}`, `${ENVIRONMENT}` and
+//! `${IMAGE_TAG}`. Stack parameters have their default values.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::RenderError;
 use crate::task::{COLLECTOR_IMAGE, TASK_DEFINITION};
 use crate::template::{Template, pretty};
 
-/// The task definition of a service's template.
+/// Renders the task definition of a service's template.
 pub(crate) fn render(template: &Template) -> Result<String, RenderError> {
     let properties = &resource(template, TASK_DEFINITION)?["Properties"];
     let mut definition = resolved(template, properties)?;
@@ -47,13 +47,14 @@ fn resolved(template: &Template, value: &Value) -> Result<Value, RenderError> {
     })
 }
 
-/// `ContainerDefinitions` is `containerDefinitions` in the API; keys of log options are small letters in both.
+/// Converts a key to the API's spelling: `ContainerDefinitions` becomes `containerDefinitions`; the keys of log options
+/// are lower case in both.
 fn lower(key: &str) -> String {
     let mut letters = key.chars();
     letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
 
-/// Text with each placeholder replaced.
+/// Replaces the placeholders in a text.
 fn text_of(template: &Template, text: &str) -> Result<String, RenderError> {
     if text.starts_with("{{resolve:ssm:") {
         return Ok(COLLECTOR_IMAGE.to_owned());
@@ -90,7 +91,7 @@ fn placeholder(template: &Template, name: &str) -> Result<String, RenderError> {
     })
 }
 
-/// What the API takes for a resource: the URL of a queue, the ARN of anything else.
+/// Returns what the API expects for a resource: the URL of a queue, or the ARN of anything else.
 fn identifier(template: &Template, id: &str) -> Result<String, RenderError> {
     const ACCOUNT: &str = "${AWS_REGION}:${AWS_ACCOUNT_ID}";
     let resource = resource(template, id)?;

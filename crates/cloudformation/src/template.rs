@@ -1,4 +1,4 @@
-//! A template in the order in which a person reads it, and the words its values are written with.
+//! A template in the order in which people read it, and constructors for its values.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// A template with the parameter `Environment`, which every name contains.
+    /// Creates a template with the parameter `Environment`, which every name contains.
     pub(crate) fn new(description: impl Into<String>) -> Self {
         let environment = json!({
             "Type": "String",
@@ -35,7 +35,7 @@ impl Template {
         self.parameters.push((name.to_owned(), definition));
     }
 
-    /// A number with a default.
+    /// Adds a numeric parameter with a default.
     pub(crate) fn number(&mut self, name: &str, default: &str, minimum: u32, description: &str) {
         self.parameter(
             name,
@@ -51,7 +51,7 @@ impl Template {
         self.resources.push((id.into(), json!({"Type": kind, "Properties": properties})));
     }
 
-    /// A resource that stays when the stack goes or wants to replace it.
+    /// Adds a resource that is retained when the stack is deleted or replaces it.
     pub(crate) fn keep(&mut self, id: impl Into<String>, kind: &str, properties: Value) {
         self.resources.push((
             id.into(),
@@ -71,12 +71,12 @@ impl Template {
         }
     }
 
-    /// Says why the role added last has a wildcard for a resource.
+    /// Records why the role added last has a wildcard resource.
     pub(crate) fn wildcard_because(&mut self, reasons: Value) {
         self.with("Metadata", json!({"Wildcards": reasons}));
     }
 
-    /// Says why the resource added last does not follow a rule of checkov.
+    /// Records why the resource added last does not follow a rule of checkov.
     pub(crate) fn exempt(&mut self, exemptions: &[(&str, &str)]) {
         let skip: Vec<_> =
             exemptions.iter().map(|(id, comment)| json!({"id": id, "comment": comment})).collect();
@@ -84,38 +84,38 @@ impl Template {
     }
 }
 
-/// The environment to compute resources for: the stack parameter that takes its place in every name.
+/// The environment to compute resources for: a stack parameter, which becomes part of every name.
 pub const ENVIRONMENT: &str = "${Environment}";
-/// The longest environment; what is left of the 32 characters a load balancer's name may have.
+/// The longest environment name: what remains of the 32 characters of a load balancer's name.
 pub(crate) const LONGEST_ENVIRONMENT: usize = 12;
 
-/// `{"Ref": …}`
+/// Returns `{"Ref": …}`.
 pub(crate) fn reference(id: &str) -> Value {
     json!({"Ref": id})
 }
 
-/// `{"Fn::GetAtt": …}`
+/// Returns `{"Fn::GetAtt": …}`.
 pub(crate) fn attribute(id: &str, attribute: &str) -> Value {
     json!({"Fn::GetAtt": [id, attribute]})
 }
 
-/// Text with `${…}` in it, to be filled in by CloudFormation; plain text as it is.
+/// Returns text whose `${…}` CloudFormation fills in; plain text stays plain.
 pub(crate) fn sub(text: impl Into<String>) -> Value {
     let text = text.into();
     if text.contains("${") { json!({"Fn::Sub": text}) } else { Value::String(text) }
 }
 
-/// An ARN of this account and region.
+/// Returns an ARN in this account and region.
 pub(crate) fn arn(service: &str, resource: &str) -> Value {
     sub(arn_text(service, resource))
 }
 
-/// The same, as text for `Fn::Sub`.
+/// Returns the same as text for `Fn::Sub`.
 pub(crate) fn arn_text(service: &str, resource: &str) -> String {
     format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 }
 
-/// A logical id of the words in a name: `dead-letter` makes `DeadLetter`.
+/// Converts a name to a logical id: `dead-letter` becomes `DeadLetter`.
 pub(crate) fn logical_id(name: &str) -> String {
     name.split(|c: char| !c.is_ascii_alphanumeric())
         .flat_map(|word| {
@@ -125,23 +125,23 @@ pub(crate) fn logical_id(name: &str) -> String {
         .collect()
 }
 
-/// A statement of an IAM policy.
+/// Returns an IAM policy statement.
 pub(crate) fn allow(sid: &str, actions: &[&str], resource: Value) -> Value {
     json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource})
 }
 
-/// A policy document of these statements.
+/// Returns a policy document with these statements.
 pub(crate) fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// JSON text for people, its objects by key however they are kept in memory.
+/// Renders JSON for people, with objects sorted by key.
 pub(crate) fn pretty(value: &Value) -> Result<String, RenderError> {
     let text = serde_json::to_string_pretty(&sorted(value));
     text.map(|text| text + "\n").map_err(|error| RenderError::Write(error.to_string()))
 }
 
-/// The same value with the entries of its objects by key.
+/// Sorts the entries of all objects in a value by key.
 pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! A small layer, and what its templates say of each thing it declares.
+//! Tests what the templates contain for each declaration of a small layer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -51,7 +51,7 @@ fn resources() -> Resources {
     topology.resources().unwrap()
 }
 
-/// Every template by its file's name.
+/// Returns every template by its file name.
 fn templates(resources: &Resources) -> BTreeMap<String, Template> {
     let context = Context::new(resources);
     let mut templates = BTreeMap::from([
@@ -75,7 +75,7 @@ impl Template {
     }
 }
 
-/// Each statement of each role: (template, role, statement).
+/// Returns every statement of every role: (template, role, statement).
 fn statements(templates: &BTreeMap<String, Template>) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (name, template) in templates {
@@ -179,7 +179,7 @@ fn a_role_grants_what_is_declared_and_nothing_else() {
     let templates = templates(&resources());
     let granted = |role: &str| -> BTreeSet<String> {
         let all = statements(&templates).into_iter().filter(|(name, _)| name == role);
-        // Not what the collector has in the same role.
+        // Leave out the collector's statements in the same role.
         let own = all.filter(|(_, one)| !["Traces", "Metrics"].contains(&one["Sid"].as_str().unwrap()));
         own.flat_map(|(_, one)| actions(&one).into_iter().map(str::to_owned).collect::<Vec<_>>()).collect()
     };
@@ -318,7 +318,7 @@ fn every_name_has_the_environment_and_every_threshold_is_a_parameter() {
             }
         }
         for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-            // What either happens or does not has its parameter in how often it must.
+            // For an alarm on a yes-or-no condition, the parameter is the number of periods.
             let properties = &alarm["Properties"];
             let threshold = properties["Threshold"]["Ref"].as_str();
             let parameter = threshold.or(properties["DatapointsToAlarm"]["Ref"].as_str()).unwrap();
@@ -400,7 +400,7 @@ fn what_is_left_open_is_refused() {
     assert!(matches!(error, RenderError::NoAccess { .. }));
     assert_eq!(
         error.to_string(),
-        "secretive owns table shop-${Environment}-secrets but does not say what it does with it: add \
+        "secretive owns table shop-${Environment}-secrets but declares no access to it: add \
          .access([…]) to the table"
     );
 

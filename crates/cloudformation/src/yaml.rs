@@ -1,4 +1,4 @@
-//! A template as YAML: the order is ours, so that the text does not depend on how JSON objects are kept.
+//! Writes a template as YAML, in an order that does not depend on the in-memory order of JSON objects.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use serde_saphyr::{LitStr, ser_options};
 use crate::RenderError;
 use crate::template::Template;
 
-/// Where a file comes from.
+/// The head of every file, which names its origin.
 const HEADER: &str = "# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.\n";
 
-/// Keys that come first in an object, in this order; the others follow by alphabet.
+/// Keys that come first in an object, in this order; the others follow alphabetically.
 const FIRST: [&str; 20] = [
     "Type",
     "Condition",
@@ -36,8 +36,8 @@ const FIRST: [&str; 20] = [
     "Value",
 ];
 
-/// Long-form intrinsic functions and quoted look-alikes of numbers, so that YAML 1.1 readers such as
-/// CloudFormation's see what is meant.
+/// Writes intrinsic functions in their long form and quotes text that looks like a number, so that YAML 1.1 parsers
+/// such as CloudFormation's read the same values.
 pub(crate) fn write(template: &Template) -> Result<String, RenderError> {
     let options = ser_options! { prefer_block_scalars: false, min_fold_chars: 1, compact_list_indent: true };
     let mut text = String::from(HEADER);
@@ -64,7 +64,7 @@ pub(crate) fn write(template: &Template) -> Result<String, RenderError> {
     Ok(text)
 }
 
-/// An empty line before a section and between its resources, and intrinsic functions without quotes.
+/// Adds an empty line before a section and between its resources, and removes the quotes of intrinsic functions.
 fn spaced(section: &str) -> String {
     let resources = section.starts_with("Resources:");
     let mut text = String::from("\n");
@@ -79,7 +79,7 @@ fn spaced(section: &str) -> String {
     text
 }
 
-/// `"Fn::Sub":` as a key is as good without its quotes, and that is how everybody writes it.
+/// Removes the quotes of a key such as `"Fn::Sub":`, which are unnecessary and unusual.
 fn unquoted(line: &str) -> Cow<'_, str> {
     let key = line.trim_start_matches([' ', '-']);
     match key.strip_prefix("\"Fn::").and_then(|rest| rest.split_once("\":")) {
@@ -125,7 +125,7 @@ impl Serialize for Ordered<'_> {
                 let statement = object.contains_key("Effect");
                 entries.sort_by_key(|(key, _)| {
                     let first = FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len());
-                    // A resource says first when it exists, a statement says last when it holds.
+                    // A resource's condition comes first, a statement's condition last.
                     (if statement && *key == "Condition" { FIRST.len() } else { first }, *key)
                 });
                 let mut map = serializer.serialize_map(Some(entries.len()))?;

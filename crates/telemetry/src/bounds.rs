@@ -1,7 +1,7 @@
-//! Bucket bounds of histograms that more than one crate has. Without bounds of its own a histogram gets the SDK's,
-//! which go up to 10,000 and are made for milliseconds: all that is measured in seconds then lies in the lowest two.
+//! Bucket bounds of histograms that several crates share. The SDK's default bounds go up to 10,000 and suit
+//! milliseconds: values in seconds would all fall into the lowest two buckets.
 
-/// For durations in seconds, as the conventions ask for
+/// Bounds for durations in seconds, as the conventions require for
 /// [HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/) and
 /// [messaging](https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/).
 pub const DURATIONS: [f64; 14] =

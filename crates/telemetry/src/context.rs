@@ -1,10 +1,10 @@
-//! Trace context on the wire: what came in with a message or a request, and the header that goes out.
+//! Trace context on the wire: extracted from a message or a request, and injected as a header.
 //!
 //! The X-Ray header is the native carrier everywhere (HTTP, `PutEvents`, SQS, SNS, and `metadata.trace` of an event);
-//! W3C `traceparent` is read on HTTP when there is no X-Ray header. What an X-Ray header can say and an OpenTelemetry
-//! [`SpanContext`] cannot travels beside it as values of the [`Context`]: a decision that is still open, and the fields
-//! this workspace does not know (`Self`, `Lineage`), which AWS needs back unchanged: dropping `Lineage` would disable
-//! its detection of recursive loops.
+//! W3C `traceparent` is read on HTTP if there is no X-Ray header. Two things that an X-Ray header expresses have no
+//! place in an OpenTelemetry [`SpanContext`] and travel beside it as values of the [`Context`]: a sampling decision
+//! that is still open, and the fields unknown to this workspace (`Self`, `Lineage`). AWS needs those unchanged;
+//! without `Lineage` it could not detect recursive loops.
 //!
 //! Header format: <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
 
@@ -17,18 +17,18 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use xray::{MAX_EXTRA_LENGTH, SamplingDecision, SegmentId, TraceHeader};
 
-/// The HTTP header AWS carries trace context in.
+/// The HTTP header in which AWS carries trace context.
 pub const XRAY_HEADER: &str = "x-amzn-trace-id";
 
-/// Fields of an X-Ray header that are passed on as they came, in their order.
+/// Fields of an X-Ray header that are passed on unchanged, in their order.
 #[derive(Clone, Debug)]
 struct CarriedFields(Vec<(String, String)>);
 
-/// Marks a remote parent whose sender left the sampling decision to us (`Sampled=?`, or none at all).
+/// Marks a remote parent whose sender left the sampling decision open (`Sampled=?`, or no field at all).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Undecided;
 
-/// The trace context that came with a message or a request.
+/// The trace context of an incoming message or request.
 ///
 /// ```
 /// use telemetry::context::Incoming;
@@ -50,12 +50,12 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The context of a message: `metadata_trace` is the header in the event's own metadata, `native` the one AWS
-    /// delivered with the message (`AWSTraceHeader`).
+    /// Extracts the context of a message: `metadata_trace` is the header in the event's metadata, `native` the one that
+    /// AWS delivered with the message (`AWSTraceHeader`).
     ///
-    /// Root, Parent and Sampled are the metadata's, because a bus may rewrite the native Parent and a stream, a pipe
-    /// or a replay loses it altogether; the native header then adds only the fields this workspace does not know. It
-    /// counts in full when the metadata carries no readable header: a foreign producer.
+    /// Root, Parent and Sampled come from the metadata, because a bus may rewrite the native Parent, and a stream, a
+    /// pipe or a replay loses the native header altogether; the native header then adds only the unknown fields. If the
+    /// metadata has no valid header, as with a foreign producer, the native header is used in full.
     #[must_use]
     pub fn from_message(metadata_trace: Option<&str>, native: Option<&str>) -> Self {
         let native = native.and_then(parse);
@@ -70,7 +70,7 @@ impl Incoming {
         }
     }
 
-    /// The context of an HTTP request: `X-Amzn-Trace-Id`, else `traceparent` and `tracestate`
+    /// Extracts the context of an HTTP request from `X-Amzn-Trace-Id`, else from `traceparent` and `tracestate`
     /// (<https://www.w3.org/TR/trace-context/>).
     #[must_use]
     pub fn from_http(headers: &HeaderMap) -> Self {
@@ -87,7 +87,7 @@ impl Incoming {
 
     fn from_header(header: TraceHeader) -> Self {
         let TraceHeader { root, parent, sampled, extra } = header;
-        // A Parent or a decision without a Root belongs to no trace that could be continued.
+        // Without a Root there is no trace to continue, so a Parent or a decision has no meaning.
         let (parent, sampled) = if root.is_some() { (parent, sampled) } else { (None, None) };
         Self { root, parent, sampled, trace_state: TraceState::default(), carried: extra }
     }
@@ -110,15 +110,15 @@ impl Incoming {
         }
     }
 
-    /// The trace that was carried here, if any. For work that must start a trace of its own (a replay, an event older
-    /// than X-Ray accepts, an item of a list) this is the value of the annotation that leads back.
+    /// Returns the carried trace, if any. Work that must start a new trace (a replay, an event older than X-Ray
+    /// accepts, an item of a list) refers to it in an annotation.
     #[must_use]
     pub fn trace_id(&self) -> Option<xray::TraceId> {
         self.root
     }
 
-    /// The parent context for the first span made here (`OpenTelemetrySpanExt::set_parent`, before the span is
-    /// entered). Without a carried trace the span starts a new one.
+    /// Returns the parent context for the first span of this process (`OpenTelemetrySpanExt::set_parent`, before the
+    /// span is entered). Without a carried trace, the span starts a new one.
     #[must_use]
     pub fn into_context(self) -> Context {
         let mut context = Context::new();
@@ -143,8 +143,8 @@ impl Incoming {
         if remote.is_valid() { context.with_remote_span_context(remote) } else { context }
     }
 
-    /// A context that continues no trace but still passes on the unknown fields: for a replay or an event too old
-    /// for its trace. The span made under it starts a new trace.
+    /// Returns a context that starts a new trace and still passes on the unknown fields, for a replay or an event too
+    /// old for its trace.
     #[must_use]
     pub fn into_new_trace(self) -> Context {
         if self.carried.is_empty() {
@@ -155,45 +155,45 @@ impl Incoming {
     }
 }
 
-/// The parent context of a message's span; see [`Incoming::from_message`].
+/// Returns the parent context of a message's span; see [`Incoming::from_message`].
 #[must_use]
 pub fn from_message(metadata_trace: Option<&str>, native: Option<&str>) -> Context {
     Incoming::from_message(metadata_trace, native).into_context()
 }
 
-/// The parent context of a request's span; see [`Incoming::from_http`].
+/// Returns the parent context of a request's span; see [`Incoming::from_http`].
 #[must_use]
 pub fn from_http(headers: &HeaderMap) -> Context {
     Incoming::from_http(headers).into_context()
 }
 
-/// The trace a message was carried in, for the annotation `origin_trace_id` of work that starts a trace of its own.
+/// Returns the trace that a message was carried in, for the annotation `origin_trace_id` of work that starts a new one.
 #[must_use]
 pub fn origin_of(metadata_trace: Option<&str>, native: Option<&str>) -> Option<xray::TraceId> {
     Incoming::from_message(metadata_trace, native).trace_id()
 }
 
-/// The X-Ray header that makes `span` the parent of what follows: `Root=…;Parent=…;Sampled=0|1`, then the fields that
-/// came in and are only passed on. Unsampled spans have one too, so that the trace id reaches every log line.
-/// `None` when the span is not recorded by the telemetry of this process (no subscriber, or not a telemetry span).
+/// Returns the X-Ray header that makes `span` the parent of what follows: `Root=…;Parent=…;Sampled=0|1`, then the
+/// unknown fields. Unsampled spans have one too, so that the trace id reaches every log line. Returns `None` if the
+/// telemetry of this process does not know the span (no subscriber, or not a telemetry span).
 #[must_use]
 pub fn header_of(span: &Span) -> Option<String> {
     header(&span.context())
 }
 
-/// [`header_of`] the span that is current.
+/// Returns [`header_of`] the current span.
 #[must_use]
 pub fn current_header() -> Option<String> {
     header_of(&Span::current()).or_else(|| Context::map_current(header))
 }
 
-/// The trace `span` belongs to, sampled or not.
+/// Returns the trace of `span`, sampled or not.
 #[must_use]
 pub fn trace_id_of(span: &Span) -> Option<xray::TraceId> {
     trace_id(&span.context())
 }
 
-/// The trace of a context, if it has one.
+/// Returns the trace of a context, if it has one.
 pub(crate) fn trace_id(context: &Context) -> Option<xray::TraceId> {
     let span = context.span();
     let span_context = span.span_context();
@@ -217,29 +217,29 @@ fn header(context: &Context) -> Option<String> {
     Some(header.to_string())
 }
 
-/// The span id that stands for "no parent" in a context that has a trace id: OpenTelemetry has no valid context
-/// without a span id, and would start a new trace. It is a function of the trace id, so that the span processor can
-/// recognise it without remembering anything (see `processor`).
+/// Returns the span id that stands for "no parent" in a context with a trace id: in OpenTelemetry a context without a
+/// span id is invalid and starts a new trace. The id is a function of the trace id, so that the span processor can
+/// recognise it without keeping state (see `processor`).
 pub(crate) fn placeholder_parent(trace_id: TraceId) -> SpanId {
     let bytes = trace_id.to_bytes();
     let mut id = [0_u8; 8];
     for (place, (high, low)) in id.iter_mut().zip(bytes[..8].iter().zip(&bytes[8..])) {
         *place = !(high ^ low);
     }
-    // All zeros would be invalid; one bit makes it valid and is as recognisable.
+    // All zeros would be invalid; setting one bit keeps the id valid and recognisable.
     if id == [0; 8] {
         id[7] = 1;
     }
     SpanId::from_bytes(id)
 }
 
-/// Reads a header; rubbish is no header.
+/// Parses a header; a malformed one counts as absent.
 fn parse(header: &str) -> Option<TraceHeader> {
     header.parse().ok()
 }
 
-/// The unknown fields of both headers. Where both have one, the native is newer: AWS counts up `Lineage` on the way.
-/// What would not fit into a header any more stays behind.
+/// Merges the unknown fields of both headers. The native value wins because it is newer: AWS increments `Lineage` on
+/// the way. Fields beyond the maximum length of a header are dropped.
 fn merged(metadata: Vec<(String, String)>, native: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut fields = native;
     let mut length: usize = fields.iter().map(field_length).sum();
@@ -253,12 +253,12 @@ fn merged(metadata: Vec<(String, String)>, native: Vec<(String, String)>) -> Vec
     fields
 }
 
-/// A field's share of the header, with its separators.
+/// Returns the length of a field in the header, with its separators.
 fn field_length((key, value): &(String, String)) -> usize {
     key.len() + value.len() + 2
 }
 
-/// Request headers as the propagator wants them.
+/// Adapts request headers to the propagator's interface.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {

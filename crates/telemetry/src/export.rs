@@ -1,4 +1,4 @@
-//! Exporters that say when they fail, but not each time.
+//! Exporters that report failures at a limited rate.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-/// How long a failing export stays quiet after it was reported.
+/// The minimum time between two reports of a failing export.
 const QUIET: Duration = Duration::from_mins(1);
 
-/// An exporter whose failures are logged as a warning, at most once a minute: a collector that is away must be
-/// noticed without drowning the log.
+/// An exporter whose failures are logged as a warning at most once a minute, so that an unavailable collector is
+/// noticed without flooding the log.
 #[derive(Debug)]
 pub(crate) struct Reported<E> {
     exporter: E,
@@ -29,7 +29,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// Counts a failure; how many there were since the last report, when it is time for one.
+    /// Counts a failure. Returns the number of failures since the last report if a report is due.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.since_report += 1;
         if self.reported_at.is_some_and(|at| now.duration_since(at) < QUIET) {

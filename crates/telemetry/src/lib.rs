@@ -1,8 +1,8 @@
-//! Telemetry of a service: OpenTelemetry traces and metrics for X-Ray and CloudWatch, and one JSON log line an event.
+//! Telemetry of a service: OpenTelemetry traces and metrics for X-Ray and CloudWatch, and a JSON log line per event.
 //!
 //! [`start`] reads nothing from the process environment: it takes [`Settings`], installs the `tracing` subscriber and
-//! gives back the owned [`Telemetry`] handle, which flushes on every way out. Spans are `tracing` spans whose callsite
-//! declares `otel.kind` or `otel.name`; no other span is exported, and the log filter never decides about spans.
+//! returns an owned [`Telemetry`] handle, which flushes on every way out. Spans are `tracing` spans whose callsite
+//! declares `otel.kind` or `otel.name`; no other span is exported, and the log filter does not affect spans.
 //!
 //! ```no_run
 //! use telemetry::{LogFormat, OtelSettings, Settings};

@@ -1,4 +1,4 @@
-//! One event as one line: a flat JSON object for CloudWatch Logs, or readable text.
+//! Renders one event as one line: a flat JSON object for CloudWatch Logs, or readable text.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -9,11 +9,11 @@ use tracing::field::{Field, Visit};
 
 use crate::settings::LogFormat;
 
-/// Names the line gives meaning to. A field of an event with one of them is written with a `field_` before it, so that
-/// it cannot pass for the line's own; except `trace_id`, which a caller may know better.
+/// Names with a fixed meaning in a line. An event's field of such a name gets the prefix `field_`, so that it cannot
+/// pass for the line's own. `trace_id` is not among them: an event may name its trace itself.
 const OWN: [&str; 5] = ["timestamp", "level", "service", "environment", "target"];
 
-/// What stands on every line.
+/// The fields of every line.
 pub(crate) struct Line<'a> {
     pub(crate) timestamp: jiff::Timestamp,
     pub(crate) level: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The line with its line feed.
+    /// Renders the line with its line feed.
     pub(crate) fn render(&self, format: LogFormat) -> String {
         let mut line = match format {
             LogFormat::Json => serde_json::to_string(self).unwrap_or_else(|error| {
@@ -58,7 +58,7 @@ impl Line<'_> {
         line.replace('\n', "\\n")
     }
 
-    /// The span's trace, unless the event names one itself.
+    /// Returns the span's trace, unless the event names one itself.
     fn trace_id(&self) -> Option<&str> {
         let named = self.fields.others.iter().any(|(key, _)| key == "trace_id");
         self.trace_id.as_deref().filter(|_| !named)
@@ -84,7 +84,7 @@ impl Serialize for Line<'_> {
     }
 }
 
-/// The fields of an event, in their order; the last of one name counts.
+/// The fields of an event, in their order; the last one of a name wins.
 #[derive(Default)]
 pub(crate) struct Fields {
     message: Option<String>,
@@ -131,7 +131,7 @@ impl Visit for Fields {
         self.push(field, value.into());
     }
 
-    /// An error with what caused it, outermost first.
+    /// Records an error with its causes, outermost first.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         let mut text = value.to_string();
         let mut cause = value.source();

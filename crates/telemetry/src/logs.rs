@@ -1,4 +1,4 @@
-//! The layer that writes one line for each event that passes the log filter.
+//! The layer that writes a line for each event that passes the log filter.
 
 use std::io::Write;
 use std::sync::{Mutex, OnceLock};
@@ -15,8 +15,8 @@ use crate::context;
 use crate::log_line::{Fields, Line};
 use crate::settings::{LogFormat, Settings};
 
-/// Writes log lines to `W`. It finds an event's trace through the whole subscriber, not through its own filtered view
-/// of it, so that a log filter that hides a span's target hides no trace id.
+/// Writes log lines to `W`. It looks up an event's trace in the whole subscriber rather than in its own filtered view,
+/// so that a log filter that hides a span does not hide the trace id.
 pub(crate) struct LogLines<W> {
     service: String,
     environment: String,
@@ -36,7 +36,7 @@ impl<W: Write> LogLines<W> {
         }
     }
 
-    /// The trace of the event's span: the one it names, else the current one.
+    /// Returns the trace of the event's span: the span it names, else the current one.
     fn trace_id(&self, event: &Event<'_>) -> Option<String> {
         let of_span = || {
             let dispatch = self.dispatch.get()?.upgrade()?;
@@ -59,7 +59,7 @@ fn current_span(dispatch: &Dispatch) -> Option<tracing::span::Id> {
 
 impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        // A layer is registered with one subscriber; a second registration would name the same one.
+        // A layer is registered with a single subscriber, so a second registration would set the same value.
         self.dispatch.get_or_init(|| dispatch.downgrade());
     }
 
@@ -76,7 +76,7 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
             fields,
         }
         .render(self.format);
-        // One write a line keeps lines whole. A log that cannot be written has nowhere to be reported.
+        // One write per line keeps lines whole. If it fails, there is nowhere to report that.
         if let Ok(mut writer) = self.writer.lock()
             && writer.write_all(line.as_bytes()).is_ok()
         {

@@ -1,4 +1,4 @@
-//! The way of a finished span to its exporter.
+//! The processor between a finished span and its exporter.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use crate::context::placeholder_parent;
 
-/// Takes the placeholder parent away again from a span that continues a trace id without a parent span, so that it
-/// arrives as the trace's root; everything else passes unchanged.
+/// Removes the placeholder parent from a span that continues a trace id without a parent span, so that it arrives as
+/// the root of the trace. All other spans pass unchanged.
 #[derive(Debug)]
 pub(crate) struct RootOfCarriedTrace<P>(pub(crate) P);
 

@@ -17,7 +17,8 @@ use crate::processor::RootOfCarriedTrace;
 use crate::sampler::sampler;
 use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
 
-/// Spans for the collector; without an endpoint they are made, sampled and propagated, but go nowhere.
+/// Creates the provider of spans for the collector. Without an endpoint, spans are created, sampled and propagated, but
+/// not exported.
 pub(crate) fn tracer_provider(
     settings: &OtelSettings,
     resource: Resource,
@@ -46,7 +47,7 @@ pub(crate) fn tracer_provider(
     Ok(tracer_provider_with(processor, settings.sampler, resource))
 }
 
-/// A provider with X-Ray ids that gives finished spans to `processor`.
+/// Creates a provider with X-Ray ids that passes finished spans to `processor`.
 pub(crate) fn tracer_provider_with(
     processor: impl SpanProcessor + 'static,
     setting: SamplerSetting,
@@ -60,7 +61,7 @@ pub(crate) fn tracer_provider_with(
         .build()
 }
 
-/// Metrics for the collector; without an endpoint measuring costs nothing and goes nowhere.
+/// Creates the provider of metrics for the collector. Without an endpoint, metrics are not recorded.
 pub(crate) fn meter_provider(
     settings: &OtelSettings,
     resource: Resource,
@@ -85,7 +86,7 @@ pub(crate) fn meter_provider(
     Ok(provider.with_reader(reader).build())
 }
 
-/// Makes every histogram an exponential one, whatever bounds its instrument names. Size and scale are the standard's
+/// Makes every histogram exponential, whatever bounds its instrument has. Size and scale are the standard's
 /// (<https://opentelemetry.io/docs/specs/otel/metrics/sdk/#base2-exponential-bucket-histogram-aggregation>).
 fn exponential(instrument: &Instrument) -> Option<Stream> {
     if instrument.kind() != InstrumentKind::Histogram {
@@ -96,8 +97,8 @@ fn exponential(instrument: &Instrument) -> Option<Stream> {
     Stream::builder().with_aggregation(aggregation).build().ok()
 }
 
-/// A blocking client, because the SDK exports from threads without an async runtime. It must be made on such a thread
-/// too. The way to a collector on this host never leads through a proxy.
+/// Creates a blocking client, because the SDK exports from threads without an async runtime; call it on such a thread
+/// too. A collector on this host is never reached through a proxy.
 fn http_client(endpoint: &str, timeout: Duration) -> Result<reqwest::blocking::Client, ExporterBuildError> {
     let client = reqwest::blocking::Client::builder().timeout(timeout);
     let client = if is_loopback(endpoint) { client.no_proxy() } else { client };

@@ -1,4 +1,4 @@
-//! What produces the telemetry: service, version, environment, and on ECS the task and its container.
+//! The resource that produces telemetry: service, version, environment, and on ECS the task and its container.
 
 use opentelemetry::KeyValue;
 use opentelemetry_aws::detector::EcsResourceDetector;
@@ -8,7 +8,7 @@ use opentelemetry_semantic_conventions::attribute;
 
 use crate::settings::Settings;
 
-/// The resource. On ECS this asks the task's metadata endpoint and blocks meanwhile.
+/// Builds the resource. On ECS this queries the task metadata endpoint and blocks meanwhile.
 pub(crate) fn resource(settings: &Settings) -> Resource {
     let mut resource = Resource::builder_empty().with_detector(Box::new(TelemetryResourceDetector));
     if settings.otel.on_ecs {
@@ -23,7 +23,7 @@ pub(crate) fn resource(settings: &Settings) -> Resource {
     if let Some(revision) = &settings.revision {
         own.push(KeyValue::new(attribute::VCS_REF_HEAD_REVISION, revision.clone()));
     }
-    // What the operator says wins over what was built in; OTEL_SERVICE_NAME over a service.name among the attributes.
+    // The operator's settings override built-in values; OTEL_SERVICE_NAME overrides a service.name in the attributes.
     let said = settings
         .otel
         .resource_attributes

@@ -1,4 +1,4 @@
-//! Whether a trace is recorded: the parent's decision, or the root sampler's where no decision was made.
+//! Decides whether a trace is recorded: the parent decides, or the root sampler if there is no decision yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +11,10 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 use crate::context::Undecided;
 use crate::settings::SamplerSetting;
 
-/// Share of root traces recorded beyond the reservoir, as in X-Ray's default rule.
+/// The share of root traces recorded beyond the reservoir, as in X-Ray's default rule.
 const FIXED_RATE: f64 = 0.05;
 
-/// The sampler a setting asks for.
+/// Creates the sampler for a setting.
 pub(crate) fn sampler(setting: SamplerSetting) -> Box<dyn ShouldSample> {
     match setting {
         SamplerSetting::XRay => Box::new(ParentDecides::or(Reservoir::default())),
@@ -29,9 +29,9 @@ pub(crate) fn sampler(setting: SamplerSetting) -> Box<dyn ShouldSample> {
     }
 }
 
-/// The parent's decision; the root sampler's whole result when there is no parent, and also when the parent's sender
-/// left the decision open (`Sampled=?` or none). The SDK's own parent-based samplers know no open decision: they
-/// would take it for "not sampled".
+/// Follows the parent's decision. Uses the root sampler's result if there is no parent, or if the parent's sender left
+/// the decision open (`Sampled=?` or no field). The SDK's parent-based samplers do not know an open decision; they
+/// would read it as "not sampled".
 #[derive(Clone, Debug)]
 struct ParentDecides {
     root: Box<dyn ShouldSample>,
@@ -59,7 +59,7 @@ impl ShouldSample for ParentDecides {
         };
         let span = context.span();
         let parent = span.span_context();
-        // The mark stays in the contexts of the spans below; there the parent is local and has decided.
+        // The mark stays in the contexts of child spans, but their parent is local and has decided.
         if parent.is_remote() && context.get::<Undecided>().is_some() {
             return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
         }
@@ -75,18 +75,18 @@ impl ShouldSample for ParentDecides {
     }
 }
 
-/// One trace each second, and a fixed share of the rest.
+/// Samples one trace per second, and a fixed share of the rest.
 #[derive(Clone, Debug, Default)]
 struct Reservoir {
-    /// The second (since the epoch) whose trace was already taken. Shared by the sampler's clones.
+    /// The second (since the epoch) whose trace has been taken. Shared by the sampler's clones.
     taken: Arc<AtomicU64>,
 }
 
 impl Reservoir {
-    /// Whether this second's trace was still to be had, and now is taken.
+    /// Takes this second's trace; returns whether it was still available.
     fn take(&self, second: u64) -> bool {
         let taken = self.taken.load(Ordering::Relaxed);
-        // A clock set back waits for nothing: any other second is a new one.
+        // Any other second counts as new, so that a clock set back does not stop the reservoir.
         taken != second
             && self.taken.compare_exchange(taken, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

@@ -1,4 +1,4 @@
-//! What telemetry can be told, and how it is read from the standard `OTEL_*` variables.
+//! The settings of telemetry, and how they are read from the standard `OTEL_*` variables.
 //!
 //! Names and defaults: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> and
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
@@ -16,29 +16,29 @@ use tracing_subscriber::EnvFilter;
 pub struct Settings {
     /// The system the service belongs to, the same for all its services.
     pub application: String,
-    /// Where it runs (`local`, `prod`): `deployment.environment.name`.
+    /// The environment (`local`, `prod`): `deployment.environment.name`.
     pub environment: String,
-    /// `service.name`, and so the name of the service's node in X-Ray. `OTEL_SERVICE_NAME` overrides it.
+    /// `service.name`, which is also the name of the service's node in X-Ray. `OTEL_SERVICE_NAME` overrides it.
     pub service_name: String,
     /// `service.version`.
     pub service_version: String,
     /// The commit the service was built from: `vcs.ref.head.revision`.
     pub revision: Option<String>,
-    /// How log lines look.
+    /// The format of log lines.
     pub logs: LogFormat,
-    /// Which events become log lines, in the syntax of `RUST_LOG`. It never decides about spans.
+    /// Which events become log lines, in the syntax of `RUST_LOG`. It does not affect spans.
     pub log_filter: String,
     /// Sampling and export.
     pub otel: OtelSettings,
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line, for CloudWatch Logs.
+    /// One JSON object per line, for CloudWatch Logs.
     #[default]
     Json,
-    /// Readable, for a terminal.
+    /// Readable text, for a terminal.
     Text,
 }
 
@@ -59,23 +59,23 @@ impl FromStr for LogFormat {
 #[error("expected json or text")]
 pub struct UnknownLogFormat;
 
-/// Sampling and export, as the `OTEL_*` variables say it.
+/// Sampling and export, as set by the `OTEL_*` variables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtelSettings {
     /// `OTEL_SERVICE_NAME`.
     pub service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`, decoded.
     pub resource_attributes: Vec<(String, String)>,
-    /// Where spans go, the whole address (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with
-    /// `/v1/traces` after it); `None` with `OTEL_TRACES_EXPORTER=none` or `OTEL_SDK_DISABLED=true`.
+    /// The full URL that spans are sent to (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with
+    /// `/v1/traces` appended); `None` with `OTEL_TRACES_EXPORTER=none` or `OTEL_SDK_DISABLED=true`.
     pub traces_endpoint: Option<String>,
-    /// Where metrics go, in the same way.
+    /// The full URL that metrics are sent to, set in the same way.
     pub metrics_endpoint: Option<String>,
-    /// `OTEL_EXPORTER_OTLP_TIMEOUT` in milliseconds: how long one export may take.
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT` in milliseconds: the limit for one export.
     pub export_timeout: Duration,
     /// `OTEL_TRACES_SAMPLER` with `OTEL_TRACES_SAMPLER_ARG`.
     pub sampler: SamplerSetting,
-    /// `OTEL_BSP_SCHEDULE_DELAY` in milliseconds: how long a finished span waits for company at most.
+    /// `OTEL_BSP_SCHEDULE_DELAY` in milliseconds: the longest wait of a finished span for its batch.
     pub schedule_delay: Duration,
     /// `OTEL_BSP_MAX_QUEUE_SIZE`: finished spans beyond it are dropped.
     pub max_queue_size: usize,
@@ -83,13 +83,13 @@ pub struct OtelSettings {
     pub max_export_batch_size: usize,
     /// `OTEL_METRIC_EXPORT_INTERVAL` in milliseconds.
     pub metric_interval: Duration,
-    /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`: whether a measurement is told since the start (what
-    /// Prometheus wants) or since the last export (what CloudWatch wants).
+    /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`: whether values accumulate since the start (for Prometheus)
+    /// or since the last export (for CloudWatch).
     pub metric_temporality: Temporality,
     /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
     pub histograms: HistogramSetting,
-    /// Base address of the ECS task metadata (`ECS_CONTAINER_METADATA_URI_V4`) is known: the resource describes the
-    /// task and its container.
+    /// Whether the base address of the ECS task metadata (`ECS_CONTAINER_METADATA_URI_V4`) is known, so that the
+    /// resource can describe the task and its container.
     pub on_ecs: bool,
 }
 
@@ -115,11 +115,11 @@ impl Default for OtelSettings {
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 
-/// Who decides whether a trace is recorded.
+/// How the decision to record a trace is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum SamplerSetting {
-    /// `xray` (the default): the parent's decision; for a trace that begins here one each second and 5 % of the rest,
-    /// X-Ray's own default rule (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>).
+    /// `xray` (the default): the parent decides; of traces that begin here, one per second and 5 % of the rest, which
+    /// is X-Ray's default rule (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>).
     #[default]
     XRay,
     /// `always_on`: all, whatever the parent decided.
@@ -128,33 +128,32 @@ pub enum SamplerSetting {
     AlwaysOff,
     /// `traceidratio`: this share, whatever the parent decided.
     Ratio(f64),
-    /// `parentbased_always_on`: the parent's decision; all that begin here.
+    /// `parentbased_always_on`: the parent decides; all traces that begin here.
     ParentBasedAlwaysOn,
-    /// `parentbased_always_off`: the parent's decision; none that begin here.
+    /// `parentbased_always_off`: the parent decides; no trace that begins here.
     ParentBasedAlwaysOff,
-    /// `parentbased_traceidratio`: the parent's decision; this share of those that begin here.
+    /// `parentbased_traceidratio`: the parent decides; this share of traces that begin here.
     ParentBasedRatio(f64),
 }
 
-/// What histograms look like.
+/// The kind of histograms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistogramSetting {
-    /// `explicit_bucket_histogram` (the default): the bounds that each instrument names. The kind that every Prometheus
-    /// takes.
+    /// `explicit_bucket_histogram` (the default): each instrument has its bounds. Every Prometheus accepts this kind.
     #[default]
     ExplicitBuckets,
-    /// `base2_exponential_bucket_histogram`: bounds that follow the values. The kind from which the collector's
-    /// `awsemf` exporter makes values and counts, without which CloudWatch has no percentiles.
+    /// `base2_exponential_bucket_histogram`: the bounds follow the values. The collector's `awsemf` exporter needs this
+    /// kind to write values and counts, without which CloudWatch has no percentiles.
     Exponential,
 }
 
-/// A variable whose value cannot be used. The value itself is not repeated.
+/// A variable with an invalid value. The value itself is not repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{variable}: {problem}")]
 pub struct InvalidSetting {
     /// The variable's name.
     pub variable: &'static str,
-    /// What would be right.
+    /// What was expected.
     pub problem: String,
 }
 
@@ -162,7 +161,7 @@ impl OtelSettings {
     /// Reads the variables through `lookup`.
     ///
     /// # Errors
-    /// Every variable that has a value that cannot be used.
+    /// All variables with an invalid value.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<InvalidSetting>> {
         let mut reader = Reader { lookup, problems: Vec::new() };
         let default = Self::default();
@@ -192,7 +191,7 @@ impl OtelSettings {
     }
 }
 
-/// Reads variables and collects what is wrong with them. An empty value counts as absent, as the specification says.
+/// Reads variables and collects their problems. An empty value counts as absent, as the specification requires.
 struct Reader<F> {
     lookup: F,
     problems: Vec<InvalidSetting>,
@@ -245,7 +244,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(value)
     }
 
-    /// The whole address of one signal.
+    /// Returns the full URL of one signal.
     fn endpoint(&mut self, variable: &'static str, path: &str) -> String {
         const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
         let (variable, endpoint) = match (self.get(variable), self.get(BASE)) {
@@ -256,9 +255,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let plain_http = endpoint.parse::<http::Uri>().is_ok_and(|uri| {
             uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
         });
-        // The collector stands beside the service; no TLS stack is built in for a way that does not leave the task.
+        // The collector runs beside the service, so the connection never leaves the task and needs no TLS.
         if !plain_http && !self.problems.iter().any(|problem| problem.variable == variable) {
-            self.problem(variable, "expected an address like http://localhost:4318 (plain http)");
+            self.problem(variable, "expected an address such as http://localhost:4318 (plain http)");
         }
         endpoint
     }
@@ -311,7 +310,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         ratio
     }
 
-    /// `key=value` pairs with commas between them, values percent-encoded
+    /// Parses comma-separated `key=value` pairs with percent-encoded values
     /// (<https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable>).
     fn resource_attributes(&mut self) -> Vec<(String, String)> {
         const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
@@ -324,7 +323,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 Some((key.to_owned(), percent_decoded(value.trim())?))
             });
             let Some(attribute) = decoded else {
-                self.problem(ATTRIBUTES, "expected key=value pairs with commas between them");
+                self.problem(ATTRIBUTES, "expected comma-separated key=value pairs");
                 break;
             };
             attributes.push(attribute);
@@ -360,12 +359,12 @@ impl Settings {
 
 /// A log filter that is not in the syntax of `RUST_LOG`.
 #[derive(Debug, Error)]
-#[error("expected directives like info,membership=debug: {0}")]
+#[error("expected directives such as info,membership=debug: {0}")]
 pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
 
-/// The filter of log lines. What OpenTelemetry says about itself is left out: failed exports are reported by the
-/// exporter's wrapper at a bearable rate, and everything else there is for its own developers. A directive for the
-/// target `opentelemetry` brings it back.
+/// Builds the filter of log lines. It omits OpenTelemetry's internal events: the exporter's wrapper reports failed
+/// exports at a limited rate, and the rest is meant for OpenTelemetry's developers. A directive for the target
+/// `opentelemetry` includes them again.
 pub(crate) fn log_filter(filter: &str) -> Result<EnvFilter, InvalidLogFilter> {
     Ok(EnvFilter::builder().parse(format!("opentelemetry=off,{filter}"))?)
 }

@@ -1,4 +1,4 @@
-//! Starting telemetry, and ending it on every way out.
+//! Starts telemetry, and flushes it on every way out.
 
 use std::io::Write;
 use std::thread;
@@ -22,10 +22,10 @@ use crate::providers::{meter_provider, tracer_provider};
 use crate::resource::resource;
 use crate::settings::{InvalidLogFilter, Settings, log_filter};
 
-/// Name of the tracer and of the meter: the instrumentation scope.
+/// The instrumentation scope: the name of the tracer and of the meter.
 const SCOPE: &str = "telemetry";
 
-/// How long [`Telemetry::shutdown`] may take for spans and metrics together.
+/// The limit of [`Telemetry::shutdown`] for spans and metrics together.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why telemetry could not start.
@@ -34,24 +34,24 @@ pub enum StartError {
     /// The log filter is not in the syntax of `RUST_LOG`.
     #[error("log filter: {0}")]
     LogFilter(#[from] InvalidLogFilter),
-    /// The exporter could not be made.
+    /// The exporter could not be created.
     #[error("telemetry exporter: {0}")]
     Exporter(#[from] ExporterBuildError),
-    /// A subscriber is installed already in this process.
-    #[error("telemetry was started already in this process")]
+    /// This process already has a subscriber.
+    #[error("telemetry has already been started in this process")]
     AlreadyStarted,
     /// A thread could not be started.
     #[error("telemetry thread: {0}")]
     Thread(#[from] std::io::Error),
-    /// The thread that makes the exporters did not come back.
-    #[error("telemetry exporters could not be made")]
+    /// The thread that creates the exporters panicked.
+    #[error("telemetry exporters could not be created")]
     Panicked,
 }
 
 /// Why the last telemetry may not have arrived.
 #[derive(Debug, Error)]
 pub enum ShutdownError {
-    /// Spans and metrics were not taken in time.
+    /// The collector did not accept spans and metrics in time.
     #[error("telemetry was not flushed within {} s", .0.as_secs())]
     TimedOut(Duration),
     /// The SDK reported a failure.
@@ -59,7 +59,7 @@ pub enum ShutdownError {
     Failed(String),
 }
 
-/// Running telemetry. Its owner ends it with [`Telemetry::shutdown`] on every way out, the failing ones too.
+/// Running telemetry. Its owner calls [`Telemetry::shutdown`] on every way out, including failures.
 #[derive(Debug)]
 pub struct Telemetry {
     tracers: SdkTracerProvider,
@@ -68,11 +68,11 @@ pub struct Telemetry {
 
 /// Starts telemetry and installs the subscriber of this process. Log lines go to the standard output.
 ///
-/// It blocks for a moment (on ECS until the task metadata were read): call it off the async threads.
+/// Blocks for a moment (on ECS until the task metadata has been read), so call it off the async threads.
 ///
 /// # Errors
-/// When the log filter is wrong, an exporter cannot be made, or the process has a subscriber already. A collector that
-/// cannot be reached is no error: exporting fails later, and is logged.
+/// When the log filter is invalid, an exporter cannot be created, or the process already has a subscriber. An
+/// unreachable collector is not an error here: exports fail later and are logged.
 pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
     let (telemetry, dispatch) = Telemetry::build(settings, std::io::stdout())?;
     tracing::dispatcher::set_global_default(dispatch).map_err(|_| StartError::AlreadyStarted)?;
@@ -80,8 +80,8 @@ pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
 }
 
 impl Telemetry {
-    /// The same as [`start`] without installing the subscriber: log lines go to `logs`, and events and spans go where
-    /// the dispatch is made the default. For tests, and for processes that run several services.
+    /// Does the same as [`start`] without installing the subscriber: log lines go to `logs`, and the caller makes the
+    /// dispatch the default where it is needed. For tests, and for processes that run several services.
     ///
     /// # Errors
     /// As [`start`].
@@ -90,7 +90,7 @@ impl Telemetry {
         logs: impl Write + Send + 'static,
     ) -> Result<(Self, Dispatch), StartError> {
         let filter = log_filter(&settings.log_filter)?;
-        // A thread of its own: the blocking HTTP client refuses to be made where an async runtime runs.
+        // A separate thread, because a blocking HTTP client cannot be created inside an async runtime.
         let (settings, providers) = thread::Builder::new()
             .name("telemetry-start".to_owned())
             .spawn(move || {
@@ -105,23 +105,23 @@ impl Telemetry {
         Ok((Self { tracers, meters }, Dispatch::new(subscriber)))
     }
 
-    /// For measuring: every instrument of the process comes from it.
+    /// Returns the meter that creates every instrument of the process.
     #[must_use]
     pub fn meter(&self) -> Meter {
         self.meters.meter(SCOPE)
     }
 
-    /// Sends what is waiting and ends. Takes at most five seconds, also when the collector is away, and blocks no
-    /// async thread.
+    /// Flushes pending telemetry and stops. Takes at most five seconds, even if the collector is unavailable, and
+    /// blocks no async thread.
     ///
     /// # Errors
-    /// When the collector did not take it in time.
+    /// When the collector does not accept everything in time.
     pub async fn shutdown(self) -> Result<(), ShutdownError> {
         let (done, result) = oneshot::channel();
-        // A plain thread, not one of the runtime's blocking threads: the runtime would wait for those when it ends.
+        // A plain thread rather than one of the runtime's blocking threads, for which the runtime waits when it ends.
         let spawned = thread::Builder::new().name("telemetry-shutdown".to_owned()).spawn(move || {
             let ended = self.end();
-            // The owner may have stopped waiting.
+            // The receiver is gone if the timeout has passed.
             drop(done.send(ended));
         });
         if let Err(error) = spawned {
@@ -134,7 +134,7 @@ impl Telemetry {
         }
     }
 
-    /// Metrics and spans side by side: each waits for its own answer of the same collector.
+    /// Flushes metrics and spans in parallel, because each waits for the collector.
     fn end(&self) -> Result<(), ShutdownError> {
         let (metrics, spans) = thread::scope(|scope| {
             let metrics = scope.spawn(|| self.meters.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
@@ -159,8 +159,8 @@ fn providers(settings: &Settings) -> Result<(SdkTracerProvider, SdkMeterProvider
     Ok((tracer_provider(&settings.otel, resource.clone())?, meter_provider(&settings.otel, resource)?))
 }
 
-/// The bridge from `tracing` spans to OpenTelemetry. It sees only spans, and of those only the ones meant for it:
-/// log events would become span events and mark a span as failed whenever something is logged as an error.
+/// Creates the bridge from `tracing` spans to OpenTelemetry. It receives telemetry spans only: log events would become
+/// span events, and one at level error would mark its span as failed.
 pub(crate) fn spans_to(tracers: &SdkTracerProvider) -> impl tracing_subscriber::Layer<Registry> + use<> {
     tracing_opentelemetry::layer()
         .with_tracer(tracers.tracer(SCOPE))
@@ -172,8 +172,8 @@ pub(crate) fn spans_to(tracers: &SdkTracerProvider) -> impl tracing_subscriber::
         .with_filter(filter_fn(is_telemetry_span))
 }
 
-/// A span is exported when its callsite says so by declaring `otel.kind` or `otel.name`, at any level and in any
-/// module. Spans of libraries (the AWS SDK, HTTP) are theirs.
+/// Whether a span is exported: its callsite declares `otel.kind` or `otel.name`, at any level and in any module. This
+/// leaves out the spans of libraries (the AWS SDK, HTTP).
 fn is_telemetry_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span()
         && (metadata.fields().field("otel.kind").is_some() || metadata.fields().field("otel.name").is_some())

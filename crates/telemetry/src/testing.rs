@@ -1,4 +1,4 @@
-//! Spans and log lines kept in memory, for tests of code that makes them.
+//! Spans and log lines kept in memory, for tests of code that creates them.
 //!
 //! ```
 //! # #[cfg(feature = "testing")] {

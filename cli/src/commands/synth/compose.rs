@@ -1,8 +1,8 @@
-//! The services as docker compose runs them: against the local cloud, and an addition that points the same stack at a
-//! real account.
+//! Renders the services for docker compose: against the local cloud, and as an override that points the same stack at
+//! a real account.
 //!
-//! compose reads a service's environment before anything runs, so nothing that provisioning finds out can go into it.
-//! It need not: every name, URL and ARN follows from what is declared.
+//! compose reads a service's environment before anything runs, so the results of provisioning come too late. They are
+//! not needed: every name, URL and ARN follows from the declarations.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,31 +15,31 @@ use crate::endpoint::REGION;
 use crate::layer;
 use crate::service_environment::{self, Shared};
 
-/// Against the local cloud; `docker-compose.yml` includes it.
+/// The file for the local cloud, which `docker-compose.yml` includes.
 const LOCAL: &str = "compose/services.yml";
-/// Against a real account, on top of that.
+/// The override for a real account.
 const AWS: &str = "compose/aws.yml";
 
-/// The environment whose resources `provision` creates there.
+/// The environment whose resources `provision` creates in compose.
 const LOCAL_ENVIRONMENT: &str = "local";
-/// The environment of the real account, as compose puts it into every name.
+/// The environment of the real account, which compose substitutes in every name.
 const AWS_ENVIRONMENT: &str = "${ENVIRONMENT}";
 
 /// The local cloud in compose's network.
 const CLOUD: &str = "http://cloud:4566";
-/// The account that the local cloud says it is.
+/// The account id that the local cloud reports.
 const LOCAL_ACCOUNT: &str = "000000000000";
 /// The collector in compose's network.
 const COLLECTOR: &str = "http://collector:4318";
-/// Where a service that answers HTTP requests listens in its container, and the first of them on this machine.
+/// The port on which an HTTP service listens in its container, and the first one published on this machine.
 const PORT: u16 = 8080;
-/// How long a shutdown may take; compose kills after `stop_grace_period`, which is longer.
+/// The limit for a shutdown; compose kills the container after `stop_grace_period`, which is longer.
 const GRACE: Duration = Duration::from_secs(25);
-/// As often as `deploy/prometheus/prometheus.yml` scrapes.
+/// The scrape interval of `deploy/prometheus/prometheus.yml`.
 const METRIC_INTERVAL_MS: &str = "5000";
 
 const LOCAL_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
-# `provision` creates the resources; their names, URLs and ARNs are known before.
+# `provision` creates the resources, whose names, URLs and ARNs are known in advance.
 
 x-service: &service
   read_only: true
@@ -61,8 +61,8 @@ x-service: &service
 const AWS_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
 #
 # Points the stack of docker-compose.yml at a real account: no local cloud, nothing provisioned, no example traffic. The
-# resources are those of the stacks in this repository's deploy/. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and what else
-# compose then says is missing:
+# stacks in deploy/ create the resources. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and whatever else
+# compose reports as missing:
 #
 #   eval "$(aws configure export-credentials --format env)"
 #   docker compose -f docker-compose.yml -f deploy/compose/aws.yml up
@@ -71,7 +71,7 @@ x-aws: &aws
   AWS_REGION: ${AWS_REGION:?the region of the account}
   AWS_ACCESS_KEY_ID: ${AWS_ACCESS_KEY_ID:?credentials of the account}
   AWS_SECRET_ACCESS_KEY: ${AWS_SECRET_ACCESS_KEY:?credentials of the account}
-  AWS_SESSION_TOKEN: # taken from the environment, if it has one
+  AWS_SESSION_TOKEN: # from the environment, if set
 
 services:
   cloud: !reset null
@@ -93,10 +93,10 @@ services:
       XRAY_ENDPOINT: ""
 "#;
 
-/// Both files, by their path below the directory of the templates.
+/// Renders both files, by their path below the directory of the templates.
 ///
 /// # Errors
-/// When the declarations do not fit each other.
+/// When the declarations contradict each other.
 pub(super) fn files(application: &str) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let local = layer::resources(application, LOCAL_ENVIRONMENT)?;
     let aws = layer::resources(application, AWS_ENVIRONMENT)?;
@@ -152,21 +152,21 @@ fn aws_file(resources: &Resources) -> String {
     format!("{AWS_HEAD}{}", entries.collect::<String>())
 }
 
-/// What the service runs with against the local cloud: as `foostore up` starts it, but in a container.
+/// Returns the environment against the local cloud: that of `foostore up`, adapted to a container.
 fn local_environment(resources: &Resources, service: &ServiceResources) -> BTreeMap<String, String> {
     let metrics = format!("{COLLECTOR}/v1/metrics");
     let shared =
         Shared { endpoint_url: CLOUD, otlp_url: COLLECTOR, metrics_url: Some(&metrics), grace: GRACE };
     let own = resolved(service, &format!("{CLOUD}/{LOCAL_ACCOUNT}"), REGION, LOCAL_ACCOUNT);
     let mut variables = service_environment::of(&service.service, &shared, own, &Environment::default());
-    // In a container of its own, the usual port is free, and the health check must know it.
+    // In a container the default port is free, and the health check relies on it.
     variables.remove("HEALTH_ADDRESS");
     variables.insert("APPLICATION".to_owned(), resources.application.clone());
     in_a_container(&mut variables, service);
     variables
 }
 
-/// What the service runs with against a real account, besides the region and the credentials.
+/// Returns the environment against a real account, except for the region and the credentials.
 fn aws_environment(resources: &Resources, service: &ServiceResources) -> BTreeMap<String, String> {
     let (region, account) = ("${AWS_REGION}", "${AWS_ACCOUNT_ID:?the account's number}");
     let queues = format!("https://sqs.{region}.amazonaws.com/{account}");
@@ -193,7 +193,7 @@ fn in_a_container(variables: &mut BTreeMap<String, String>, service: &ServiceRes
     }
 }
 
-/// The declared variables with what provisioning or CloudFormation will have made.
+/// Resolves the declared variables to the names of resources that provisioning or CloudFormation creates.
 fn resolved(
     service: &ServiceResources,
     queues: &str,
@@ -208,7 +208,7 @@ fn resolved(
     service.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect()
 }
 
-/// The variables that have one value in all of them.
+/// Returns the variables with the same value in all environments.
 fn shared_by_all(environments: &[BTreeMap<String, String>]) -> BTreeMap<String, String> {
     let Some((first, others)) = environments.split_first() else { return BTreeMap::new() };
     let same =
@@ -216,7 +216,7 @@ fn shared_by_all(environments: &[BTreeMap<String, String>]) -> BTreeMap<String, 
     first.iter().filter(same).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A line each. A value is written as a JSON string, which YAML reads as the same text whatever it looks like.
+/// Writes a line for each variable. A JSON string as value is read by YAML as the same text, whatever it looks like.
 fn lines<'a>(indentation: usize, variables: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
     let line = |(name, value): (&String, &String)| {
         let value = serde_json::Value::from(value.as_str());
@@ -230,9 +230,9 @@ mod tests {
     use super::*;
     use crate::endpoint::local_config;
 
-    /// What compose says before anything runs is what provisioning makes.
+    /// The names computed before anything runs are those of the resources that provisioning creates.
     #[tokio::test]
-    async fn the_environment_is_the_one_that_provisioning_finds_out() {
+    async fn the_environment_matches_what_provisioning_creates() {
         let any = ([127, 0, 0, 1], 0).into();
         let settings = local_cloud::Settings { address: any, otlp_address: any, ..Default::default() };
         let cloud = local_cloud::start(settings).await.unwrap();
@@ -246,7 +246,7 @@ mod tests {
                 let expected = provisioned.replace(&cloud.endpoint_url(), CLOUD);
                 assert_eq!(composed.get(&name), Some(&expected), "{name} of {}", service.service);
             }
-            // The cloud takes the URL by which it is known inside compose.
+            // The cloud accepts the URL by which it is known inside compose.
             if let Some(url) = composed.get("QUEUE_URL") {
                 sqs.get_queue_attributes().queue_url(url).send().await.unwrap();
             }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_account_gets_nothing_that_is_local() {
+    fn nothing_local_reaches_a_real_account() {
         let files = files("foostore").unwrap();
         let local = &files[&PathBuf::from(LOCAL)];
         let aws = &files[&PathBuf::from(AWS)];

@@ -1,5 +1,5 @@
-//! `foostore synth`: renders what the services declare to CloudFormation templates, ECS task definitions and the
-//! services of docker compose.
+//! `foostore synth`: renders the services' declarations to CloudFormation templates, ECS task definitions and docker
+//! compose's services.
 
 mod compose;
 
@@ -15,10 +15,10 @@ use crate::stdio::remark;
 /// The collector's configuration, which becomes a parameter that every task reads.
 const COLLECTOR: &str = include_str!("../../../../otel-collector.yaml");
 
-/// The folders in which every file is rendered, so that one that is not rendered is left over.
+/// The folders in which every file is rendered; any other file there is left over.
 const FOLDERS: [(&str, &str); 2] = [("services", "yaml"), ("task-definitions", "json")];
 
-/// Render what all services declare to CloudFormation templates, ECS task definitions and docker compose's services
+/// Render all declarations to CloudFormation templates, ECS task definitions and docker compose's services
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,15 +26,15 @@ Examples:
   foostore synth --check
   foostore synth --application shop --out /tmp/deploy
 
-The environment is a parameter of every template, so one rendering serves all. Nothing is deployed.")]
+The environment is a parameter of every template, so one rendering serves every environment. Nothing is deployed.")]
 pub(crate) struct SynthArgs {
-    /// Application: first part of every resource's name
+    /// Application; the first part of every resource's name
     #[arg(long, default_value = "foostore")]
     application: String,
     /// Directory of the templates
     #[arg(long, value_name = "DIR", default_value = "deploy")]
     out: PathBuf,
-    /// Write nothing; end with exit code 1 if what is there is not what would be rendered
+    /// Write nothing; exit with 1 if the files differ from what would be rendered
     #[arg(long)]
     check: bool,
 }
@@ -42,8 +42,8 @@ pub(crate) struct SynthArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When the declarations do not fit each other or leave something open, a file cannot be written, or `--check`
-/// finds a difference.
+/// When the declarations contradict each other or are incomplete, a file cannot be written, or `--check` finds a
+/// difference.
 pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
     let files = files(&args.application)?;
     let differences = differences(&args.out, &files)?;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
         } else {
             let list: Vec<_> = differences.iter().map(|path| path.display().to_string()).collect();
             Err(Failure::refused(format!(
-                "not as the services declare: {}; run `foostore synth --out {}`",
+                "differs from what the services declare: {}; run `foostore synth --out {}`",
                 list.join(", "),
                 args.out.display()
             ))
@@ -65,19 +65,19 @@ pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
         if let Some(text) = files.get(&path) {
             if let Some(folder) = whole.parent() {
                 std::fs::create_dir_all(folder)
-                    .with_context(|| format!("{} cannot be made", folder.display()))?;
+                    .with_context(|| format!("{} cannot be created", folder.display()))?;
             }
             std::fs::write(&whole, text).with_context(|| format!("{} cannot be written", whole.display()))?;
             remark(&format!("wrote {}", whole.display()));
         } else {
             std::fs::remove_file(&whole).with_context(|| format!("{} cannot be removed", whole.display()))?;
-            remark(&format!("removed {}, which no service declares", whole.display()));
+            remark(&format!("removed {}, which belongs to no service", whole.display()));
         }
     }
     Ok(())
 }
 
-/// Every file by its path below the directory of the templates.
+/// Renders every file, by its path below the directory of the templates.
 fn files(application: &str) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let resources = layer::resources(application, cloudformation::ENVIRONMENT)?;
     let files = cloudformation::render(&resources, COLLECTOR)?;
@@ -87,7 +87,7 @@ fn files(application: &str) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     Ok(files)
 }
 
-/// Files that are missing, differ, or are left over.
+/// Lists files that are missing, differ, or are left over.
 fn differences(directory: &Path, files: &BTreeMap<PathBuf, String>) -> anyhow::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> = files
         .iter()
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn it_writes_what_differs_and_removes_what_is_left_over() {
+    fn files_that_differ_are_written_and_left_over_ones_removed() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("deploy");
         let args = |check| SynthArgs { application: "foostore".to_owned(), out: out.clone(), check };

@@ -7,7 +7,7 @@ use super::output::LogFormat;
 use crate::commands::traffic;
 use crate::log_lines::DEFAULT_DIRECTORY;
 
-/// Run everything here: local cloud, all services, one example event with its trace, example traffic
+/// Run everything on this machine: local cloud, all services, an example event with its trace, example traffic
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -17,52 +17,52 @@ Examples:
   foostore up --endpoint-url http://127.0.0.1:4567      # another emulator in place of the local cloud
   foostore up --json --no-traffic      # for programs: one JSON line once everything is ready
 
-Ctrl-C drains everything and ends it; a second Ctrl-C ends it at once.")]
+Ctrl-C drains and stops everything; a second Ctrl-C stops it at once.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct UpArgs {
-    /// Address of the local cloud (all AWS APIs); port 0 takes a free one
+    /// Address of the local cloud (all AWS APIs); port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     pub(super) cloud_address: SocketAddr,
-    /// Let the services call AWS at this endpoint, which runs already; the local cloud is then X-Ray alone
+    /// Let the services call AWS at this endpoint, which must be running; the local cloud then serves X-Ray alone
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
-    /// Create nothing at --endpoint-url: the templates in deploy/ were deployed there as environment local
+    /// Create nothing at --endpoint-url, because the templates in deploy/ were deployed there as environment local
     #[arg(long, requires = "endpoint_url")]
     pub(super) no_provision: bool,
-    /// Address that takes traces over OTLP/HTTP; port 0 takes a free one
+    /// Address that receives traces over OTLP/HTTP; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     pub(super) otlp_address: SocketAddr,
-    /// Address that takes events; port 0 takes a free one
+    /// Address that accepts events; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(super) ingest_address: SocketAddr,
-    /// Print JSON lines for programs on standard output and the log on standard error; sends no example event
+    /// Print JSON lines for programs on standard output and the log on standard error; send no example event
     #[arg(long)]
     pub(super) json: bool,
-    /// How log lines are shown; the files always have them as the services wrote them
+    /// Format of log lines on the screen; the files always have them as the services wrote them
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
-    /// Directory of the log files, emptied of the run before
+    /// Directory of the log files; those of the previous run are replaced
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
     pub(super) log_dir: PathBuf,
     /// Do not send the example event
     #[arg(long)]
     pub(super) no_example: bool,
-    /// Send no example traffic
+    /// Do not send example traffic
     #[arg(long)]
     pub(super) no_traffic: bool,
-    /// Events of example traffic a second
+    /// Events of example traffic per second
     #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = traffic::rate)]
     pub(super) traffic_per_second: f64,
     /// Send the services' traces and metrics to this collector over OTLP/HTTP, not to the local cloud
     #[arg(long, value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
-    /// Send the services' metrics there over OTLP/HTTP
+    /// Send the services' metrics to this address over OTLP/HTTP
     #[arg(long, value_name = "URL")]
     pub(super) metrics_endpoint: Option<String>,
-    /// How long the services have to become ready
+    /// Time limit for the services to become ready
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) ready_timeout_s: u64,
-    /// How long a service has to drain
+    /// Time limit for a service to drain
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(super) shutdown_grace_s: u64,
 }

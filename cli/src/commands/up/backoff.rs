@@ -1,10 +1,10 @@
-//! How long to wait before a service that died is started again.
+//! The pause before a service that died is restarted.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(10);
-/// A run this long was a good one: the next failure starts from the beginning.
+/// A run this long counts as healthy and resets the backoff.
 const HEALTHY: Duration = Duration::from_mins(1);
 
 /// Doubles from 0.2 s to 10 s while runs stay short.
@@ -18,7 +18,7 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// The pause after a run that lasted `ran`.
+    /// Returns the pause after a run that lasted `ran`.
     pub(super) fn after(&mut self, ran: Duration) -> Duration {
         if ran >= HEALTHY {
             self.next = FIRST;

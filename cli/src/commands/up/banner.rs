@@ -1,4 +1,4 @@
-//! What `up` says once everything is ready.
+//! The message of `up` once everything is ready.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::example::CUSTOMER;
 use super::local_run::Addresses;
 use crate::style::{Colour, Style};
 
-/// The ready line for programs.
+/// Returns the ready line for programs.
 pub(super) fn machine(addresses: &Addresses) -> Value {
     let services: Map<String, Value> = addresses
         .services
@@ -26,7 +26,7 @@ pub(super) fn machine(addresses: &Addresses) -> Value {
     })
 }
 
-/// The same for people, with commands to copy.
+/// Returns the same for people, with commands to copy.
 pub(super) fn people(addresses: &Addresses, style: Style) -> String {
     let log_dir = addresses.log_dir.display();
     let mut text = format!("\n{}\n\n", style.paint(Colour::Bold, "FooStore's loyalty layer is ready"));
@@ -43,7 +43,7 @@ pub(super) fn people(addresses: &Addresses, style: Style) -> String {
         row(name, &format!("pid {pid}, health http://{health}/health/ready"));
     }
     row("log files", &format!("{log_dir}/*.jsonl"));
-    // Another emulator keeps its mail in a place of its own.
+    // `foostore mail` does not know where another emulator keeps its mail.
     let mail = if addresses.xray == addresses.endpoint {
         format!("  the mail sent    {}\n", addresses.command("mail"))
     } else {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_cloud_is_asked_for_traces_alone_where_aws_is_elsewhere() {
+    fn only_traces_come_from_the_local_cloud_if_aws_is_elsewhere() {
         let addresses = Addresses { endpoint: "http://127.0.0.1:4567".to_owned(), ..addresses() };
         let text = people(&addresses, Style::PLAIN);
         assert!(text.contains("http://127.0.0.1:4567  (AWS_ENDPOINT_URL)"), "{text}");

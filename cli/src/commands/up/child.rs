@@ -1,4 +1,4 @@
-//! One run of one service as a process of its own.
+//! One run of one service as a separate process.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,19 +27,19 @@ pub(super) struct Spec {
     pub(super) environment: BTreeMap<String, String>,
 }
 
-/// What a run has said about itself so far.
+/// What a run has reported about itself so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
-    /// Where it answers health questions.
+    /// The address of its health checks.
     pub(super) health: Option<SocketAddr>,
-    /// Where it listens for its own traffic, if it does.
+    /// The address of its own traffic, if it listens.
     pub(super) listening: Option<SocketAddr>,
-    /// The last thing it complained about.
+    /// The last error it reported.
     pub(super) complaint: Option<String>,
 }
 
 impl Said {
-    /// Learns from a line; true if there was something to learn.
+    /// Updates the state from a line; returns whether the line had anything of interest.
     fn hear(&mut self, line: &Line) -> bool {
         let address = |field: &str| line.field(field).and_then(|text| text.parse().ok());
         match line {
@@ -66,13 +66,13 @@ pub(super) struct Running {
     pid: u32,
     said: watch::Receiver<Said>,
     readers: Vec<JoinHandle<()>>,
-    /// Held open: the child drains and ends when it is closed, so that it ends with this process however that ends.
+    /// Held open: the child drains when it is closed, and so ends with this process, however that ends.
     _stdin: Option<ChildStdin>,
 }
 
 impl Spec {
-    /// Starts the process, in a process group of its own: a terminal's Ctrl-C reaches `up` alone, which then asks
-    /// each service to drain once.
+    /// Starts the process in a separate process group: a terminal's Ctrl-C then reaches `up` alone, which signals each
+    /// service once.
     ///
     /// # Errors
     /// When the system cannot start it.
@@ -87,7 +87,7 @@ impl Spec {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let pid = child.id().ok_or_else(|| io::Error::other("ended before it had a process id"))?;
+        let pid = child.id().ok_or_else(|| io::Error::other("ended before its process id was known"))?;
         let (sender, said) = watch::channel(Said::default());
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -117,7 +117,7 @@ impl Running {
     /// When the system cannot wait for it.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        // What it said last explains why it ended. A grandchild could hold the pipe open: not waited for.
+        // The last lines explain why it ended. Do not wait forever: a grandchild could hold the pipe open.
         let rest = async {
             for reader in &mut self.readers {
                 if !reader.is_finished() {
@@ -129,7 +129,7 @@ impl Running {
         Ok(status)
     }
 
-    /// Asks the process to drain.
+    /// Signals the process to drain.
     pub(super) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
@@ -140,11 +140,11 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        // `id` is there only until the process has been waited for, so the number cannot be another process's yet.
+        // `id` is `None` once the process has been waited for, so the number cannot belong to another process.
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
             && let Err(error) = kill(Pid::from_raw(pid), signal)
         {
-            // It has ended in this moment, which is what was wanted.
+            // It has just ended by itself, which is what the signal was for.
             tracing::debug!(%error, pid, "signal not delivered");
         }
     }
@@ -172,7 +172,7 @@ async fn read(
     }
 }
 
-/// How a process ended, in words.
+/// Describes how a process ended.
 pub(super) fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
 

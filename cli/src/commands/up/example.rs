@@ -1,4 +1,4 @@
-//! The example that `up` shows: a customer enrols, and the whole way of that event is drawn.
+//! The example in `up`: a customer enrols, and the event's whole way is drawn.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::xray_client::XRay;
 
 /// The customer of the example and of the commands to copy.
 pub(super) const CUSTOMER: &str = "100000000001";
-/// How long the event may take to the mail and into X-Ray.
+/// Time limit for the mail to be sent and the trace to reach X-Ray.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Enrols the example customer, draws the trace, and renames the customer.
 ///
 /// # Errors
-/// When an event is refused, or X-Ray cannot be asked.
+/// When an event is refused, or X-Ray cannot be queried.
 pub(super) async fn run(
     ingest: &IngestClient,
     xray: &XRay,
@@ -42,13 +42,13 @@ pub(super) async fn run(
     });
     screen.text(format!("example: customer {CUSTOMER} enrols\n")).await;
     let (event_id, trace_id) = accepted(ingest.post(&enrolled).await?)?;
-    let id = trace_id.parse().with_context(|| format!("ingest answered {trace_id} as a trace id"))?;
+    let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
     let trace = xray.wait_for(id, LIMIT, is_complete).await?;
     let trace = trace.with_context(|| format!("trace {trace_id} did not arrive in {} s", LIMIT.as_secs()))?;
     let mut text = format!("\nthe way of event {event_id}\n\n{}\n", trace_view::draw(&trace, style));
     if !is_complete(&trace) {
         let remark =
-            format!("the trace is not complete after {} s; see the log lines above\n\n", LIMIT.as_secs());
+            format!("the trace is incomplete after {} s; see the log lines above\n\n", LIMIT.as_secs());
         text.push_str(&remark);
     }
     screen.text(text).await;

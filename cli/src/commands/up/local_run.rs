@@ -1,5 +1,4 @@
-//! What `up` runs: the local cloud in this process and a process for each service. Goes down as it went up, the
-//! other way round.
+//! What `up` runs: the local cloud in this process and a process for each service. Stops in reverse order of the start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,12 +24,12 @@ use crate::{layer, ports};
 pub(super) struct LocalRun {
     stop: Stop,
     cloud: Option<LocalCloud>,
-    /// Where AWS is, if the local cloud is X-Ray alone.
+    /// The endpoint of AWS, if the local cloud serves X-Ray alone.
     other_endpoint: Option<String>,
     services: Vec<Supervised>,
 }
 
-/// The addresses of a stack that is ready.
+/// The addresses of a run that is ready.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
     /// Address of ingest.
@@ -45,12 +44,12 @@ pub(super) struct Addresses {
     pub(super) services: Vec<(&'static str, u32, SocketAddr)>,
     /// Where the log files are.
     pub(super) log_dir: PathBuf,
-    /// How this program was called, for examples that can be copied.
+    /// How this program was invoked, for examples to copy.
     pub(super) program: String,
 }
 
 impl Addresses {
-    /// A command of this program that asks the local cloud, to be copied.
+    /// Returns a command of this program against the local cloud, to copy.
     pub(super) fn command(&self, name: &str) -> String {
         let endpoint = if self.xray == DEFAULT_ENDPOINT_URL {
             String::new()
@@ -60,13 +59,13 @@ impl Addresses {
         format!("{} {name}{endpoint}", self.program)
     }
 
-    /// A client of its X-Ray.
+    /// Returns a client of the run's X-Ray.
     pub(super) async fn xray(&self, environment: &Environment) -> XRay {
         XRay::new(&local_config(&self.xray, REGION, environment).await, &self.xray)
     }
 }
 
-/// Where a collector takes metrics.
+/// Returns the address at which a collector receives metrics.
 fn metrics_of(collector: &str) -> String {
     format!("{}/v1/metrics", collector.trim_end_matches('/'))
 }
@@ -79,7 +78,7 @@ impl LocalRun {
     /// Starts the local cloud.
     ///
     /// # Errors
-    /// When one of its addresses is taken.
+    /// When one of its addresses is in use.
     pub(super) async fn start_cloud(&mut self, args: &UpArgs) -> anyhow::Result<()> {
         let settings = Settings {
             address: args.cloud_address,
@@ -88,7 +87,7 @@ impl LocalRun {
             ..Settings::default()
         };
         let cloud = local_cloud::start(settings).await.map_err(|error| match error {
-            // Taken since it was looked at.
+            // Taken since the check.
             StartError::AddressInUse { address, .. } if address == args.otlp_address => {
                 anyhow::Error::new(ports::in_use(address, "OTLP", "--otlp-address"))
             }
@@ -101,7 +100,7 @@ impl LocalRun {
         Ok(())
     }
 
-    /// Sees to what the services declare and starts them.
+    /// Creates or locates the services' resources and starts the services.
     ///
     /// # Errors
     /// When the resources cannot be created or found, or this program cannot be found.
@@ -112,11 +111,11 @@ impl LocalRun {
         output: &Output,
         screen: &Screen,
     ) -> anyhow::Result<()> {
-        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let cloud = self.cloud.as_ref().context("the local cloud is not running")?;
         let endpoint_url = self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url());
         let (otlp_url, metrics_url) = match &args.otlp_endpoint {
             Some(collector) => (collector.clone(), Some(metrics_of(collector))),
-            // The local cloud has no place for metrics.
+            // The local cloud does not receive metrics.
             None => (format!("http://{}", cloud.otlp_address()), None),
         };
         let metrics_url = args.metrics_endpoint.clone().or(metrics_url);
@@ -154,12 +153,12 @@ impl LocalRun {
         Ok(ready::wait(&self.services, http, limit).await?)
     }
 
-    /// Where everything is, once it is ready.
+    /// Returns the addresses of everything, once it is ready.
     ///
     /// # Errors
-    /// When a service has not said its addresses.
+    /// When a service has not reported its addresses.
     pub(super) fn addresses(&self, output: &Output) -> anyhow::Result<Addresses> {
-        let cloud = self.cloud.as_ref().context("the local cloud is not there")?;
+        let cloud = self.cloud.as_ref().context("the local cloud is not running")?;
         let mut listening = None;
         let mut services = Vec::new();
         for service in &self.services {
@@ -168,11 +167,11 @@ impl LocalRun {
                 listening = ready::listening(&state);
             }
             let (Some(pid), Some(health)) = (state.pid, state.said.health) else {
-                anyhow::bail!("service {} died the moment it was ready", service.name);
+                anyhow::bail!("service {} died as soon as it was ready", service.name);
             };
             services.push((service.name, pid, health));
         }
-        let listening = listening.context("ingest has not said where it listens")?;
+        let listening = listening.context("ingest has not reported its address")?;
         Ok(Addresses {
             ingest: format!("http://{listening}"),
             endpoint: self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url()),
@@ -184,7 +183,7 @@ impl LocalRun {
         })
     }
 
-    /// Drains all services, then ends the cloud they need to drain.
+    /// Drains all services, then stops the cloud, which they need to drain.
     pub(super) async fn down(&mut self) {
         self.stop.drain.cancel();
         join_all(self.services.drain(..).map(Supervised::ended)).await;

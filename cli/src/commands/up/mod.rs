@@ -1,4 +1,4 @@
-//! `foostore up`: the whole loyalty layer on this machine.
+//! `foostore up`: runs the whole loyalty layer on this machine.
 
 mod arguments;
 mod backoff;
@@ -30,13 +30,13 @@ use crate::screen::{Audience, Screen};
 use crate::signals::Signals;
 use crate::style::Style;
 
-/// A drain gets this much longer than the service gives itself, before it is killed.
+/// Time beyond a service's own drain limit before the service is killed.
 const MARGIN: Duration = Duration::from_secs(3);
 
 /// Runs the command until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When an address is taken, or something does not start or become ready. Nothing is left running then either.
+/// When an address is in use, or something does not start or become ready. Nothing is left running in that case either.
 pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("signals cannot be handled")?;
     ports::free(args.cloud_address, "the local cloud", "--cloud-address")?;
@@ -60,13 +60,13 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
         kill: CancellationToken::new(),
         patience: Duration::from_secs(args.shutdown_grace_s) + MARGIN,
     };
-    // Whatever happens in it, everything is taken down afterwards.
+    // Everything is taken down afterwards, whatever happens in between.
     let mut local_run = LocalRun::new(stop.clone(), args.endpoint_url.clone());
     let outcome = tokio::select! {
         outcome = Box::pin(work(&args, environment, &mut local_run, &output, &screen, style)) => outcome,
         () = signals.next() => {
             if !args.json {
-                screen.text("\ndraining; press Ctrl-C again to end at once\n".to_owned()).await;
+                screen.text("\ndraining; press Ctrl-C again to stop at once\n".to_owned()).await;
             }
             Ok(())
         }
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     outcome
 }
 
-/// Everything between the start and the signal that ends it. Returns only when something fails.
+/// Does everything between the start and the signal that ends it. Returns only if something fails.
 async fn work(
     args: &UpArgs,
     environment: &Environment,
@@ -118,7 +118,7 @@ async fn work(
         if !args.json {
             let rate = args.traffic_per_second;
             screen
-                .text(format!("example traffic: {rate} events a second (--no-traffic turns it off)\n"))
+                .text(format!("example traffic: {rate} events per second (disable it with --no-traffic)\n"))
                 .await;
         }
         traffic::send(ingest, args.traffic_per_second).await;

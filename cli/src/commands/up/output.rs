@@ -1,4 +1,4 @@
-//! Where a line of output goes: to its service's file as it is, and to the screen for people.
+//! Routes each line of output: unchanged to the file of its service, and rendered to the screen.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use serde_json::Value;
 use crate::log_lines::{Line, LogFile, Renderer};
 use crate::screen::Screen;
 
-/// How log lines look on the screen. They are always kept as JSON in the files.
+/// The format of log lines on the screen. The files always hold JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
-    // One readable line each: time, level, service, message, fields, trace id. (Plain comments: as documentation they
-    // would make every option's help a paragraph.)
+    // A readable line: time, level, service, message, fields, trace id. (Not a doc comment, which would turn the help
+    // of every option into a paragraph.)
     Text,
     // The JSON as the service wrote it.
     Json,
 }
 
-/// The log files of one run and the screen they are shown on.
+/// The log files of one run and the screen that shows them.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     directory: PathBuf,
@@ -30,10 +30,10 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Makes the directory.
+    /// Creates the directory.
     ///
     /// # Errors
-    /// When the directory cannot be made.
+    /// When the directory cannot be created.
     pub(super) fn new(
         directory: &Path,
         screen: Screen,
@@ -44,12 +44,12 @@ impl Output {
         Ok(Self { directory: directory.canonicalize()?, screen, renderer, format })
     }
 
-    /// The directory of the log files, absolute.
+    /// Returns the absolute path of the directory of log files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The output of one service, its file emptied.
+    /// Creates the output of one service and empties its file.
     ///
     /// # Errors
     /// When the file cannot be created.
@@ -69,12 +69,12 @@ pub(super) struct ServiceOutput {
     service: &'static str,
     file: LogFile,
     output: Output,
-    /// Whether a full disk (or the like) has been reported: once is enough.
+    /// Whether a write error, such as a full disk, has been reported; once is enough.
     file_failed: Arc<AtomicBool>,
 }
 
 impl ServiceOutput {
-    /// Takes one line of text as the process wrote it to `stream`, and gives it back read.
+    /// Handles one line that the process wrote to `stream` and returns it parsed.
     pub(super) fn take(&self, text: &str, stream: &'static str) -> Line {
         let line = Line::read(text);
         match &line {
@@ -88,7 +88,7 @@ impl ServiceOutput {
         line
     }
 
-    /// Takes a record made in this process; `shown` is the service name it is shown under.
+    /// Handles a record of this process, shown under the name `shown`.
     pub(super) fn record(&self, shown: &'static str, line: &Line) {
         if let Line::Record(record) = line {
             let text = Value::Object(record.clone()).to_string();

@@ -1,4 +1,4 @@
-//! Waiting until every service says that it is ready.
+//! Waits until every service is ready.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use tokio::time::Instant;
 use super::supervise::{State, Supervised};
 use crate::failure::{Failure, USAGE};
 
-/// How often a service that is not ready is asked again.
+/// The pause between two readiness checks of a service.
 const AGAIN: Duration = Duration::from_millis(50);
-/// A health answer takes no longer.
+/// Time limit for a readiness check.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Waits until `/health/ready` of every service is 200.
+/// Waits until `/health/ready` of every service returns 200.
 ///
 /// # Errors
-/// When a service is not ready within `limit`, with the reason it gives; at once when a service refuses its settings,
-/// which a restart does not change.
+/// When a service is not ready within `limit`, with the reason it reports; at once if a service refuses its settings,
+/// because a restart does not change them.
 pub(super) async fn wait(
     services: &[Supervised],
     http: &reqwest::Client,
@@ -35,13 +35,13 @@ async fn one(
     deadline: Instant,
     limit: Duration,
 ) -> Result<(), Failure> {
-    let mut reason = "it has not said where it answers health questions".to_owned();
+    let mut reason = "it has not reported its health address".to_owned();
     loop {
         let state = service.state.borrow().clone();
         if let Some(ended) = &state.ended {
             if ended.code == Some(i32::from(USAGE)) {
                 return Err(Failure::usage(format!(
-                    "service {} refuses to start: {}",
+                    "service {} refused to start: {}",
                     service.name,
                     ended.reason()
                 )));
@@ -58,7 +58,7 @@ async fn one(
             let mut message =
                 format!("service {} is not ready after {} s: {reason}", service.name, limit.as_secs());
             if let Some(complaint) = &state.said.complaint {
-                message = format!("{message}; it last complained: {complaint}");
+                message = format!("{message}; its last error: {complaint}");
             }
             return Err(Failure::unavailable(message));
         }
@@ -66,7 +66,7 @@ async fn one(
     }
 }
 
-/// The address at which `service` takes its own traffic, once it is known.
+/// Returns the address at which a service accepts its own traffic, once known.
 pub(super) fn listening(state: &State) -> Option<SocketAddr> {
     state.said.listening
 }
@@ -74,7 +74,7 @@ pub(super) fn listening(state: &State) -> Option<SocketAddr> {
 async fn ask(http: &reqwest::Client, health: SocketAddr) -> Result<(), String> {
     let answer =
         http.get(format!("http://{health}/health/ready")).timeout(ANSWER).send().await.map_err(|error| {
-            format!("its health address {health} does not answer: {}", error.without_url())
+            format!("its health address {health} did not answer: {}", error.without_url())
         })?;
     let status = answer.status();
     if status.is_success() {

@@ -1,4 +1,4 @@
-//! The resources of the services: created, or found where somebody else has created them.
+//! Creates the resources of the services, or locates them where they exist already.
 
 use anyhow::Context as _;
 use provisioning::{Outputs, ProvisionError};
@@ -8,17 +8,17 @@ use crate::endpoint::{REGION, local_config};
 use crate::failure::Failure;
 use crate::layer;
 
-/// Asks whether anything answers at `url`, so that an emulator that was not started is called by its address, and not by
-/// the first call that failed.
+/// Checks whether anything answers at `url`, so that an emulator that is not running is reported by its address rather
+/// than by the first call that fails.
 ///
 /// # Errors
-/// When nothing does, or `url` is no address.
+/// When nothing does, or `url` is not a valid address.
 pub(super) async fn reachable(url: &str, http: &reqwest::Client) -> Result<(), Failure> {
     match http.get(url).send().await {
         Ok(_) => Ok(()),
-        Err(error) if error.is_builder() => Err(Failure::usage(format!(
-            "--endpoint-url {url} is not an address to call AWS at: use http://HOST:PORT"
-        ))),
+        Err(error) if error.is_builder() => {
+            Err(Failure::usage(format!("--endpoint-url {url} is not a valid address: use http://HOST:PORT")))
+        }
         Err(_) => Err(Failure::unavailable(format!(
             "nothing answers at --endpoint-url {url}; start the emulator first, or leave the option out for the local \
              cloud"
@@ -26,10 +26,10 @@ pub(super) async fn reachable(url: &str, http: &reqwest::Client) -> Result<(), F
     }
 }
 
-/// What the services are told of their resources at `endpoint_url`, after these have been created with `provision`.
+/// Returns the services' variables for the resources at `endpoint_url`, which it creates first if `provision` is set.
 ///
 /// # Errors
-/// When a resource cannot be created, or is not there.
+/// When a resource cannot be created, or does not exist.
 pub(super) async fn at(endpoint_url: &str, provision: bool) -> anyhow::Result<Outputs> {
     let resources = layer::resources("foostore", "local")?;
     let config = local_config(endpoint_url, REGION, &Environment::default()).await;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_is_named_or_created() {
+    async fn missing_resources_are_named_or_created() {
         let any = "127.0.0.1:0".parse().unwrap();
         let settings = local_cloud::Settings { address: any, otlp_address: any, ..Default::default() };
         let cloud = local_cloud::start(settings).await.unwrap();

@@ -1,4 +1,4 @@
-//! Keeps a service running until it is told to drain: starts it again when it dies, and says so.
+//! Keeps a service running until it is drained: restarts it when it dies, and reports that.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,33 +15,33 @@ use super::output::ServiceOutput;
 use crate::screen::Screen;
 use crate::service_environment::{ANY, HEALTH, LISTEN};
 
-/// What is known of a service from outside.
+/// The observed state of a service.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    /// The process that runs now.
+    /// The current process.
     pub(super) pid: Option<u32>,
-    /// How often it was started.
+    /// The number of starts.
     pub(super) starts: u32,
-    /// What this run said about itself.
+    /// What this run has reported about itself.
     pub(super) said: Said,
-    /// How the last run ended, and what it said last.
+    /// How the last run ended.
     pub(super) ended: Option<Ended>,
 }
 
 /// The end of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
-    /// In words.
+    /// A description.
     pub(super) how: String,
-    /// The exit code, unless a signal ended it.
+    /// The exit code, unless a signal ended the process.
     pub(super) code: Option<i32>,
     pub(super) complaint: Option<String>,
-    /// Whether it came as far as binding its health address.
+    /// Whether the run got as far as binding its health address.
     bound: bool,
 }
 
 impl Ended {
-    /// How it ended and why, as far as it said.
+    /// Describes how the run ended, and why if it reported an error.
     pub(super) fn reason(&self) -> String {
         match &self.complaint {
             Some(complaint) => format!("{} ({complaint})", self.how),
@@ -53,15 +53,15 @@ impl Ended {
 /// When to stop.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
-    /// Drain.
+    /// Requests a drain.
     pub(super) drain: CancellationToken,
-    /// Do not wait for the drain.
+    /// Ends the wait for the drain.
     pub(super) kill: CancellationToken,
-    /// How long a drain may take.
+    /// The time limit for a drain.
     pub(super) patience: Duration,
 }
 
-/// A service being kept running.
+/// A supervised service.
 #[derive(Debug)]
 pub(super) struct Supervised {
     pub(super) name: &'static str,
@@ -78,10 +78,10 @@ impl Supervised {
         Self { name, state, task: tokio::spawn(supervisor.run()) }
     }
 
-    /// Waits until the service has ended for good.
+    /// Waits until the service has stopped for good.
     pub(super) async fn ended(self) {
         if let Err(error) = self.task.await {
-            tracing::error!(service = self.name, %error, "the supervision of a service failed");
+            tracing::error!(service = self.name, %error, "supervising a service failed");
         }
     }
 }
@@ -110,7 +110,7 @@ impl Supervisor {
             let Some(ended) = ended else { return };
             let pause = backoff.after(began.elapsed());
             if !ended.bound {
-                // The port that the system gave it last time may be somebody else's by now.
+                // Another process may have taken the port that the system assigned last time.
                 self.spec.environment.insert(HEALTH.to_owned(), ANY.to_owned());
             }
             self.state.send_modify(|state| {
@@ -122,7 +122,7 @@ impl Supervisor {
                 child = self.spec.name,
                 ended = ended.reason(),
                 restart_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                "service died and is restarted"
+                "service died; restarting it"
             );
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -131,7 +131,7 @@ impl Supervisor {
         }
     }
 
-    /// Stays with one run to its end; `None` when it ended because it was asked to.
+    /// Watches one run until it ends; returns `None` if it ended because of a drain.
     async fn watch(&mut self, mut running: Running) -> Option<Ended> {
         let pid = running.pid();
         let mut said = running.said();
@@ -167,7 +167,7 @@ impl Supervisor {
         Some(Ended { how, code, complaint: said.complaint, bound: said.health.is_some() })
     }
 
-    /// A restarted service takes the same addresses again, because others know them.
+    /// Keeps the addresses for the next start, because others know them.
     fn keep_addresses(&mut self, said: &Said) {
         for (name, address) in [(HEALTH, said.health), (LISTEN, said.listening)] {
             if let Some(address) = address {
@@ -191,13 +191,13 @@ impl Supervisor {
             _ = running.ended() => return,
             () = tokio::time::sleep(self.stop.patience) => {
                 tracing::warn!(child = self.spec.name, patience_s = self.stop.patience.as_secs(),
-                    "service did not drain in time and is killed");
+                    "service did not drain in time; killing it");
             }
             () = self.stop.kill.cancelled() => {}
         }
         running.kill();
         if let Err(error) = running.ended().await {
-            tracing::error!(child = self.spec.name, %error, "service could not be waited for");
+            tracing::error!(child = self.spec.name, %error, "waiting for a service failed");
         }
     }
 }

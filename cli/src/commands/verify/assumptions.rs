@@ -1,13 +1,13 @@
-//! What this project assumes of AWS, as docs/telemetry.md lists it.
+//! The assumptions of this project about AWS, as docs/telemetry.md lists them.
 
-/// One thing assumed.
+/// One assumption.
 #[derive(Debug)]
 pub(super) struct Assumption {
     /// The check's name.
     pub(super) name: &'static str,
-    /// What is assumed.
+    /// The assumption in words.
     pub(super) assumed: &'static str,
-    /// What follows if it is otherwise.
+    /// The consequence if it does not hold.
     pub(super) otherwise: &'static str,
 }
 

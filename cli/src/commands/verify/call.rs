@@ -1,10 +1,10 @@
-//! Why a call of AWS failed, in one line.
+//! Describes a failed AWS call in one line.
 
 use anyhow::anyhow;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-/// Names the operation, and what AWS, or the way there, said.
+/// Returns an error with the operation and the reason that AWS or the connection reported.
 pub(super) fn failed<E>(operation: &str, error: SdkError<E, HttpResponse>) -> anyhow::Error
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -15,8 +15,8 @@ where
     let said = match (answer.err().code(), answer.err().message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        // An emulator that does not know the service answers anything.
-        (None, _) => format!("HTTP status {} and no reason", answer.raw().status().as_u16()),
+        // An emulator that does not know the service may answer anything.
+        (None, _) => format!("HTTP status {} without a reason", answer.raw().status().as_u16()),
     };
     anyhow!("{operation} failed: {said}")
 }

@@ -1,4 +1,4 @@
-//! Nothing is created in an account before a person, or `--yes`, has agreed.
+//! Consent: nothing is created in an account before a person, or `--yes`, has agreed.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -6,27 +6,27 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::stdio::remark;
 
-/// Whether there is anybody to ask, if one has to.
+/// Checks that consent is given, or that there is a terminal to ask on.
 ///
 /// # Errors
-/// When nobody can be asked.
+/// When there is neither.
 pub(super) fn can_be_had(yes: bool) -> Result<(), Failure> {
     if yes || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage("nobody can be asked whether resources may be created: add --yes"))
+    Err(Failure::usage("creating resources needs consent and there is no terminal to ask on: add --yes"))
 }
 
-/// Asks on the terminal.
+/// Asks for consent on the terminal.
 ///
 /// # Errors
-/// When the answer is not yes, or Ctrl-C.
+/// When the answer is not yes, or on Ctrl-C.
 pub(super) async fn ask(question: &str, signals: &mut Signals) -> anyhow::Result<()> {
     let prompt = format!("{question} [y/N] ");
     let mut stderr = std::io::stderr();
     stderr.write_all(prompt.as_bytes())?;
     stderr.flush()?;
-    // A thread that may block, and holds nothing but standard input: it is left alone when the command ends.
+    // The thread may block forever; it holds nothing but standard input, so it may outlive the command.
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
@@ -34,7 +34,7 @@ pub(super) async fn ask(question: &str, signals: &mut Signals) -> anyhow::Result
     let line = tokio::select! {
         answer = answer => answer??,
         () = signals.next() => {
-            // Ends the line of the question.
+            // Terminates the line with the question.
             remark("");
             String::new()
         }

@@ -1,15 +1,15 @@
-//! Ctrl-C: the first ends the work and removes what was made, the second ends at once.
+//! Ctrl-C: the first one ends the work and removes the resources, the second one stops at once.
 
 use std::pin::pin;
 
 use crate::signals::Signals;
 use crate::stdio::remark;
 
-/// The second request to end: whoever gets this leaves at once.
+/// The second request to stop: whoever receives this returns at once.
 #[derive(Debug)]
 pub(super) struct AtOnce;
 
-/// The requests to end so far.
+/// The requests to stop so far.
 #[derive(Debug)]
 pub(super) struct Ending {
     signals: Signals,
@@ -21,12 +21,12 @@ impl Ending {
         Self { signals, asked: false }
     }
 
-    /// Whether it was asked to end.
+    /// Whether a stop was requested.
     pub(super) fn asked(&self) -> bool {
         self.asked
     }
 
-    /// Work that may be left in the middle; none if it was.
+    /// Does work that may be interrupted; returns `None` if it was.
     pub(super) async fn or_leave<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         if self.asked {
             return None;
@@ -40,10 +40,10 @@ impl Ending {
         }
     }
 
-    /// Work that the first request does not touch.
+    /// Does work that the first request does not interrupt.
     ///
     /// # Errors
-    /// [`AtOnce`] at the second.
+    /// [`AtOnce`] on the second request.
     pub(super) async fn finish<T>(&mut self, work: impl Future<Output = T>) -> Result<T, AtOnce> {
         let mut work = pin!(work);
         loop {
@@ -61,6 +61,6 @@ impl Ending {
 
     fn ask(&mut self) {
         self.asked = true;
-        remark("ending; what was made is removed first (Ctrl-C again ends at once and leaves it)");
+        remark("stopping after removing the resources (press Ctrl-C again to stop at once and leave them)");
     }
 }

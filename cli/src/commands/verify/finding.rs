@@ -1,45 +1,45 @@
-//! What a check has found.
+//! The result of a check.
 
 use serde::Serialize;
 
 use super::assumptions::{self, Assumption};
 use crate::failure::Failure;
 
-/// What is to be said of an assumption.
+/// The verdict on an assumption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Verdict {
-    /// It was seen to be so.
+    /// The assumption was observed to hold.
     Holds,
-    /// It was seen to be otherwise.
+    /// The assumption was observed not to hold.
     DoesNotHold,
-    /// Nothing was seen that would tell.
-    CouldNotBeTold,
+    /// The check could not decide.
+    Inconclusive,
 }
 
 impl Verdict {
-    /// As people read it.
+    /// Returns the verdict for people.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Holds => "holds",
             Self::DoesNotHold => "does not hold",
-            Self::CouldNotBeTold => "could not be told",
+            Self::Inconclusive => "inconclusive",
         }
     }
 
-    /// [`Self::Holds`] if so, else [`Self::DoesNotHold`].
+    /// Returns [`Self::Holds`] or [`Self::DoesNotHold`].
     pub(super) fn of(holds: bool) -> Self {
         if holds { Self::Holds } else { Self::DoesNotHold }
     }
 }
 
-/// What was seen, and what follows from it for one assumption.
+/// An observation and the verdict on one assumption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Name of the assumption.
+    /// The name of the assumption.
     pub(super) name: &'static str,
     pub(super) verdict: Verdict,
-    /// What was seen, or why nothing was.
+    /// The observation, or the reason why there is none.
     pub(super) seen: String,
 }
 
@@ -56,32 +56,32 @@ impl Finding {
         Self::new(name, Verdict::DoesNotHold, seen)
     }
 
-    pub(super) fn could_not_be_told(name: &'static str, why: impl Into<String>) -> Self {
-        Self::new(name, Verdict::CouldNotBeTold, why)
+    pub(super) fn inconclusive(name: &'static str, why: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Inconclusive, why)
     }
 
-    /// A check's finding, in which an error means that nothing could be told.
+    /// Converts the result of a check; an error is inconclusive.
     pub(super) fn from_result(name: &'static str, result: anyhow::Result<Self>) -> Self {
-        result.unwrap_or_else(|error| Self::could_not_be_told(name, format!("{error:#}")))
+        result.unwrap_or_else(|error| Self::inconclusive(name, format!("{error:#}")))
     }
 
-    /// The assumption it is about.
+    /// Returns the assumption that the finding concerns.
     pub(super) fn assumption(&self) -> Option<&'static Assumption> {
         assumptions::ALL.iter().find(|assumption| assumption.name == self.name)
     }
 }
 
-/// Success if all hold. Else exit code 1 if one was seen not to hold, and 69 if some could not be told.
+/// Succeeds if all assumptions hold. Otherwise the exit code is 1 if one does not hold, and 69 if some are inconclusive.
 pub(super) fn conclude(findings: &[Finding]) -> Result<(), Failure> {
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let (otherwise, untold) = (count(Verdict::DoesNotHold), count(Verdict::CouldNotBeTold));
+    let (otherwise, undecided) = (count(Verdict::DoesNotHold), count(Verdict::Inconclusive));
     let all = findings.len();
-    match (otherwise, untold) {
+    match (otherwise, undecided) {
         (0, 0) => Ok(()),
-        (0, _) => Err(Failure::unavailable(format!("{untold} of {all} assumptions could not be told"))),
+        (0, _) => Err(Failure::unavailable(format!("{undecided} of {all} assumptions are inconclusive"))),
         (_, 0) => Err(Failure::refused(format!("{otherwise} of {all} assumptions do not hold"))),
         _ => Err(Failure::refused(format!(
-            "{otherwise} of {all} assumptions do not hold, {untold} could not be told"
+            "{otherwise} of {all} assumptions do not hold, {undecided} are inconclusive"
         ))),
     }
 }
@@ -98,18 +98,18 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_code_tells_what_was_seen() {
-        use Verdict::{CouldNotBeTold, DoesNotHold, Holds};
+    fn the_exit_code_depends_on_the_verdicts() {
+        use Verdict::{DoesNotHold, Holds, Inconclusive};
         assert_eq!(code(&[Holds, Holds]), None);
-        assert_eq!(code(&[Holds, CouldNotBeTold]), Some(UNAVAILABLE));
+        assert_eq!(code(&[Holds, Inconclusive]), Some(UNAVAILABLE));
         assert_eq!(code(&[Holds, DoesNotHold]), Some(REFUSED));
-        assert_eq!(code(&[CouldNotBeTold, DoesNotHold]), Some(REFUSED));
+        assert_eq!(code(&[Inconclusive, DoesNotHold]), Some(REFUSED));
     }
 
     #[test]
     fn an_error_is_a_reason() {
         let error = anyhow::anyhow!("inner").context("outer");
         let finding = Finding::from_result(assumptions::BUS_ROOT, Err(error));
-        assert_eq!(finding, Finding::could_not_be_told(assumptions::BUS_ROOT, "outer: inner"));
+        assert_eq!(finding, Finding::inconclusive(assumptions::BUS_ROOT, "outer: inner"));
     }
 }

@@ -1,4 +1,4 @@
-//! A queue of the scratch resources, and what arrives on it.
+//! A queue of the scratch resources, and the messages that arrive on it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::call::failed;
 use super::place::Place;
 
-/// How long one receive waits: short enough to keep to a limit of seconds.
+/// The wait of one receive, short enough to respect a limit of a few seconds.
 const POLL_S: i32 = 1;
 
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// The queue with this physical name.
+    /// Opens the queue with this physical name.
     pub(super) async fn open(place: &Place, name: &str) -> anyhow::Result<Self> {
         let client = Client::new(&place.config);
         let found = client.get_queue_url().queue_name(name).send().await;
@@ -33,8 +33,8 @@ impl Inbox {
         &self.url
     }
 
-    /// Takes the messages whose bodies contain these marks, waiting for them up to `limit`. Gives those that came, by
-    /// mark. Whatever else is on the queue goes: it is a repetition of what was taken before.
+    /// Receives and deletes the messages whose bodies contain these marks, waiting up to `limit`. Returns those that
+    /// arrived, by mark. Deletes all other messages too, which can only be redeliveries of earlier ones.
     pub(super) async fn take<'m>(
         &self,
         marks: &[&'m str],
@@ -60,13 +60,13 @@ impl Inbox {
         }
     }
 
-    /// Receives the message whose body contains `mark` if it is there, and leaves it visible.
+    /// Receives the message whose body contains `mark`, if it is on the queue, and leaves it visible.
     pub(super) async fn look(&self, mark: &str) -> anyhow::Result<Option<Message>> {
         let messages = self.receive(Some(0)).await?;
         Ok(messages.into_iter().find(|message| message.body().unwrap_or_default().contains(mark)))
     }
 
-    /// Roughly how many messages are there.
+    /// Returns the approximate number of messages.
     pub(super) async fn depth(&self) -> anyhow::Result<String> {
         use aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages as Depth;
         let asked =
@@ -94,7 +94,7 @@ impl Inbox {
     }
 }
 
-/// The trace header a message came with.
+/// Returns the trace header of a message.
 pub(super) fn header(message: &Message) -> Option<&str> {
     message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).map(String::as_str)
 }

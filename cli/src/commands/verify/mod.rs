@@ -1,4 +1,4 @@
-//! `foostore verify`: tries on AWS what this project assumes of it.
+//! `foostore verify`: checks against AWS what this project assumes of it.
 
 mod assumptions;
 mod bench;
@@ -29,12 +29,12 @@ use crate::signals::Signals;
 use crate::stdio::{print, remark};
 use crate::style::Style;
 
-/// How long a check waits for AWS, in seconds: a Pipe's first event and a trace's index take up to a minute or two.
+/// The wait of a check for AWS, in seconds: a Pipe's first event and the indexing of a trace take up to two minutes.
 const WAIT_AWS_S: u64 = 180;
-/// The same for an emulator, which answers at once or never.
+/// The wait for an emulator, which answers at once or never.
 const WAIT_EMULATOR_S: u64 = 10;
 
-/// Check on AWS, in a scratch stack, what this project assumes of it
+/// Check against AWS, in a scratch stack, what this project assumes of it
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("where").required(true).args(["aws", "endpoint_url"])),
@@ -45,33 +45,34 @@ Examples:
   foostore verify --endpoint-url http://127.0.0.1:4566 --without-stack --yes
 
 Creates one CloudFormation stack named foostore-verify-… (bus, rules, queues, a topic, a table with its stream, a Pipe
-with its role), tries each assumption listed in docs/telemetry.md under \"Assumed of AWS\", and removes the stack again,
-whatever happens. Nothing else of the account is changed; where X-Ray sends trace segments is only read. One trace of
-one segment stays in X-Ray for 30 days.
+with its role), checks each assumption listed in docs/telemetry.md under \"Assumed of AWS\", and removes the stack again,
+whatever happens. Nothing else in the account changes; the destination of X-Ray's trace segments is only read. One trace
+of one segment stays in X-Ray for 30 days.
 
-It costs well under a cent: some hundred requests to each service at most, nothing billed by the hour. It takes some
-minutes, most of them CloudFormation's. Ctrl-C ends it and removes the stack; a second Ctrl-C ends at once and says how to remove it.
+It costs well under a cent: at most a few hundred requests to each service, nothing billed by the hour. It takes a few
+minutes, most of them in CloudFormation. Ctrl-C stops it and removes the stack; a second Ctrl-C stops at once and prints
+how to remove it.
 
-Exit codes: 0 all hold, 1 some do not, 69 some could not be told or AWS is not reachable, 70 something is left."
+Exit codes: 0 all hold, 1 some do not, 69 some are inconclusive or AWS is unavailable, 70 something is left behind."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct VerifyArgs {
-    /// Try AWS itself, with the credentials of the environment
+    /// Check AWS itself, with the credentials of the environment
     #[arg(long)]
     aws: bool,
-    /// Try an emulator instead
+    /// Check an emulator instead
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Region; the environment's by default
+    /// Region; defaults to that of the environment
     #[arg(long, env = "AWS_REGION", hide_env_values = true, value_name = "REGION")]
     region: Option<String>,
-    /// Create the resources call by call: for an emulator without CloudFormation, such as `foostore cloud`
+    /// Create the resources by single calls, for an emulator without CloudFormation such as `foostore cloud`
     #[arg(long, conflicts_with = "aws")]
     without_stack: bool,
-    /// How long each check waits for something to arrive [default: 180, at an emulator 10]
+    /// Time limit for something to arrive [default: 180; 10 with an emulator]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=900))]
     wait: Option<u64>,
-    /// Do not ask before creating anything
+    /// Create the resources without asking
     #[arg(long)]
     yes: bool,
     /// Print the findings as JSON
@@ -82,7 +83,7 @@ pub(crate) struct VerifyArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When nothing can be created, an assumption does not hold or could not be told, or something is left behind.
+/// When nothing can be created, an assumption does not hold or is inconclusive, or something is left behind.
 pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::Result<()> {
     consent::can_be_had(args.yes)?;
     let region = args.region.as_deref();
@@ -116,15 +117,15 @@ pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::
     Ok(())
 }
 
-/// Creates the scratch resources, runs the checks, and removes the resources on every way out but the second Ctrl-C.
+/// Creates the scratch resources, runs the checks, and removes the resources on every way out except a second Ctrl-C.
 async fn with_scratch(
     scratch: &mut Scratch,
     bench: Bench,
     ending: &mut Ending,
 ) -> anyhow::Result<Vec<Finding>> {
     let by_hand = scratch.by_hand();
-    let left = |AtOnce| anyhow::anyhow!("ended at once. What is left is removed by: {by_hand}");
-    remark(&format!("creating {}; if this is killed, what is left is removed by: {by_hand}", scratch.text()));
+    let left = |AtOnce| anyhow::anyhow!("stopped at once. Remove what is left by: {by_hand}");
+    remark(&format!("creating {}; if this is killed, remove what is left by: {by_hand}", scratch.text()));
     let started = Instant::now();
 
     let begun = ending.finish(scratch.begin()).await.map_err(left)?;
@@ -137,20 +138,20 @@ async fn with_scratch(
     let started = Instant::now();
     let removed = ending.finish(scratch.remove()).await.map_err(left)?;
     if let Err(error) = removed {
-        // What was found out, or went wrong before, is not lost for it.
+        // Report the findings, or the earlier error, before failing.
         match told {
             Ok(findings) => findings.iter().for_each(|finding| {
                 remark(&format!("{} {}: {}", finding.name, finding.verdict.text(), finding.seen));
             }),
             Err(before) => remark(&format!("error: {before:#}")),
         }
-        return Err(anyhow::anyhow!("{error:#}. What is left is removed by: {by_hand}"));
+        return Err(anyhow::anyhow!("{error:#}. Remove what is left by: {by_hand}"));
     }
     remark(&format!("removed after {:.0} s", started.elapsed().as_secs_f64()));
     told
 }
 
-/// Waits for the resources and runs the checks; Ctrl-C leaves either.
+/// Waits for the resources and runs the checks; Ctrl-C interrupts either.
 async fn checked(
     scratch: &Scratch,
     bench: Bench,
@@ -166,8 +167,8 @@ async fn checked(
         ));
     }
     let mut findings = Vec::new();
-    // Without its answer: what was found until then counts.
+    // The result is not needed: the findings so far count even after an interruption.
     ending.or_leave(checks::run(bench, &mut findings)).await;
-    let why = if ending.asked() { "interrupted" } else { "the check failed in itself: this is a fault" };
+    let why = if ending.asked() { "interrupted" } else { "the check panicked, which is a bug" };
     Ok(checks::complete(&findings, why))
 }

@@ -1,15 +1,15 @@
-//! Asking again until there is an answer, with a limit.
+//! Pauses between polls, up to a limit.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The first pause; an emulator is ready at once.
+/// The first pause, short because an emulator is ready at once.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// The longest, so that minutes of waiting make no throttled calls.
+/// The longest pause, long enough that minutes of polling are not throttled.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// A limit and the pauses until then, each half as long again as the one before.
+/// A limit, and the pauses until then, each longer than the previous one by half.
 #[derive(Debug)]
 pub(super) struct Patience {
     deadline: Instant,
@@ -21,7 +21,7 @@ impl Patience {
         Self { deadline: Instant::now() + limit, next: SHORTEST }
     }
 
-    /// Pauses; false, at once, when the limit is reached.
+    /// Pauses; returns false at once if the limit has been reached.
     pub(super) async fn pause(&mut self) -> bool {
         let now = Instant::now();
         if now >= self.deadline {
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_asks_once_more_at_the_limit_and_ends() {
+    async fn the_last_poll_is_at_the_limit() {
         let started = Instant::now();
         let mut patience = Patience::of(Duration::from_millis(250));
         assert!(patience.pause().await);

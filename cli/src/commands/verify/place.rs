@@ -1,4 +1,4 @@
-//! Which account and region, or which emulator, is verified.
+//! The account and region, or the emulator, to verify.
 
 use aws_clients::AwsSettings;
 use aws_config::SdkConfig;
@@ -9,22 +9,22 @@ use super::call::failed;
 use crate::endpoint;
 use crate::failure::Failure;
 
-/// An account in a region, as the credentials reach it.
+/// An account and region that the credentials can reach.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) config: SdkConfig,
     pub(super) account: String,
     pub(super) region: String,
-    /// The emulator's address; none is AWS itself.
+    /// The emulator's address, or `None` for AWS itself.
     pub(super) endpoint_url: Option<String>,
     partition: String,
 }
 
 impl Place {
-    /// AWS itself, with the credentials of the environment.
+    /// Connects to AWS itself, with the credentials of the environment.
     ///
     /// # Errors
-    /// When the environment names another endpoint, or who asks cannot be told.
+    /// When the environment names another endpoint, or the caller's identity is unavailable.
     pub(super) async fn aws(region: Option<&str>, environment: &Environment) -> anyhow::Result<Self> {
         if environment.get("AWS_ENDPOINT_URL").is_some_and(|url| !url.is_empty()) {
             return Err(Failure::usage(
@@ -36,7 +36,7 @@ impl Place {
         Self::ask(aws_clients::sdk_config(&settings).await, None).await
     }
 
-    /// An emulator, or the local cloud.
+    /// Connects to an emulator or the local cloud.
     ///
     /// # Errors
     /// When it does not answer.
@@ -56,8 +56,10 @@ impl Place {
             Ok(identity) => identity,
             Err(error) => {
                 let hint = match (&error, &endpoint_url) {
-                    (SdkError::ServiceError(_), _) => "does not say who you are",
-                    (_, None) => "cannot be asked (are there credentials? `aws sts get-caller-identity`)",
+                    (SdkError::ServiceError(_), _) => "refused to identify the caller",
+                    (_, None) => {
+                        "cannot be called (check the credentials with `aws sts get-caller-identity`)"
+                    }
                     (_, Some(_)) => "cannot be reached",
                 };
                 let why = failed("GetCallerIdentity", error);
@@ -65,25 +67,25 @@ impl Place {
             }
         };
         let (Some(account), Some(arn)) = (identity.account(), identity.arn()) else {
-            return Err(Failure::unavailable(format!("{place} answers no account")).into());
+            return Err(Failure::unavailable(format!("{place} did not return an account")).into());
         };
         // arn:PARTITION:sts::ACCOUNT:…
         let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
         Ok(Self { account: account.to_owned(), partition, region, endpoint_url, config })
     }
 
-    /// The ARN of a resource in this account and region.
+    /// Returns the ARN of a resource in this account and region.
     pub(super) fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
-    /// As people are asked about it.
+    /// Describes the place for a question to the user.
     pub(super) fn text(&self) -> String {
         let place = self.endpoint_url.as_deref().unwrap_or("AWS");
         format!("account {}, region {}, at {place}", self.account, self.region)
     }
 
-    /// What the AWS CLI needs to go to the same place.
+    /// Returns the options with which the AWS CLI uses the same place.
     pub(super) fn cli_options(&self) -> String {
         let endpoint =
             self.endpoint_url.as_ref().map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();

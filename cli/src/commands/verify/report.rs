@@ -1,4 +1,4 @@
-//! The findings for people and for programs.
+//! Renders the findings for people and for programs.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::finding::{Finding, Verdict};
 use super::place::Place;
 use crate::style::{Colour, Style, printable};
 
-/// Width of the text beside the words in front of it.
+/// The width of the text column.
 const WIDTH: usize = 100;
-/// What stands in front of each line of a finding.
+/// The width of the labels.
 const INDENT: usize = 11;
 
-/// Each finding with its assumption, for a terminal.
+/// Renders each finding with its assumption, for a terminal.
 pub(super) fn text(findings: &[Finding], style: Style) -> String {
     findings.iter().map(|finding| one(finding, style)).collect::<Vec<_>>().join("\n")
 }
@@ -20,7 +20,7 @@ fn one(finding: &Finding, style: Style) -> String {
     let colour = match finding.verdict {
         Verdict::Holds => Colour::Green,
         Verdict::DoesNotHold => Colour::Red,
-        Verdict::CouldNotBeTold => Colour::Yellow,
+        Verdict::Inconclusive => Colour::Yellow,
     };
     let mut text = format!(
         "{}  {}\n",
@@ -38,7 +38,7 @@ fn one(finding: &Finding, style: Style) -> String {
     text
 }
 
-/// `word` and the text beside it, as many lines as it takes.
+/// Renders a label and the text beside it, wrapped.
 fn line(word: &str, text: &str, style: Style) -> String {
     let mut lines = vec![String::new()];
     for part in text.split_whitespace() {
@@ -60,7 +60,7 @@ fn line(word: &str, text: &str, style: Style) -> String {
     format!("  {first}{}\n", lines.join(&format!("\n{indent}")))
 }
 
-/// The same as one JSON value.
+/// Renders the same as one JSON value.
 pub(super) fn document(findings: &[Finding], place: &Place, name: &str) -> Value {
     let findings: Vec<_> = findings
         .iter()
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_is_told_when_it_does_not_hold() {
+    fn the_consequence_is_shown_if_an_assumption_does_not_hold() {
         let findings = [
             Finding::holds(PIPE_HEADER, "no AWSTraceHeader"),
             Finding::does_not_hold(TRACE_DESTINATION, "CloudWatchLogs\u{1b}[2J"),

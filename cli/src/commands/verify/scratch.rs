@@ -1,4 +1,4 @@
-//! What the checks need of AWS: declared as services declare it, created for the run and removed after it.
+//! The resources of the checks: declared like those of services, created for the run and removed after it.
 
 use anyhow::Context as _;
 use envelope::{Event, events};
@@ -8,15 +8,15 @@ use topology::{Resources, Service, Table, Topic, Topology, TopologyError, topic}
 use super::place::Place;
 use super::stack::{NotBegun, Stack};
 
-/// First part of every name, and value of the tag `application`.
+/// The first part of every name, and the value of the tag `application`.
 const APPLICATION: &str = "foostore";
-/// Receives it takes until SQS moves a message to the dead-letter queue of [`REDRIVE`]: one, so that it takes two
-/// receives to see it. Services have it far higher.
+/// The maximum receive count of [`REDRIVE`]: with 1, the second receive moves a message to the dead-letter queue.
+/// Services have a far higher one.
 const MAX_RECEIVE_COUNT: u32 = 1;
 
-/// Consumes what the outbox announces.
+/// Consumes the announcements of the outbox.
 pub(super) const PIPE: &str = "pipe";
-/// Consumes what is put on the bus.
+/// Consumes the events put on the bus.
 pub(super) const BUS: &str = "bus";
 /// Receives from the topic.
 pub(super) const TOPIC: &str = "topic";
@@ -32,7 +32,7 @@ macro_rules! event {
         #[doc = $what]
         #[derive(Debug, Serialize, Deserialize)]
         pub(super) struct $name {
-            /// Tells this run's event from any other.
+            /// Identifies the event of this run.
             pub(super) mark: String,
         }
 
@@ -40,7 +40,7 @@ macro_rules! event {
             const TYPE: &'static str = stringify!($name);
             const SOURCE: &'static str = "foostore.verify";
             fn customer_number(&self) -> &'static str {
-                // About nobody.
+                // The event concerns no customer.
                 ""
             }
         }
@@ -48,18 +48,18 @@ macro_rules! event {
 }
 event!(ThroughPipe, "Announced through the outbox.");
 event!(OverBus, "Put on the bus.");
-event!(NeverSent, "What `redrive` consumes, so that it has a queue.");
+event!(NeverSent, "Consumed by `redrive`, so that it has a queue.");
 
 /// The scratch resources of one run.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    /// First part of each physical name; the name of the bus and of the stack.
+    /// The first part of each physical name, and the name of the bus and of the stack.
     pub(super) name: String,
     place: Place,
     made: Made,
 }
 
-/// How they are made.
+/// How the resources are created.
 #[derive(Debug)]
 enum Made {
     ByStack(Stack),
@@ -67,7 +67,7 @@ enum Made {
 }
 
 impl Scratch {
-    /// As one CloudFormation stack.
+    /// Uses one CloudFormation stack.
     ///
     /// # Errors
     /// When the template cannot be rendered.
@@ -79,16 +79,16 @@ impl Scratch {
         Ok(Self { name, place, made: Made::ByStack(stack) })
     }
 
-    /// Call by call, for an emulator without CloudFormation.
+    /// Uses single calls, for an emulator without CloudFormation.
     ///
     /// # Errors
-    /// When the declarations do not hold together.
+    /// When the declarations contradict each other.
     pub(super) fn calls(place: Place) -> anyhow::Result<Self> {
         let resources = resources(&environment())?;
         Ok(Self { name: resources.bus.clone(), place, made: Made::ByCalls(resources) })
     }
 
-    /// What is going to be made.
+    /// Names what will be created.
     pub(super) fn text(&self) -> String {
         match self.made {
             Made::ByStack(_) => format!("stack {}", self.name),
@@ -96,10 +96,10 @@ impl Scratch {
         }
     }
 
-    /// Asks for everything.
+    /// Starts creating everything.
     ///
     /// # Errors
-    /// When it was refused, or may have been created in part.
+    /// When the request was refused, or resources may have been created in part.
     pub(super) async fn begin(&mut self) -> Result<(), NotBegun> {
         match &mut self.made {
             Made::ByStack(stack) => stack.begin().await,
@@ -110,10 +110,10 @@ impl Scratch {
         }
     }
 
-    /// Waits until everything is there.
+    /// Waits until everything exists.
     ///
     /// # Errors
-    /// When it could not be created.
+    /// When something could not be created.
     pub(super) async fn ready(&self) -> anyhow::Result<()> {
         match &self.made {
             Made::ByStack(stack) => stack.ready().await,
@@ -121,7 +121,7 @@ impl Scratch {
         }
     }
 
-    /// Removes everything, and waits until it is gone.
+    /// Removes everything, and waits for the removal.
     ///
     /// # Errors
     /// When something is left.
@@ -134,7 +134,7 @@ impl Scratch {
         }
     }
 
-    /// How a person removes it.
+    /// Describes how to remove everything by hand.
     pub(super) fn by_hand(&self) -> String {
         let options = self.place.cli_options();
         match &self.made {
@@ -148,8 +148,8 @@ impl Scratch {
     }
 }
 
-/// A new environment for each run. Five letters and digits are sixty million names, and CloudFormation refuses the
-/// name of a stack that is there; the templates take twelve characters.
+/// Returns a new environment name for each run. Five letters and digits make sixty million names, and CloudFormation
+/// refuses the name of an existing stack. The templates accept twelve characters.
 fn environment() -> String {
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let random: [u8; 5] = rand::random();
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_run_has_names_of_its_own_that_the_template_takes() {
+    fn each_run_has_a_new_name_that_the_template_accepts() {
         let (one, other) = (environment(), environment());
         assert_ne!(one, other);
         assert_eq!(one.len(), "verify-".len() + 5);
@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn the_pipe_is_the_layers_own() {
+    fn the_pipe_equals_that_of_the_layer() {
         let scratch = resources("x").unwrap();
         let layer = crate::layer::resources("foostore", "x").unwrap();
         let (scratch, layer) = (&scratch.pipes[0], &layer.pipes[0]);
         assert_eq!(scratch.target, layer.target);
         assert_eq!(scratch.filter_pattern, layer.filter_pattern);
         let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT).unwrap()).unwrap();
-        assert!(template.len() < 51_200, "CloudFormation takes no longer template in a call");
+        assert!(template.len() < 51_200, "a template in a call must not be longer");
     }
 }

@@ -1,4 +1,4 @@
-//! The scratch stack: created, waited for, and removed in whatever state it is.
+//! The scratch stack: created, awaited, and removed in whatever state it is.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use super::call::failed;
 use super::patience::Patience;
 use crate::failure::Failure;
 
-/// How long CloudFormation may take to create it, in minutes; it rolls back then.
+/// The limit for CloudFormation to create the stack, in minutes, after which it rolls back.
 const CREATE_MINUTES: i32 = 10;
-/// How long is waited for that, rolling back included.
+/// The wait for that, including a rollback.
 const READY_WITHIN: Duration = Duration::from_mins(20);
-/// How long removing may take.
+/// The limit for the removal.
 const REMOVED_WITHIN: Duration = Duration::from_mins(20);
-/// How often a removal that failed is asked for again.
+/// How often a failed removal is retried.
 const REMOVALS: u32 = 3;
-/// How many questions may go without an answer meanwhile, which is some ten seconds: a connection that is lost for a
-/// moment leaves nothing behind.
+/// How many polls may fail meanwhile, which is about ten seconds, so that a brief loss of the connection leaves nothing
+/// behind.
 const ERRORS: u32 = 8;
-/// How many resources' reasons are told.
+/// How many resources' reasons are reported.
 const REASONS: usize = 3;
 
-/// Why creating did not begin.
+/// Why the creation did not start.
 #[derive(Debug)]
 pub(super) enum NotBegun {
-    /// It was refused: nothing is there.
+    /// The request was refused, so nothing exists.
     Refused(anyhow::Error),
-    /// It failed on the way: something may be there.
+    /// The request failed on the way, so something may exist.
     InPart(anyhow::Error),
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Stack {
     name: String,
     environment: String,
     template: String,
-    /// Known once it is asked for. A stack that is gone is found only by it.
+    /// Known once the creation was requested. A deleted stack can be described only by its id.
     id: Option<String>,
 }
 
@@ -52,10 +52,10 @@ impl Stack {
         Self { client: Client::new(config), name: name.to_owned(), environment, template, id: None }
     }
 
-    /// Asks for the stack.
+    /// Requests the creation of the stack.
     ///
     /// # Errors
-    /// When it is refused, or the answer did not come.
+    /// When the request is refused, or not answered.
     pub(super) async fn begin(&mut self) -> Result<(), NotBegun> {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let environment =
@@ -67,7 +67,7 @@ impl Stack {
             .template_body(&self.template)
             .parameters(environment)
             .capabilities(Capability::CapabilityNamedIam)
-            // The SDK may repeat the request: with a token it is the same one.
+            // The token makes a request that the SDK retries idempotent.
             .client_request_token(&self.name)
             .on_failure(OnFailure::Rollback)
             .timeout_in_minutes(CREATE_MINUTES)
@@ -93,7 +93,7 @@ impl Stack {
     /// Waits until the stack is created.
     ///
     /// # Errors
-    /// When it could not be: which resource failed and why.
+    /// When it could not be created, with the resources that failed and the reasons.
     pub(super) async fn ready(&self) -> anyhow::Result<()> {
         let mut patience = Patience::of(READY_WITHIN);
         loop {
@@ -114,10 +114,10 @@ impl Stack {
         }
     }
 
-    /// Removes the stack and waits until it is gone.
+    /// Removes the stack and waits for the removal.
     ///
     /// # Errors
-    /// When something of it is left: which resource and why.
+    /// When something is left, with the resources and the reasons.
     pub(super) async fn remove(&self) -> anyhow::Result<()> {
         let mut patience = Patience::of(REMOVED_WITHIN);
         let (mut failures, mut errors) = (0, 0);
@@ -139,7 +139,7 @@ impl Stack {
         }
     }
 
-    /// Asks to remove it unless that is under way. Gives what its status was before.
+    /// Requests the removal unless it is in progress. Returns the state before the request.
     async fn ask_to_remove(&self) -> anyhow::Result<Removal> {
         let removal = Removal::of(self.status().await?.as_ref());
         if matches!(removal, Removal::Failed | Removal::ToBeAsked) {
@@ -153,12 +153,12 @@ impl Stack {
         self.id.as_deref().unwrap_or(&self.name)
     }
 
-    /// None if there is no such stack.
+    /// Returns the stack's status, or `None` if it does not exist.
     async fn status(&self) -> anyhow::Result<Option<StackStatus>> {
         let described = self.client.describe_stacks().stack_name(self.id_or_name()).send().await;
         match described {
             Ok(answer) => Ok(answer.stacks().first().and_then(Description::stack_status).cloned()),
-            // What CloudFormation answers for a stack that is not there has no code of its own.
+            // CloudFormation has no specific error code for a stack that does not exist.
             Err(error)
                 if error.code() == Some("ValidationError")
                     && error.message().is_some_and(|message| message.contains("does not exist")) =>
@@ -169,7 +169,7 @@ impl Stack {
         }
     }
 
-    /// The reasons of resources in this status, the first that went wrong first.
+    /// Returns the reasons of resources with this status, in the order of their failure.
     async fn reasons(&self, status: &ResourceStatus) -> String {
         let mut pages =
             self.client.describe_stack_events().stack_name(self.id_or_name()).into_paginator().items().send();
@@ -180,7 +180,7 @@ impl Stack {
                 Err(error) => return format!("{:#}", failed("DescribeStackEvents", error)),
             };
             let reason = event.resource_status_reason().unwrap_or_default();
-            // Of what was given up for another's sake nothing is to be learnt.
+            // Resources that were cancelled because another one failed explain nothing.
             if event.resource_status() == Some(status) && !reason.ends_with("cancelled") {
                 reasons.push(format!("{}: {reason}", event.logical_resource_id().unwrap_or("?")));
             }
@@ -188,7 +188,7 @@ impl Stack {
         if reasons.is_empty() {
             return "CloudFormation gives no reason".to_owned();
         }
-        // The latest event is told first.
+        // CloudFormation lists the latest event first.
         reasons.reverse();
         reasons.truncate(REASONS);
         reasons.join("; ")
@@ -206,7 +206,7 @@ impl Creation {
     fn of(status: Option<&StackStatus>) -> Self {
         match status {
             Some(StackStatus::CreateComplete) => Self::Done,
-            // Rolling back is waited for: a stack is not deleted from under it.
+            // Wait for a rollback in progress before deleting the stack.
             Some(
                 StackStatus::CreateInProgress
                 | StackStatus::ReviewInProgress
@@ -231,7 +231,7 @@ impl Removal {
             None | Some(StackStatus::DeleteComplete) => Self::Done,
             Some(StackStatus::DeleteInProgress) => Self::UnderWay,
             Some(StackStatus::DeleteFailed) => Self::Failed,
-            // In the middle of creating or rolling back too: CloudFormation takes it, or is asked again.
+            // This includes a creation or rollback in progress: CloudFormation accepts the request, or it is repeated.
             Some(_) => Self::ToBeAsked,
         }
     }

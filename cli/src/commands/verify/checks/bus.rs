@@ -1,4 +1,4 @@
-//! Entries put on the bus with a trace header, and the messages that its rule makes of them.
+//! Puts entries with a trace header on the bus, and looks at the messages that arrive.
 
 use anyhow::anyhow;
 use aws_sdk_eventbridge::Client;
@@ -16,7 +16,7 @@ use super::super::inbox;
 use super::super::scratch::{BUS, OverBus};
 use super::header;
 
-/// Not `name=value`, so no reading of the header's form takes it.
+/// Not of the form `name=value`, so no lenient parser accepts it.
 const INVALID: &str = "not a trace header";
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
@@ -57,7 +57,7 @@ async fn invalid(bench: &Bench) -> anyhow::Result<Finding> {
     let Some(message) = taken.remove(mark.as_str()) else {
         return Ok(Finding::does_not_hold(
             BUS_INVALID_HEADER,
-            format!("PutEvents took it, but {}", bench.too_late("the event did not arrive on the queue")),
+            format!("PutEvents accepted it, but {}", bench.too_late("the event did not arrive on the queue")),
         ));
     };
     Ok(dropped(inbox::header(&message)))
@@ -66,12 +66,12 @@ async fn invalid(bench: &Bench) -> anyhow::Result<Finding> {
 fn dropped(arrived: Option<&str>) -> Finding {
     match arrived {
         None => Finding::holds(BUS_INVALID_HEADER, "the event arrived without AWSTraceHeader"),
-        Some(INVALID) => Finding::does_not_hold(BUS_INVALID_HEADER, "the header was handed on as it was"),
+        Some(INVALID) => Finding::does_not_hold(BUS_INVALID_HEADER, "the header was passed on unchanged"),
         Some(_) => Finding::holds(BUS_INVALID_HEADER, "the event arrived with another AWSTraceHeader"),
     }
 }
 
-/// Puts one event; the inner error is why the entry was refused.
+/// Puts one event; the inner error is the reason why the entry was refused.
 async fn put(
     bench: &Bench,
     mark: &str,
@@ -90,12 +90,12 @@ async fn put(
         None => Ok(()),
         Some(code) => {
             let message = entry.and_then(|entry| entry.error_message()).unwrap_or("no reason given");
-            Err(format!("PutEvents did not take the entry: {code}: {message}"))
+            Err(format!("PutEvents refused the entry: {code}: {message}"))
         }
     })
 }
 
-/// Whether it says nothing of the entry.
+/// Whether the error is transient and says nothing about the entry.
 fn is_passing(error: &SdkError<PutEventsError>) -> bool {
     error.raw_response().is_none_or(|response| response.status().is_server_error())
         || error.as_service_error().is_some_and(PutEventsError::is_internal_exception)
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_that_came_through_was_not_dropped() {
+    fn a_header_that_arrived_was_not_dropped() {
         assert_eq!(dropped(None).verdict, Verdict::Holds);
         assert_eq!(dropped(Some(&header::any().to_string())).verdict, Verdict::Holds);
         assert_eq!(dropped(Some(INVALID)).verdict, Verdict::DoesNotHold);

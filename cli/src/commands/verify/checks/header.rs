@@ -1,4 +1,4 @@
-//! Trace headers to send, and what became of them.
+//! Trace headers to send, and their comparison with what arrives.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,14 +7,14 @@ use ::xray::{SamplingDecision, SegmentId, TraceHeader, TraceId};
 use aws_sdk_sqs::config::http::HttpRequest;
 use telemetry::context::XRAY_HEADER;
 
-/// A trace of its own.
+/// Returns a header with a new trace.
 pub(super) fn any() -> TraceHeader {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut trace: [u8; 16] = rand::random();
     // X-Ray ids begin with the time, 32 bits of it.
     trace[..4].copy_from_slice(&u32::try_from(seconds).unwrap_or_default().to_be_bytes());
     let mut segment: [u8; 8] = rand::random();
-    // All zeros would be no id.
+    // An id of all zeros is invalid.
     segment[0] |= 1;
     TraceHeader {
         root: Some(TraceId::from_bytes(trace)),
@@ -29,14 +29,14 @@ pub(super) fn put_on(request: &mut HttpRequest, header: &TraceHeader) {
     request.headers_mut().insert(XRAY_HEADER, header.to_string());
 }
 
-/// What became of a header on its way.
+/// How a header arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Carried {
     /// It arrived with the same Root.
     pub(super) same_root: bool,
-    /// It arrived as it was.
+    /// It arrived unchanged.
     pub(super) unchanged: bool,
-    /// What arrived, in words.
+    /// A description of what arrived.
     pub(super) seen: String,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn carried(sent: &TraceHeader, arrived: Option<&str>) -> Carried {
     let Some(text) = arrived else { return lost("no AWSTraceHeader arrived".to_owned()) };
     let header: TraceHeader = match text.parse() {
         Ok(header) => header,
-        Err(error) => return lost(format!("an AWSTraceHeader arrived that cannot be read: {error}")),
+        Err(error) => return lost(format!("a malformed AWSTraceHeader arrived: {error}")),
     };
     if header.root != sent.root {
         return lost(format!("AWSTraceHeader of another trace: {text}"));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_a_header_is_told() {
+    fn differences_are_described() {
         assert_eq!(seen(Some(SENT)), (true, true, "same Root, same Parent".into()));
         assert_eq!(seen(None), (false, false, "no AWSTraceHeader arrived".into()));
         let rewritten =
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn each_header_is_valid_and_another() {
+    fn each_header_is_valid_and_new() {
         let header = any();
         assert_ne!(header, any());
         assert_eq!(header.to_string().parse(), Ok(header));

@@ -1,4 +1,4 @@
-//! The checks, in groups that do not touch each other's resources and run at the same time.
+//! The checks, in groups that use separate resources and run concurrently.
 
 mod bus;
 mod header;
@@ -28,23 +28,23 @@ const GROUPS: [Group; 5] = [
     |bench| Box::pin(async move { xray::check(&bench).await }),
 ];
 
-/// Runs every check; `findings` grows as they are made, so that those made stay when this is dropped.
+/// Runs every check. Adds to `findings` as they are made, so that they remain if this is cancelled.
 pub(super) async fn run(bench: Bench, findings: &mut Vec<Finding>) {
     let bench = Arc::new(bench);
     let mut groups: JoinSet<Vec<Finding>> = GROUPS.iter().map(|group| group(Arc::clone(&bench))).collect();
     while let Some(done) = groups.join_next().await {
-        // A group that panicked has none: it is told as such in the end.
+        // A group that panicked has no findings; `complete` reports that.
         findings.extend(done.unwrap_or_default());
     }
 }
 
-/// A finding for each assumption, in the order of the document; `why` where none was made.
+/// Returns a finding for each assumption, in the order of the document, with the reason `why` where none was made.
 pub(super) fn complete(findings: &[Finding], why: &str) -> Vec<Finding> {
     assumptions::ALL
         .iter()
         .map(|assumption| {
             let found = findings.iter().find(|finding| finding.name == assumption.name);
-            found.cloned().unwrap_or_else(|| Finding::could_not_be_told(assumption.name, why))
+            found.cloned().unwrap_or_else(|| Finding::inconclusive(assumption.name, why))
         })
         .collect()
 }
@@ -54,11 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_checked_could_not_be_told() {
+    fn a_missing_finding_is_inconclusive() {
         let made = [Finding::holds(assumptions::TRACE_DESTINATION, "XRay")];
         let findings = complete(&made, "interrupted");
         assert_eq!(findings.len(), assumptions::ALL.len());
         assert_eq!(findings.last(), made.last());
-        assert_eq!(findings[0], Finding::could_not_be_told(assumptions::ALL[0].name, "interrupted"));
+        assert_eq!(findings[0], Finding::inconclusive(assumptions::ALL[0].name, "interrupted"));
     }
 }

@@ -1,4 +1,4 @@
-//! An item put into the outbox, and the event that the Pipe makes of it.
+//! Puts an item into the outbox, and looks at the event that leaves the Pipe.
 
 use ::xray::TraceHeader;
 use aws_sdk_dynamodb::Client;
@@ -19,12 +19,12 @@ use super::header;
 const NAMES: [&str; 3] = [PIPE_DATA_STRING, PIPE_EVENT, PIPE_HEADER];
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
-    let none = |why: &str| NAMES.map(|name| Finding::could_not_be_told(name, why)).to_vec();
+    let none = |why: &str| NAMES.map(|name| Finding::inconclusive(name, why)).to_vec();
     match arrived(bench).await {
         Err(error) => none(&format!("{error:#}")),
         Ok(Arrived { message: None, given_up, .. }) => none(&format!(
             "{}; messages on its dead-letter queue: {given_up}",
-            bench.too_late("nothing came out of the Pipe")
+            bench.too_late("no event left the Pipe")
         )),
         Ok(Arrived { message: Some(message), sent, header, .. }) => {
             let body = message.body().unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
 struct Arrived {
     message: Option<Message>,
     sent: Envelope,
-    /// That of the call which wrote the item.
+    /// The header of the call that wrote the item.
     header: TraceHeader,
     given_up: String,
 }
@@ -44,7 +44,7 @@ struct Arrived {
 async fn arrived(bench: &Bench) -> anyhow::Result<Arrived> {
     let (mark, header) = (mark(), header::any());
     let now = Timestamp::now();
-    // Without a cause, so that an empty attribute goes through the template too.
+    // Without a cause, so that an empty attribute passes through the template too.
     let metadata =
         Metadata { trace: Some(header::any().to_string()), ..Metadata::first(Uuid::new_v4(), now, now) };
     let sent = Envelope::new(metadata, &ThroughPipe { mark: mark.clone() })?;
@@ -89,9 +89,9 @@ fn event(body: &str, sent: &Envelope) -> Finding {
     ];
     let other: Vec<_> = parts.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
     if other.is_empty() {
-        Finding::holds(PIPE_EVENT, "source, detail-type, metadata and data as they were")
+        Finding::holds(PIPE_EVENT, "source, detail-type, metadata and data are unchanged")
     } else {
-        Finding::does_not_hold(PIPE_EVENT, format!("not as it was: {}", other.join(", ")))
+        Finding::does_not_hold(PIPE_EVENT, format!("changed: {}", other.join(", ")))
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_part_that_changed_is_named() {
         let finding = event(&body(&json!({"mark": "y"})), &sent());
-        assert_eq!(finding, Finding::does_not_hold(PIPE_EVENT, "not as it was: data"));
+        assert_eq!(finding, Finding::does_not_hold(PIPE_EVENT, "changed: data"));
         assert_eq!(event("{}", &sent()).verdict, Verdict::DoesNotHold);
     }
 

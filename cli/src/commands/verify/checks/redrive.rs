@@ -1,4 +1,4 @@
-//! A message that SQS moves to the dead-letter queue and back, and what it keeps.
+//! Lets SQS move a message to the dead-letter queue and back, and looks at what the message keeps.
 
 use ::xray::TraceHeader;
 use anyhow::anyhow;
@@ -16,7 +16,7 @@ use super::super::patience::Patience;
 use super::super::scratch::REDRIVE;
 use super::header;
 
-/// A message attribute, and its value.
+/// A message attribute and its value.
 const ATTRIBUTE: (&str, &str) = ("channel", "verify");
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
@@ -69,7 +69,7 @@ impl Steps<'_> {
         let dead = self.bench.inbox(&dead_letter()).await?;
         let mut patience = Patience::of(self.bench.wait);
         loop {
-            // The receive that is one too many moves it, and gives nothing.
+            // The receive beyond the maximum moves the message and returns nothing.
             inbox.look(self.mark).await?;
             if let Some(message) = dead.look(self.mark).await? {
                 return Ok(kept(REDRIVE_RECEIVE_COUNT, self.sent, &message));
@@ -81,8 +81,8 @@ impl Steps<'_> {
         }
     }
 
-    /// Moves until the message is back: a task takes what it finds visible when it is started, and that may be nothing
-    /// just after the message was looked at.
+    /// Starts move tasks until the message is back: a task moves the messages that are visible when it starts, and just
+    /// after a look at the message there may be none.
     async fn move_back(&self) -> anyhow::Result<Finding> {
         let inbox = self.bench.inbox(REDRIVE).await?;
         let client = Client::new(&self.bench.place.config);
@@ -103,7 +103,7 @@ impl Steps<'_> {
                 return Ok(kept(REDRIVE_MOVE_TASK, self.sent, &message));
             }
             if !patience.pause().await {
-                let what = format!("the message did not come back (last move task: {})", task.text);
+                let what = format!("the message did not return (last move task: {})", task.text);
                 return Err(anyhow!(self.bench.too_late(&what)));
             }
         }
@@ -134,7 +134,7 @@ async fn last_move(client: &Client, source_arn: &str) -> anyhow::Result<Move> {
     let Some(task) = listed.results().first() else {
         return Ok(Move { running: false, text: "none".to_owned() });
     };
-    let status = task.status().unwrap_or("without status");
+    let status = task.status().unwrap_or("no status");
     let reason = task.failure_reason().map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(Move {
         running: matches!(status, "RUNNING" | "CANCELLING"),

@@ -1,4 +1,4 @@
-//! A batch published with one trace header, and the messages that its subscription makes of it.
+//! Publishes a batch with one trace header, and looks at the messages that the subscription delivers.
 
 use ::xray::TraceHeader;
 use anyhow::anyhow;
@@ -38,7 +38,7 @@ async fn batch(bench: &Bench) -> anyhow::Result<Finding> {
         .map_err(|error| failed("PublishBatch", error))?;
     if let Some(failed) = answer.failed().first() {
         let reason = failed.message().unwrap_or_else(|| failed.code());
-        return Err(anyhow!("PublishBatch did not take a message: {reason}"));
+        return Err(anyhow!("PublishBatch refused a message: {reason}"));
     }
     let taken = bench.inbox(TOPIC).await?.take(&[&marks[0], &marks[1]], bench.wait).await?;
     if taken.len() < marks.len() {

@@ -1,4 +1,4 @@
-//! What X-Ray does with a document that it is given, and where the account has it put documents.
+//! Sends X-Ray a document and searches for it, and reads the account's destination of segments.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use super::super::finding::Finding;
 use super::super::patience::Patience;
 use super::header;
 
-/// How far around now the trace is looked for: clocks differ.
+/// The range around now in which to search for the trace, because clocks differ.
 const AROUND: Duration = Duration::from_mins(10);
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
@@ -27,11 +27,11 @@ pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
     ]
 }
 
-/// It is only read: setting it would change the account.
+/// Only reads the destination: setting it would change the account.
 async fn destination(client: &Client) -> anyhow::Result<Finding> {
     let answer = client.get_trace_segment_destination().send().await;
     let answer = answer.map_err(|error| failed("GetTraceSegmentDestination", error))?;
-    let destination = answer.destination().ok_or_else(|| anyhow!("X-Ray answers no destination"))?;
+    let destination = answer.destination().ok_or_else(|| anyhow!("X-Ray returned no destination"))?;
     let status = answer.status().map(|status| format!(", {}", status.as_str())).unwrap_or_default();
     let seen = format!("{}{status}", destination.as_str());
     Ok(match destination {
@@ -60,7 +60,7 @@ async fn annotation(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
     let answer = answer.map_err(|error| failed("PutTraceSegments", error))?;
     if let Some(refused) = answer.unprocessed_trace_segments().first() {
         let reason = refused.message().or(refused.error_code()).unwrap_or("no reason given");
-        return Err(anyhow!("X-Ray did not take the segment: {reason}"));
+        return Err(anyhow!("X-Ray refused the segment: {reason}"));
     }
     let sent = Instant::now();
     let mut patience = Patience::of(bench.wait);
@@ -87,5 +87,5 @@ async fn annotation(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
     if by_id.traces().is_empty() {
         return Err(anyhow!("{why}, nor by its id"));
     }
-    Ok(Finding::does_not_hold(TRACE_ANNOTATION, format!("{why}, but by its id")))
+    Ok(Finding::does_not_hold(TRACE_ANNOTATION, format!("{why}, but found by its id")))
 }

@@ -1,4 +1,4 @@
-//! Against a CloudFormation that plays what no emulator does: rolling back, and removals that fail.
+//! Tests against a scripted CloudFormation, because no emulator rolls back or fails to remove a stack.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 
 use super::*;
 
-/// What a stack that is not there "has" for a status.
+/// Stands for the status of a stack that does not exist.
 const NOT_THERE: &str = "NOT_THERE";
 const REASONS: &str = "\
 <member><LogicalResourceId>Queue</LogicalResourceId><ResourceStatus>DELETE_FAILED</ResourceStatus>\
@@ -22,7 +22,7 @@ const REASONS: &str = "\
 <member><LogicalResourceId>Pipe</LogicalResourceId><ResourceStatus>CREATE_FAILED</ResourceStatus>\
 <ResourceStatusReason>the role cannot be assumed</ResourceStatusReason></member>";
 
-/// The statuses it goes through, one a question, and what it was asked.
+/// The statuses to report, one per request, and the requests received.
 #[derive(Debug, Default)]
 struct Script {
     statuses: VecDeque<&'static str>,
@@ -109,7 +109,7 @@ async fn a_stack_is_created_and_removed() {
 }
 
 #[tokio::test]
-async fn a_rollback_is_waited_for_and_its_cause_told() {
+async fn a_rollback_is_awaited_and_its_cause_reported() {
     let statuses =
         ["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE", NOT_THERE];
     let (mut stack, script) = stack(&statuses, false).await;
@@ -122,7 +122,7 @@ async fn a_rollback_is_waited_for_and_its_cause_told() {
 }
 
 #[tokio::test]
-async fn a_stack_in_the_making_is_removed() {
+async fn a_stack_still_being_created_is_removed() {
     let (mut stack, script) =
         stack(&["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"], false).await;
     assert!(stack.begin().await.is_ok());
@@ -131,7 +131,7 @@ async fn a_stack_in_the_making_is_removed() {
 }
 
 #[tokio::test]
-async fn a_removal_that_fails_is_tried_again_and_its_cause_told() {
+async fn a_failing_removal_is_retried_and_its_cause_reported() {
     let (mut stack, script) = stack(&["CREATE_COMPLETE", "DELETE_FAILED"], false).await;
     assert!(stack.begin().await.is_ok());
     stack.ready().await.unwrap();
@@ -140,9 +140,9 @@ async fn a_removal_that_fails_is_tried_again_and_its_cause_told() {
     assert_eq!(asked(&script, "DeleteStack"), usize::try_from(REMOVALS).unwrap() + 1);
 }
 
-/// It is somebody else's, and must not be removed.
+/// The stack belongs to someone else, and must not be removed.
 #[tokio::test]
-async fn a_name_that_is_taken_is_refused() {
+async fn a_name_in_use_is_refused() {
     let (mut stack, script) = stack(&["CREATE_COMPLETE"], true).await;
     let Err(NotBegun::Refused(error)) = stack.begin().await else { panic!("it was not refused") };
     let expected = "CreateStack of x failed: AlreadyExistsException: Stack [x] already exists";
