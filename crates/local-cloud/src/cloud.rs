@@ -1,4 +1,4 @@
-//! The services of the cloud and how they are joined.
+//! The services of the cloud, and how they are connected.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Settings;
-use crate::calls::Calls;
+use crate::audit::AuditLog;
 use crate::dynamodb::DynamoDb;
 use crate::events::Events;
 use crate::faults::Faults;
 use crate::pipes::Pipes;
 use crate::ses::Ses;
+use crate::settings::Settings;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 
@@ -26,12 +26,12 @@ pub(crate) struct Cloud {
     pub(crate) ses: Ses,
     pub(crate) pipes: Pipes,
     pub(crate) faults: Arc<Faults>,
-    pub(crate) calls: Calls,
+    pub(crate) audit: AuditLog,
     pub(crate) stop: CancellationToken,
 }
 
 impl Cloud {
-    /// Builds all services. `address` is where they can be reached; queue URLs contain it.
+    /// Creates all services. `address` is where clients reach them; queue URLs contain it.
     pub(crate) fn new(
         settings: &Settings,
         address: SocketAddr,
@@ -62,7 +62,7 @@ impl Cloud {
             ses,
             pipes,
             faults,
-            calls: Calls::new(settings),
+            audit: AuditLog::new(settings),
             stop,
         })
     }
@@ -71,7 +71,7 @@ impl Cloud {
         !self.stop.is_cancelled() && self.sqs.is_ready() && self.dynamodb.is_ready()
     }
 
-    /// Ends what the engines run themselves.
+    /// Ends the tasks that the engines run themselves.
     pub(crate) async fn shutdown(&self) {
         self.sqs.shutdown().await;
     }

@@ -1,30 +1,30 @@
-//! Faults on demand: what a test or a developer asks the cloud to do wrong.
+//! Faults on demand: which calls fail, and how.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
-/// A fault as it is asked for and listed. Without `probability` and `times` it hits every call until it is deleted.
+/// A fault as it is requested and listed. Without `probability` and `times` it affects every call until it is deleted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
     /// `SigV4` service name: `sqs`, `sns`, `events`, `dynamodb`, `ses`, `pipes` …
     pub(crate) service: String,
-    /// Operation, such as `SendMessage`; all of the service's when missing.
+    /// Operation, such as `SendMessage`; all of the service if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<String>,
-    /// Access key of the client whose calls to hit; everybody's when missing.
+    /// Access key of the client whose calls are affected; every client if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) caller: Option<String>,
     pub(crate) error: Kind,
-    /// Share of the calls to hit, 0 to 1.
+    /// Share of the calls affected, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) probability: Option<f64>,
-    /// How many calls to hit.
+    /// How many calls are affected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) times: Option<u64>,
-    /// How many calls to let pass first.
+    /// How many matching calls pass first.
     #[serde(default)]
     pub(crate) after: u64,
 }
@@ -34,29 +34,29 @@ pub(crate) enum Kind {
     /// The service's throttling error.
     #[serde(rename = "throttle")]
     Throttle,
-    /// The service's internal failure, without doing anything.
+    /// The service's internal failure. The operation is not carried out.
     #[serde(rename = "500")]
     Failure,
-    /// No answer at all, until the client gives up; nothing is done.
+    /// No response until the client gives up. The operation is not carried out.
     #[serde(rename = "timeout")]
     Timeout,
-    /// The operation is carried out, then the connection is closed: the answer is lost.
+    /// The operation is carried out, then the connection is closed: the response is lost.
     #[serde(rename = "drop-response")]
     DropResponse,
 }
 
-/// What to do to the call at hand.
+/// What happens to the current call.
 pub(crate) use Kind as Injected;
 
-/// A fault with its count.
+/// A fault with its counters.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Armed {
     pub(crate) id: u64,
     #[serde(flatten)]
     pub(crate) fault: Fault,
-    /// Calls seen that it is about.
+    /// Calls that matched.
     pub(crate) matched: u64,
-    /// Calls hit.
+    /// Calls affected.
     pub(crate) injected: u64,
 }
 
@@ -90,7 +90,7 @@ impl Faults {
         self.set().armed.clear();
     }
 
-    /// Whether there was one of that id.
+    /// Removes a fault. Returns whether there was one with this id.
     pub(crate) fn remove(&self, id: u64) -> bool {
         let mut set = self.set();
         let before = set.armed.len();
@@ -98,14 +98,14 @@ impl Faults {
         set.armed.len() < before
     }
 
-    /// Counts the call, and says what is to go wrong with it. The first fault that hits decides.
+    /// Counts the call and returns what should go wrong with it. The first fault that is due decides.
     pub(crate) fn next(&self, caller: Option<&str>, service: &str, operation: &str) -> Option<Injected> {
         let mut set = self.set();
         for armed in &mut set.armed {
-            let about = armed.fault.service.eq_ignore_ascii_case(service)
+            let matches = armed.fault.service.eq_ignore_ascii_case(service)
                 && armed.fault.operation.as_deref().is_none_or(|wanted| wanted == "*" || wanted == operation)
                 && armed.fault.caller.as_deref().is_none_or(|wanted| caller == Some(wanted));
-            if !about {
+            if !matches {
                 continue;
             }
             armed.matched += 1;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_the_calls_after_the_first_ones_and_no_more_than_asked() {
+    fn affects_the_calls_after_the_first_ones_and_no_more_than_requested() {
         let faults = Faults::default();
         faults.add(fault(
             r#"{"service": "sqs", "operation": "SendMessage", "error": "throttle", "after": 1, "times": 2}"#,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn probability_zero_never_hits_and_one_always_does() {
+    fn probability_zero_affects_no_call_and_one_affects_every_call() {
         let faults = Faults::default();
         faults.add(fault(r#"{"service": "ses", "error": "500", "probability": 0.0}"#));
         assert_eq!(faults.next(None, "ses", "SendEmail"), None);

@@ -1,4 +1,4 @@
-//! Answers in the shapes of AWS's protocols.
+//! Responses in AWS's protocols.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -7,20 +7,18 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::gateway::Service;
-
 /// The wire format of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// `X-Amz-Target` and JSON bodies.
+    /// The header `X-Amz-Target`, and JSON bodies.
     Json,
-    /// Paths and JSON bodies.
+    /// Methods and paths, and JSON bodies.
     RestJson,
-    /// Form bodies with `Action`, XML answers.
+    /// Form bodies with `Action`, and XML responses.
     Query,
 }
 
-/// An AWS error: its code as clients match on it, and a sentence for people.
+/// An AWS error: a code for clients to match on, and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AwsError {
     pub(crate) status: StatusCode,
@@ -37,7 +35,7 @@ impl AwsError {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// For an input that is not of the operation's shape. The values in it are not repeated.
+    /// Returns the error for an input that does not fit the operation. It does not repeat any value.
     pub(crate) fn malformed(error: &serde_json::Error) -> Self {
         Self::bad_request(
             "SerializationException",
@@ -49,9 +47,10 @@ impl AwsError {
         )
     }
 
-    pub(crate) fn into_response(self, service: Service) -> Response {
+    /// Returns the error as this protocol writes it.
+    pub(crate) fn into_response(self, protocol: Protocol) -> Response {
         let fault = if self.status.is_server_error() { "Receiver" } else { "Sender" };
-        match service.protocol() {
+        match protocol {
             Protocol::Json => {
                 let mut response = json(self.status, &json!({"__type": self.code, "message": self.message}));
                 if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.code)) {
@@ -78,12 +77,12 @@ impl AwsError {
     }
 }
 
-/// A JSON answer. A value that cannot be written as JSON is an error of this crate and answered as one.
+/// Returns a JSON response. A value that cannot be written as JSON is a bug in this crate and makes a 500.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => with_type(status, "application/x-amz-json-1.0", body),
         Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
+            tracing::error!(%error, "a response could not be written");
             with_type(StatusCode::INTERNAL_SERVER_ERROR, "application/x-amz-json-1.0", b"{}".to_vec())
         }
     }

@@ -1,7 +1,8 @@
-//! Accepting connections and answering them over HTTP/1.1.
+//! Listeners and connections, over HTTP/1.1.
 //!
-//! Written on hyper rather than `axum::serve` for one reason: a fault must be able to cut a connection without an answer.
+//! This uses hyper rather than `axum::serve` for one reason: a fault has to be able to cut a connection without an answer.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,9 +16,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::{StartError, bind_error};
+/// Why the cloud could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process listens on the address.
+    #[error("{what} cannot listen on {address}: the address is in use")]
+    AddressInUse {
+        /// The address.
+        address: SocketAddr,
+        /// Which listener: `AWS endpoint` or `OTLP endpoint`.
+        what: &'static str,
+    },
+    /// The address could not be bound for another reason.
+    #[error("{what} cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Which listener: `AWS endpoint` or `OTLP endpoint`.
+        what: &'static str,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+}
 
-/// Put into a response's extensions: the connection is closed instead of answering.
+/// Marks a response, in its extensions, whose connection is closed instead of answering.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut;
 
@@ -25,14 +48,24 @@ pub(crate) struct Cut;
 #[error("connection cut on demand")]
 struct ConnectionCut;
 
-/// After a failed accept (usually: no file descriptors left) accepting again at once would spin.
+/// Pause after a failed accept, usually for want of file descriptors: trying again at once would spin.
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(50);
 
-/// How long an open request may take to end on shutdown, before its connection is dropped.
+/// How long an open request may take to finish during shutdown before its connection is dropped.
 const DRAIN: Duration = Duration::from_secs(3);
 
-pub(crate) async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| bind_error(address, what, source))
+/// Binds a listener. Returns it with its address, which contains the port that was chosen.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    what: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::AddressInUse { address, what },
+        _ => StartError::Bind { address, what, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 pub(crate) async fn serve(
@@ -60,7 +93,7 @@ pub(crate) async fn serve(
 
 async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "small answers will be delayed");
+        tracing::debug!(%error, "TCP_NODELAY was not set: small answers will be delayed");
     }
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
@@ -79,14 +112,14 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let Ok(result) = tokio::time::timeout(DRAIN, connection).await else {
-                tracing::warn!("a request still open at shutdown was dropped");
+                tracing::warn!("a request that was still open at shutdown was dropped");
                 return;
             };
             result
         }
     };
     if let Err(error) = result {
-        // Clients that go away in the middle are daily life in a test run.
+        // Clients that disconnect midway are normal in a test run.
         tracing::debug!(%error, "connection ended early");
     }
 }

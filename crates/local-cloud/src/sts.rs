@@ -1,15 +1,15 @@
-//! STS, as far as tools ask "who am I?".
+//! STS: `GetCallerIdentity`, with which tools check their credentials.
 
 use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use crate::gateway::{Call, unknown_operation};
+use crate::call::Call;
 use crate::reply;
 
 pub(crate) fn answer(call: &Call, account_id: &str) -> Response {
     if call.operation != "GetCallerIdentity" {
-        return unknown_operation(call);
+        return call.unknown_operation();
     }
     reply::xml(
         StatusCode::OK,

@@ -1,11 +1,12 @@
-//! Input templates, as EventBridge's input transformers and Pipes have them: text with `<…>` placeholders.
+//! Input templates of EventBridge's input transformers and of Pipes: text with `<…>` placeholders.
 //!
-//! Outside of quotes a placeholder becomes a JSON value; a string value keeps its quotes. Inside of quotes it becomes part
-//! of that string, escaped; an object there is its JSON text, escaped. What is not found is an empty string in both places.
+//! Outside quotes a placeholder becomes a JSON value, and a string keeps its quotes. Inside quotes it becomes part of the
+//! string, escaped; objects become their JSON text, escaped as well. A value that is not found is an empty string in both
+//! places.
 
 use serde_json::Value;
 
-/// The text of a template with every placeholder replaced by what `resolve` finds for it.
+/// Replaces every placeholder of a template by the value that `resolve` returns for it.
 pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) -> String {
     let mut out = String::with_capacity(template.len() * 2);
     let mut rest = template;
@@ -18,7 +19,7 @@ pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) ->
             out.push('"');
             rest = after;
         } else if rest.starts_with('\\') {
-            // The escaped character, whatever it is, ends no string.
+            // Whatever character is escaped, it does not end the string.
             let end = rest.char_indices().nth(2).map_or(rest.len(), |(end, _)| end);
             out.push_str(&rest[..end]);
             rest = &rest[end..];
@@ -34,7 +35,7 @@ pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) ->
     out
 }
 
-/// `<name>` at the start of the text. Names have no spaces or quotes, so that other uses of `<` stay as they are.
+/// Reads `<name>` at the start of the text. Names have no spaces or quotes, so other uses of `<` stay as they are.
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('<')?.split_once('>')?;
     let plausible = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '"');
@@ -55,7 +56,7 @@ fn insert(out: &mut String, value: Option<Value>, quoted: bool) {
     out.push_str(&escaped[1..escaped.len() - 1]);
 }
 
-/// The value at a JSON path of the kinds AWS takes here: `$`, `$.a.b`, `$.a[0]`, `$['a']`.
+/// Returns the value at a JSON path in one of the forms that AWS accepts here: `$`, `$.a.b`, `$.a[0]`, `$['a']`.
 pub(crate) fn at_path<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let mut rest = path.strip_prefix('$')?;
     let mut value = value;
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_quotes_a_value_is_json() {
+    fn outside_quotes_a_value_is_json() {
         let event = json!({"s": "a \"b\"", "n": 1, "o": {"k": [true]}});
         assert_eq!(
             rendered(r#"{"s": <$.s>, "n": <$.n>, "o": <$.o>, "gone": <$.x>}"#, &event),
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn inside_of_quotes_a_value_is_part_of_the_string() {
+    fn inside_quotes_a_value_is_part_of_the_string() {
         let event = json!({"s": "a \"b\"\n", "n": 1, "o": {"k": 1}});
         let text = rendered(r#"{"t": "s=<$.s> n=<$.n> o=<$.o> x=<$.x>|"}"#, &event);
         let parsed: Value = serde_json::from_str(&text).unwrap();

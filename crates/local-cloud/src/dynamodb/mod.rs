@@ -1,10 +1,10 @@
 //! DynamoDB and its Streams, by rustack.
 //!
-//! Two limits of the engine are kept away from clients: it refuses the 129th request at a time, and it remembers no more
-//! than 1,024 `ClientRequestToken`s in ten minutes, which the SDKs send with every transaction.
+//! Clients are shielded from two limits of the engine: it refuses the 129th concurrent request, and in ten minutes it
+//! remembers at most 1,024 `ClientRequestToken`s, which the SDKs send with every transaction.
 
+mod request_tokens;
 mod streams;
-mod tokens;
 
 use std::sync::Arc;
 
@@ -25,13 +25,14 @@ use rustack_dynamodbstreams_model::operations::DynamoDBStreamsOperation;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use self::request_tokens::RequestTokens;
 pub(crate) use self::streams::Streams;
-use self::tokens::Tokens;
-use crate::gateway::{Call, unknown_operation};
+use crate::call::Call;
+use crate::reply;
 use crate::reply::AwsError;
-use crate::{Settings, reply};
+use crate::settings::Settings;
 
-/// The engine works on one operation at a time, so that more of them only hold threads.
+/// The engine handles one operation at a time; further ones would only block threads.
 const CONCURRENT_OPERATIONS: usize = 4;
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) struct DynamoDb {
     handler: RustackDynamoDBHandler,
     streams: Streams,
     streams_handler: RustackDynamoDBStreamsHandler,
-    tokens: Arc<Tokens>,
+    tokens: Arc<RequestTokens>,
     turns: Semaphore,
 }
 
@@ -74,7 +75,7 @@ impl DynamoDb {
 
     pub(crate) async fn answer(&self, call: &Call) -> Response {
         let Some(operation) = DynamoDBOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
         let _turn = self.turns.acquire().await;
         let result = match operation {
@@ -90,7 +91,7 @@ impl DynamoDb {
 
     pub(crate) async fn answer_streams(&self, call: &Call) -> Response {
         let Some(operation) = DynamoDBStreamsOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
         match self.streams_handler.handle_operation(operation, call.body.clone()).await {
             Ok(response) => response.map(Body::new),
@@ -119,7 +120,7 @@ impl DynamoDb {
     }
 }
 
-/// AWS lists the reasons' codes in the message too, which is all that some clients show.
+/// Repeats the reasons' codes in the message, as AWS does: some clients show nothing else.
 fn with_reasons_in_message(mut error: DynamoDBError) -> DynamoDBError {
     if !error.cancellation_reasons.is_empty() {
         let codes: Vec<_> = error

@@ -1,4 +1,4 @@
-//! The streams of tables: rustack's store, with a signal for readers so that they need not poll.
+//! The streams of tables: rustack's store, with a signal that saves readers from polling.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustack_dynamodbstreams_core::provider::RustackDynamoDBStreams;
 use rustack_dynamodbstreams_core::storage::{StreamChangeRecord, StreamStore};
 use tokio::sync::watch;
 
-use crate::Settings;
+use crate::settings::Settings;
 
 /// All streams; cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Streams {
     account_id: String,
 }
 
-/// Some records of a stream, in their order.
+/// Consecutive records of a stream.
 #[derive(Debug)]
 pub(crate) struct Records {
     pub(crate) shard_id: String,
@@ -63,19 +63,19 @@ impl Streams {
         ))
     }
 
-    /// Changes whenever something was written to any stream. Subscribe before reading and nothing is missed.
+    /// Returns a receiver that is notified of every write to any stream. Subscribe before reading, and no write is missed.
     pub(crate) fn written(&self) -> watch::Receiver<()> {
         self.written.subscribe()
     }
 
-    /// How many records a stream has so far; `None` if there is no such stream.
+    /// Returns how many records a stream has so far, or `None` if there is no such stream.
     pub(crate) fn end(&self, arn: &str) -> Option<usize> {
         let stream = self.store.get_stream_by_arn(arn)?;
         let end = stream.shard.read().records.len();
         Some(end)
     }
 
-    /// Up to `most` records from the `from`th on; `None` if there is no such stream.
+    /// Returns up to `most` records, starting at the `from`th, or `None` if there is no such stream.
     pub(crate) fn read(&self, arn: &str, from: usize, most: usize) -> Option<Records> {
         let stream = self.store.get_stream_by_arn(arn)?;
         let shard = stream.shard.read();

@@ -1,4 +1,4 @@
-//! Buses with their rules and targets, and the way of an event through them.
+//! Buses with their rules and targets, and how an event is routed through them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -19,7 +19,7 @@ use rustack_sqs_model::error::SqsError;
 
 use super::entry::{Entry, Rejected};
 use super::targets::{self, RuleContext};
-use crate::Settings;
+use crate::settings::Settings;
 use crate::sqs::{Outgoing, Queues};
 
 const MAX_TARGETS: usize = 5;
@@ -34,9 +34,9 @@ struct Inner {
     queues: Queues,
     account: String,
     region: String,
-    /// By bus and rule; the engine would refuse those with a dead-letter queue.
+    /// By bus and rule. They are kept here because the engine refuses targets with a dead-letter queue.
     targets: Mutex<HashMap<(String, String), BTreeMap<String, Target>>>,
-    /// By bus: the enabled rules that have a pattern and targets, ready to match.
+    /// By bus: the enabled rules with a pattern and targets, ready to match.
     routes: RwLock<HashMap<String, Arc<Vec<Route>>>>,
 }
 
@@ -64,8 +64,8 @@ impl Buses {
         self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts one event: when this returns its id, it is on the queue of every target that matched, or on the dead-letter
-    /// queue of a target that could not be reached.
+    /// Puts one event. When this returns the event's id, the event is on the queue of every matching target, or on the
+    /// dead-letter queue of a target that could not be reached.
     pub(crate) async fn put(&self, entry: &Entry, trace_header: Option<String>) -> Result<String, Rejected> {
         let bus = entry.bus();
         let event = entry.event(&self.0.account, &self.0.region)?;
@@ -95,15 +95,15 @@ impl Buses {
                     ..Outgoing::default()
                 };
                 if let Err(error) = self.0.queues.send_to(&target.arn, message).await {
-                    self.bury(route, target, &error, &text, trace_header.clone()).await;
+                    self.dead_letter(route, target, &error, &text, trace_header.clone()).await;
                 }
             }
         }
         Ok(event.id)
     }
 
-    /// To the target's dead-letter queue goes the event itself, not what the target would have got.
-    async fn bury(
+    /// Sends the event to the target's dead-letter queue: the event itself, not the message the target would have received.
+    async fn dead_letter(
         &self,
         route: &Route,
         target: &Target,
@@ -139,16 +139,16 @@ impl Buses {
                 target = target.arn,
                 code,
                 dead_letter_code = error.code.error_type(),
-                "an event was lost: neither its target nor the dead-letter queue took it"
+                "an event was lost: neither its target nor the dead-letter queue accepted it"
             ),
         }
     }
 
-    /// Reads a bus's rules again, after one of them or its targets changed.
+    /// Rebuilds the routes of a bus, after one of its rules or targets changed.
     pub(super) fn refresh(&self, bus: &str) {
         let mut routes = Vec::new();
         let mut input = ListRulesInput { event_bus_name: Some(bus.to_owned()), ..ListRulesInput::default() };
-        // The lock is held over the reading, so that of two refreshes the later one is the one that stays.
+        // Reading happens under the lock, so that of two concurrent refreshes the later result stays.
         let mut table = self.0.routes.write().unwrap_or_else(PoisonError::into_inner);
         loop {
             let Ok(page) = self.0.engine.handle_list_rules(&input) else {
@@ -229,7 +229,7 @@ impl Buses {
         Ok(RemoveTargetsOutput { failed_entry_count: 0, failed_entries: Vec::new() })
     }
 
-    /// All at once: a rule has five targets at most.
+    /// Lists the targets on one page: a rule has at most five.
     pub(super) fn list_targets(
         &self,
         input: &ListTargetsByRuleInput,

@@ -1,4 +1,4 @@
-//! An entry of `PutEvents`: reading and checking it, and the event it becomes.
+//! An entry of `PutEvents`: reading it, checking it, and turning it into an event.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::reply::AwsError;
 
 const MAX_ENTRIES: usize = 10;
-/// All entries of a request together, counted as AWS does: fourteen bytes for a time, trace headers not at all
-/// (EventBridge user guide, "Calculating PutEvents event entry size").
+/// Size of all entries of a request, as AWS counts it: fourteen bytes for a time, nothing for trace headers (EventBridge
+/// user guide, "Calculating PutEvents event entry size").
 const MAX_BYTES: usize = 256 * 1024;
 const TIME_BYTES: usize = 14;
 
-/// One entry. What AWS calls required is optional here, because a missing field fails its entry and not the request.
+/// One entry. Even required fields are optional here, because a missing one fails its entry rather than the request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Entry {
@@ -24,12 +24,12 @@ pub(crate) struct Entry {
     pub(crate) detail: Option<String>,
     pub(crate) event_bus_name: Option<String>,
     pub(crate) resources: Vec<String>,
-    /// Epoch seconds with fractions, or (older tools) text.
+    /// Epoch seconds with a fraction, or a string (older tools).
     pub(crate) time: Option<Value>,
     pub(crate) trace_header: Option<String>,
 }
 
-/// Why an entry was not taken.
+/// Why an entry was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected {
     pub(crate) code: &'static str,
@@ -67,7 +67,8 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Entry>, AwsError> {
     Ok(entries)
 }
 
-/// An event as rules see it and as targets get it. The fields stand in AWS's order; `detail` in the producer's words.
+/// An event as rules see it and targets receive it. Fields are in AWS's order, and `detail` is exactly what the producer
+/// wrote.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Event {
     version: &'static str,
@@ -83,7 +84,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// When the bus took the event. It is delivered in the same breath.
+    /// Returns when the bus accepted the event, which is now: events are delivered at once.
     pub(super) fn ingestion_time() -> String {
         Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
@@ -97,7 +98,7 @@ impl Entry {
         time + text(&self.source) + text(&self.detail_type) + text(&self.detail) + resources
     }
 
-    /// The bus's name: the default one, or what stands in an ARN.
+    /// Returns the name of the bus, which may be given by ARN or be the default one.
     pub(super) fn bus(&self) -> &str {
         let name = self.event_bus_name.as_deref().unwrap_or("default");
         name.rsplit_once(":event-bus/").map_or(name, |(_, name)| name)
@@ -113,7 +114,7 @@ impl Entry {
         if source.starts_with("aws.") {
             return Err(Rejected::new(
                 "NotAuthorizedForSourceException",
-                "Not authorized for the source: sources that begin with 'aws.' are AWS's own",
+                "Not authorized for the source: sources that begin with 'aws.' are reserved for AWS",
             ));
         }
         let malformed = || Rejected::new("MalformedDetail", "Detail is malformed.");
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn event_has_awss_form() {
+    fn an_event_is_written_as_aws_writes_it() {
         let event = entry().event("000000000000", "eu-central-1").unwrap();
         let id = event.id.clone();
         assert_eq!(
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_malformed_is_said() {
+    fn missing_and_malformed_fields_are_reported() {
         let code = |entry: Entry| entry.event("", "").unwrap_err().code;
         assert_eq!(code(Entry { source: None, ..entry() }), "InvalidArgument");
         assert_eq!(code(Entry { detail: Some("[1]".to_owned()), ..entry() }), "MalformedDetail");

@@ -1,7 +1,7 @@
-//! EventBridge: rustack's buses, rules and patterns, with targets and a delivery of our own.
+//! EventBridge: rustack's buses, rules and patterns, with targets and delivery implemented here.
 //!
-//! The engine's delivery drops events when it is busy and refuses dead-letter queues, so it is not used: an event is put
-//! straight on the queues of the rules that match, before `PutEvents` answers.
+//! The engine's own delivery drops events when it is busy and refuses dead-letter queues. Here an event is sent straight
+//! to the queues of the matching rules, before `PutEvents` answers.
 
 mod bus;
 mod entry;
@@ -28,10 +28,11 @@ use uuid::Uuid;
 
 pub(crate) use self::bus::Buses;
 pub(crate) use self::entry::{Entry, Rejected};
-use crate::gateway::{Call, unknown_operation};
+use crate::call::Call;
 use crate::reply::AwsError;
+use crate::settings::Settings;
 use crate::sqs::Queues;
-use crate::{Settings, reply, trace};
+use crate::{reply, trace_header};
 
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -62,14 +63,14 @@ impl Events {
 
     pub(crate) async fn answer(&self, call: &Call) -> Response {
         let Some(operation) = EventsOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
         if operation == EventsOperation::PutEvents {
             return self.put_events(call).await;
         }
         let body = match with_bus_name(&call.body) {
             Ok(body) => body,
-            Err(error) => return AwsError::malformed(&error).into_response(call.service),
+            Err(error) => return call.refuse(AwsError::malformed(&error)),
         };
         let result = match operation {
             EventsOperation::PutTargets => {
@@ -109,16 +110,16 @@ impl Events {
     async fn put_events(&self, call: &Call) -> Response {
         let entries = match entry::read(&call.body) {
             Ok(entries) => entries,
-            Err(error) => return error.into_response(call.service),
+            Err(error) => return call.refuse(error),
         };
-        let of_request = trace::of_http(&call.headers);
+        let of_request = trace_header::of_http(&call.headers);
         let buses = self.buses.clone();
-        // In a task of its own: a producer that hangs up must not leave an event with half of its targets.
+        // In a separate task: a producer that disconnects must not leave an event delivered to only some targets.
         let task = self.tasks.spawn(async move {
             let mut failed = 0;
             let mut results = Vec::with_capacity(entries.len());
             for entry in entries {
-                let header = trace::own_or(entry.trace_header.as_deref(), of_request.as_ref());
+                let header = trace_header::own_or(entry.trace_header.as_deref(), of_request.as_ref());
                 results.push(match buses.put(&entry, header).await {
                     Ok(id) => json!({"EventId": id}),
                     Err(Rejected { code, message }) => {
@@ -133,7 +134,7 @@ impl Events {
             Ok(output) => reply::json(StatusCode::OK, &output),
             Err(error) => {
                 tracing::error!(%error, "putting events failed");
-                call.service.internal_failure().into_response(call.service)
+                call.refuse(call.service.internal_failure())
             }
         }
     }
@@ -148,7 +149,7 @@ fn input<T: DeserializeOwned>(body: Value) -> Result<T, EventsError> {
         .map_err(|error| EventsError::validation(reply::AwsError::malformed(&error).message))
 }
 
-/// The request with a bus's ARN replaced by its name: AWS takes both, the engine names only.
+/// Replaces a bus's ARN by its name: AWS takes both, the engine only names.
 fn with_bus_name(body: &[u8]) -> Result<Value, serde_json::Error> {
     let mut body: Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(body)? };
     for field in ["EventBusName", "Name"] {

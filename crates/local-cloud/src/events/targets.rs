@@ -1,4 +1,4 @@
-//! A rule's targets: which are accepted, what they are sent, and the dead letter when it cannot be sent.
+//! A rule's targets: which are accepted, what they receive, and the dead letter if they cannot receive it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::entry::Event;
 use crate::sqs::Queues;
 use crate::template::{at_path, render};
 
-/// Why a target cannot be served here, if so: better said when it is put than when an event is lost.
+/// Returns why a target is not supported, if so. Better to refuse it now than to lose an event later.
 pub(super) fn refuse(target: &Target, queues: &Queues) -> Option<String> {
     if queues.url_of(&target.arn).is_err() {
         return Some("the local cloud delivers to SQS queues of its own account and region only".to_owned());
@@ -28,13 +28,13 @@ pub(super) fn refuse(target: &Target, queues: &Queues) -> Option<String> {
     None
 }
 
-/// What a rule adds to an event for the reserved variables of its targets' input transformers.
+/// The values of the reserved variables that input transformers can use for the rule.
 pub(super) struct RuleContext<'a> {
     pub(super) name: &'a str,
     pub(super) arn: &'a str,
 }
 
-/// The message a target gets. `text` is the event as it goes to targets that want all of it.
+/// Returns the message for a target. `text` is the event as JSON, for targets that receive all of it.
 pub(super) fn input(target: &Target, rule: &RuleContext<'_>, value: &Value, text: &str) -> String {
     if let Some(input) = &target.input {
         return input.clone();
@@ -57,8 +57,8 @@ pub(super) fn input(target: &Target, rule: &RuleContext<'_>, value: &Value, text
     })
 }
 
-/// The attributes AWS puts on an event in a target's dead-letter queue (EventBridge user guide, "Using dead-letter queues
-/// to process undelivered events").
+/// Returns the attributes that AWS adds to an event in a dead-letter queue (EventBridge user guide, "Using dead-letter
+/// queues to process undelivered events").
 pub(super) fn dead_letter_attributes(
     error: &SqsError,
     rule_arn: &str,

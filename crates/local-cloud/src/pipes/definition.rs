@@ -1,4 +1,4 @@
-//! What a pipe was asked to do, read and checked when it is created: a pipe that could not run is refused, not left idle.
+//! The definition of a pipe, checked on creation: a pipe that could not run is refused rather than left idle.
 
 use rustack_events_core::pattern::{self, EventPattern};
 use serde::Deserialize;
@@ -48,7 +48,7 @@ struct StreamParameters {
     starting_position: Option<StartingPosition>,
     #[serde(default = "default_batch_size")]
     batch_size: usize,
-    /// −1 and nothing: for ever.
+    /// Retries forever if it is −1 or missing.
     maximum_retry_attempts: Option<i64>,
     maximum_record_age_in_seconds: Option<i64>,
     dead_letter_config: Option<DeadLetterConfig>,
@@ -85,7 +85,7 @@ struct TargetParameters {
     bus: BusParameters,
 }
 
-/// Each a text, or a path into the record.
+/// Each value is a literal or a path into the record.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct BusParameters {
@@ -100,7 +100,7 @@ pub(super) struct Definition {
     pub(super) source: String,
     pub(super) target: String,
     pub(super) batch_size: usize,
-    /// `None`: for ever.
+    /// `None` retries forever.
     pub(super) retries: Option<u32>,
     pub(super) max_age_s: Option<i64>,
     pub(super) filters: Vec<EventPattern>,
@@ -165,7 +165,7 @@ impl Definition {
         self.runs
     }
 
-    /// Without filters everything passes; with some, one of them is enough.
+    /// Whether a record passes the filters: any one of them suffices, and without filters every record passes.
     pub(super) fn passes(&self, record: &Value) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| pattern::matches(filter, record))
     }

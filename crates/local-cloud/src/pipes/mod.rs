@@ -1,4 +1,4 @@
-//! EventBridge Pipes, for the one kind of pipe an outbox needs: from a DynamoDB stream to an event bus.
+//! EventBridge Pipes, of the one kind that an outbox needs: from a DynamoDB stream to an event bus.
 
 mod definition;
 mod record;
@@ -18,18 +18,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::definition::{Definition, StartingPosition};
-use self::run::Pipe;
-use crate::Settings;
+use self::run::{Connections, Pipe};
+use crate::call::{Call, percent_decoded};
 use crate::dynamodb::Streams;
 use crate::events::Buses;
 use crate::faults::Faults;
-use crate::gateway::{Call, unknown_operation};
 use crate::reply::{self, AwsError};
+use crate::settings::Settings;
 use crate::sqs::Queues;
 
 const PIPES: &str = "/v1/pipes";
 
-/// The operation that a method and a path mean.
+/// Returns the operation of a method and path.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
     let parts: Vec<_> = path.strip_prefix(PIPES)?.split('/').filter(|part| !part.is_empty()).collect();
     Some(match (method.as_str(), parts.as_slice()) {
@@ -44,38 +44,9 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
     })
 }
 
-/// `%40` and the like in a path.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
-        let decoded = escaped
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        if let Some(byte) = decoded {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// What a running pipe reads from and writes to.
-#[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
-    streams: Streams,
-    buses: Buses,
-    queues: Queues,
-    faults: Arc<Faults>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Pipes {
-    surroundings: Surroundings,
+    connections: Connections,
     arn_prefix: String,
     entries: Mutex<BTreeMap<String, Entry>>,
     stop: CancellationToken,
@@ -85,12 +56,12 @@ pub(crate) struct Pipes {
 #[derive(Debug)]
 struct Entry {
     arn: String,
-    /// The request as it was made, updates merged in: what `DescribePipe` gives back.
+    /// The request that created the pipe, with updates merged in, as `DescribePipe` returns it.
     request: Value,
     definition: Arc<Definition>,
     created: Timestamp,
     modified: Timestamp,
-    /// The next record to read; outlives a stop and an update, as on AWS.
+    /// The next record to read. It survives stops and updates, as on AWS.
     position: Arc<AtomicUsize>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -106,7 +77,7 @@ impl Pipes {
         tasks: TaskTracker,
     ) -> Self {
         Self {
-            surroundings: Surroundings { streams, buses, queues, faults },
+            connections: Connections { streams, buses, queues, faults },
             arn_prefix: format!("arn:aws:pipes:{}:{}:pipe/", settings.region, settings.account_id),
             entries: Mutex::default(),
             stop,
@@ -126,11 +97,11 @@ impl Pipes {
             "StartPipe" => self.start(&mut pipes, &name),
             "StopPipe" => stop(&mut pipes, &name).await,
             "ListPipes" => Ok(list(&pipes)),
-            _ => return unknown_operation(call),
+            _ => return call.unknown_operation(),
         };
         match result {
             Ok(output) => reply::json(StatusCode::OK, &output),
-            Err(error) => error.into_response(call.service),
+            Err(error) => call.refuse(error),
         }
     }
 
@@ -149,7 +120,7 @@ impl Pipes {
         }
         let request = serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
         let definition = self.checked(&request)?;
-        let end = self.surroundings.streams.end(&definition.source);
+        let end = self.connections.streams.end(&definition.source);
         let start = match definition.starting_position() {
             StartingPosition::TrimHorizon => 0,
             StartingPosition::Latest => end.unwrap_or_default(),
@@ -172,7 +143,7 @@ impl Pipes {
         Ok(output)
     }
 
-    /// What the request does not name stays as it was.
+    /// Updates a pipe. Whatever the request does not name stays as it was.
     async fn update(
         &self,
         pipes: &mut BTreeMap<String, Entry>,
@@ -206,11 +177,11 @@ impl Pipes {
 
     fn checked(&self, request: &Value) -> Result<Definition, AwsError> {
         let definition = Definition::read(request)?;
-        if self.surroundings.streams.end(&definition.source).is_none() {
+        if self.connections.streams.end(&definition.source).is_none() {
             return Err(definition::invalid("the source must be the stream of a table that exists"));
         }
         if let Some(arn) = definition.dead_letter_arn() {
-            self.surroundings
+            self.connections
                 .queues
                 .url_of(arn)
                 .map_err(|_| definition::invalid("the dead-letter target must be an SQS queue"))?;
@@ -225,7 +196,7 @@ impl Pipes {
             arn: pipe.arn.clone(),
             definition: Arc::clone(&pipe.definition),
             position: Arc::clone(&pipe.position),
-            surroundings: self.surroundings.clone(),
+            connections: self.connections.clone(),
         };
         let handle = self.tasks.spawn(task.run(stop.clone()));
         pipe.running = Some((stop, handle));
@@ -233,7 +204,7 @@ impl Pipes {
 }
 
 impl Entry {
-    /// Stops the task and waits for it: no record is under way afterwards.
+    /// Stops the task and waits for it: afterwards no record is in flight.
     async fn halt(&mut self) {
         if let Some((stop, handle)) = self.running.take() {
             stop.cancel();
@@ -265,7 +236,7 @@ impl Entry {
     fn describe(&self, name: &str) -> Value {
         let mut output = self.request.clone();
         merge(&mut output, self.summary(name, self.current_state()));
-        // Not AWS's: how many of the stream's records have been read. For people who look into a stuck pipe.
+        // Not in AWS: how many records have been read, for whoever examines a stuck pipe.
         output["LocalCloudPosition"] = self.position.load(Ordering::Relaxed).into();
         output
     }
@@ -330,13 +301,6 @@ mod tests {
         assert_eq!(operation(&Method::PUT, "/v1/pipes/a"), Some("UpdatePipe"));
         assert_eq!(operation(&Method::POST, "/v1/pipes/a/stop"), Some("StopPipe"));
         assert_eq!(operation(&Method::POST, "/v1/pipes/a/b"), None);
-    }
-
-    #[test]
-    fn percent_escapes_are_read_and_others_left() {
-        assert_eq!(percent_decoded("a%40b.example"), "a@b.example");
-        assert_eq!(percent_decoded("100%"), "100%");
-        assert_eq!(percent_decoded("%zz%C3%A4"), "%zzä");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A change in a table, as a pipe sees it and as the event it becomes.
+//! A change in a table: the record that a pipe sees, and the event made from it.
 
 use jiff::Timestamp;
 use rustack_dynamodbstreams_core::storage::StreamChangeRecord;
@@ -8,8 +8,8 @@ use super::definition::Definition;
 use crate::events::Entry;
 use crate::template::{at_path, render};
 
-/// The record in the form Pipes, as Lambda, gets it (DynamoDB developer guide, "Streams and Lambda triggers"). Attribute
-/// values keep their type: a string that holds JSON is a string.
+/// Returns the record in the form that Pipes and Lambda receive (DynamoDB developer guide, "Streams and Lambda
+/// triggers"). Attribute values keep their type: a string that holds JSON stays a string.
 pub(super) fn of_stream(record: &StreamChangeRecord, stream_arn: &str) -> Result<Value, serde_json::Error> {
     let mut change = json!({
         "ApproximateCreationDateTime": record.dynamodb.approximate_creation_date_time,
@@ -35,13 +35,13 @@ pub(super) fn of_stream(record: &StreamChangeRecord, stream_arn: &str) -> Result
     }))
 }
 
-/// The pipe a record goes through, for the reserved variables of its template.
+/// The values of the reserved variables that a template can use for the pipe.
 pub(super) struct PipeContext<'a> {
     pub(super) name: &'a str,
     pub(super) arn: &'a str,
 }
 
-/// The entry that a record is put on the bus as. It has no trace header: a pipe carries none.
+/// Returns the `PutEvents` entry for a record. It has no trace header: a pipe does not carry one.
 pub(super) fn to_entry(record: &Value, definition: &Definition, pipe: &PipeContext<'_>) -> Entry {
     let text = |given: &str| {
         if !given.starts_with('$') {
@@ -63,7 +63,7 @@ pub(super) fn to_entry(record: &Value, definition: &Definition, pipe: &PipeConte
     };
     let bus = &definition.bus;
     Entry {
-        // AWS's names for what a pipe puts without being told otherwise.
+        // AWS's defaults.
         source: bus.source.as_deref().map_or_else(|| Some(format!("Pipe {}", pipe.name)), text),
         detail_type: bus
             .detail_type
@@ -81,11 +81,11 @@ pub(super) fn to_entry(record: &Value, definition: &Definition, pipe: &PipeConte
 mod tests {
     use super::*;
 
-    /// Records with what the outbox's pipe makes of them on AWS.
+    /// Records, with the events that the outbox's pipe makes of them on AWS.
     const FIXTURE: &str = include_str!("../../fixtures/pipe.json");
 
     #[test]
-    fn a_record_becomes_the_event_that_aws_makes_of_it() {
+    fn a_record_becomes_the_same_event_as_on_aws() {
         let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
         let definition = Definition::read(&fixture["pipe"]).unwrap();
         let pipe = PipeContext { name: "outbox", arn: "arn:aws:pipes:eu-central-1:000000000000:pipe/outbox" };

@@ -1,4 +1,4 @@
-//! A running pipe: follows its stream, record by record and in order.
+//! A running pipe, which follows its stream record by record, in order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,33 +9,45 @@ use rustack_dynamodbstreams_core::storage::StreamChangeRecord;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::Surroundings;
 use super::definition::Definition;
 use super::record::{self, PipeContext};
-use crate::sqs::Outgoing;
+use crate::dynamodb::Streams;
+use crate::events::Buses;
+use crate::faults::Faults;
+use crate::sqs::{Outgoing, Queues};
 
-/// Before a record is tried again: doubled each time, up to the longest.
+/// Pause before the first retry of a record; it doubles with each retry, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What running pipes read from and write to.
+#[derive(Clone, Debug)]
+pub(super) struct Connections {
+    pub(super) streams: Streams,
+    pub(super) buses: Buses,
+    pub(super) queues: Queues,
+    pub(super) faults: Arc<Faults>,
+}
 
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) definition: Arc<Definition>,
-    /// The next record to read. Moved on only when a record is done with, so that a stopped pipe resumes where it was.
+    /// The next record to read. It advances only when a record is done, so that a stopped pipe resumes where it was.
     pub(super) position: Arc<AtomicUsize>,
-    pub(super) surroundings: Surroundings,
+    pub(super) connections: Connections,
 }
 
-/// Why a record went to the dead-letter queue, in AWS's words.
+/// Why a record was dead-lettered.
 #[derive(Clone, Copy, Debug)]
-enum GivenUp {
+enum Abandoned {
     RetriesExhausted,
     TooOld,
 }
 
-impl GivenUp {
+impl Abandoned {
+    /// Returns AWS's name for the reason.
     fn condition(self) -> &'static str {
         match self {
             Self::RetriesExhausted => "RetryAttemptsExhausted",
@@ -46,11 +58,11 @@ impl GivenUp {
 
 impl Pipe {
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut written = self.surroundings.streams.written();
+        let mut written = self.connections.streams.written();
         loop {
             let from = self.position.load(Ordering::Relaxed);
             let read =
-                self.surroundings.streams.read(&self.definition.source, from, self.definition.batch_size);
+                self.connections.streams.read(&self.definition.source, from, self.definition.batch_size);
             let Some(batch) = read.filter(|batch| !batch.records.is_empty()) else {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -59,7 +71,7 @@ impl Pipe {
                 continue;
             };
             for change in &batch.records {
-                // Biased: a record is put whole or, when the pipe stops, again.
+                // Biased towards putting: a record whose put is complete is not put again after a stop.
                 tokio::select! {
                     biased;
                     () = self.pass_on(change, &batch.shard_id) => {}
@@ -70,8 +82,9 @@ impl Pipe {
         }
     }
 
-    /// Returns when the record is on the bus, filtered out or given up. One record at a time is what AWS comes down to when
-    /// it bisects a batch: a record that cannot be put holds up none but those behind it, and those until it is given up.
+    /// Returns when the record is on the bus, filtered out or dead-lettered. Records are put one at a time, which is what
+    /// AWS arrives at when it bisects a failing batch: a record that cannot be put delays only those behind it, and only
+    /// until it is dead-lettered.
     async fn pass_on(&self, change: &StreamChangeRecord, shard_id: &str) {
         let record = match record::of_stream(change, &self.definition.source) {
             Ok(record) => record,
@@ -87,48 +100,54 @@ impl Pipe {
         let mut pause = FIRST_PAUSE;
         let mut failures = 0;
         loop {
-            let code = if self.surroundings.faults.next(None, "pipes", "PutEvents").is_some() {
+            let code = if self.connections.faults.next(None, "pipes", "PutEvents").is_some() {
                 "fault on demand"
             } else {
                 let entry = record::to_entry(&record, &self.definition, &context);
-                match self.surroundings.buses.put(&entry, None).await {
+                match self.connections.buses.put(&entry, None).await {
                     Ok(_) => return,
                     Err(rejected) => rejected.code,
                 }
             };
             failures += 1;
-            if let Some(reason) = self.given_up(change, failures) {
+            if let Some(reason) = self.abandoned(change, failures) {
                 tracing::warn!(
                     pipe = self.name,
                     code,
                     failures,
                     condition = reason.condition(),
-                    "a record was given up"
+                    "a record is dead-lettered"
                 );
-                self.bury(change, shard_id, reason, failures).await;
+                self.dead_letter(change, shard_id, reason, failures).await;
                 return;
             }
             tracing::warn!(
                 pipe = self.name,
                 code,
                 failures,
-                "a record could not be put on the bus and is tried again"
+                "a record could not be put on the bus and will be retried"
             );
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
-    fn given_up(&self, change: &StreamChangeRecord, failures: u32) -> Option<GivenUp> {
+    fn abandoned(&self, change: &StreamChangeRecord, failures: u32) -> Option<Abandoned> {
         if self.definition.retries.is_some_and(|retries| failures > retries) {
-            return Some(GivenUp::RetriesExhausted);
+            return Some(Abandoned::RetriesExhausted);
         }
         let age_s = Timestamp::now().as_second() - created(change).as_second();
-        self.definition.max_age_s.is_some_and(|max| age_s > max).then_some(GivenUp::TooOld)
+        self.definition.max_age_s.is_some_and(|max| age_s > max).then_some(Abandoned::TooOld)
     }
 
-    /// As on AWS the dead letter says where in the stream the record is, not what is in it.
-    async fn bury(&self, change: &StreamChangeRecord, shard_id: &str, reason: GivenUp, failures: u32) {
+    /// Sends a dead letter that says where in the stream the record is, not what is in it, as on AWS.
+    async fn dead_letter(
+        &self,
+        change: &StreamChangeRecord,
+        shard_id: &str,
+        reason: Abandoned,
+        failures: u32,
+    ) {
         let Some(arn) = self.definition.dead_letter_arn() else { return };
         let sequence_number = &change.dynamodb.sequence_number;
         let arrived = created(change).to_string();
@@ -151,12 +170,12 @@ impl Pipe {
             },
         });
         let message = Outgoing { body: body.to_string(), ..Outgoing::default() };
-        if let Err(error) = self.surroundings.queues.send_to(arn, message).await {
+        if let Err(error) = self.connections.queues.send_to(arn, message).await {
             let code = error.code.error_type();
             tracing::error!(
                 pipe = self.name,
                 code,
-                "a record was lost: the pipe's dead-letter queue did not take it"
+                "a record was lost: the pipe's dead-letter queue did not accept it"
             );
         }
     }

@@ -1,18 +1,18 @@
-//! What was "sent": kept in memory, oldest first, for people and tests to look at.
+//! Sent mail, kept in memory for people and tests to inspect.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-/// Beyond this many the oldest are forgotten.
+/// Most mails kept; beyond that the oldest are dropped.
 const KEPT: usize = 100_000;
 
 /// A mail as `GET /_local/mail` lists it.
 #[derive(Clone, Serialize)]
 pub(crate) struct Mail {
     pub(crate) message_id: String,
-    /// When it was taken, RFC 3339.
+    /// When it was accepted, RFC 3339.
     pub(crate) timestamp: String,
     pub(crate) from: String,
     pub(crate) to: Vec<String>,
@@ -32,6 +32,7 @@ pub(crate) struct Mail {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
+/// Oldest first.
 #[derive(Default)]
 pub(super) struct Sent(Mutex<VecDeque<Mail>>);
 

@@ -1,4 +1,4 @@
-//! SES: rustack's v1, and of v2 what sends mail and verifies who sends it.
+//! SES: rustack's v1, and the part of v2 that sends mail and manages identities.
 
 mod mail;
 mod v2;
@@ -21,19 +21,19 @@ use uuid::Uuid;
 pub(crate) use self::mail::Mail;
 use self::mail::Sent;
 pub(crate) use self::v2::{bare_address, operation as operation_v2};
-use crate::Settings;
-use crate::gateway::{Call, unknown_operation};
+use crate::call::Call;
+use crate::settings::Settings;
 
 pub(crate) struct Ses {
     engine: Arc<RustackSes>,
     handler: RustackSesHandler,
     sent: Sent,
-    /// One sending at a time, so that what is collected after it is what it sent.
+    /// Held while a mail is sent, so that what is collected afterwards is that mail.
     turn: Mutex<()>,
 }
 
 impl std::fmt::Debug for Ses {
-    /// Without the mails: they hold people's names and addresses.
+    /// Leaves out the mails, which contain names and addresses.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ses").finish_non_exhaustive()
     }
@@ -56,7 +56,7 @@ impl Ses {
         }
     }
 
-    /// Every mail sent, oldest first.
+    /// Returns every mail sent, oldest first.
     pub(crate) fn sent(&self) -> Vec<Mail> {
         self.sent.all()
     }
@@ -67,7 +67,7 @@ impl Ses {
 
     pub(crate) async fn answer(&self, call: &Call) -> Response {
         let Some(operation) = SesOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
         let _turn = self.turn.lock().await;
         let result = self.handler.handle_operation(operation, call.body.clone()).await;
@@ -78,7 +78,7 @@ impl Ses {
         }
     }
 
-    /// Takes what the engine has sent out of its store, which has no order, into ours. `add` completes a mail.
+    /// Moves sent mails from the engine's store, which has no order, to [`Sent`]. `add` completes each mail.
     fn collect(&self, add: impl Fn(&mut Mail)) {
         let store = self.engine.email_store();
         for email in store.query(None, None) {

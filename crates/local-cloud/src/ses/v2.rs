@@ -16,12 +16,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Mail, Ses};
-use crate::gateway::{Call, unknown_operation};
+use crate::call::{Call, percent_decoded};
 use crate::reply::{self, AwsError};
 
 const IDENTITIES: &str = "/v2/email/identities";
 
-/// The operation that a method and a path mean.
+/// Returns the operation of a method and path.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
     let one_identity =
         path.strip_prefix(IDENTITIES).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1);
@@ -81,11 +81,11 @@ impl Ses {
             "ListEmailIdentities" => self.list_identities(),
             "DeleteEmailIdentity" => self.delete_identity(call),
             "GetAccount" => Ok(account()),
-            _ => return unknown_operation(call),
+            _ => return call.unknown_operation(),
         };
         match result {
             Ok(output) => reply::json(StatusCode::OK, &output),
-            Err(error) => error.into_response(call.service),
+            Err(error) => call.refuse(error),
         }
     }
 
@@ -132,7 +132,7 @@ impl Ses {
         };
         let headers: BTreeMap<_, _> = headers.into_iter().map(|header| (header.name, header.value)).collect();
         self.collect(|mail: &mut Mail| {
-            // As given, so that a display name is seen.
+            // As the client sent it, with the display name.
             if let Some(from) = &input.from_email_address {
                 mail.from.clone_from(from);
             }
@@ -142,7 +142,7 @@ impl Ses {
         Ok(json!({"MessageId": message_id}))
     }
 
-    /// An identity is verified as soon as it is created: there is no mailbox to ask.
+    /// Creates an identity, which is verified at once: there is no mailbox to send a confirmation to.
     fn create_identity(&self, call: &Call) -> Result<Value, AwsError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -198,10 +198,10 @@ impl Ses {
         Ok(json!({}))
     }
 
-    /// The identity in a path, if there is one.
+    /// Returns the identity in a path, if it exists.
     fn named(&self, call: &Call) -> Result<String, AwsError> {
         let encoded = call.path.strip_prefix(IDENTITIES).unwrap_or_default().trim_matches('/');
-        let name = crate::pipes::percent_decoded(encoded);
+        let name = percent_decoded(encoded);
         if self.exists(&name) {
             Ok(name)
         } else {
@@ -250,7 +250,7 @@ fn account() -> Value {
     })
 }
 
-/// `a@b` of `Name <a@b>`: identities are addresses.
+/// Returns `a@b` for `Name <a@b>`: identities are addresses without a name.
 pub(crate) fn bare_address(address: &str) -> &str {
     match address.rsplit_once('<') {
         Some((_, rest)) => rest.trim_end().trim_end_matches('>'),

@@ -1,7 +1,8 @@
-//! SNS: rustack's topics and subscriptions, with a fan-out that carries trace headers and loses nothing.
+//! SNS: rustack's topics and subscriptions, with a fan-out that carries trace headers and drops nothing.
 
 mod publish;
 mod redrive;
+mod size;
 mod subscriptions;
 
 use std::net::SocketAddr;
@@ -28,13 +29,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::publish::Topics;
-use crate::gateway::{Call, unknown_operation};
+use self::size::{MAX_BYTES, size_of};
+use crate::call::Call;
+use crate::settings::Settings;
 use crate::sqs::{Outgoing, Queues};
-use crate::{Settings, reply, trace};
+use crate::{reply, trace_header};
 
 const MAX_BATCH: usize = 10;
-/// One message, or all of a batch together (SNS quotas).
-const MAX_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Sns {
@@ -62,10 +63,10 @@ impl Sns {
 
     pub(crate) async fn answer(&self, call: &Call) -> Response {
         let Some(operation) = SnsOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
         let form = parse_form_params(&call.body);
-        let header = trace::of_http(&call.headers);
+        let header = trace_header::of_http(&call.headers);
         let result = match operation {
             SnsOperation::Publish => self.publish(&form, header).await,
             SnsOperation::PublishBatch => self.publish_batch(&form, header).await,
@@ -157,7 +158,8 @@ impl Sns {
         }))
     }
 
-    /// In a task of its own: a publisher that hangs up must not leave a message with half of its subscribers.
+    /// Publishes in a separate task: a publisher that disconnects must not leave a message delivered to only some
+    /// subscribers.
     async fn fan_out(
         &self,
         topic: String,
@@ -207,7 +209,7 @@ fn check_batch(entries: &[PublishBatchRequestEntry]) -> Result<(), SnsError> {
             "Two or more batch entries in the request have the same Id.",
         ));
     }
-    let bytes: usize = entries.iter().map(publish::size_of).sum();
+    let bytes: usize = entries.iter().map(size_of).sum();
     if bytes > MAX_BYTES {
         return Err(SnsError::invalid_parameter(format!(
             "Invalid parameter: Batch requests cannot be longer than {MAX_BYTES} bytes",
@@ -216,7 +218,7 @@ fn check_batch(entries: &[PublishBatchRequestEntry]) -> Result<(), SnsError> {
     Ok(())
 }
 
-/// The engine asks this whether a subscription's endpoint is a queue. It never sends: publishing is done here.
+/// Lets the engine check whether a subscription's endpoint is a queue. The engine never publishes: [`Topics`] does.
 #[derive(Debug)]
 struct ToQueues(Queues);
 

@@ -1,4 +1,4 @@
-//! Publishing: a message to each queue that is subscribed and whose filter lets it through.
+//! Publishing: a message to every subscribed queue whose filter policy matches.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use rustack_sns_model::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use rustack_sqs_model::types::MessageAttributeValue as QueueAttributeValue;
 use uuid::Uuid;
 
-use super::MAX_BYTES;
 use super::redrive::Redrive;
+use super::size::{MAX_BYTES, size_of};
 use super::subscriptions::{Cache, Subscription, Subscriptions};
-use crate::Settings;
+use crate::settings::Settings;
 use crate::sqs::{Outgoing, Queues};
 
 type Attributes = HashMap<String, MessageAttributeValue>;
@@ -66,8 +66,8 @@ impl Topics {
         self.0.redrive.set(subscription, policy)
     }
 
-    /// Delivers to every subscribed queue before it returns the message's id. What cannot be delivered
-    /// goes to the subscription's dead-letter queue; without one it is lost, as on AWS, and that is logged.
+    /// Delivers to every subscribed queue, then returns the message's id. An undeliverable message goes to the
+    /// subscription's dead-letter queue; without one it is lost, as on AWS, and that is logged.
     pub(super) async fn publish(
         &self,
         topic: &str,
@@ -95,11 +95,11 @@ impl Topics {
             let Err(error) = self.0.queues.send_to(&subscription.queue_arn, message.clone()).await else {
                 continue;
             };
-            let put_aside = match self.0.redrive.of(&subscription.arn) {
+            let dead_lettered = match self.0.redrive.of(&subscription.arn) {
                 Some(dead_letter_queue) => self.0.queues.send_to(&dead_letter_queue, message).await.is_ok(),
                 None => false,
             };
-            if !put_aside {
+            if !dead_lettered {
                 tracing::warn!(
                     subscription = subscription.arn,
                     queue = subscription.queue_arn,
@@ -132,20 +132,6 @@ impl Topics {
     }
 }
 
-pub(super) fn size_of(entry: &PublishBatchRequestEntry) -> usize {
-    let attributes: usize = entry
-        .message_attributes
-        .iter()
-        .map(|(name, value)| {
-            name.len()
-                + value.data_type.len()
-                + value.string_value.as_ref().map_or(0, String::len)
-                + value.binary_value.as_ref().map_or(0, String::len)
-        })
-        .sum();
-    entry.message.len() + attributes
-}
-
 fn check(entry: &PublishBatchRequestEntry) -> Result<(), SnsError> {
     if entry.message.is_empty() {
         return Err(SnsError::invalid_parameter("Invalid parameter: Empty message"));
@@ -156,7 +142,7 @@ fn check(entry: &PublishBatchRequestEntry) -> Result<(), SnsError> {
     Ok(())
 }
 
-/// With `MessageStructure` `json`, the text meant for queues, or the default one.
+/// Returns the text of the message: with the `MessageStructure` `json`, the one meant for queues or the default one.
 fn text_for_queues(entry: &PublishBatchRequestEntry) -> Result<String, SnsError> {
     match entry.message_structure.as_deref() {
         Some("json") => resolve_protocol_message(&entry.message, "sqs"),
@@ -166,11 +152,11 @@ fn text_for_queues(entry: &PublishBatchRequestEntry) -> Result<String, SnsError>
 
 fn passes(subscription: &Subscription, attributes: &Attributes, text: &str) -> bool {
     let Some((policy, scope)) = &subscription.filter else { return true };
-    // An error means that the body is not what a filter on bodies can read: AWS does not deliver it either.
+    // An error means that a filter on the body cannot read it; AWS does not deliver such a message either.
     evaluate_filter_policy(policy, scope, attributes, text).unwrap_or(false)
 }
 
-/// A raw message's attributes become attributes of the queue's message.
+/// Converts the attributes of a raw message to attributes of the queue's message.
 fn to_queue(attributes: &Attributes) -> HashMap<String, QueueAttributeValue> {
     attributes
         .iter()
@@ -185,7 +171,7 @@ fn to_queue(attributes: &Attributes) -> HashMap<String, QueueAttributeValue> {
         .collect()
 }
 
-/// In an envelope a binary value stands as Base64, as which SNS got it.
+/// Moves binary values, which arrived as Base64, to where the envelope writes them as strings.
 fn with_binaries_as_text(attributes: &Attributes) -> Attributes {
     let mut attributes = attributes.clone();
     for value in attributes.values_mut() {

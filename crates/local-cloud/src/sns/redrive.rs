@@ -1,5 +1,5 @@
-//! Where a subscription's messages go that cannot be delivered. Rustack's SNS refuses redrive policies, so they are
-//! kept beside it.
+//! Redrive policies of subscriptions: where undeliverable messages go. Rustack's SNS refuses such policies, so they are
+//! kept here.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use rustack_sns_model::error::SnsError;
 use serde::Deserialize;
 
-/// The attribute of a subscription that this is about.
+/// The attribute of a subscription that holds the policy.
 pub(super) const ATTRIBUTE: &str = "RedrivePolicy";
 
 /// ARN of the dead-letter queue by ARN of the subscription.
@@ -21,7 +21,7 @@ struct Policy {
 }
 
 impl Redrive {
-    /// Takes a policy as `SetSubscriptionAttributes` gives it; an empty one takes away what is there.
+    /// Sets a policy in the form of `SetSubscriptionAttributes`; an empty one removes it.
     pub(super) fn set(&self, subscription: &str, policy: &str) -> Result<(), SnsError> {
         let mut policies = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if policy.is_empty() {

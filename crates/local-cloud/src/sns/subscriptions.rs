@@ -1,4 +1,4 @@
-//! What a topic's subscriptions want, read once and kept until something about subscriptions changes.
+//! A cache of each topic's subscriptions, which is valid until any subscription changes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,7 +8,7 @@ use rustack_sns_core::subscription::FilterPolicyScope;
 use rustack_sns_model::error::SnsError;
 use rustack_sns_model::input::{GetSubscriptionAttributesInput, ListSubscriptionsByTopicInput};
 
-/// One queue that is to get a topic's messages.
+/// A queue that is subscribed to a topic.
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
     pub(super) arn: String,
@@ -24,7 +24,7 @@ pub(super) struct Cache(RwLock<Cached>);
 
 #[derive(Debug, Default)]
 struct Cached {
-    /// Counts the changes, so that what was read before one is not kept after it.
+    /// Counts changes, so that a reading begun before a change is not cached after it.
     generation: u64,
     by_topic: HashMap<String, Subscriptions>,
 }

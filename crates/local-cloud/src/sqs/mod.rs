@@ -1,7 +1,7 @@
-//! SQS: rustack's queues, and what they lack.
+//! SQS: rustack's queues, with the trace header, message move tasks and checks that they lack.
 
-mod carrier;
-mod moves;
+mod message_move_tasks;
+mod packed_attributes;
 mod queues;
 
 use std::collections::HashMap;
@@ -32,21 +32,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use self::moves::Moves;
+use self::message_move_tasks::MessageMoveTasks;
 use self::queues::TRACE_HEADER;
 pub(crate) use self::queues::{Outgoing, Queues};
-use crate::gateway::{Call, unknown_operation};
-use crate::{Settings, reply, trace};
+use crate::call::Call;
+use crate::settings::Settings;
+use crate::{reply, trace_header};
 
 const MAX_BATCH: usize = 10;
-/// All entries of a batch together (SQS quotas, "Message size").
+/// Size of all entries of a batch (SQS quotas, "Message size").
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Sqs {
     queues: Queues,
     handler: RustackSqsHandler,
-    moves: Moves,
+    move_tasks: MessageMoveTasks,
     stop: CancellationToken,
 }
 
@@ -69,7 +70,7 @@ impl Sqs {
         let queues = Queues { engine: Arc::clone(&engine) };
         Self {
             handler: RustackSqsHandler::new(engine),
-            moves: Moves::new(queues.clone(), stop.clone(), tasks),
+            move_tasks: MessageMoveTasks::new(queues.clone(), stop.clone(), tasks),
             queues,
             stop,
         }
@@ -89,22 +90,22 @@ impl Sqs {
 
     pub(crate) async fn answer(&self, call: &Call) -> Response {
         let Some(operation) = SqsOperation::from_name(&call.operation) else {
-            return unknown_operation(call);
+            return call.unknown_operation();
         };
-        let of_request = trace::of_http(&call.headers);
+        let of_request = trace_header::of_http(&call.headers);
         let result = match operation {
             SqsOperation::SendMessage => self.send(call, of_request).await,
             SqsOperation::SendMessageBatch => self.send_batch(call, of_request).await,
             SqsOperation::ReceiveMessage => self.receive(call).await,
             SqsOperation::StartMessageMoveTask => match input(call) {
-                Ok(input) => self.moves.start(input).await.map(|output| ok(&output)),
+                Ok(input) => self.move_tasks.start(input).await.map(|output| ok(&output)),
                 Err(error) => Err(error),
             },
             SqsOperation::ListMessageMoveTasks => {
-                input(call).and_then(|input| self.moves.list(&input)).map(|output| ok(&output))
+                input(call).and_then(|input| self.move_tasks.list(&input)).map(|output| ok(&output))
             }
             SqsOperation::CancelMessageMoveTask => {
-                input(call).and_then(|input| self.moves.cancel(&input)).map(|output| ok(&output))
+                input(call).and_then(|input| self.move_tasks.cancel(&input)).map(|output| ok(&output))
             }
             SqsOperation::CreateQueue | SqsOperation::SetQueueAttributes => {
                 let body = with_redrive_policy_normalised(&call.body).unwrap_or_else(|| call.body.clone());
@@ -122,7 +123,7 @@ impl Sqs {
     async fn send(&self, call: &Call, of_request: Option<String>) -> Result<Response, SqsError> {
         let input: SendMessageInput = input(call)?;
         let own = own_header(&input.message_system_attributes)?;
-        let header = trace::own_or(own, of_request.as_ref());
+        let header = trace_header::own_or(own, of_request.as_ref());
         self.queues.send(input, header).await.map(|output| ok(&output))
     }
 
@@ -139,13 +140,13 @@ impl Sqs {
                 ),
             ));
         }
-        // A queue that does not exist fails the request, not its entries.
+        // A missing queue fails the whole request rather than its entries.
         self.queues.depth(&queue_url).await?;
 
         let mut output = SendMessageBatchOutput::default();
         for entry in entries {
             let header = own_header(&entry.message_system_attributes)
-                .map(|own| trace::own_or(own, of_request.as_ref()));
+                .map(|own| trace_header::own_or(own, of_request.as_ref()));
             let message = SendMessageInput {
                 queue_url: queue_url.clone(),
                 message_body: entry.message_body,
@@ -178,7 +179,7 @@ impl Sqs {
         Ok(ok(&output))
     }
 
-    /// A long poll ends at once when the cloud stops.
+    /// Receives messages. A long poll ends at once when the cloud stops.
     async fn receive(&self, call: &Call) -> Result<Response, SqsError> {
         let input: ReceiveMessageInput = input(call)?;
         in_range("MaxNumberOfMessages", input.max_number_of_messages, 1..=10)?;
@@ -202,8 +203,8 @@ fn input<T: DeserializeOwned>(call: &Call) -> Result<T, SqsError> {
         .map_err(|error| SqsError::invalid_parameter_value(reply::AwsError::malformed(&error).message))
 }
 
-/// The engine wants the receive count as a number and compares policies as text; AWS takes a string too and compares
-/// what they mean. `None` when there is nothing to change, or nothing that can be read.
+/// Rewrites a redrive policy: the engine wants the receive count as a number and compares policies as strings, whereas
+/// AWS also takes a string and compares by meaning. Returns `None` if there is no policy, or none that can be read.
 fn with_redrive_policy_normalised(body: &[u8]) -> Option<Bytes> {
     let mut input: serde_json::Value = serde_json::from_slice(body).ok()?;
     let policy = input.pointer_mut("/Attributes/RedrivePolicy")?;
@@ -227,7 +228,7 @@ fn in_range(name: &str, value: Option<i32>, range: RangeInclusive<i32>) -> Resul
     }
 }
 
-/// `AWSTraceHeader` is the only system attribute a client may send.
+/// Returns the message's trace header, the only system attribute that a client may send.
 fn own_header(attributes: &HashMap<String, MessageSystemAttributeValue>) -> Result<Option<&str>, SqsError> {
     if let Some(name) = attributes.keys().find(|name| *name != TRACE_HEADER) {
         return Err(SqsError::invalid_parameter_value(format!(
@@ -269,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redrive_policies_of_the_same_meaning_get_the_same_text() {
+    fn redrive_policies_with_the_same_meaning_become_the_same_string() {
         let number = br#"{"QueueName":"q","Attributes":{"RedrivePolicy":"{\"maxReceiveCount\": 3, \"deadLetterTargetArn\":\"a\"}"}}"#;
         let text = br#"{"QueueName":"q","Attributes":{"RedrivePolicy":"{\"deadLetterTargetArn\":\"a\",\"maxReceiveCount\":\"3\"}"}}"#;
         assert_eq!(with_redrive_policy_normalised(number), with_redrive_policy_normalised(text));

@@ -1,4 +1,4 @@
-//! The queues as the other services see them: sending and receiving with trace headers.
+//! The queues as other services see them: sending and receiving, with trace headers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use rustack_sqs_model::input::{
 use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageOutput};
 use rustack_sqs_model::types::{Message, MessageAttributeValue, MessageSystemAttributeValue};
 
-use super::carrier;
+use super::packed_attributes;
 
 pub(crate) const TRACE_HEADER: &str = "AWSTraceHeader";
 const MAX_ATTRIBUTES: usize = 10;
 
-/// A handle on all queues; cheap to clone.
+/// A handle to all queues; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Queues {
     pub(super) engine: Arc<RustackSqs>,
 }
 
-/// What another service puts on a queue.
+/// A message that another service sends to a queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) body: String,
@@ -34,12 +34,12 @@ pub(crate) struct Outgoing {
 }
 
 impl Queues {
-    /// Whether this is the ARN of a queue of this account and region; it need not exist.
+    /// Returns the URL of the queue with this ARN, which must be of this account and region but need not exist.
     pub(crate) fn url_of(&self, arn: &str) -> Result<String, SqsError> {
         self.engine.queue_url_for_arn(arn)
     }
 
-    /// Sends to the queue of this ARN. Waits while the queue's engine is behind: nothing is dropped.
+    /// Sends to the queue with this ARN. Waits if the queue's engine is busy; nothing is dropped.
     pub(crate) async fn send_to(&self, arn: &str, message: Outgoing) -> Result<(), SqsError> {
         let input = SendMessageInput {
             queue_url: self.url_of(arn)?,
@@ -52,7 +52,7 @@ impl Queues {
         self.send(input, message.trace_header).await.map(|_| ())
     }
 
-    /// `SendMessage`. Its system attributes must have been read already: `trace_header` is what was found.
+    /// Performs `SendMessage`. The caller has read the trace header from the system attributes.
     pub(super) async fn send(
         &self,
         mut input: SendMessageInput,
@@ -66,7 +66,7 @@ impl Queues {
         }
         let md5 = md5_of_message_attributes(&input.message_attributes);
         let system = std::mem::take(&mut input.message_system_attributes);
-        input.message_attributes = carrier::pack(input.message_attributes, trace_header)
+        input.message_attributes = packed_attributes::pack(input.message_attributes, trace_header)
             .map_err(|error| SqsError::internal_error(error.to_string()))?;
         let mut output = self.engine.send_message(input).await?;
         output.md5_of_message_attributes = md5;
@@ -74,7 +74,7 @@ impl Queues {
         Ok(output)
     }
 
-    /// `ReceiveMessage`, with the attributes and the system attributes that were asked for.
+    /// Performs `ReceiveMessage`, with the attributes and system attributes requested.
     pub(super) async fn receive(
         &self,
         mut input: ReceiveMessageInput,
@@ -87,17 +87,17 @@ impl Queues {
             .any(|name| name == "All" || name == TRACE_HEADER);
         let mut output = self.engine.receive_message(input).await?;
         for message in &mut output.messages {
-            if let Some(header) = carrier::unpack(message)
+            if let Some(header) = packed_attributes::unpack(message)
                 && with_header
             {
                 message.attributes.insert(TRACE_HEADER.to_owned(), header);
             }
-            carrier::select(message, &wanted);
+            packed_attributes::select(message, &wanted);
         }
         Ok(output)
     }
 
-    /// Receives messages as the engine keeps them, headers packed, for handing them on unchanged.
+    /// Receives messages as the engine keeps them, with packed headers, in order to pass them on unchanged.
     pub(super) async fn receive_packed(
         &self,
         queue_url: &str,
@@ -115,7 +115,7 @@ impl Queues {
         Ok(self.engine.receive_message(input).await?.messages)
     }
 
-    /// Sends a message got by [`receive_packed`](Self::receive_packed) to another queue.
+    /// Sends a message from [`receive_packed`](Self::receive_packed) to another queue.
     pub(super) async fn send_packed(&self, queue_url: &str, message: &Message) -> Result<(), SqsError> {
         let input = SendMessageInput {
             queue_url: queue_url.to_owned(),
@@ -134,7 +134,7 @@ impl Queues {
         self.engine.delete_message(input).await.map(|_| ())
     }
 
-    /// Messages waiting in a queue, those in flight not counted.
+    /// Returns the number of messages waiting in a queue, without those in flight.
     pub(super) async fn depth(&self, queue_url: &str) -> Result<u64, SqsError> {
         const NAME: &str = "ApproximateNumberOfMessages";
         let input = GetQueueAttributesInput {

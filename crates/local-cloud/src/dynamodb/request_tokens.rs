@@ -1,4 +1,4 @@
-//! `ClientRequestToken`: a transaction that was committed is not committed again when its answer was lost.
+//! `ClientRequestToken`: a committed transaction is not committed again by a retry, such as after a lost response.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -9,22 +9,22 @@ use rustack_dynamodb_model::error::{DynamoDBError, DynamoDBErrorCode};
 use rustack_dynamodb_model::input::TransactWriteItemsInput;
 use rustack_dynamodb_model::output::TransactWriteItemsOutput;
 
-/// For how long a token is good (`TransactWriteItems`, "Idempotency").
+/// How long a token is valid (`TransactWriteItems`, "Idempotency").
 const REMEMBERED: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<Committed>);
+pub(super) struct RequestTokens(Mutex<Committed>);
 
 #[derive(Debug, Default)]
 struct Committed {
     by_token: HashMap<String, (u64, TransactWriteItemsOutput)>,
-    /// In the order of their age, so that forgetting looks at the oldest only.
+    /// Oldest first, so that only expired ones are visited.
     ages: VecDeque<(Instant, String)>,
 }
 
-impl Tokens {
-    /// Commits, unless a transaction with this token was committed already: then its answer is given again. A transaction
-    /// that was cancelled is tried anew. Blocks while another one is committed, which the engine would do too.
+impl RequestTokens {
+    /// Commits the transaction, or returns the output of the one that was committed with the same token. A cancelled
+    /// transaction may be retried. Blocks while another one commits, as the engine would too.
     pub(super) fn once(
         &self,
         token: String,
@@ -62,7 +62,7 @@ impl Committed {
     }
 }
 
-/// Through `Value`, whose maps are sorted: the input's own have no order.
+/// Hashes the input as a `Value`, whose maps are sorted; those of the input have no order.
 fn fingerprint(input: &TransactWriteItemsInput) -> Result<u64, DynamoDBError> {
     let value =
         serde_json::to_value(input).map_err(|error| DynamoDBError::internal_error(error.to_string()))?;
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn commits_once_and_refuses_another_input() {
-        let tokens = Tokens::default();
+        let tokens = RequestTokens::default();
         let mut commits = 0;
         for _ in 0..2 {
             tokens
@@ -104,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_transaction_is_tried_anew() {
-        let tokens = Tokens::default();
+    fn a_cancelled_transaction_can_be_retried() {
+        let tokens = RequestTokens::default();
         let cancelled = |_| Err(DynamoDBError::validation("cancelled"));
         tokens.once("token".to_owned(), input("a"), cancelled).unwrap_err();
         tokens.once("token".to_owned(), input("a"), |_| Ok(output())).unwrap();

@@ -1,22 +1,19 @@
-//! What IAM is asked about a request: which actions, on which resources.
+//! The permissions that a call needs: which actions, on which resources.
 //!
-//! An action is mostly called like its operation. Where it is not, the source stands with it. Resources are looked for
-//! in what services do with queues, tables, topics, buses and mail; requests that set such things up are known by
-//! their action alone.
+//! An action mostly has the name of its operation; where it does not, a comment gives the source. Resources are
+//! determined for what services do with queues, tables, topics, buses and mail. For requests that create such things the
+//! action is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Asked;
-use crate::gateway::{Call, Service};
+use super::permission::{ANY, Permission};
+use crate::call::{Call, Service};
 use crate::ses::bare_address;
 
-/// The resource of a request whose resource is not known.
-pub(super) const ANY: &str = "*";
-
-/// Whose resources those are that a request names without an ARN.
+/// The owner of resources that a request names without an ARN.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub(super) region: &'a str,
@@ -24,7 +21,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The ARN of what is given by ARN or by name.
+    /// Returns the ARN of a resource that is given by ARN or by name.
     fn arn(self, service: &str, kind: &str, name: &str) -> String {
         if name.starts_with("arn:") {
             return name.to_owned();
@@ -37,7 +34,7 @@ impl Place<'_> {
     }
 }
 
-/// The parts of a JSON request that name resources. Everything else in it is skipped unread.
+/// The parts of a JSON request that name resources. Everything else is skipped.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Named {
@@ -73,9 +70,9 @@ struct Content {
     raw: Option<IgnoredAny>,
 }
 
-/// What IAM is asked about the call, each question once.
-pub(super) fn asked(call: &Call, place: Place<'_>) -> BTreeSet<Asked> {
-    let questions = match call.service {
+/// Returns the permissions that the call needs.
+pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
+    let pairs = match call.service {
         Service::Sqs => sqs(call, place),
         Service::DynamoDb | Service::DynamoDbStreams => dynamodb(call, place),
         Service::Events => events(call, place),
@@ -83,23 +80,23 @@ pub(super) fn asked(call: &Call, place: Place<'_>) -> BTreeSet<Asked> {
         Service::SesV2 => return ses_v2(call, place),
         Service::Ses | Service::Pipes | Service::Sts | Service::Unknown => Vec::new(),
     };
-    let mut asked: BTreeSet<_> = questions
+    let mut permissions: BTreeSet<_> = pairs
         .into_iter()
-        .map(|(action, resource)| Asked { action, resource, context: BTreeMap::new() })
+        .map(|(action, resource)| Permission { action, resource, context: BTreeMap::new() })
         .collect();
-    if asked.is_empty() {
+    if permissions.is_empty() {
         let action = format!("{}:{}", call.service.name(), call.operation);
-        asked.insert(Asked { action, resource: ANY.to_owned(), context: BTreeMap::new() });
+        permissions.insert(Permission { action, resource: ANY.to_owned(), context: BTreeMap::new() });
     }
-    asked
+    permissions
 }
 
-/// What cannot be read names nothing; the service refuses it.
+/// A body that cannot be read names nothing; its service will refuse it.
 fn named(call: &Call) -> Named {
     serde_json::from_slice(&call.body).unwrap_or_default()
 }
 
-/// Batches have no action of their own:
+/// Batches have no separate action:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html>
 fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
     let named = named(call);
@@ -112,10 +109,10 @@ fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
     vec![(format!("sqs:{action}"), place.arn("sqs", "", name))]
 }
 
-/// A transaction is authorized by what it does to each item:
+/// A transaction is authorized by its action on each item:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
 ///
-/// Streams have the prefix of DynamoDB:
+/// Streams share DynamoDB's prefix:
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html>
 fn dynamodb(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
     let named = named(call);
@@ -147,7 +144,7 @@ fn events(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// `sns:Publish` is for batches too:
+/// `sns:Publish` also covers batches:
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>
 fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
     let form = rustack_sns_http::request::parse_form_params(&call.body);
@@ -158,18 +155,18 @@ fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
     named.map(|arn| (format!("sns:{action}"), arn.to_owned())).into_iter().collect()
 }
 
-/// The identity is taken to be the address: AWS takes its domain where only that is verified. A mail given whole is
-/// asked for as `ses:SendRawEmail`, as in the first version of the API.
+/// The identity is assumed to be the address; AWS takes its domain if only that is verified. A raw mail needs
+/// `ses:SendRawEmail`, as in the first version of the API.
 ///
 /// Condition keys: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>
-fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Asked> {
+fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
     let named = named(call);
     let sender = named.from_email_address.as_deref().map(bare_address);
     let action = match call.operation.as_str() {
         "SendEmail" if named.content.raw.is_some() => "SendRawEmail",
         operation => operation,
     };
-    BTreeSet::from([Asked {
+    BTreeSet::from([Permission {
         action: format!("ses:{action}"),
         resource: sender.map_or_else(|| ANY.to_owned(), |sender| place.arn("ses", "identity/", sender)),
         context: sender.map(|sender| ("ses:FromAddress", sender.to_owned())).into_iter().collect(),

@@ -1,4 +1,4 @@
-//! The cloud's own paths, under `/_local`.
+//! The control API, under `/_local`: health, mail, calls, faults.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
 
 async fn not_found() -> Response {
     let paths = "/_local/health, /_local/mail, /_local/calls and /_local/faults";
-    problem(StatusCode::NOT_FOUND, &format!("the local cloud has {paths}"))
+    problem(StatusCode::NOT_FOUND, &format!("not found: the local cloud serves {paths}"))
 }
 
 fn problem(status: StatusCode, error: &str) -> Response {
@@ -50,11 +50,11 @@ async fn forget_mail(State(cloud): State<Arc<Cloud>>) -> StatusCode {
 }
 
 async fn list_calls(State(cloud): State<Arc<Cloud>>) -> Response {
-    Json(cloud.calls.list()).into_response()
+    Json(cloud.audit.list()).into_response()
 }
 
 async fn forget_calls(State(cloud): State<Arc<Cloud>>) -> StatusCode {
-    cloud.calls.forget();
+    cloud.audit.forget();
     StatusCode::NO_CONTENT
 }
 

@@ -1,6 +1,7 @@
-//! Who called what: every request by caller, action and resource, so that roles can be held against a run.
+//! An audit log: which caller used which action on which resource, so that roles can be compared with a run.
 
-mod action;
+mod iam;
+mod permission;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,29 +9,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http::HeaderMap;
 use serde::Serialize;
 
-use crate::Settings;
-use crate::gateway::{Call, caller};
+use self::permission::{ANY, Permission};
+use crate::call::{Call, caller};
+use crate::settings::Settings;
 
-/// Different entries kept at most, some hundred times what a layer of services makes.
+/// Most different entries kept, some hundred times what a layer of services makes.
 const MAX_ENTRIES: usize = 10_000;
-/// Longest name of a caller, operation or resource kept, in bytes; a client may send what it likes.
+/// Longest name of a caller, operation or resource kept, in bytes; clients may send anything.
 const MAX_NAME_BYTES: usize = 2_048;
 /// The caller of a request without a signature.
 const ANONYMOUS: &str = "anonymous";
 
-/// What IAM would be asked about one request. A batch asks once for each resource, a transaction for each item.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct Asked {
-    /// The action, such as `dynamodb:PutItem`.
-    action: String,
-    /// The resource's ARN; `*` if the request names none, or the operation is none that services are to be granted.
-    resource: String,
-    /// Values of the service's own condition keys, such as `ses:FromAddress`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    context: BTreeMap<&'static str, String>,
-}
-
-/// An entry as `GET /_local/calls` lists it, apart from its count.
+/// An entry as `GET /_local/calls` lists it, without its count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Entry {
     /// The access key that the request was signed with.
@@ -38,7 +28,7 @@ struct Entry {
     /// The operation, such as `TransactWriteItems`.
     operation: String,
     #[serde(flatten)]
-    asked: Asked,
+    permission: Permission,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,16 +38,16 @@ struct Counted {
     count: u64,
 }
 
-/// All calls so far.
+/// All entries so far.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed {
     calls: Vec<Counted>,
-    /// Calls that are in no entry, because there were too many different ones.
+    /// Calls without an entry, because there were too many different ones.
     left_out: u64,
 }
 
 #[derive(Debug)]
-pub(crate) struct Calls {
+pub(crate) struct AuditLog {
     region: String,
     account_id: String,
     seen: Mutex<Seen>,
@@ -69,7 +59,7 @@ struct Seen {
     left_out: u64,
 }
 
-impl Calls {
+impl AuditLog {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             region: settings.region.clone(),
@@ -78,29 +68,29 @@ impl Calls {
         }
     }
 
-    /// Records a request, whatever becomes of it: IAM is asked before anything else.
+    /// Records a call, whatever its outcome: IAM decides before anything else happens.
     pub(crate) fn record(&self, call: &Call) {
-        let place = action::Place { region: &self.region, account_id: &self.account_id };
-        for asked in action::asked(call, place) {
-            self.count(&call.headers, &call.operation, asked);
+        let place = iam::Place { region: &self.region, account_id: &self.account_id };
+        for permission in iam::permissions(call, place) {
+            self.count(&call.headers, &call.operation, permission);
         }
     }
 
-    /// Records a request of X-Ray, which knows no resources for its data.
+    /// Records a request to X-Ray, which has no resources for its data.
     pub(crate) fn record_xray(&self, headers: &HeaderMap, operation: &str) {
-        let asked = Asked {
+        let permission = Permission {
             action: format!("xray:{operation}"),
-            resource: action::ANY.to_owned(),
+            resource: ANY.to_owned(),
             context: BTreeMap::new(),
         };
-        self.count(headers, operation, asked);
+        self.count(headers, operation, permission);
     }
 
-    fn count(&self, headers: &HeaderMap, operation: &str, asked: Asked) {
+    fn count(&self, headers: &HeaderMap, operation: &str, permission: Permission) {
         let caller = caller(headers).unwrap_or(ANONYMOUS);
         let mut seen = self.seen();
-        let fits = [caller, operation, &asked.resource].iter().all(|name| name.len() <= MAX_NAME_BYTES);
-        let entry = Entry { caller: caller.to_owned(), operation: operation.to_owned(), asked };
+        let fits = [caller, operation, &permission.resource].iter().all(|name| name.len() <= MAX_NAME_BYTES);
+        let entry = Entry { caller: caller.to_owned(), operation: operation.to_owned(), permission };
         if !fits || seen.counts.len() >= MAX_ENTRIES && !seen.counts.contains_key(&entry) {
             seen.left_out += 1;
         } else {
@@ -127,23 +117,23 @@ impl Calls {
 mod tests {
     use super::*;
 
-    fn asked(resource: String) -> Asked {
-        Asked { action: "sqs:SendMessage".to_owned(), resource, context: BTreeMap::new() }
+    fn permission(resource: String) -> Permission {
+        Permission { action: "sqs:SendMessage".to_owned(), resource, context: BTreeMap::new() }
     }
 
     #[test]
     fn what_does_not_fit_is_counted_as_left_out() {
-        let calls = Calls::new(&Settings::default());
+        let log = AuditLog::new(&Settings::default());
         let nobody = HeaderMap::new();
         for number in 0..=MAX_ENTRIES {
-            calls.count(&nobody, "SendMessage", asked(number.to_string()));
+            log.count(&nobody, "SendMessage", permission(number.to_string()));
         }
-        calls.count(&nobody, "SendMessage", asked("0".to_owned()));
-        calls.count(&nobody, "SendMessage", asked("x".repeat(MAX_NAME_BYTES + 1)));
-        let listed = calls.list();
+        log.count(&nobody, "SendMessage", permission("0".to_owned()));
+        log.count(&nobody, "SendMessage", permission("x".repeat(MAX_NAME_BYTES + 1)));
+        let listed = log.list();
         assert_eq!((listed.calls.len(), listed.left_out), (MAX_ENTRIES, 2));
         assert_eq!((listed.calls[0].count, listed.calls[0].entry.caller.as_str()), (2, ANONYMOUS));
-        calls.forget();
-        assert!(calls.list().calls.is_empty());
+        log.forget();
+        assert!(log.list().calls.is_empty());
     }
 }

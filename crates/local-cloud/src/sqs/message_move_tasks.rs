@@ -1,4 +1,4 @@
-//! Message move tasks: dead letters go back to where they came from, or to a queue that is named.
+//! Message move tasks: redriving dead letters to their source queues, or to a given queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,9 @@ use uuid::Uuid;
 
 use super::queues::Queues;
 
-/// How many tasks of a queue are remembered; `ListMessageMoveTasks` returns ten at most.
+/// How many tasks per queue are remembered; `ListMessageMoveTasks` returns at most ten.
 const REMEMBERED: usize = 10;
-/// How long a message under way is hidden from others.
+/// How long a message being moved is hidden from other consumers.
 const VISIBILITY_S: i32 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +59,14 @@ impl Task {
 }
 
 #[derive(Debug)]
-pub(super) struct Moves {
+pub(super) struct MessageMoveTasks {
     queues: Queues,
     tasks: Mutex<HashMap<String, VecDeque<Arc<Task>>>>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
 
-impl Moves {
+impl MessageMoveTasks {
     pub(super) fn new(queues: Queues, stop: CancellationToken, tracker: TaskTracker) -> Self {
         Self { queues, tasks: Mutex::default(), stop, tracker }
     }
@@ -197,7 +197,8 @@ async fn run(queues: Queues, source_url: String, task: Arc<Task>) {
     *task.status() = status;
 }
 
-/// Moves what lay in the queue when the task was started: what comes back meanwhile is not moved in circles.
+/// Moves as many messages as were in the queue when the task started. Those that are dead-lettered again meanwhile are
+/// not moved a second time, or the task might never end.
 async fn move_all(queues: &Queues, source_url: &str, task: &Task) -> Status {
     let pause = task
         .per_second
@@ -224,7 +225,7 @@ async fn move_all(queues: &Queues, source_url: &str, task: &Task) -> Status {
     Status::Completed
 }
 
-/// Sends first and deletes then: a task that is interrupted doubles a message rather than losing it.
+/// Sends before it deletes: an interrupted task duplicates a message rather than losing it.
 async fn move_one(
     queues: &Queues,
     source_url: &str,

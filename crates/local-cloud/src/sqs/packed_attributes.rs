@@ -1,8 +1,8 @@
-//! How a message carries its trace header through an engine that knows nothing of it.
+//! The trace header of a message, packed together with its attributes into one attribute that no client sees.
 //!
-//! The engine keeps message attributes faithfully: over redelivery, redrive, purge and deletion. So header and attributes
-//! travel together, packed into one attribute that no client sees. Nothing has to be remembered beside the queue, so
-//! nothing can be forgotten there, and a long poll that is answered while the message is still being sent has the header.
+//! The engine knows no trace headers, but it preserves message attributes through redelivery, redrive, purge and deletion.
+//! Because the header travels with the message, no state beside the queue can get out of step with it, and even a long
+//! poll that is answered while the message is still being sent returns the header.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use rustack_sqs_core::message::md5_of_message_attributes;
 use rustack_sqs_model::types::{Message, MessageAttributeValue};
 use serde::{Deserialize, Serialize};
 
-/// AWS reserves the prefix `AWS.` for itself, so no client's attribute has this name.
+/// The name of the packed attribute. AWS reserves the prefix `AWS.`, so no client's attribute has this name.
 const PACKED: &str = "AWS.LocalCloud.Packed";
 
 pub(super) type Attributes = HashMap<String, MessageAttributeValue>;
@@ -21,7 +21,7 @@ struct Packed {
     attributes: Attributes,
 }
 
-/// What to hand to the engine for a message with these attributes and this trace header.
+/// Returns the attributes to pass to the engine for a message with these attributes and this trace header.
 pub(super) fn pack(attributes: Attributes, header: Option<String>) -> Result<Attributes, serde_json::Error> {
     let Some(header) = header else { return Ok(attributes) };
     let packed = serde_json::to_vec(&Packed { header, attributes })?;
@@ -35,7 +35,7 @@ pub(super) fn pack(attributes: Attributes, header: Option<String>) -> Result<Att
     )]))
 }
 
-/// Takes a message from the engine apart: its own attributes back in place, the header returned.
+/// Restores the attributes of a message from the engine and returns its trace header.
 pub(super) fn unpack(message: &mut Message) -> Option<String> {
     let packed = message.message_attributes.remove(PACKED)?.binary_value?;
     let Packed { header, attributes } = serde_json::from_slice(&packed).ok()?;
@@ -43,14 +43,14 @@ pub(super) fn unpack(message: &mut Message) -> Option<String> {
     Some(header)
 }
 
-/// Leaves the attributes a client asked for, with the MD5 of those: the AWS SDKs check it against what they get.
+/// Keeps the attributes that a client requested, with their MD5, which the AWS SDKs verify.
 pub(super) fn select(message: &mut Message, wanted: &[String]) {
-    message.message_attributes.retain(|name, _| wanted.iter().any(|wanted| asks_for(wanted, name)));
+    message.message_attributes.retain(|name, _| wanted.iter().any(|wanted| requests(wanted, name)));
     message.md5_of_message_attributes = md5_of_message_attributes(&message.message_attributes);
 }
 
-/// `All`, `.*`, a name, or a prefix as `name.*`.
-fn asks_for(wanted: &str, name: &str) -> bool {
+/// Matches `All`, `.*`, a name, or a prefix such as `name.*`.
+fn requests(wanted: &str, name: &str) -> bool {
     wanted == "All"
         || wanted == name
         || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_out_again() {
+    fn packing_is_undone_by_unpacking() {
         let attributes = HashMap::from([("a".to_owned(), text("1")), ("b".to_owned(), text("2"))]);
         let mut message = received(pack(attributes, Some("Root=1".to_owned())).unwrap());
         assert_eq!(message.message_attributes.len(), 1);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_asked_for_stays() {
+    fn only_requested_attributes_stay() {
         let all = HashMap::from([("a.b".to_owned(), text("1")), ("c".to_owned(), text("2"))]);
         for (wanted, left) in
             [(vec![], 0), (vec!["All"], 2), (vec![".*"], 2), (vec!["a.*"], 1), (vec!["c"], 1)]
