@@ -1,25 +1,24 @@
-//! What a mail says: a subject and a text for each template, in the customer's language.
+//! The content of a mail: a subject and a text for each template, in the customer's language.
 //!
-//! Pure: from a notification to a [`Mail`], without AWS and without HTTP. No name can add a header or a
-//! line: a subject is a constant, the only other header taken from the contact is an
-//! [`EmailAddress`](contracts::EmailAddress), which is one plain address by construction, and in the text
-//! a name stays one line.
+//! Pure: it turns a notification into a [`Mail`], without AWS or HTTP. No name can inject a header or a line:
+//! subjects are constants, the recipient is an [`EmailAddress`](contracts::EmailAddress), a single plain address
+//! by construction, and in the text a name stays on one line.
 
 use std::fmt;
 
 use contracts::{Channel, Channels, Contact, Locale, Template};
 
-/// The languages mails are written in.
+/// The languages of mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// English, and whatever we have no texts for.
+    /// English, also for languages without texts.
     English,
     /// German.
     German,
 }
 
 impl Language {
-    /// The language of a locale such as `de-AT` or `en`; English for every one there are no texts for.
+    /// Returns the language of a locale such as `de-AT` or `en`; English for those without texts.
     #[must_use]
     pub fn of(locale: &Locale) -> Self {
         match locale.as_str().split('-').next() {
@@ -31,7 +30,7 @@ impl Language {
 
 /// A mail, ready to be sent as plain text.
 ///
-/// `Debug` leaves the words out, since they hold the customer's name.
+/// `Debug` omits the text, since it contains the customer's name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
     /// The subject: one line, without a name.
@@ -46,7 +45,7 @@ impl fmt::Debug for Mail {
     }
 }
 
-/// Writes the mail of `template` to the person in `contact`, in the language of its locale.
+/// Writes the mail of `template` to `contact`, in the language of its locale.
 #[must_use]
 pub fn write(template: Template, contact: &Contact) -> Mail {
     let language = Language::of(&contact.locale);
@@ -127,7 +126,7 @@ fn german(template: Template, full: &str, channels: &Channels) -> (&'static str,
     }
 }
 
-/// The channels by name, such as `e-mail, app`.
+/// Returns the names of the channels, such as `e-mail, app`.
 fn listed(channels: &Channels, language: Language) -> String {
     let names: Vec<&str> = channels
         .iter()
@@ -143,8 +142,8 @@ fn listed(channels: &Channels, language: Language) -> String {
     names.join(", ")
 }
 
-/// `text` as one line that reads as it is written: line breaks, control characters, and the marks that
-/// turn the direction of what follows become spaces, and runs of spaces one.
+/// Returns `text` as one line that reads as it is written: line breaks, control characters and marks that change
+/// the direction of writing become spaces, and runs of spaces a single one.
 fn one_line(text: &str) -> String {
     let visible: String = text.chars().map(|c| if breaks_line_or_direction(c) { ' ' } else { c }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! One notification: which claim its mail is sent under, and the mail.
+//! Handles one notification: the claim its mail is sent under, and the mail.
 
 use contracts::{Channel, NotificationRequested};
 use envelope::Metadata;
@@ -8,17 +8,17 @@ use sqs_consumer::{Delivery, Done, Failure};
 use crate::domain;
 use crate::ses::{Ses, Tags};
 
-/// The mail was handed to SES.
+/// SES accepted the mail.
 const SENT: Done = Done::new("sent");
 
 /// Sends the mail of a notification.
 ///
-/// It is claimed under the notification's id before SES is called. What a failed call means for the mail:
+/// It is claimed under the notification's id before SES is called. A failed call means one of two things:
 ///
-/// - SES *refused* it: it was not sent. The message is retried if the sender is throttled or may not send at the
-///   moment, and dead-lettered if the mail itself is wrong.
-/// - The outcome is *unknown* (a timeout, a lost connection, a 5xx): SES may have sent it, and offers no way to ask.
-///   Better a duplicate mail than a lost one, so it is sent again.
+/// - SES *refused* the mail, which was not sent. The message waits if the sender is throttled or may not send, and is
+///   dead-lettered if the mail itself is wrong.
+/// - The outcome is *unknown* (a timeout, a lost connection, a 5xx): SES may have sent the mail, and has no way to find
+///   out. Better a duplicate mail than a lost one, so it is sent again.
 #[derive(Debug)]
 pub(crate) struct SendMail {
     ses: Ses,

@@ -1,8 +1,8 @@
-//! The e-mail service: it writes the mail of a notification and sends it through SES.
+//! The e-mail service writes the mails of notifications and sends them through SES.
 //!
-//! It takes the notifications of the channel `email` from the topic `notifications`. Each is claimed in the
-//! table `email-deliveries` before SES is called and recorded as sent after, so that a notification that is
-//! delivered again, as queues do, is not mailed again.
+//! It receives the notifications of the channel `email` from the topic `notifications`. Each is claimed in the
+//! table `email-deliveries` before SES is called and recorded as sent afterwards, so that a redelivered
+//! notification is not mailed again.
 //!
 //! ```
 //! use contracts::{Contact, Template};
@@ -53,12 +53,12 @@ pub fn topology() -> Service {
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
-/// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call of SES is given up),
+/// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
 /// `CLAIM_LEASE_S` (20: how long a notification stays claimed by a process that has died) and the
 /// `CONSUMER_*` settings.
 ///
 /// # Errors
-/// [`service_runtime::SettingsError`], or a drain that overran.
+/// [`service_runtime::SettingsError`], or a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
     let ses = Ses::new(&runtime.aws, settings.sender, settings.lease.effect);

@@ -1,4 +1,4 @@
-//! One call of SES: what is sent, and what SES alone means by its errors.
+//! The call to SES, and what is peculiar to its errors.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::domain::Mail;
 const UTF_8: &str = "UTF-8";
 const SEND_EMAIL: &str = "SendEmail";
 
-/// The tags a mail carries: SES repeats them in every event about it, and by them it is matched to what
-/// it tells. Their values are of the characters that
+/// The tags of a mail. SES repeats them in every event it sends about the mail, which makes the two match. Their
+/// values consist of the characters that
 /// [a tag may have](https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html).
 pub(crate) type Tags = [(&'static str, String); 4];
 
@@ -32,8 +32,8 @@ pub(crate) struct Ses {
 impl Ses {
     /// Sends from `sender`, an address or `Name <address>` that SES has verified.
     ///
-    /// The client never repeats a call by itself, since a call without an answer may have sent the mail,
-    /// and gives one up after `timeout`. Whether to try again is the caller's to decide.
+    /// The client abandons a call after `timeout` and never repeats one, since a call without an answer may have
+    /// sent the mail: retrying is up to the caller.
     pub(crate) fn new(aws: &SdkConfig, sender: String, timeout: Duration) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(aws)
             .retry_config(RetryConfig::disabled())
@@ -43,7 +43,7 @@ impl Ses {
         Self { client: Client::from_conf(config), sender }
     }
 
-    /// Sends one mail, and gives SES's message id of it, where SES named one.
+    /// Sends one mail and returns SES's message id, if SES named one.
     pub(crate) async fn send(
         &self,
         recipient: &EmailAddress,
@@ -76,19 +76,19 @@ fn tag((name, value): (&'static str, String)) -> Result<MessageTag, BuildError> 
     MessageTag::builder().name(name).value(value).build()
 }
 
-/// How SES begins to say, under the code of a mail that it refuses, that the sender's identity is not verified, or in the
-/// sandbox the recipient's: [Amazon SES email sending errors](https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html).
-/// One verification that is lost would otherwise dead-letter every mail.
+/// The beginning of SES's text when the sender's identity is not verified or, in the sandbox, the recipient's. It comes
+/// under the code of a rejected mail ([Amazon SES email sending errors](https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html)),
+/// so that one lost verification would otherwise dead-letter every mail.
 const NOT_VERIFIED: &str = "Email address is not verified";
 
-/// What SES says of a sender without a domain. A recipient always has one, since it was validated as an address.
+/// SES's text for an address without a domain. It can only be the sender's: recipients are validated addresses.
 const NO_DOMAIN: &str = "Missing final '@domain'";
 
-/// Parts of texts about the account or its configuration set, under codes that are otherwise about one mail.
+/// Parts of texts about the account or its configuration set, which come under codes for a single mail.
 const ABOUT_THE_ACCOUNT: [&str; 4] = ["suspended", "paused", "onfiguration set", "not authorized"];
 
-/// Reads a failed call. SES puts what is wrong with the account under codes for a mail that it refuses, so for those
-/// codes its text decides; the text itself is not kept, since it quotes addresses.
+/// Reads a failed call. SES reports problems of the account under the codes of a rejected mail, so for those codes the
+/// text decides. The text itself is not kept, since it quotes addresses.
 fn unsent(error: SdkError<SendEmailError>) -> AwsError {
     let text = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
     let misconfigured = text.starts_with(NOT_VERIFIED)

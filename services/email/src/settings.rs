@@ -14,17 +14,17 @@ pub(crate) struct Settings {
     /// `EMAIL_SENDER`: the address mails come from, verified in SES.
     pub(crate) sender: String,
     /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 20, below the default visibility
-    /// timeout. And when a call of SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
+    /// timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
     pub(crate) lease: Lease,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
 }
 
 impl Settings {
-    /// Reads all of them.
+    /// Reads them from the environment.
     ///
     /// # Errors
-    /// [`SettingsError`] names every one that is missing or wrong.
+    /// [`SettingsError`] names every setting that is missing or wrong.
     pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let lease = Lease {

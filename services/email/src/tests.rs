@@ -1,4 +1,4 @@
-//! The handler against a cloud in this process: how many mails leave it, whatever goes wrong.
+//! Runs the handler on AWS in this process: how many mails it sends, whatever goes wrong.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -165,7 +165,7 @@ async fn copies_that_come_at_once_are_mailed_once() {
 async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
-    // A process that claims and is never heard of again.
+    // A process that claims the mail and dies.
     let id = format!("NOTIFICATION#{}", mail.envelope.metadata.event_id);
     let claim =
         Claims::new(house.table()).claim(&house.dynamodb, &id, LEASE.duration, house.now()).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_throttled_mail_is_sent_by_the_next_attempt_without_waiting_for_the_le
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_failed_to_take_is_not_lost() {
+async fn a_mail_that_ses_failed_to_accept_is_not_lost() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("ses", "SendEmail", "500", 1).await;
@@ -208,7 +208,7 @@ async fn a_mail_that_ses_failed_to_take_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_is_given_up_in_time() {
+async fn a_call_without_an_answer_is_abandoned_in_time() {
     let house = House::build().await;
     let lease = Lease { effect: Duration::from_millis(200), ..LEASE };
     let (service, mail) = (house.service_with(SENDER, lease), mail());
@@ -234,7 +234,7 @@ async fn an_answer_that_is_lost_doubles_the_mail_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_record_that_fails_is_tried_again_and_doubles_nothing() {
+async fn a_record_that_fails_is_retried_without_a_second_mail() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("dynamodb", "UpdateItem", "throttle", 3).await;
@@ -245,7 +245,7 @@ async fn a_record_that_fails_is_tried_again_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_record_that_never_succeeds_does_not_send_the_mail_back_to_the_queue() {
+async fn a_record_that_never_succeeds_does_not_return_the_message_to_the_queue() {
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("dynamodb", "UpdateItem", "500", u32::MAX).await;
@@ -268,7 +268,7 @@ async fn without_a_claim_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_sender_that_is_not_verified_is_waited_for() {
+async fn mails_wait_for_the_verification_of_their_sender() {
     let house = House::build().await;
     let mail = mail();
     let unverified = house.service_with("nobody@foostore.example", LEASE);
@@ -297,7 +297,7 @@ async fn a_mail_that_ses_refuses_is_a_rejection_and_can_be_sent_when_it_is_redel
 }
 
 #[tokio::test]
-async fn what_is_no_mail_is_put_aside() {
+async fn what_is_not_a_mail_is_dead_lettered() {
     let house = House::build().await;
     let service = house.service();
     let other = request(Channel::Wallet);

@@ -1,4 +1,4 @@
-//! JSON values as DynamoDB attributes, and back.
+//! Converts JSON values to DynamoDB attributes and back.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(crate) fn object(members: Map<String, Value>) -> HashMap<String, AttributeVa
     members.into_iter().map(|(name, value)| (name, from_json(value))).collect()
 }
 
-/// `None` if the attribute is of a type that JSON does not have (binary, sets).
+/// Converts an attribute to JSON. `None` for types that JSON lacks (binary, sets).
 pub(crate) fn to_json(attribute: &AttributeValue) -> Option<Value> {
     Some(match attribute {
         AttributeValue::Null(_) => Value::Null,

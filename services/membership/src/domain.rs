@@ -1,10 +1,10 @@
-//! What a member is, and what each event does to one.
+//! Members, and how each event changes one.
 //!
-//! Events come late, twice and in any order. Every field therefore carries the [`Version`] it has from
-//! the event that set it, and only a later version replaces it; an erasure replaces everything and is
-//! replaced by nothing. Any order of the same events ends in the same member.
+//! Events arrive late, twice and in any order. Each field therefore carries the [`Version`] of the event
+//! that set it, and only a later version replaces it; an erasure replaces everything, and nothing replaces
+//! an erasure. The same events in any order lead to the same member.
 //!
-//! Nothing here knows where members are kept or how events travel.
+//! This module knows neither where members are stored nor how events travel.
 
 mod enrol;
 mod erase;
@@ -21,8 +21,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Which of two events is the later one: the one that occurred later or, at the same instant, the one with
-/// the greater id.
+/// Orders events: the later one occurred later or, at the same instant, has the greater id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
     /// When the event occurred.
@@ -38,9 +37,9 @@ struct Versioned<T> {
     version: Version,
 }
 
-/// A customer as far as the loyalty programme knows them.
+/// What the loyalty programme knows of a customer.
 ///
-/// `Debug` shows no name and no address.
+/// `Debug` shows neither name nor address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     customer_number: CustomerNumber,
@@ -52,11 +51,11 @@ pub struct Member {
 #[serde(rename_all = "snake_case")]
 enum State {
     Known(Box<Profile>),
-    /// The tombstone: no personal field is left. It bears the version of the earliest erasure.
+    /// The tombstone: no personal data is left. It carries the version of the earliest erasure.
     Erased(Version),
 }
 
-/// What is known of a member. It is partial until the enrolment arrives.
+/// The member's data, incomplete until the enrolment arrives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,58 +71,58 @@ struct Profile {
     enrolled: Option<Version>,
 }
 
-/// An event that does something to a member.
+/// An event that updates a member.
 pub trait UpdatesMember {
-    /// Whom it is about.
+    /// Returns the number of the customer it concerns.
     fn customer_number(&self) -> &CustomerNumber;
 
-    /// What it does to `member`, who is the one it is about.
+    /// Returns what the event makes of `member`, the customer it concerns.
     fn apply(self, member: Member, version: Version) -> Change;
 }
 
-/// What an event does to a member.
+/// The result of applying an event to a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The member is another now.
+    /// The member changed.
     Applied {
-        /// The member after it.
+        /// The member after the event.
         member: Member,
-        /// What the world is to be told. Nothing, as long as the member has not been enrolled.
+        /// What to announce. `None` until the member is enrolled.
         announcement: Option<Box<Announcement>>,
     },
-    /// Everything the event says is older than what is known.
+    /// Everything in the event is older than what is known.
     Stale,
-    /// The member has been erased; nothing brings them back.
+    /// The member was erased; no event undoes that.
     Erased,
 }
 
-/// What membership tells the world.
+/// What membership announces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Announcement {
-    /// A customer became a member, or was enrolled anew.
+    /// A customer became a member, or enrolled again.
     Enrolled(MemberEnrolled),
     /// A member's name changed.
     Renamed(MemberRenamed),
-    /// How a member wants to be told changed.
+    /// A member's contact preferences changed.
     PreferencesChanged(MemberPreferencesChanged),
     /// A member was erased.
     Erased(MemberErased),
 }
 
 impl Member {
-    /// The member of whom nothing is known yet.
+    /// Creates a member of whom nothing is known yet.
     #[must_use]
     pub fn unknown(customer_number: CustomerNumber) -> Self {
         Self { customer_number, state: State::Known(Box::default()) }
     }
 
-    /// Who it is.
+    /// Returns the customer number.
     #[must_use]
     pub fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }
 
-    /// How the member is reached, from the enrolment until the erasure.
+    /// Returns the contact data, from the enrolment until the erasure.
     #[must_use]
     pub fn contact(&self) -> Option<Contact> {
         match &self.state {
@@ -132,13 +131,14 @@ impl Member {
         }
     }
 
-    /// Whether the member has been erased.
+    /// Returns whether the member was erased.
     #[must_use]
     pub fn is_erased(&self) -> bool {
         matches!(self.state, State::Erased(_))
     }
 
-    /// Lets `advance` set fields of the profile and say whether one moved on, and `announce` tell of it.
+    /// Applies `advance`, which sets fields of the profile and returns whether one changed, and announces the
+    /// change by `announce`.
     fn update(
         self,
         advance: impl FnOnce(&mut Profile) -> bool,
@@ -167,7 +167,7 @@ impl Profile {
     }
 }
 
-/// Sets `field` if `version` is later than the one it has; says whether it did.
+/// Sets `field` if `version` is later than its own, and returns whether it did.
 fn advance<T>(field: &mut Option<Versioned<T>>, value: T, version: Version) -> bool {
     let later = field.as_ref().is_none_or(|known| known.version < version);
     if later {

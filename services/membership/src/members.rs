@@ -1,4 +1,4 @@
-//! Members in their table: one item each, with the key `MEMBER#<customer number>`.
+//! The table of members: one item each, under the key `MEMBER#<customer number>`.
 
 use std::collections::HashMap;
 
@@ -16,17 +16,17 @@ use crate::domain::Member;
 
 const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 const KEY_PREFIX: &str = "MEMBER#";
-/// Counts the writes of an item; a write goes through only if it follows the one that was read.
+/// Counts the writes of an item; a write succeeds only if nothing was written since the read.
 const REVISION: &str = "revision";
 
-/// The members' table. It holds the markers and the outbox too.
+/// The table of members, which also holds the markers and the outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     client: Client,
     table: String,
 }
 
-/// A member as read, with what a write of it is conditional on.
+/// A member as read, with the revision that a write depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) member: Member,
@@ -34,14 +34,14 @@ pub(crate) struct Stored {
     revision: u64,
 }
 
-/// A member that could not be read.
+/// Why a member could not be read.
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {
     /// DynamoDB did not answer.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// There is an item, but it is no member.
-    #[error("the item of member {customer_number} is not readable")]
+    /// The item is not a member.
+    #[error("item of member {customer_number} cannot be read as a member")]
     Unreadable { customer_number: CustomerNumber },
 }
 
@@ -59,7 +59,7 @@ impl Members {
         Self { client, table: table.into() }
     }
 
-    /// The member as of the last write: an older one would let the write fail for nothing.
+    /// Reads the member, consistently: after a stale read the write would fail for nothing.
     pub(crate) async fn read(&self, customer_number: &CustomerNumber) -> Result<Stored, ReadError> {
         let request = self
             .client
@@ -78,8 +78,8 @@ impl Members {
         }
     }
 
-    /// The write that replaces `read` by `member`, if nothing has been written since. `None` if `member`
-    /// cannot be written at all.
+    /// Returns the write that replaces `read` with `member` if nothing was written in between. `None` if
+    /// `member` cannot be represented as an item.
     pub(crate) fn replace(&self, read: &Stored, member: &Member) -> Option<PutBuilder> {
         let Ok(Value::Object(fields)) = serde_json::to_value(member) else { return None };
         let mut item = attributes::object(fields);

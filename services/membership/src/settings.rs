@@ -15,7 +15,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads them from the environment; `grace` is how long the service has to end.
+    /// Reads them from the environment. `grace` is the time the service has for shutting down.
     ///
     /// # Errors
     /// [`SettingsError`] names every setting that is missing or wrong.

@@ -1,6 +1,6 @@
-//! What a member's event asks of the notifier: which notifications to request, and what to remember.
+//! Which notifications a member's event leads to, and what to remember of the member.
 //!
-//! Pure: it knows the contracts and nothing else.
+//! Pure: it knows only the contracts.
 
 use contracts::{
     Channel, Contact, CustomerNumber, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed,
@@ -8,34 +8,34 @@ use contracts::{
 };
 use uuid::Uuid;
 
-/// A member's event, reduced to what concerns the notifier.
+/// The part of a member's event that concerns the notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     customer_number: CustomerNumber,
     template: Template,
-    /// How they are reached, as the event says. Only an erasure can come without.
+    /// The contact in the event. Only an erasure may lack one.
     contact: Option<Contact>,
 }
 
 /// What the notifier remembers of a member after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View<'a> {
-    /// How they are reached.
+    /// The contact.
     Contact(&'a Contact),
-    /// That they were erased, and nothing else.
+    /// Only that the member was erased.
     Erased,
 }
 
 impl Notice {
-    /// Whom the event is about.
+    /// Returns the number of the customer it concerns.
     #[must_use]
     pub fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
     }
 
-    /// What is to be remembered of the member.
+    /// Returns what to remember of the member.
     ///
-    /// An erasure's contact is the last use of the address, so it is never remembered.
+    /// An erasure's contact is the last use of the address and never remembered.
     #[must_use]
     pub fn view(&self) -> View<'_> {
         match (self.template, &self.contact) {
@@ -44,10 +44,10 @@ impl Notice {
         }
     }
 
-    /// One request for each channel in the event's contact; none if there is no contact.
+    /// Returns one request for each channel in the event's contact; none without a contact.
     ///
-    /// They belong to the event, not to what is remembered of the member: an event that arrives late is
-    /// told all the same, with the contact that it carries.
+    /// The requests depend on the event alone, not on what is remembered of the member: an event that arrives
+    /// late is notified all the same, with the contact that it carries.
     #[must_use]
     pub fn requests(&self, event_id: Uuid) -> Vec<NotificationRequested> {
         let Some(contact) = &self.contact else { return Vec::new() };
@@ -65,10 +65,10 @@ impl Notice {
     }
 }
 
-/// The id of the notification that the event `event_id` leads to over `channel`.
+/// Returns the id of the notification that the event `event_id` leads to over `channel`.
 ///
-/// It is a function of the two (a version 5 UUID in the event's own namespace), so that every redelivery
-/// of the event requests the same notifications, and the service that delivers one knows a repetition.
+/// It is a function of the two (a version 5 UUID in the event's namespace), so that every redelivery of the
+/// event requests the same notifications, and the delivering service recognizes a repetition.
 #[must_use]
 pub fn notification_id(event_id: Uuid, channel: Channel) -> Uuid {
     Uuid::new_v5(&event_id, format!("notification/{}", channel.as_str()).as_bytes())
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn ids_are_stable_and_differ_by_event_and_channel() {
-        // Written out: another value after an upgrade would send every mail in flight a second time.
+        // Spelled out: if an upgrade changed the value, every mail in flight would be sent again.
         assert_eq!(
             notification_id(EVENT, Channel::Email).to_string(),
             "c100ff19-0ca2-54b3-96a3-7a168f952e85"

@@ -1,4 +1,4 @@
-//! One event of a member: remember what it says, then request its notifications.
+//! Handles one event of a member: remembers the contact, then requests the notifications.
 
 use contracts::{
     MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, NotificationRequested,
@@ -13,23 +13,22 @@ use sqs_consumer::{Delivery, Done, Failure};
 use crate::domain::Notice;
 use crate::members::Members;
 
-/// The message attribute that subscriptions filter by.
+/// The message attribute that subscriptions filter on.
 pub(crate) const CHANNEL: &str = "channel";
 
 /// At least one notification was requested.
 const NOTIFIED: &str = "notified";
-/// The event has no contact, or its contact no channel.
+/// The event has no contact, or the contact no channel.
 const NOTHING_TO_SEND: &str = "nothing-to-send";
 
 /// Handles the events of members.
 ///
 /// Requests are published *at least once*: a redelivered event publishes the same requests under the same ids
-/// ([`crate::domain::notification_id`]), and the services that deliver let the effect happen once. They have to
+/// ([`crate::domain::notification_id`]), and the delivering services make the effect happen once. They have to
 /// recognize repetitions anyway, since SNS and SQS repeat messages too. A claim here would add two writes and two
 /// round trips to every event, for repetitions that are rare and already harmless.
 ///
-/// Every event is notified, even one that arrives late and changes nothing that is remembered: the notification
-/// belongs to the event.
+/// Every event is notified, even one that arrives too late to change what is remembered.
 #[derive(Debug)]
 pub(crate) struct NotifyMember {
     members: Members,
@@ -50,15 +49,15 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
     async fn handle(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
         let cause = &delivery.envelope.metadata;
         let notice = event.into();
-        // First what is remembered: once an erasure's confirmation is on its way, the data is gone.
+        // Before publishing: once an erasure's confirmation is on its way, the data is gone.
         self.members.remember(cause, &notice).await?;
 
         let requests = notice.requests(cause.event_id);
         if requests.is_empty() {
             return Ok(Done::new(NOTHING_TO_SEND));
         }
-        // All of them, and only then the first failure: a retry of the event publishes all of them again, so the
-        // others need not wait for the one that failed.
+        // Publishes all of them before it returns the first failure: a retry of the event publishes all of them again,
+        // so the others need not wait for the one that failed.
         let published = join_all(requests.iter().map(|request| self.publish(cause, request))).await;
         published.into_iter().collect::<Result<(), Failure>>()?;
         Ok(Done::new(NOTIFIED))

@@ -1,9 +1,8 @@
-//! The notifier: it turns what happens to a member into notifications, one for each channel the member has
-//! agreed to.
+//! The notifier turns members' events into notifications, one for each channel the member has agreed to.
 //!
-//! It consumes the events of members from the bus, keeps what it needs to reach a member in its own table,
-//! and publishes to the topic `notifications`, from which the services that deliver (e-mail, app, wallet)
-//! each take the messages of their channel.
+//! It consumes members' events from the bus, keeps their contact data in its own table, and publishes to the
+//! topic `notifications`, from which each delivering service (e-mail, app, wallet) receives the messages of
+//! its channel.
 //!
 //! ```
 //! use contracts::{Channel, MemberRenamed};
@@ -50,7 +49,7 @@ pub const NAME: &str = "notifier";
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(subscriptions::<NotifyMember>())
-        .owns(Table::new("notifications").partition_key("pk").personal_data().access([TableAccess::Put]))
+        .owns(Table::new("notifications").personal_data().access([TableAccess::Put]))
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }
 
@@ -60,10 +59,10 @@ pub fn topology() -> Service {
 /// the `CONSUMER_*` settings.
 ///
 /// # Errors
-/// [`service_runtime::SettingsError`], or a drain that overran.
+/// [`service_runtime::SettingsError`], or a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(&runtime.environment, runtime.grace)?;
-    // Without the interceptor: the publisher makes a span for each message.
+    // Without the interceptor: the publisher creates a span for each message.
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
     let topic =
         TopicPublisher::new(sns, settings.topic_arn, publisher::PublisherSettings::default(), &runtime.meter);

@@ -1,4 +1,4 @@
-//! What the notifier remembers of each member, in its own table.
+//! The notifier's own table of members.
 
 use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
@@ -14,21 +14,21 @@ const PARTITION_KEY: &str = "pk";
 const VERSION: &str = "version";
 const ERASED_AT: &str = "erased_at";
 
-/// Members as the last of their events left them: one item each, `MEMBER#<customer number>`.
+/// Members as their latest events left them: one item each, `MEMBER#<customer number>`.
 ///
-/// Later events (a tier, a discount) carry no contact, and their notifications are addressed from here.
+/// Events that carry no contact (a tier, a discount) get their addressees from here.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     client: Client,
     table: String,
 }
 
-/// What became of a view.
+/// Whether a view was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remembered {
-    /// It is what the table holds now.
+    /// The table holds it now.
     Now,
-    /// The table knew something later, or an erasure, and was left as it is.
+    /// The table holds something later, or an erasure, and is unchanged.
     Stale,
 }
 
@@ -37,11 +37,11 @@ impl Members {
         Self { client, table }
     }
 
-    /// Remembers what `notice` says, unless something later is known.
+    /// Stores the view of `notice`, unless something later is known.
     ///
-    /// Any order of arrival ends in the same item: the contact that was announced last, by its time of
-    /// publishing and then its id, or the tombstone. An erasure is later than everything: it replaces the
-    /// item with one that has no personal field, and nothing replaces a tombstone but another one.
+    /// Any order of arrival leads to the same item: the contact announced last (by time of publishing, then
+    /// by id), or the tombstone. An erasure wins over everything: it replaces the item with one that holds no
+    /// personal data, and only another tombstone replaces a tombstone.
     pub(crate) async fn remember(
         &self,
         metadata: &Metadata,
@@ -88,13 +88,13 @@ fn with_contact(put: PutItemFluentBuilder, contact: &Contact) -> PutItemFluentBu
         .item("channels", AttributeValue::L(channels))
 }
 
-/// The event's place among the member's events, as a text that sorts like it: the time with all nine
-/// digits of its fraction, because without them `12:00:00.5Z` would sort before `12:00:00Z`, then the id.
+/// Returns the event's place among the member's events, as text that sorts the same way: the time with all
+/// nine digits of its fraction (without them, `12:00:00.5Z` would sort before `12:00:00Z`), then the id.
 ///
-/// The time is that of publishing, not of what happened. Each event carries the member's whole contact as
-/// it was when membership committed it, so the contact committed last is the right one. An event about an
-/// older happening can well be it: a change of the channels that reaches membership after a later change of
-/// the address is announced with the new address *and* the new channels, at its own, older time.
+/// The time is that of publishing, not of occurrence. Each event carries the member's whole contact as
+/// membership committed it, so the contact committed last is right, even if its event occurred earlier: when
+/// a change of channels reaches membership after a later change of address, it is announced with the new
+/// address *and* the new channels, but with its own, older time of occurrence.
 fn version(metadata: &Metadata) -> String {
     format!("{:.9}#{}", metadata.published_at, metadata.event_id)
 }

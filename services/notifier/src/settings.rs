@@ -1,11 +1,11 @@
-//! What the service is told by its environment.
+//! The service's settings.
 
 use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 
-/// What the service is told by its environment.
+/// The service's settings.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// `NOTIFICATIONS_TABLE_NAME`.
@@ -17,10 +17,10 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads all of them.
+    /// Reads them from the environment.
     ///
     /// # Errors
-    /// [`SettingsError`] names every one that is missing or wrong.
+    /// [`SettingsError`] names every setting that is missing or wrong.
     pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let read = Self {

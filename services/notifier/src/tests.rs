@@ -1,4 +1,4 @@
-//! The handler against a cloud in this process: what is remembered, and what the topic's subscribers get.
+//! Runs the handler on AWS in this process: what it remembers, and what the topic's subscribers receive.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,13 +61,13 @@ impl House {
         ))
     }
 
-    /// What is remembered of the customer: every attribute that is a string.
+    /// Returns what is remembered of the customer: the attributes that are strings.
     async fn remembered(&self) -> BTreeMap<String, String> {
         let item = self.cloud.item("notifications", format!("MEMBER#{CUSTOMER}")).await.unwrap_or_default();
         item.into_iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?.clone()))).collect()
     }
 
-    /// Takes `count` requests from the subscribed queue, with their metadata, sorted by channel.
+    /// Receives `count` requests from the subscribed queue, with their metadata, sorted by channel.
     async fn requested(&self, count: usize) -> Vec<(Metadata, NotificationRequested)> {
         let queue_url = self.cloud.variable(SINK, "QUEUE_URL");
         let mut requests = Vec::new();
@@ -107,7 +107,7 @@ fn contact(given: &str, channels: impl IntoIterator<Item = Channel>) -> Contact 
     }
 }
 
-/// `event`, announced `second` seconds into the test's day.
+/// Creates a delivery of `event`, announced `second` seconds into the test's day.
 fn announced<E: Event>(event: &E, second: i64) -> Delivery {
     let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
     let now = Timestamp::from_second(start.as_second() + second).unwrap();
@@ -178,7 +178,7 @@ async fn a_redelivery_requests_the_same_notification_again() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_late_is_told_but_changes_nothing() {
+async fn a_late_event_is_notified_but_changes_nothing() {
     let house = House::build().await;
     let notifier = house.notifier();
     for delivery in [renamed("Second", 2), renamed("First", 1)] {
@@ -200,14 +200,14 @@ async fn an_erasure_leaves_a_tombstone_that_wins() {
     let house = House::build().await;
     let notifier = house.notifier();
     notifier.handle(&renamed("Ada", 1)).await.unwrap();
-    // The erasure is older than what is remembered, and something newer comes after it.
+    // The erasure is older than what is remembered, and a newer event follows it.
     let confirmation = erased(Some(contact("Ada", [Channel::Email])), 0);
     assert_eq!(notifier.handle(&confirmation).await.unwrap(), Done::new("notified"));
     notifier.handle(&renamed("Ada", 9)).await.unwrap();
 
     let remembered = house.remembered().await;
     let names: Vec<&str> = remembered.keys().map(String::as_str).collect();
-    assert_eq!(names, ["erased_at", "pk", "version"], "a tombstone has no personal field");
+    assert_eq!(names, ["erased_at", "pk", "version"], "a tombstone holds no personal data");
     let templates: Vec<Template> =
         house.requested(3).await.into_iter().map(|(_, request)| request.template).collect();
     assert!(templates.contains(&Template::MemberErased), "{templates:?}");
@@ -228,7 +228,7 @@ async fn without_a_contact_or_a_channel_there_is_nothing_to_send() {
 }
 
 #[tokio::test]
-async fn when_sns_is_away_the_event_is_tried_again() {
+async fn while_sns_is_unavailable_the_event_is_retried() {
     let house = House::build().await;
     let notifier = house.notifier();
     house.cloud.fail("sns", "PublishBatch", "500", 2).await;
@@ -241,10 +241,10 @@ async fn when_sns_is_away_the_event_is_tried_again() {
 }
 
 #[tokio::test]
-async fn when_dynamodb_is_away_nothing_is_told_yet() {
+async fn while_dynamodb_is_unavailable_nothing_is_notified() {
     let house = House::build().await;
     let notifier = house.notifier();
-    // One more than the SDK retries by itself would get past.
+    // One for each attempt of the SDK.
     house.cloud.fail("dynamodb", "PutItem", "throttle", 3).await;
     let delivery = renamed("Ada", 1);
     let failure = notifier.handle(&delivery).await.unwrap_err();
@@ -255,7 +255,7 @@ async fn when_dynamodb_is_away_nothing_is_told_yet() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_a_member_is_put_aside() {
+async fn an_unknown_or_malformed_event_is_dead_lettered() {
     let house = House::build().await;
     let notifier = house.notifier();
     let mut unknown = renamed("Ada", 1);

@@ -1,13 +1,13 @@
-//! `CustomerEnrolled`: the member is announced from here on.
+//! `CustomerEnrolled` makes a customer a member, whose changes are announced from then on.
 
 use contracts::{CustomerEnrolled, CustomerNumber, MemberEnrolled};
 
 use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
-/// Sets every field it is the latest word on, and the enrolment itself.
+/// Sets the enrolment and each field of which nothing later is known.
 ///
-/// What arrived before it, such as a later rename, stays: the announcement holds the merged contact. A
-/// further enrolment is announced again if it is the latest word on anything.
+/// A later event that arrived earlier, such as a rename, keeps its effect: the announcement holds the merged
+/// contact. A further enrolment is announced if it changes anything.
 impl UpdatesMember for CustomerEnrolled {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number

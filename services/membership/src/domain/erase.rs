@@ -1,14 +1,14 @@
-//! `CustomerErased`: a tombstone, for good.
+//! `CustomerErased` leaves a permanent tombstone.
 
 use contracts::{CustomerErased, CustomerNumber, MemberErased};
 
 use super::{Announcement, Change, Member, State, UpdatesMember, Version};
 
-/// Removes every personal field and leaves a tombstone that wins over everything, older or newer.
+/// Removes all personal data and leaves a tombstone that wins over every other event, older or newer.
 ///
-/// It is announced, with the contact as the last use of the address, if the member had been enrolled: of
-/// others the world was never told anything. A further erasure only moves the tombstone's version back to
-/// the earliest, so that it does not depend on the order either.
+/// The erasure of an enrolled member is announced, with the contact as the last use of the address. Nothing
+/// was ever announced about other customers, so neither is their erasure. A further erasure only moves the
+/// tombstone's version back to the earliest, so that the order does not matter here either.
 impl UpdatesMember for CustomerErased {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number

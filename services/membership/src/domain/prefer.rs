@@ -1,10 +1,10 @@
-//! `ContactPreferencesChanged`: address, channels and language, each on its own.
+//! `ContactPreferencesChanged` sets address, channels and language, independently of each other.
 
 use contracts::{ContactPreferencesChanged, CustomerNumber, MemberPreferencesChanged};
 
 use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
-/// Sets each field it names and is the latest word on.
+/// Sets each field that it contains, unless something later is known.
 impl UpdatesMember for ContactPreferencesChanged {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number

@@ -1,11 +1,11 @@
-//! `CustomerRenamed`: the name, and nothing else.
+//! `CustomerRenamed` sets the name and nothing else.
 
 use contracts::{CustomerNumber, CustomerRenamed, MemberRenamed};
 
 use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
-/// Sets the name if it is the latest word on it. An equal name counts too: the customer has asked for it
-/// and is answered.
+/// Sets the name unless a later one is known. The same name again counts as a change: the customer asked for
+/// it and gets an answer.
 impl UpdatesMember for CustomerRenamed {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number

@@ -1,4 +1,4 @@
-//! The rules one by one, then any history in any order.
+//! Tests each rule, then random histories in random order.
 
 use contracts::{Channel, ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ fn at(second: i64) -> Version {
     }
 }
 
-/// Applies one event after the other; what each was announced as.
+/// Applies the events in turn and returns what each announced.
 fn history(events: impl IntoIterator<Item = (Event, Version)>) -> (Member, Vec<Change>) {
     let mut member = Member::unknown(customer_number());
     let mut changes = Vec::new();
@@ -85,7 +85,7 @@ fn history(events: impl IntoIterator<Item = (Event, Version)>) -> (Member, Vec<C
     (member, changes)
 }
 
-/// The type and the contact of what was announced.
+/// Returns type and contact of an announcement.
 fn announced(change: &Change) -> Option<(&'static str, Contact)> {
     let Change::Applied { announcement, .. } = change else { return None };
     Some(match announcement.as_deref()? {
@@ -154,7 +154,7 @@ fn a_rename_is_announced_even_to_the_same_name_but_not_a_stale_one() {
 }
 
 #[test]
-fn each_preference_has_a_version_of_its_own() {
+fn each_preference_has_its_own_version() {
     let app = Channels::from([Channel::App]);
     let (member, changes) = history([
         (enrolled("Ada", "ada"), at(1)),
@@ -170,7 +170,7 @@ fn each_preference_has_a_version_of_its_own() {
 }
 
 #[test]
-fn an_enrolment_anew_is_announced_if_it_is_the_latest_word_on_anything() {
+fn a_further_enrolment_is_announced_if_it_changes_anything() {
     let (member, changes) = history([
         (enrolled("Ada", "ada"), at(2)),
         (renamed("Augusta"), at(5)),
@@ -195,7 +195,7 @@ fn at_one_instant_the_greater_event_id_wins() {
 }
 
 #[test]
-fn an_erasure_wins_over_older_and_newer_and_keeps_nothing() {
+fn an_erasure_wins_over_older_and_newer_events_and_keeps_nothing() {
     let (member, changes) = history([
         (enrolled("Ada", "ada"), at(1)),
         (erased(), at(3)),
@@ -212,7 +212,7 @@ fn an_erasure_wins_over_older_and_newer_and_keeps_nothing() {
 }
 
 #[test]
-fn of_someone_never_enrolled_the_erasure_is_not_announced() {
+fn the_erasure_of_someone_never_enrolled_is_not_announced() {
     for before in [vec![], vec![(renamed("Ada"), at(1)), (prefers(Some("ada"), None, None), at(2))]] {
         let (member, changes) = history(before.into_iter().chain([(erased(), at(3))]));
         assert!(member.is_erased());
@@ -252,7 +252,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Events with versions that are all different but often at the same instant.
+/// Generates events with distinct versions, many of them at the same instant.
 fn any_history() -> impl Strategy<Value = History> {
     prop::collection::vec((any_event(), 0_i64..6), 0..14).prop_map(|events| {
         (1..)
@@ -262,7 +262,7 @@ fn any_history() -> impl Strategy<Value = History> {
     })
 }
 
-/// The same events in two orders, in the second some of them twice.
+/// Generates events in two orders, the second with some of them repeated.
 fn two_orders() -> impl Strategy<Value = (History, History)> {
     any_history().prop_flat_map(|events| {
         let again = prop::sample::subsequence(events.clone(), 0..=events.len());
@@ -273,7 +273,7 @@ fn two_orders() -> impl Strategy<Value = (History, History)> {
     })
 }
 
-/// The latest event that sets a field has the last word on it.
+/// Returns the value by the latest event that sets a field.
 fn last_word<T>(events: &[(Event, Version)], field: impl Fn(&Event) -> Option<T>) -> Option<T> {
     let set = events.iter().filter_map(|(event, version)| Some((version, field(event)?)));
     set.max_by_key(|(version, _)| **version).map(|(_, value)| value)
@@ -317,7 +317,7 @@ proptest! {
                 member = after;
             }
             match (&event, announcement) {
-                // Everything announced holds the contact as it is after the event…
+                // Every announcement holds the contact after the event…
                 (Event::Enrolled(_), Some((name, contact))) => {
                     prop_assert_eq!((name, Some(contact)), ("enrolled", member.contact()));
                     told += 1;
@@ -330,14 +330,14 @@ proptest! {
                     prop_assert!(before.is_some());
                     prop_assert_eq!((name, Some(contact)), ("preferences", member.contact()));
                 }
-                // …but the erasure, which holds the last one there was.
+                // …except an erasure's, which holds the last one before it.
                 (Event::Erased(_), Some((name, contact))) => {
                     prop_assert_eq!((name, Some(contact)), ("erased", before));
                     prop_assert!(member.is_erased());
                 }
                 (_, None) => prop_assert!(before.is_some() || member.contact().is_none()),
             }
-            // Once handled, an event has nothing more to say.
+            // An event that was handled changes nothing more.
             let again = event.apply(member.clone(), version);
             prop_assert!(matches!(again, Change::Stale | Change::Erased));
         }

@@ -1,4 +1,4 @@
-//! Events against a DynamoDB that runs in this process.
+//! Handles events against DynamoDB in this process.
 
 mod cloud;
 mod outbox;
@@ -33,7 +33,7 @@ fn email(local: &str) -> EmailAddress {
     format!("{local}@example.com").parse().unwrap()
 }
 
-/// An event that occurred at that second, with an id of its own.
+/// Creates an event that occurred at that second, under a new id.
 fn event<E: Event>(second: i64, event: &E) -> Envelope {
     let occurred_at = Timestamp::from_second(second).unwrap();
     let metadata = Metadata::first(Uuid::new_v4(), occurred_at, Timestamp::now());
@@ -69,7 +69,7 @@ fn contact(given: &str, local: &str) -> Contact {
     }
 }
 
-/// The same id with other data.
+/// Returns `other` under the id of `event`.
 fn reusing(event: &Envelope, other: Envelope) -> Envelope {
     Envelope { metadata: event.metadata.clone(), ..other }
 }
@@ -151,7 +151,7 @@ async fn an_erasure_of_someone_unknown_is_kept_and_not_announced() {
 }
 
 #[tokio::test]
-async fn an_event_id_with_another_body_is_a_permanent_failure_of_its_own() {
+async fn a_reused_event_id_is_a_permanent_failure() {
     let cloud = Cloud::start().await;
     let (applied, stale) = (enrolled(5), renamed(1, "Ida"));
     cloud.handle(&applied).await.unwrap();
@@ -166,7 +166,7 @@ async fn an_event_id_with_another_body_is_a_permanent_failure_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_ours_is_a_permanent_failure() {
+async fn an_unknown_or_malformed_event_is_a_permanent_failure() {
     let cloud = Cloud::start().await;
     let unknown = Envelope { event_type: "CustomerWaved".into(), ..enrolled(1) };
     let nameless = r#"{"customer_number": "123456789012", "name": {"given": "Ada", "family": "\n"}}"#;
@@ -181,7 +181,7 @@ async fn what_is_no_event_of_ours_is_a_permanent_failure() {
 }
 
 #[tokio::test]
-async fn a_members_item_that_is_none_is_a_permanent_failure() {
+async fn an_item_that_is_not_a_member_is_a_permanent_failure() {
     let cloud = Cloud::start().await;
     let key = AttributeValue::S(format!("MEMBER#{}", ada()));
     let table = cloud.test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
@@ -191,7 +191,7 @@ async fn a_members_item_that_is_none_is_a_permanent_failure() {
     cloud.shutdown().await;
 }
 
-/// Two and more workers on one member: each write is conditional on the read before it.
+/// Several workers update one member: each write depends on the read before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_events_of_one_member_at_once_are_all_applied() {
     let cloud = Arc::new(Cloud::start().await);
@@ -223,7 +223,7 @@ async fn many_events_of_one_member_at_once_are_all_applied() {
 }
 
 #[tokio::test]
-async fn a_busy_dynamodb_is_a_transient_failure_that_names_it() {
+async fn a_throttled_or_failing_dynamodb_is_a_transient_failure_that_names_it() {
     let cloud = Cloud::start().await;
     for (operation, error, reason) in [
         ("GetItem", "throttle", "throttled"),
@@ -241,7 +241,7 @@ async fn a_busy_dynamodb_is_a_transient_failure_that_names_it() {
 }
 
 #[tokio::test]
-async fn an_answer_lost_for_good_is_a_duplicate_at_the_next_delivery() {
+async fn after_a_lost_answer_the_next_delivery_is_a_duplicate() {
     let cloud = Cloud::start().await;
     let event = enrolled(1);
     // One for each attempt of the SDK.

@@ -46,14 +46,14 @@ impl Cloud {
         self.test.item(TABLE, format!("MEMBER#{customer_number}")).await
     }
 
-    /// The outbox, in the order of occurrence.
+    /// Returns the outbox's items, in the order of occurrence.
     pub(super) async fn outbox(&self) -> Vec<Item> {
         let mut items = self.test.items(TABLE, "OUTBOX#").await;
         items.sort_by_key(|item| text(item, "occurred_at").parse::<Timestamp>().unwrap());
         items
     }
 
-    /// What was announced: type and contact.
+    /// Returns type and contact of each announcement.
     pub(super) async fn announced(&self) -> Vec<(String, Option<Contact>)> {
         let announced = |item: &Item| {
             let data: Value = serde_json::from_str(text(item, "data")).unwrap();

@@ -1,4 +1,4 @@
-//! What leaves through the outbox, to the letter.
+//! Checks the items in the outbox attribute by attribute.
 
 use telemetry::testing::Recorder;
 use tracing::Instrument as _;
@@ -59,7 +59,7 @@ async fn without_telemetry_the_trace_is_empty_but_there() {
     cloud.shutdown().await;
 }
 
-/// Events of one customer, every one delivered twice, in three different orders.
+/// Delivers one customer's events, each twice, in three different orders.
 #[tokio::test]
 async fn any_order_over_the_table_ends_in_the_same_member() {
     let events = [enrolled(2), renamed(3, "Augusta"), prefers(4, "augusta"), renamed(1, "Ida"), enrolled(5)];
@@ -70,7 +70,7 @@ async fn any_order_over_the_table_ends_in_the_same_member() {
             cloud.handle(&events[index]).await.unwrap();
         }
         let mut member = cloud.member(&ada()).await.unwrap();
-        // The number of writes depends on the order, nothing else does.
+        // Only the number of writes depends on the order.
         member.remove("revision");
         ends.push(member);
         cloud.shutdown().await;
