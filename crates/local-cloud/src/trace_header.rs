@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn malformed_headers_and_headers_without_a_trace_are_dropped() {
-        assert_eq!(valid("rubbish"), None);
+        assert_eq!(valid("malformed"), None);
         assert_eq!(valid("Root=1-2-3"), None);
         assert_eq!(valid("Sampled=1"), None);
         assert_eq!(valid(""), None);
@@ -44,7 +44,7 @@ mod tests {
         let request = Some(HEADER.to_owned());
         let own = HEADER.replace("5759e988", "5759e989");
         assert_eq!(own_or(Some(&own), request.as_ref()), Some(own));
-        assert_eq!(own_or(Some("rubbish"), request.as_ref()), request);
+        assert_eq!(own_or(Some("malformed"), request.as_ref()), request);
         assert_eq!(own_or(None, None), None);
     }
 }

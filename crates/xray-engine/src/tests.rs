@@ -164,7 +164,7 @@ async fn batch_get_traces_returns_known_traces_and_names_unknown_ones() {
     served.export(flow().into()).await;
     let id = TraceId::from_bytes(TRACE).to_string();
     let unknown = "1-5759e988-000000000000000000000001";
-    let ids = [unknown, &id, "rubbish"].map(str::to_owned).to_vec();
+    let ids = [unknown, &id, "malformed"].map(str::to_owned).to_vec();
     let answer = served.client.batch_get_traces().set_trace_ids(Some(ids)).send().await.unwrap();
     let [trace] = answer.traces() else { panic!("one trace") };
     assert_eq!(
@@ -173,7 +173,7 @@ async fn batch_get_traces_returns_known_traces_and_names_unknown_ones() {
     );
     let ids: Vec<_> = trace.segments().iter().map(|segment| segment.id().unwrap()).collect();
     assert_eq!(ids, ["0101010101010101", "0202020202020202", "0303030303030303"]);
-    assert_eq!(answer.unprocessed_trace_ids(), [unknown, "rubbish"]);
+    assert_eq!(answer.unprocessed_trace_ids(), [unknown, "malformed"]);
 
     let six = vec![unknown.to_owned(); 6];
     let error = served.client.batch_get_traces().set_trace_ids(Some(six)).send().await.unwrap_err();
@@ -280,7 +280,7 @@ async fn invalid_requests_are_refused_as_aws_does() {
             "only annotation.key = value conditions joined by AND",
         ),
         (call().end_time(DateTime::from_secs(START - 1)), "EndTime is before StartTime"),
-        (ranged().next_token("rubbish"), "next token"),
+        (ranged().next_token("malformed"), "next token"),
     ];
     for (call, message) in refused {
         let error = call.send().await.unwrap_err();
@@ -306,7 +306,7 @@ async fn put_trace_segments_keeps_documents_as_they_are_and_names_the_bad_ones()
         .put_trace_segments()
         .trace_segment_documents(&good)
         .trace_segment_documents(r#"{"id": "70de5b6f19ff9a0d", "name": "x"}"#)
-        .trace_segment_documents("rubbish")
+        .trace_segment_documents("malformed")
         .trace_segment_documents(&independent)
         .send()
         .await
@@ -345,8 +345,8 @@ async fn otlp_in_another_form_is_refused_with_the_setting_to_change() {
     let (status, text) = post("/v1/traces", &[protobuf, ("content-encoding", "gzip")], "x").await;
     assert_eq!(status, 415);
     assert!(text.contains("OTEL_EXPORTER_OTLP_COMPRESSION=none"));
-    assert_eq!(post("/v1/traces", &[protobuf], "rubbish").await.0, 400);
-    assert_eq!(post("/v1/metrics", &[protobuf], "rubbish").await, (200, String::new()));
+    assert_eq!(post("/v1/traces", &[protobuf], "malformed").await.0, 400);
+    assert_eq!(post("/v1/metrics", &[protobuf], "malformed").await, (200, String::new()));
     assert_eq!(post("/v1/logs", &[protobuf], "").await, (200, String::new()));
 }
 

@@ -1,6 +1,6 @@
 //! The tracing header, `X-Amzn-Trace-Id`, which is also EventBridge's `TraceHeader` and SQS's `AWSTraceHeader`.
 //!
-//! Source of the form: <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
+//! Specified at <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use thiserror::Error;
 
 use crate::{ParseIdError, SegmentId, TraceId};
 
-/// How many characters the unknown fields may take together.
+/// Most characters that the unknown fields may take together.
 ///
-/// `TraceHeader` of a PutEvents entry takes 500 characters at most, and a longer one fails the whole request
+/// The `TraceHeader` of a PutEvents entry takes at most 500 characters, and a longer one fails the whole request
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>). With this
-/// limit the header still fits after Root, Parent and Sampled were filled in.
+/// limit the header still fits once Root, Parent and Sampled are filled in.
 pub const MAX_EXTRA_LENGTH: usize = 400;
 
 /// Whether the trace is recorded.
@@ -23,28 +23,28 @@ pub enum SamplingDecision {
     Sampled,
     /// `Sampled=0`.
     NotSampled,
-    /// `Sampled=?`: whoever receives the header decides.
+    /// `Sampled=?`: the receiver decides.
     Requested,
 }
 
-/// A tracing header. Written as `Root=…;Parent=…;Sampled=…` followed by the unknown fields in their order.
+/// A tracing header, written as `Root=…;Parent=…;Sampled=…` followed by the unknown fields in their order.
 ///
-/// Parsing is lenient in form (any order of fields, spaces around them, empty fields, upper-case hexadecimal) and strict
-/// in content: a field that is there must be right, or the whole header is refused, because half a context
-/// would join the wrong traces.
+/// Parsing is lenient about form (any order of fields, spaces around them, empty fields, upper-case hexadecimal) and
+/// strict about content: one invalid field invalidates the whole header, because half a context would join the wrong
+/// traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceHeader {
     /// The trace.
     pub root: Option<TraceId>,
     /// The segment or subsegment that made the call.
     pub parent: Option<SegmentId>,
-    /// The sampling decision, if one was made or asked for.
+    /// The sampling decision, if one was made or requested.
     pub sampled: Option<SamplingDecision>,
-    /// Fields that are only passed on, such as `Self` (load balancers) and `Lineage` (loop detection), in their order.
+    /// Fields that are passed on unread, such as `Self` (load balancers) and `Lineage` (loop detection), in their order.
     pub extra: Vec<(String, String)>,
 }
 
-/// Why a text is not a tracing header. The text is not repeated: it came from outside.
+/// Why a string is not a tracing header. It is not repeated, because it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeaderError {
     /// Nothing but separators and spaces.
@@ -54,18 +54,18 @@ pub enum HeaderError {
     #[error("the trace header has a field that is not name=value")]
     Malformed,
     /// A character outside printable ASCII.
-    #[error("the trace header has a character that is not printable ascii")]
+    #[error("the trace header has a character that is not printable ASCII")]
     InvalidCharacter,
     /// `Root` is not a trace id.
-    #[error("the trace header has a bad root: {0}")]
+    #[error("the trace header has an invalid root: {0}")]
     InvalidRoot(#[source] ParseIdError),
     /// `Parent` is not a segment id.
-    #[error("the trace header has a bad parent: {0}")]
+    #[error("the trace header has an invalid parent: {0}")]
     InvalidParent(#[source] ParseIdError),
     /// `Sampled` is none of `1`, `0` and `?`.
     #[error("the trace header has a sampling decision other than 1, 0 and ?")]
     InvalidSampled,
-    /// `Root`, `Parent` or `Sampled` is there twice.
+    /// `Root`, `Parent` or `Sampled` occurs twice.
     #[error("the trace header has a field twice: {0}")]
     Repeated(&'static str),
     /// The unknown fields take more than [`MAX_EXTRA_LENGTH`] characters.
@@ -206,17 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn root_alone_and_no_root_are_headers() {
+    fn a_header_may_have_only_a_root_or_no_root() {
         assert_eq!(parse(&format!("Root={ID}")).unwrap().to_string(), format!("Root={ID}"));
         assert_eq!(parse("Sampled=0").unwrap().root, None);
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_headers_are_refused_with_the_reason() {
         let cases = [
             ("", HeaderError::Empty),
             (" ; ;", HeaderError::Empty),
-            ("rubbish", HeaderError::Malformed),
+            ("malformed", HeaderError::Malformed),
             ("=1", HeaderError::Malformed),
             ("Root=rubbish", HeaderError::InvalidRoot(ParseIdError::MalformedTraceId)),
             ("Root=", HeaderError::InvalidRoot(ParseIdError::MalformedTraceId)),
@@ -265,7 +265,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_written_in_one_form(text in "(Root=1-5759e988-bd862e3fe1be46a994272793|Parent=53995c3f42cd8ad8|Sampled=[01?]|[A-D]=[a-z]{0,3}|[;= a-zA-Z0-9-]{0,9}){0,6}(;)?") {
+        fn reading_and_writing_is_idempotent(text in "(Root=1-5759e988-bd862e3fe1be46a994272793|Parent=53995c3f42cd8ad8|Sampled=[01?]|[A-D]=[a-z]{0,3}|[;= a-zA-Z0-9-]{0,9}){0,6}(;)?") {
             if let Ok(header) = parse(&text) {
                 prop_assert_eq!(parse(&header.to_string()), Ok(header));
             }

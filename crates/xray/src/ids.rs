@@ -1,6 +1,6 @@
 //! Trace ids and segment ids as X-Ray writes them.
 //!
-//! Source of the forms: <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>.
+//! Specified at <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// The id of a trace: 16 bytes, of which the first four are by convention the epoch second of its first request.
+/// The id of a trace: 16 bytes, the first four of which are, by convention, the epoch second of its first request.
 ///
 /// It is written `1-5759e988-bd862e3fe1be46a994272793`. OpenTelemetry writes the same bytes as 32 hexadecimal
 /// digits; both forms can be parsed, upper case too. The zero id is not a trace id and does not parse.
@@ -19,7 +19,7 @@ pub struct TraceId([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId([u8; 8]);
 
-/// A text that is not an id of the kind asked for. The text itself is not repeated: it came from outside.
+/// Why a string is not an id. It is not repeated, because it comes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ParseIdError {
     /// Not `1-` + 8 hexadecimal digits + `-` + 24 hexadecimal digits, nor 32 hexadecimal digits.
@@ -28,25 +28,25 @@ pub enum ParseIdError {
     /// Not 16 hexadecimal digits.
     #[error("a segment id is 16 hexadecimal digits")]
     MalformedSegmentId,
-    /// Well-formed, but all zeros, which means "no id".
-    #[error("an id of zeros only is not an id")]
+    /// All zeros, which stands for the absence of an id.
+    #[error("an id must not be all zeros")]
     Zero,
 }
 
 impl TraceId {
-    /// The id with these bytes, as OpenTelemetry carries them. The caller sees to it that they are not all zeros.
+    /// Returns the id with these bytes, as OpenTelemetry represents it. The caller ensures that they are not all zeros.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes of the id, for OpenTelemetry.
+    /// Returns the bytes of the id, as OpenTelemetry represents it.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// The epoch second that X-Ray ids begin with. In an id made by anyone else this number means nothing.
+    /// Returns the epoch second that X-Ray's ids begin with. In an id that was made by anyone else it is meaningless.
     #[must_use]
     pub fn epoch_seconds(self) -> u32 {
         let [a, b, c, d, ..] = self.0;
@@ -55,13 +55,13 @@ impl TraceId {
 }
 
 impl SegmentId {
-    /// The id with these bytes, as OpenTelemetry carries them. The caller sees to it that they are not all zeros.
+    /// Returns the id with these bytes, as OpenTelemetry represents it. The caller ensures that they are not all zeros.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes of the id, for OpenTelemetry.
+    /// Returns the bytes of the id, as OpenTelemetry represents it.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_trace_id_is_refused() {
+    fn invalid_trace_ids_are_refused() {
         for text in [
             "",
             "1-",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_segment_id_is_refused() {
+    fn invalid_segment_ids_are_refused() {
         assert_eq!("53995c3f42cd8ad".parse::<SegmentId>(), Err(ParseIdError::MalformedSegmentId));
         assert_eq!("0000000000000000".parse::<SegmentId>(), Err(ParseIdError::Zero));
         assert_eq!("53995c3f42cd8ad8".parse::<SegmentId>().unwrap().to_string(), "53995c3f42cd8ad8");

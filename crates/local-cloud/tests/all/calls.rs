@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::dynamodb::{s, table};
 use crate::support::{Cloud, cloud, queue_arn};
 
-/// `(action, resource)` of what one caller did.
+/// Returns `(action, resource)` of each of a caller's calls.
 async fn calls(cloud: &Cloud, caller: &str) -> BTreeSet<(String, String)> {
     let all = listed(cloud).await;
     let text = |call: &Value, name: &str| call[name].as_str().unwrap().to_owned();
@@ -28,7 +28,7 @@ async fn listed(cloud: &Cloud) -> Value {
     cloud.http.get(cloud.url("/_local/calls")).send().await.unwrap().json().await.unwrap()
 }
 
-/// The cloud with clients that sign as `caller` from here on.
+/// Returns the cloud with clients that sign as `caller` from now on.
 fn signing_as(mut cloud: Cloud, caller: &str) -> Cloud {
     let sdk =
         cloud.sdk.to_builder().credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
@@ -48,13 +48,13 @@ fn asked(all: &[(&str, &str)]) -> BTreeSet<(String, String)> {
 }
 
 #[tokio::test]
-async fn batches_are_asked_for_by_their_single_action() {
+async fn batches_need_the_permission_of_the_single_action() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     let topic = cloud.sns.create_topic().name("t").send().await.unwrap().topic_arn.unwrap();
     let cloud = signing_as(cloud, "email");
     let delete = DeleteMessageBatchRequestEntry::builder().id("1").receipt_handle("none").build().unwrap();
-    // It fails, since there is no such message; IAM would have been asked all the same.
+    // There is no such message, so the call fails; IAM would have decided before that.
     drop(cloud.sqs.delete_message_batch().queue_url(&queue).entries(delete).send().await);
     cloud.receive_within(&queue, 0).await;
     let entry = PublishBatchRequestEntry::builder().id("1").message("x").build().unwrap();
@@ -73,7 +73,7 @@ async fn batches_are_asked_for_by_their_single_action() {
 }
 
 #[tokio::test]
-async fn a_transaction_asks_for_each_item() {
+async fn a_transaction_needs_a_permission_for_each_item() {
     let cloud = cloud().await;
     table(&cloud, "first").await;
     table(&cloud, "second").await;
@@ -122,7 +122,7 @@ async fn buses_and_senders_are_named() {
     cloud.events.put_events().entries(entry(Some("b"))).entries(entry(None)).send().await.unwrap();
     let text = |text: &str| Content::builder().data(text).build().unwrap();
     let message = Message::builder().subject(text("s")).body(Body::builder().text(text("b")).build()).build();
-    // SES knows no such sender, and says so only after IAM would have been asked.
+    // The sender is unknown to SES, which would answer so only after IAM had decided.
     let refused = cloud
         .ses
         .send_email()
@@ -148,7 +148,7 @@ async fn buses_and_senders_are_named() {
 }
 
 #[tokio::test]
-async fn x_ray_and_what_is_unknown_are_recorded_too() {
+async fn x_ray_and_unknown_operations_are_recorded_too() {
     let cloud = signing_as(cloud().await, "collector");
     aws_sdk_xray::Client::new(&cloud.sdk)
         .put_trace_segments()

@@ -10,7 +10,7 @@ pub(crate) fn s(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// A table with key `pk` and a stream; returns the stream's ARN.
+/// Creates a table with the key `pk` and a stream; returns the stream's ARN.
 pub(crate) async fn table(cloud: &Cloud, name: &str) -> String {
     cloud
         .dynamodb
@@ -52,7 +52,7 @@ fn put(pk: &str, value: &str) -> TransactWriteItem {
 }
 
 #[tokio::test]
-async fn a_cancelled_transaction_says_why_and_with_which_item() {
+async fn a_cancelled_transaction_reports_the_reason_and_the_item() {
     let cloud = cloud().await;
     table(&cloud, "items").await;
     cloud.dynamodb.transact_write_items().transact_items(put("a", "old")).send().await.unwrap();
@@ -82,7 +82,7 @@ async fn a_cancelled_transaction_says_why_and_with_which_item() {
 }
 
 #[tokio::test]
-async fn conditional_put_fails_as_such_and_returns_the_old_item() {
+async fn a_failed_conditional_put_returns_the_old_item() {
     let cloud = cloud().await;
     table(&cloud, "items").await;
     let put = || {
@@ -119,7 +119,7 @@ async fn a_transaction_with_the_same_token_is_committed_once() {
 }
 
 #[tokio::test]
-async fn more_transactions_than_the_engine_remembers_are_taken_in_parallel() {
+async fn more_parallel_transactions_than_the_engine_remembers_succeed() {
     let cloud = cloud().await;
     table(&cloud, "items").await;
     let mut writers = tokio::task::JoinSet::new();

@@ -11,7 +11,7 @@ fn target(queue: &str) -> aws_sdk_eventbridge::types::builders::TargetBuilder {
     Target::builder().id(queue).arn(queue_arn(queue))
 }
 
-/// A bus with a rule for `source: shop` and these targets.
+/// Creates a bus with a rule for `source: shop` and these targets.
 async fn bus(cloud: &Cloud, targets: Vec<Target>) {
     cloud.events.create_event_bus().name("bus").send().await.unwrap();
     cloud
@@ -36,7 +36,7 @@ async fn bus(cloud: &Cloud, targets: Vec<Target>) {
 }
 
 #[tokio::test]
-async fn an_event_arrives_in_awss_form_with_the_entrys_trace_header() {
+async fn an_event_arrives_as_on_aws_with_the_entrys_trace_header() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     bus(&cloud, vec![target("q").build().unwrap()]).await;
@@ -69,7 +69,7 @@ async fn an_event_arrives_in_awss_form_with_the_entrys_trace_header() {
 }
 
 #[tokio::test]
-async fn header_of_the_request_serves_entries_without_and_rubbish_is_dropped() {
+async fn the_requests_header_applies_to_entries_without_one_and_malformed_ones_are_dropped() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     bus(&cloud, vec![target("q").build().unwrap()]).await;
@@ -77,7 +77,7 @@ async fn header_of_the_request_serves_entries_without_and_rubbish_is_dropped() {
         .events
         .put_events()
         .entries(entry(r#"{"n": 1}"#).build())
-        .entries(entry(r#"{"n": 2}"#).trace_header("rubbish").build())
+        .entries(entry(r#"{"n": 2}"#).trace_header("malformed").build())
         .entries(entry(r#"{"n": 3}"#).trace_header(OTHER_HEADER).build());
     with_http_header!(put, HEADER).send().await.unwrap();
     for (n, header) in [(1, HEADER), (2, HEADER), (3, OTHER_HEADER)] {
@@ -87,7 +87,7 @@ async fn header_of_the_request_serves_entries_without_and_rubbish_is_dropped() {
     cloud
         .events
         .put_events()
-        .entries(entry(r#"{"n": 4}"#).trace_header("rubbish").build())
+        .entries(entry(r#"{"n": 4}"#).trace_header("malformed").build())
         .send()
         .await
         .unwrap();
@@ -98,7 +98,7 @@ async fn header_of_the_request_serves_entries_without_and_rubbish_is_dropped() {
 }
 
 #[tokio::test]
-async fn failed_entries_stand_in_their_place_and_the_others_are_delivered() {
+async fn failed_entries_are_reported_in_place_and_the_others_delivered() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     bus(&cloud, vec![target("q").build().unwrap()]).await;
@@ -125,7 +125,7 @@ async fn failed_entries_stand_in_their_place_and_the_others_are_delivered() {
 }
 
 #[tokio::test]
-async fn an_event_for_a_queue_that_is_gone_goes_to_the_targets_dead_letter_queue() {
+async fn an_event_for_a_deleted_queue_goes_to_the_targets_dead_letter_queue() {
     let cloud = cloud().await;
     let gone = cloud.queue("gone").await;
     let dead = cloud.queue("dead").await;
@@ -164,7 +164,7 @@ async fn an_event_for_a_queue_that_is_gone_goes_to_the_targets_dead_letter_queue
 }
 
 #[tokio::test]
-async fn inputs_are_shaped_as_the_target_wants() {
+async fn targets_receive_the_input_they_declare() {
     let cloud = cloud().await;
     for name in ["whole", "constant", "path", "template"] {
         cloud.queue(name).await;
@@ -196,7 +196,7 @@ async fn inputs_are_shaped_as_the_target_wants() {
 }
 
 #[tokio::test]
-async fn rules_take_effect_when_changed_and_targets_that_cannot_work_are_refused() {
+async fn changed_rules_take_effect_and_unsupported_targets_are_refused() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     bus(&cloud, vec![target("q").build().unwrap()]).await;
@@ -246,7 +246,7 @@ async fn rules_take_effect_when_changed_and_targets_that_cannot_work_are_refused
 }
 
 #[tokio::test]
-async fn no_event_of_thousands_is_lost() {
+async fn none_of_thousands_of_events_is_lost() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     bus(&cloud, vec![target("q").build().unwrap()]).await;

@@ -13,7 +13,7 @@ fn without_retries(cloud: &Cloud) -> aws_sdk_sqs::Client {
 }
 
 #[tokio::test]
-async fn throttles_and_failures_have_the_services_own_form() {
+async fn throttles_and_failures_look_as_each_service_writes_them() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     let sqs = without_retries(&cloud);
@@ -30,7 +30,7 @@ async fn throttles_and_failures_have_the_services_own_form() {
 }
 
 #[tokio::test]
-async fn a_dropped_response_means_done_but_not_heard() {
+async fn an_operation_with_a_dropped_response_was_carried_out() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     cloud
@@ -41,7 +41,7 @@ async fn a_dropped_response_means_done_but_not_heard() {
     assert!(matches!(error, SdkError::DispatchFailure(_)), "{error:?}");
     assert_eq!(cloud.depth(&queue).await, 1);
 
-    // The SDK tries again with the same token, and the transaction is committed once.
+    // The SDK retries with the same token, and the transaction is committed once.
     table(&cloud, "items").await;
     cloud.fault(json!({"service": "dynamodb", "error": "drop-response", "times": 1})).await;
     let put = Put::builder()
@@ -77,7 +77,7 @@ async fn a_timeout_leaves_the_client_waiting() {
 }
 
 #[tokio::test]
-async fn faults_are_listed_and_taken_back() {
+async fn faults_can_be_listed_and_removed() {
     let cloud = cloud().await;
     cloud.fault(json!({"service": "sqs", "error": "500"})).await;
     let faults = cloud.url("/_local/faults");

@@ -3,7 +3,7 @@ use local_cloud::{Settings, StartError};
 use crate::support::{ACCOUNT, cloud};
 
 #[tokio::test]
-async fn operations_that_are_not_there_are_named() {
+async fn unsupported_operations_are_named() {
     let cloud = cloud().await;
     let response = cloud
         .http
@@ -22,7 +22,7 @@ async fn operations_that_are_not_there_are_named() {
 }
 
 #[tokio::test]
-async fn bodies_are_limited_and_health_is_told() {
+async fn bodies_are_limited_and_health_is_reported() {
     let cloud = cloud().await;
     let health = cloud.http.get(cloud.url("/_local/health")).send().await.unwrap();
     assert_eq!(health.status(), 200);
@@ -55,7 +55,7 @@ async fn the_caller_is_the_account() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named() {
+async fn a_port_in_use_is_reported() {
     let cloud = cloud().await;
     let taken = cloud.local.otlp_address();
     let settings =

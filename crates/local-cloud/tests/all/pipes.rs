@@ -14,7 +14,8 @@ use crate::support::{ACCOUNT, Cloud, body, cloud, queue_arn, trace_header, until
 
 const FIXTURE: &str = include_str!("../../fixtures/pipe.json");
 
-/// Table, bus, queue and the pipe of the fixture between them; returns the URLs of the queue and of the pipe's dead letters.
+/// Creates a table, a bus and a queue, with the fixture's pipe between them. Returns the URLs of the queue and of the
+/// pipe's dead-letter queue.
 async fn outbox(cloud: &Cloud) -> (String, String) {
     let stream = table(cloud, "members").await;
     let queue = cloud.queue("q").await;
@@ -101,7 +102,7 @@ async fn write(cloud: &Cloud, event_id: &str) {
 }
 
 #[tokio::test]
-async fn an_item_written_becomes_an_event_on_the_bus_at_once() {
+async fn a_written_item_becomes_an_event_at_once() {
     let cloud = cloud().await;
     let (queue, _) = outbox(&cloud).await;
     cloud.dynamodb.put_item().table_name("members").item("pk", s("MEMBER#1")).send().await.unwrap();
@@ -130,7 +131,7 @@ async fn an_item_written_becomes_an_event_on_the_bus_at_once() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_put_is_retried_and_then_buried() {
+async fn a_record_that_cannot_be_put_is_retried_and_then_dead_lettered() {
     let cloud = cloud().await;
     let (queue, dead) = outbox(&cloud).await;
     cloud.fault(serde_json::json!({"service": "pipes", "operation": "PutEvents", "error": "throttle", "times": 2})).await;
@@ -148,7 +149,7 @@ async fn a_record_that_cannot_be_put_is_retried_and_then_buried() {
 }
 
 #[tokio::test]
-async fn a_stopped_pipe_goes_on_where_it_was() {
+async fn a_stopped_pipe_resumes_where_it_was() {
     let cloud = cloud().await;
     let (queue, _) = outbox(&cloud).await;
     write(&cloud, "1").await;

@@ -26,7 +26,7 @@ async fn send(
 }
 
 #[tokio::test]
-async fn what_was_sent_is_listed_oldest_first() {
+async fn sent_mail_is_listed_oldest_first() {
     let cloud = cloud().await;
     let identity =
         cloud.ses.create_email_identity().email_identity("loyalty@foostore.example").send().await.unwrap();
@@ -51,7 +51,7 @@ async fn what_was_sent_is_listed_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_sender_must_be_verified_itself_or_by_its_domain() {
+async fn a_sender_or_its_domain_must_be_verified() {
     let cloud = cloud().await;
     assert!(send(&cloud, "x").await.unwrap_err().is_message_rejected());
     assert!(cloud.mail().await.is_empty());

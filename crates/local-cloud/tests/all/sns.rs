@@ -141,7 +141,7 @@ async fn changed_subscriptions_take_effect_at_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_published_is_said() {
+async fn unpublishable_messages_are_reported() {
     let cloud = cloud().await;
     let missing = cloud
         .sns
@@ -160,7 +160,7 @@ async fn what_cannot_be_published_is_said() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_delivered_goes_to_the_dead_letter_queue_of_the_subscription() {
+async fn undeliverable_messages_go_to_the_subscriptions_dead_letter_queue() {
     let cloud = cloud().await;
     let topic = topic(&cloud).await;
     let url = subscribe(&cloud, &topic, "gone", &[]).await;
@@ -172,7 +172,7 @@ async fn what_cannot_be_delivered_goes_to_the_dead_letter_queue_of_the_subscript
             cloud.sns.set_subscription_attributes().subscription_arn(arn).attribute_name("RedrivePolicy");
         set.attribute_value(policy).send()
     };
-    let refused = set("rubbish").await.unwrap_err();
+    let refused = set("malformed").await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidParameter"));
     set(&serde_json::json!({"deadLetterTargetArn": queue_arn("aside")}).to_string()).await.unwrap();
     cloud.sqs.delete_queue().queue_url(&url).send().await.unwrap();

@@ -19,7 +19,7 @@ fn text(value: &str) -> MessageAttributeValue {
 }
 
 #[tokio::test]
-async fn trace_header_of_the_message_is_kept_and_given_when_asked_for() {
+async fn the_messages_trace_header_is_kept_and_returned_on_request() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     let send = cloud
@@ -37,7 +37,7 @@ async fn trace_header_of_the_message_is_kept_and_given_when_asked_for() {
                 .unwrap(),
         )
         .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, system(HEADER));
-    // The message's own header wins over that of the request.
+    // The message's own header takes precedence over the request's.
     let answer = with_http_header!(send, OTHER_HEADER).send().await.unwrap();
     assert!(answer.md5_of_message_attributes().is_some());
     assert!(answer.md5_of_message_system_attributes().is_some());
@@ -56,7 +56,7 @@ async fn trace_header_of_the_message_is_kept_and_given_when_asked_for() {
     assert!(without[0].message_attributes.is_none());
     assert!(without[0].md5_of_message_attributes.is_none());
 
-    // Redelivered, and with the attributes that were asked for.
+    // Redelivered, with the attributes requested.
     let asked = cloud
         .sqs
         .receive_message()
@@ -82,7 +82,7 @@ async fn trace_header_of_the_message_is_kept_and_given_when_asked_for() {
 }
 
 #[tokio::test]
-async fn trace_header_of_the_request_serves_messages_without_their_own() {
+async fn the_requests_trace_header_applies_to_messages_without_one() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     let send = cloud.sqs.send_message().queue_url(&queue).message_body("x");
@@ -113,22 +113,21 @@ async fn trace_header_of_the_request_serves_messages_without_their_own() {
 }
 
 #[tokio::test]
-async fn rubbish_as_trace_header_is_dropped_and_the_message_sent() {
+async fn a_malformed_trace_header_is_dropped_and_the_message_sent() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
-    let send = cloud
-        .sqs
-        .send_message()
-        .queue_url(&queue)
-        .message_body("x")
-        .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, system("rubbish"));
+    let send =
+        cloud.sqs.send_message().queue_url(&queue).message_body("x").message_system_attributes(
+            MessageSystemAttributeNameForSends::AwsTraceHeader,
+            system("malformed"),
+        );
     with_http_header!(send, "more rubbish").send().await.unwrap();
     assert_eq!(trace_header(&cloud.receive(&queue).await), None);
     cloud.local.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_long_poll_is_answered_as_soon_as_a_message_comes_with_its_header() {
+async fn a_long_poll_is_answered_as_soon_as_a_message_arrives_with_its_header() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     for _ in 0..20 {
@@ -150,7 +149,7 @@ async fn a_long_poll_is_answered_as_soon_as_a_message_comes_with_its_header() {
 async fn redrive_and_move_task_keep_attributes_and_header() {
     let cloud = cloud().await;
     let (queue, dead) = cloud.queue_with_dead_letters("q", 2).await;
-    // The same queue again, its policy in other words.
+    // The same queue and policy, written differently.
     cloud.queue_with_dead_letters("q", 2).await;
     for number in 0..3 {
         let send = cloud
@@ -205,7 +204,7 @@ async fn redrive_and_move_task_keep_attributes_and_header() {
 }
 
 #[tokio::test]
-async fn a_move_task_goes_where_it_is_told_and_can_be_cancelled() {
+async fn a_move_task_uses_the_given_destination_and_can_be_cancelled() {
     let cloud = cloud().await;
     let (_, dead) = cloud.queue_with_dead_letters("q", 1).await;
     let other = cloud.queue("other").await;
@@ -240,7 +239,7 @@ async fn a_move_task_goes_where_it_is_told_and_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn batches_report_each_entry_and_counts_are_right() {
+async fn batches_report_each_entry_and_counts_are_correct() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     let too_long = "x".repeat(263_000);

@@ -1,4 +1,4 @@
-//! A cloud of its own for each test, and clients that send what a test wants as HTTP trace header.
+//! A separate cloud for each test, and clients that send any HTTP trace header.
 
 use std::future::Future;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Cloud {
         self.sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
     }
 
-    /// Creates a queue whose messages go to `<name>-dead` after so many receives; returns both URLs.
+    /// Creates a queue whose messages go to `<name>-dead` after the given number of receives; returns both URLs.
     pub(crate) async fn queue_with_dead_letters(&self, name: &str, receives: u32) -> (String, String) {
         let dead_name = format!("{name}-dead");
         let dead = self.queue(&dead_name).await;
@@ -85,7 +85,7 @@ impl Cloud {
         (queue, dead)
     }
 
-    /// The next message of a queue with everything about it, waited for up to five seconds.
+    /// Returns the next message of a queue with all its attributes, waiting for up to five seconds.
     pub(crate) async fn receive(&self, queue_url: &str) -> Message {
         self.receive_within(queue_url, 5).await.expect("a message within five seconds")
     }
@@ -155,7 +155,7 @@ where
         .unwrap_or_else(|_| panic!("not within ten seconds: {what}"));
 }
 
-/// For `customize().mutate_request(…)`: the header an instrumented client puts on its HTTP requests.
+/// Adds the header that an instrumented client puts on its HTTP requests; for `customize().mutate_request(…)`.
 #[macro_export]
 macro_rules! with_http_header {
     ($call:expr, $header:expr) => {

@@ -1,8 +1,7 @@
 //! Segment documents: what services send to X-Ray and what `BatchGetTraces` returns.
 //!
-//! Source of the fields: <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>. `links`,
-//! `aws.cloudwatch_logs` and the `aws.ecs` details are not on that page; the names are those the AWS
-//! collector writes.
+//! Specified at <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>, except for `links`,
+//! `aws.cloudwatch_logs` and the details of `aws.ecs`; those have the names that the AWS collector writes.
 
 mod parts;
 mod read;
@@ -19,10 +18,10 @@ pub use self::parts::{
 pub use self::read::DocumentError;
 use crate::{SegmentId, TraceId};
 
-/// The `type` of a subsegment that is a document of its own.
+/// The `type` of an independent subsegment.
 const SUBSEGMENT: &str = "subsegment";
 
-/// A segment or subsegment document. Fields it does not know are kept in [`Segment::other`] and written back.
+/// A segment or subsegment document. Unknown fields are kept in [`Segment::other`] and written back.
 ///
 /// ```
 /// use xray::{Segment, SegmentId};
@@ -37,14 +36,14 @@ const SUBSEGMENT: &str = "subsegment";
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
-    /// The service for a segment; the call or the called service for a subsegment. At most 200 characters.
+    /// The service of a segment; the call or the service called of a subsegment. At most 200 characters.
     pub name: String,
     /// Unique within the trace.
     pub id: SegmentId,
     /// Absent only in subsegments embedded in another document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<TraceId>,
-    /// The (sub)segment that made the call; absent where a trace begins and in embedded subsegments.
+    /// The segment or subsegment that made the call; absent where a trace begins and in embedded subsegments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<SegmentId>,
     /// Epoch seconds.
@@ -52,22 +51,22 @@ pub struct Segment {
     /// Epoch seconds; absent while in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<f64>,
-    /// A document to be replaced by the complete one with the same id.
+    /// True until the document is replaced by a complete one with the same id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_progress: Option<bool>,
-    /// `subsegment` for a subsegment that is a document of its own, absent otherwise.
+    /// `subsegment` for an independent subsegment, absent otherwise.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// `aws` for calls of the AWS SDK, `remote` for other downstream calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The AWS resource type the service runs on, such as `AWS::ECS::Fargate`.
+    /// The AWS resource type that the service runs on, such as `AWS::ECS::Fargate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// Who sent the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The ARN of the resource the service runs on.
+    /// The ARN of the resource that the service runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_arn: Option<String>,
     /// The version of the service.
@@ -97,7 +96,7 @@ pub struct Segment {
     /// Key-value pairs that X-Ray indexes for search.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, AnnotationValue>,
-    /// Further data by namespace, not searchable.
+    /// Other data by namespace, not searchable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, Value>,
     /// Spans this one is linked to, in this trace or another.
@@ -109,13 +108,13 @@ pub struct Segment {
     /// Subsegments embedded in this document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subsegments: Vec<Segment>,
-    /// Fields of the document that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Segment {
-    /// A document with the three fields that none can be without.
+    /// Returns a document with the three fields that every document needs.
     #[must_use]
     pub fn new(name: impl Into<String>, id: SegmentId, start_time: f64) -> Self {
         Self {
@@ -148,13 +147,13 @@ impl Segment {
         }
     }
 
-    /// Whether this is a subsegment sent as a document of its own. Embedded subsegments are not marked.
+    /// Whether this is an independent subsegment. Embedded subsegments are not marked.
     #[must_use]
     pub fn is_subsegment(&self) -> bool {
         self.kind.as_deref() == Some(SUBSEGMENT)
     }
 
-    /// Whether the document is to be replaced by a complete one.
+    /// Whether a complete document is still to follow.
     #[must_use]
     pub fn is_in_progress(&self) -> bool {
         self.in_progress == Some(true)
@@ -165,14 +164,14 @@ impl Segment {
         self.kind = subsegment.then(|| SUBSEGMENT.to_owned());
     }
 
-    /// The end in epoch seconds of this document or of the last of its embedded subsegments, which may outlast it.
+    /// Returns the last end, in epoch seconds, of this document and its embedded subsegments, which may outlast it.
     #[must_use]
     pub fn last_end_time(&self) -> Option<f64> {
         let embedded = self.subsegments.iter().filter_map(Self::last_end_time);
         self.end_time.into_iter().chain(embedded).reduce(f64::max)
     }
 
-    /// The document as JSON. A number that JSON cannot write (NaN, infinity) becomes `null`.
+    /// Writes the document as JSON. Numbers that JSON does not have (NaN, infinity) become `null`.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::json!(self).to_string()

@@ -1,4 +1,4 @@
-//! The blocks a segment document is made of.
+//! The blocks of a segment document.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::{SegmentId, TraceId};
 
-/// The value of an annotation: what X-Ray can search for.
+/// The value of an annotation, for which X-Ray can search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AnnotationValue {
@@ -15,7 +15,7 @@ pub enum AnnotationValue {
     Boolean(bool),
     /// An integer or a decimal number.
     Number(Number),
-    /// A text of at most 1,000 characters.
+    /// A string of at most 1,000 characters.
     Text(String),
 }
 
@@ -59,7 +59,7 @@ pub struct Service {
     /// The version of the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Fields that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -78,7 +78,7 @@ pub struct Http {
 /// `http.request`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
-    /// `GET` and the like.
+    /// The method, such as `GET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// The full URL.
@@ -90,10 +90,10 @@ pub struct HttpRequest {
     /// The address of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
-    /// Whether the address was read from `X-Forwarded-For`, and so may be forged.
+    /// Whether the address comes from `X-Forwarded-For`, and hence may be forged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x_forwarded_for: Option<bool>,
-    /// Fields that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -107,7 +107,7 @@ pub struct HttpResponse {
     /// The length of the body in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_length: Option<i64>,
-    /// Fields that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -121,7 +121,7 @@ pub struct Aws {
     /// The operation called, such as `PutEvents`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// The region of the resource called, if it is another than the service's.
+    /// The region of the resource called, if it differs from the service's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The request id of the call.
@@ -133,7 +133,7 @@ pub struct Aws {
     /// The DynamoDB table called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_name: Option<String>,
-    /// The DynamoDB tables called, when they are several.
+    /// The DynamoDB tables called, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub table_names: Vec<String>,
     /// The ECS container.
@@ -148,7 +148,7 @@ pub struct Aws {
     /// The instrumentation that recorded the segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xray: Option<XRaySdk>,
-    /// Fields that have no member here, such as `elastic_beanstalk` and `eks`.
+    /// Unknown fields, such as `elastic_beanstalk` and `eks`.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -199,7 +199,7 @@ pub struct Ec2 {
     pub ami_id: Option<String>,
 }
 
-/// One of `aws.cloudwatch_logs`.
+/// An element of `aws.cloudwatch_logs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogGroup {
     /// The name of the log group.
@@ -222,7 +222,7 @@ pub struct XRaySdk {
     /// Whether the service was instrumented without changes to its code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_instrumentation: Option<bool>,
-    /// Fields that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -245,12 +245,12 @@ pub struct Sql {
     /// The database user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Fields that have no member here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// What went wrong: told here, or the id of an exception told in a subsegment.
+/// What went wrong: the exceptions, or the id of one that a subsegment describes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Cause {
@@ -266,7 +266,7 @@ pub struct CauseDetail {
     /// The working directory when the exception occurred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<String>,
-    /// Paths of libraries in use when the exception occurred.
+    /// The paths of libraries in use when the exception occurred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
     /// The exceptions.

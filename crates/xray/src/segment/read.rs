@@ -1,32 +1,32 @@
-//! Reading one document as `PutTraceSegments` takes it, with X-Ray's reasons for refusing one.
+//! Reading a document as `PutTraceSegments` does, with X-Ray's reasons for refusing one.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::Segment;
 
-/// The largest document X-Ray takes, in bytes
+/// The largest document that X-Ray accepts, in bytes
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
 const MAX_BYTES: usize = 64 * 1024;
 /// The longest name of a segment, in characters.
 const MAX_NAME: usize = 200;
 
-/// Why a text is not a segment document. The document itself is not repeated.
+/// Why a string is not a segment document. It is not repeated, because it may contain personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DocumentError {
-    /// Not JSON, or a field has the wrong type; gives the place.
+    /// It is not JSON, or a field has the wrong type.
     #[error("the segment document cannot be read at line {line}, column {column}")]
     Parse {
-        /// Counted from 1; 0 where only the shape is wrong.
+        /// Counted from 1; 0 if the JSON is valid but the structure is wrong.
         line: usize,
-        /// Counted from 1; 0 where only the shape is wrong.
+        /// Counted from 1; 0 if the JSON is valid but the structure is wrong.
         column: usize,
     },
-    /// A required field is not there.
+    /// A required field is missing.
     #[error("the segment document has no {0}")]
     Missing(&'static str),
-    /// A field is there, but not as X-Ray wants it.
-    #[error("the segment document has a bad {0}")]
+    /// A field has an invalid value.
+    #[error("the segment document has an invalid {0}")]
     Invalid(&'static str),
     /// More than 64 KB.
     #[error("the segment document is larger than {MAX_BYTES} bytes")]
@@ -34,7 +34,7 @@ pub enum DocumentError {
 }
 
 impl DocumentError {
-    /// The code of the kind that `PutTraceSegments` answers with, such as `MissingId`.
+    /// Returns a code like those of `PutTraceSegments`, such as `MissingId`.
     #[must_use]
     pub fn code(&self) -> String {
         let camel = |field: &str| -> String {
@@ -61,11 +61,11 @@ impl DocumentError {
 }
 
 impl Segment {
-    /// Reads a document and checks only that it is one: a segment, or a subsegment of either sort.
+    /// Reads a document and checks only that it is one: a segment, or an independent or embedded subsegment.
     ///
     /// # Errors
-    /// When the text is no JSON object, or `name`, `id` or `start_time` is missing or wrong, or another field has
-    /// the wrong type.
+    /// When the text is not a JSON object, when `name`, `id` or `start_time` is missing or invalid, or when another field
+    /// has the wrong type.
     pub fn read(document: &str) -> Result<Self, DocumentError> {
         let value: Value = serde_json::from_str(document)
             .map_err(|error| DocumentError::Parse { line: error.line(), column: error.column() })?;
@@ -98,10 +98,10 @@ impl Segment {
         serde_json::from_value(value).map_err(|_| DocumentError::Parse { line: 0, column: 0 })
     }
 
-    /// Reads a document as X-Ray does when it is sent: beyond [`Segment::read`], it must stand on its own.
+    /// Reads a document as X-Ray does on arrival: in addition to [`Segment::read`], it must be complete by itself.
     ///
     /// # Errors
-    /// Also when the document is larger than 64 KB, has no `trace_id`, ends before it starts, has neither
+    /// As for [`Segment::read`], and when the document is larger than 64 KB, has no `trace_id`, ends before it starts, has neither
     /// `end_time` nor `in_progress`, or is an independent subsegment without `parent_id`.
     pub fn read_sent(document: &str) -> Result<Self, DocumentError> {
         if document.len() > MAX_BYTES {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_document_survives_with_what_is_unknown() {
+    fn a_document_survives_reading_and_writing_with_its_unknown_fields() {
         let segment = Segment::read_sent(&whole().to_string()).unwrap();
         assert_eq!(segment.annotations["attempt"], AnnotationValue::from(2));
         assert!(segment.other.contains_key("something_new"));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_x_ray_refuses_is_refused_with_its_code() {
+    fn documents_that_x_ray_refuses_are_refused_with_its_code() {
         let changes: [(&str, Value, &str); 14] = [
             ("name", Value::Null, "MissingName"),
             ("name", json!(""), "InvalidName"),
