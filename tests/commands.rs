@@ -1,5 +1,5 @@
-//! Commands in documents: those in code blocks are run as they stand, or marked with the reason why not; those in the
-//! text name what there is.
+//! Commands in documents: those in code blocks are run unchanged, or listed with the reason why not; those in the text
+//! must exist.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;

@@ -28,7 +28,7 @@ fn every_dashboard_is_whole() {
     let boards = Board::all();
     assert_eq!(boards.len(), 3);
     let uids: BTreeSet<_> = boards.iter().map(|board| text(&board.json["uid"])).collect();
-    assert_eq!(uids.len(), boards.len(), "each dashboard has a uid of its own: {uids:?}");
+    assert_eq!(uids.len(), boards.len(), "each dashboard has a unique uid: {uids:?}");
     let is_provisioned = |reference: &Value| {
         sources.get(text(&reference["uid"])).is_some_and(|kind| reference["type"] == **kind)
     };
@@ -40,7 +40,7 @@ fn every_dashboard_is_whole() {
         );
         let all = board.json["panels"].as_array().unwrap();
         let ids: BTreeSet<_> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
-        assert_eq!(ids.len(), all.len(), "{file}: each panel has an id of its own");
+        assert_eq!(ids.len(), all.len(), "{file}: each panel has a unique id");
         for panel in board.panels() {
             let place = format!("{file}: {}", panel["title"]);
             assert!(panel["title"].as_str().is_some_and(|title| !title.is_empty()), "{place}");

@@ -39,7 +39,7 @@ async fn a_malformed_message_is_dead_lettered_and_blocks_nothing() {
         assert_eq!(reason["attempts"], 1);
     }
     let bodies: Vec<_> = dead.iter().map(|message| message.body().unwrap()).collect();
-    assert!(bodies.iter().all(|body| body.contains(secret)), "the body is kept as it was: {bodies:?}");
+    assert!(bodies.iter().all(|body| body.contains(secret)), "the body is unchanged: {bodies:?}");
     for file in world.log_files() {
         assert!(
             !std::fs::read_to_string(&file).unwrap().contains(secret),

@@ -25,12 +25,7 @@ const UNSEEN: [(&str, &str, &str, &str); 4] = [
         "kms:",
         "the local cloud encrypts nothing; see use_of_the_key_is_by_way_of_what_is_called",
     ),
-    (
-        "TaskRole",
-        "collector",
-        "",
-        "the collector calls what its configuration says, whatever the service does",
-    ),
+    ("TaskRole", "collector", "", "the collector's calls depend on its configuration, not on the service"),
     ("ExecutionRole", "start", "", "ECS has it before the service runs"),
     ("PipeRole", "pipe", "", "the local Pipe reads and writes inside the process, without calls"),
 ];

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
+use crate::architecture::root;
 use crate::foreign::{self, Foreign};
 
 /// The limit for any condition to become true, generous enough for a busy machine with two cores.
@@ -219,7 +220,9 @@ impl World {
 /// Where a run keeps its files: a temporary directory, or one that stays below `FOOSTORE_TEST_DIRECTORY`.
 fn directory(own: &Environment) -> TempDir {
     let Some(parent) = own.get("FOOSTORE_TEST_DIRECTORY") else { return tempfile::tempdir().unwrap() };
-    std::fs::create_dir_all(parent).unwrap();
+    // cargo runs the tests in the package's folder; a person names a path below the repository's.
+    let parent = root().join(parent);
+    std::fs::create_dir_all(&parent).unwrap();
     let kept = tempfile::Builder::new().prefix("run-").disable_cleanup(true).tempdir_in(parent).unwrap();
     say(&format!("log files stay in {}", kept.path().join("logs").display()));
     kept

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::style::printable;
 
 /// Longer than ingest's own timeout for EventBridge, so that its answer arrives.
-const ANSWER: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The path that events are posted to.
 const PATH: &str = "/v1/events";
 
@@ -75,7 +75,7 @@ impl IngestClient {
 
     async fn exchange(&self, body: String) -> anyhow::Result<(u16, Value)> {
         let mut request =
-            self.http.post(&self.url).timeout(ANSWER).header("content-type", "application/json");
+            self.http.post(&self.url).timeout(TIMEOUT).header("content-type", "application/json");
         if let Some(secret) = &self.secret {
             let timestamp = jiff::Timestamp::now().as_second();
             request = request

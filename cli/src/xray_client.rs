@@ -24,7 +24,7 @@ const BATCH: usize = 5;
 const AHEAD: Duration = Duration::from_mins(1);
 /// Pause between two queries for a trace that is still growing.
 #[cfg(feature = "local")]
-const AGAIN: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A client of X-Ray in AWS, an emulator or the local cloud.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl XRay {
             if trace.as_ref().is_some_and(&enough) || Instant::now() >= deadline {
                 return Ok(trace);
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -1,7 +1,7 @@
-"""What local provisioning creates against what the templates create, attribute by attribute.
+"""Compares what local provisioning creates with what the templates create, attribute by attribute.
 
-Both create the same environment, each on an emulator of its own, and boto3 reads both. ministack forgets some of what
-it is told: its CloudFormation some properties of tables and topics, it itself the parameters of a Pipe. Of the templates
+Both create the same environment, each on a separate emulator, and boto3 reads both. ministack discards some settings: its
+CloudFormation some properties of tables and topics, its API the parameters of a Pipe. Of the templates
 these are read from the template; the parameters of the Pipe that provisioning makes, from the local cloud, which keeps
 them.
 """
@@ -16,7 +16,7 @@ import stacks
 
 ACCOUNT = "000000000000"
 PREFIX = f"foostore-{stacks.ENVIRONMENT}"
-# Attributes that tell of a moment, not of what was asked for.
+# Attributes that depend on the time or the run rather than on the request.
 MOMENTARY = {
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
@@ -31,27 +31,27 @@ MOMENTARY = {
     "ResponseMetadata",
     "TableId",
 }
-# Every difference there may be, as a pattern over `resource/attribute`, and why. One that is no longer seen must go.
+# Every permitted difference, as a pattern over `resource/attribute`, with the reason. One that no longer occurs must go.
 EXPECTED = {
-    "queue */KmsMasterKeyId": "production's key; emulators encrypt nothing",
-    "table */Encrypted": "production's key; emulators encrypt nothing",
-    "topic */Encrypted": "production's key; emulators encrypt nothing",
+    "queue */KmsMasterKeyId": "the key of production; emulators do not encrypt",
+    "table */Encrypted": "the key of production; emulators do not encrypt",
+    "topic */Encrypted": "the key of production; emulators do not encrypt",
     "table */PointInTimeRecovery": "for production; an emulator's tables end with it",
     "table */DeletionProtectionEnabled": "for production; an emulator's tables end with it",
-    "topic foostore-local-alarms/*": "nobody is woken by a laptop: alarms are the templates' alone",
-    "topic foostore-local-notifications/Policy/*": "the templates demand TLS, which emulators have not",
-    "mail identity */*": "in production the sender's domain is verified once for the account, by no stack",
-    "topic foostore-local-notifications/DisplayName": "set by neither: ministack's CloudFormation takes the name",
-    "table */ProvisionedThroughput/*": "paid per request by both: ministack says 5 of CloudFormation's, 0 of the API's",
-    "rule */CreatedBy": "ministack tells it of PutRule alone",
-    "subscription */ConfirmationWasAuthenticated": "ministack tells it of Subscribe alone",
-    "subscription */PendingConfirmation": "ministack tells it of Subscribe alone",
-    "subscription */FilterPolicyScope": "the default by both: ministack tells it of CloudFormation alone",
+    "topic foostore-local-alarms/*": "only the templates have alarms: a laptop wakes nobody",
+    "topic foostore-local-notifications/Policy/*": "the templates require TLS, which emulators lack",
+    "mail identity */*": "in production the sender's domain is verified once per account, outside the stacks",
+    "topic foostore-local-notifications/DisplayName": "set by neither: ministack's CloudFormation uses the name",
+    "table */ProvisionedThroughput/*": "billed per request in both: ministack reports 5 for CloudFormation, 0 for the API",
+    "rule */CreatedBy": "ministack reports it for PutRule only",
+    "subscription */ConfirmationWasAuthenticated": "ministack reports it for Subscribe only",
+    "subscription */PendingConfirmation": "ministack reports it for Subscribe only",
+    "subscription */FilterPolicyScope": "the default in both: ministack reports it for CloudFormation only",
 }
 
 
 def run(foostore):
-    """Prints what differs. Gives what should not."""
+    """Prints the differences. Returns those that are not permitted."""
     with emulator.running() as aws:
         stacks.deploy(aws)
         templates = picture(aws) | from_templates()
@@ -75,7 +75,7 @@ def compare(templates, provisioned):
         seen.update(reasons)
         if not reasons:
             shown = ["absent" if value is absent else json.dumps(value) for value in pair]
-            wrong.append(f"{attribute} is {shown[0]} by the templates and {shown[1]} by provisioning")
+            wrong.append(f"{attribute} is {shown[0]} with the templates and {shown[1]} with provisioning")
     wrong += [f"{pattern} is expected to differ and does not" for pattern in EXPECTED if pattern not in seen]
     print(f"compared: {len(templates)} attributes by the templates with {len(provisioned)} by local provisioning")
     for pattern, why in EXPECTED.items():
@@ -101,7 +101,7 @@ def local_cloud(foostore):
 
 
 def picture(aws):
-    """Every attribute of every resource, as the APIs tell: `queue NAME/ATTRIBUTE` and so on."""
+    """Returns every attribute of every resource from the APIs: `queue NAME/ATTRIBUTE` and so on."""
     attributes = {}
     for resource, value in [*queues(aws), *events(aws), *topics(aws), *tables(aws), *pipes(aws), *identities(aws)]:
         attributes |= flat(resource, value)
@@ -109,7 +109,7 @@ def picture(aws):
 
 
 def flat(path, value):
-    """Leaves of a JSON value by their paths. Lists are told by what is in them, since their order means nothing."""
+    """Returns the leaves of a JSON value by path. List items are identified by content, since their order is irrelevant."""
     if isinstance(value, dict):
         inner = [flat(f"{path}/{name}", one) for name, one in value.items() if name not in MOMENTARY]
         return {leaf: found for one in inner for leaf, found in one.items()}
@@ -120,7 +120,7 @@ def flat(path, value):
 
 
 def parsed(attributes, *names):
-    """The attributes with those named read as the JSON that they are."""
+    """Returns the attributes, with the named ones parsed as JSON."""
     return {name: json.loads(value) if name in names else value for name, value in attributes.items()}
 
 
@@ -163,7 +163,7 @@ def pipes(aws):
     client = aws.client("pipes")
     for pipe in client.list_pipes()["Pipes"]:
         described = client.describe_pipe(Name=pipe["Name"])
-        # A stream's name ends with the moment it was made.
+        # A stream's name ends with its time of creation.
         yield f"pipe {pipe['Name']}", described | {"Source": described["Source"].rsplit("/", 1)[0]}
 
 
@@ -173,7 +173,7 @@ def identities(aws):
 
 
 def forgotten(aws):
-    """What ministack's CloudFormation forgets, of what was made over the API."""
+    """Returns the attributes that ministack's CloudFormation discards, from resources created through the API."""
     dynamodb, sns = aws.client("dynamodb"), aws.client("sns")
     attributes = {}
     for topic in sns.list_topics()["Topics"]:
@@ -191,7 +191,7 @@ def forgotten(aws):
 
 
 def pipe_parameters(cloud):
-    """A Pipe's parameters, by the local cloud: ministack forgets them."""
+    """Returns a Pipe's parameters from the local cloud, because ministack discards them."""
     client = cloud.client("pipes")
     attributes = {}
     for pipe in client.list_pipes()["Pipes"]:
@@ -201,7 +201,7 @@ def pipe_parameters(cloud):
 
 
 def parameters(pipe, stream):
-    """A Pipe's parameters with the filter's patterns read."""
+    """Returns a Pipe's parameters with the filter's patterns parsed."""
     source = pipe["SourceParameters"]
     patterns = [json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]]
     return {
@@ -211,7 +211,7 @@ def parameters(pipe, stream):
 
 
 def from_templates():
-    """What ministack forgets of the templates, from the templates."""
+    """Returns the attributes that ministack discards, read from the templates."""
     attributes = {}
     for template in stacks.templates().values():
         for resource in template["Resources"].values():
@@ -233,7 +233,7 @@ def from_templates():
 
 
 def resolved(value, template):
-    """A property with its intrinsic functions carried out, as far as names and ARNs of queues need them."""
+    """Evaluates the intrinsic functions in a property, as far as names and ARNs of queues need them."""
     if isinstance(value, list):
         return [resolved(one, template) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""An AWS that is not written by us: ministack, started afresh on a free port, without a trace on this machine."""
+"""An AWS emulator that we did not write: ministack, started afresh on a free port, leaving nothing on this machine."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ import boto3
 import botocore.config
 
 REGION = "eu-central-1"
-# How long it may take to answer on a busy machine.
+# The limit for its start on a busy machine.
 PATIENCE_S = 60
 
 
 class Emulator:
-    """A running one. `url` is its endpoint, for all services."""
+    """A running emulator. `url` is its endpoint for all services."""
 
     def __init__(self, url):
         self.url = url
@@ -33,15 +33,15 @@ class Emulator:
             region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
-            # A fault shows at once, and hangs nobody.
+            # A fault shows at once instead of hanging the caller.
             config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S),
         )
 
 
 @contextlib.contextmanager
 def running():
-    """Starts it, gives it once it answers, and ends it."""
-    # Beside this Python, so that it is the pinned one.
+    """Starts an emulator, yields it once it answers, and stops it."""
+    # Installed beside this Python, so that it is the pinned version.
     program = pathlib.Path(sys.executable).with_name("ministack")
     with tempfile.TemporaryDirectory(prefix="ministack-") as directory:
         port = free_port()
@@ -72,7 +72,7 @@ def running():
 
 
 def free_port():
-    """ministack writes its port into queue URLs, so it must be told one and cannot be given port 0."""
+    """Returns a free port: ministack writes its port into queue URLs, so port 0 does not work."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

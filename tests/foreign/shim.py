@@ -1,4 +1,4 @@
-"""The shim: what ministack lacks, so that the layer can run on it. It lacks one thing, a Pipe to an event bus.
+"""The shim adds what ministack lacks for the layer to run on it: a Pipe to an event bus.
 
 Usage: shim.py ENDPOINT
 ministack takes a Pipe whose target is a bus, and then holds its records for ever. This program does the Pipe's work, as
@@ -19,7 +19,7 @@ import yaml
 
 import emulator
 
-# Placeholders, and what decides whether they stand within quotes. Names have no spaces and no quotes.
+# Placeholders, and the quotes that decide whether they are inside a string. Names have no spaces and no quotes.
 TOKEN = re.compile(r'"|\\.|<([^<>"\s]+)>')
 POLL_S = 0.02
 
@@ -40,7 +40,7 @@ class Pipe:
         self.template = parameters["InputTemplate"]
 
     def event(self, record):
-        """The entry for PutEvents; none for a record that no filter lets pass. A Pipe hands no trace header on."""
+        """Returns the entry for PutEvents, or None if no filter matches the record. A Pipe passes on no trace header."""
         if not any(matches(pattern, record) for pattern in self.patterns):
             return None
         return {
@@ -51,7 +51,7 @@ class Pipe:
         }
 
     def follow(self, streams, events):
-        """Puts the stream's events on the bus, in order, for ever."""
+        """Puts the stream's events on the bus, in order, forever."""
         shards = streams.describe_stream(StreamArn=self.source)["StreamDescription"]["Shards"]
         if len(shards) != 1:
             raise SystemExit(f"{self.source} has {len(shards)} shards; this follows one")
@@ -71,7 +71,7 @@ class Pipe:
 
 
 def matches(pattern, value):
-    """EventBridge's pattern language, as far as it is needed."""
+    """Matches EventBridge patterns, as far as they are needed."""
     if isinstance(pattern, dict):
         return isinstance(value, dict) and all(matches(inner, value.get(name)) for name, inner in pattern.items())
     return any(accepts(condition, value) for condition in pattern)
@@ -81,12 +81,12 @@ def accepts(condition, value):
     if not isinstance(condition, dict):
         return condition == value
     if set(condition) != {"prefix"}:
-        raise SystemExit(f"a filter says {condition}, which this does not know")
+        raise SystemExit(f"unsupported filter condition: {condition}")
     return isinstance(value, str) and value.startswith(condition["prefix"])
 
 
 def at(record, path):
-    """The value at a path such as `$.dynamodb.Keys.pk.S`; an empty string where there is none, as on AWS."""
+    """Returns the value at a path such as `$.dynamodb.Keys.pk.S`, or an empty string if there is none, as on AWS."""
     value = record
     for name in path.split(".")[1:]:
         value = value.get(name) if isinstance(value, dict) else None
@@ -94,7 +94,7 @@ def at(record, path):
 
 
 def render(template, record):
-    """The template with its placeholders filled: a JSON value outside of quotes, a part of the string inside."""
+    """Fills the placeholders of a template: outside quotes with a JSON value, inside with a part of the string."""
     quoted = False
 
     def replace(token):
@@ -112,12 +112,12 @@ def render(template, record):
 
 
 def as_json(value):
-    # boto3 gives moments as datetime.
+    # boto3 returns timestamps as datetime.
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def deployed(aws):
-    """The Pipes of all stacks."""
+    """Returns the Pipes of all stacks."""
     cloudformation, pipes = aws.client("cloudformation"), aws.client("pipes")
     for stack in cloudformation.describe_stacks()["Stacks"]:
         body = cloudformation.get_template(StackName=stack["StackName"])["TemplateBody"]
@@ -140,7 +140,7 @@ def main(endpoint):
             failed.set()
 
     for pipe in deployed(aws):
-        # Here and not by the thread: two that print at once share a line, and nobody would read "ready".
+        # Not printed by the threads: concurrent prints can share a line, which would hide "ready".
         print(f"{pipe.source} -> {pipe.target}", flush=True)
         threading.Thread(target=run, args=[pipe], daemon=True).start()
     print("ready", flush=True)

@@ -8,8 +8,8 @@ import yaml
 
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ENVIRONMENT = "local"
-# What moves and keeps events, and what those resources refer to. The rest of a stack runs containers, lets the world
-# in, or watches: the emulator knows part of these types, and none of them takes part in the way of an event.
+# Resources that move and store events, and those they refer to. The rest of a stack runs containers, accepts requests or
+# observes: the emulator knows only some of these types, and none is on the way of an event.
 TAKEN = {
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
@@ -31,13 +31,13 @@ PATIENCE_S = 60
 
 
 def templates():
-    """The templates in the order in which their stacks need each other, by stack name."""
+    """Returns the templates by stack name, in the order of their dependencies."""
     files = [DEPLOY / "foundation.yaml", DEPLOY / "observability.yaml", *sorted((DEPLOY / "services").glob("*.yaml"))]
     return {f"foostore-{ENVIRONMENT}-{file.stem}": yaml.safe_load(file.read_text()) for file in files}
 
 
 def deploy(emulator):
-    """Creates a stack for each template. Gives the types deployed, and those left out, each with its number."""
+    """Creates a stack for each template. Returns the types deployed and those left out, with their counts."""
     cloudformation = emulator.client("cloudformation")
     deployed, left_out = collections.Counter(), collections.Counter()
     for name, whole in templates().items():
@@ -57,7 +57,7 @@ def deploy(emulator):
 
 
 def verify_sender(emulator, parameters):
-    """What an operator does once for the account: no stack has the identity that mails are sent from."""
+    """Creates the sender's identity, which no stack contains: an operator does this once per account."""
     if "EmailIdentity" in parameters:
         emulator.client("sesv2").create_email_identity(EmailIdentity=parameters["EmailIdentity"]["Default"])
 
@@ -77,8 +77,8 @@ def wait_until_created(cloudformation, name):
 
 
 def subset(template):
-    """The template with the resources of the types taken, less those that refer to one that is not there, and with the
-    parameters that are still used."""
+    """Returns the template with only the resources of the deployed types, without those that refer to a missing one, and
+    with only the parameters still in use."""
     resources = {name: r for name, r in template["Resources"].items() if r["Type"] in TAKEN}
     known = set(template["Parameters"]) | set(template.get("Conditions", {}))
     while True:
@@ -94,7 +94,7 @@ def subset(template):
 
 
 def references(value):
-    """Logical names that Ref, GetAtt, Sub and DependsOn in a value name; pseudo parameters are not among them."""
+    """Returns the logical names in Ref, GetAtt, Sub and DependsOn of a value, without pseudo parameters."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)
@@ -116,6 +116,6 @@ def references(value):
 
 
 def placeholders(text):
-    """`${Environment}` and `${Topic.Arn}` name Environment and Topic; `${!Literal}` names nothing."""
+    """Returns the names in a text: `${Environment}` and `${Topic.Arn}` name Environment and Topic, `${!Literal}` none."""
     names = [part.split("}")[0] for part in text.split("${")[1:]]
     return [name.split(".")[0] for name in names if not name.startswith("!")]

@@ -1,7 +1,7 @@
-"""The layer on an emulator that is not written by us, with the resources that CloudFormation makes of deploy/.
+"""Runs the layer on an emulator that we did not write, with the resources that CloudFormation creates from deploy/.
 
 Usage: suite.py FOOSTORE_BINARY END_TO_END_TESTS
-Runs the end-to-end tests, each on an emulator of its own, and then compares what local provisioning creates with what
+Runs the end-to-end tests, each on a separate emulator, and then compares what local provisioning creates with what
 the templates create. Prints what was deployed, and every assertion that was left out.
 """
 
@@ -29,23 +29,23 @@ RUN = [
     "poison::a_malformed_message_is_dead_lettered_and_blocks_nothing",
     "traces::every_event_leaves_one_connected_trace",
 ]
-# Tests that are not run here, by the beginning of their names. A new test stands in one of the two lists.
+# Tests that do not run here, by the beginning of their names. A new test goes into one of the two lists.
 LEFT_OUT = {
     "architecture::": "reads the source and calls no AWS",
     "ci::": "reads the steps of CI",
     "circles::": "reads the source and calls no AWS",
-    "collector::every_component_": "holds the collector's configuration against its distribution",
-    "collector::metrics::": "is about the metrics the services send and what the collector makes of them",
-    "collector::the_": "is about the collector's configuration and its build",
-    "collector::roads::": "needs faults on demand; is about two ways to X-Ray, which is the local cloud's in both runs",
-    "collector::what_compose_adds_": "is about where the collector sends spans beside X-Ray",
-    "commands::": "runs what documents show, which is the local cloud",
+    "collector::every_component_": "compares the collector's configuration with its distribution",
+    "collector::metrics::": "covers the services' metrics and their conversion by the collector",
+    "collector::the_": "covers the collector's configuration and its build",
+    "collector::roads::": "needs faults on demand; compares two ways to X-Ray, which is the local cloud's in both runs",
+    "collector::what_compose_adds_": "covers where the collector sends spans besides X-Ray",
+    "commands::": "runs the commands in documents, which use the local cloud",
     "compose::": "reads docker compose's files",
-    "dashboards::": "is about what Grafana asks Prometheus",
+    "dashboards::": "covers Grafana's queries to Prometheus",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
-    "telemetry_docs::": "holds a document against the source and a run with faults on demand",
+    "telemetry_docs::": "compares a document with the source and a run with faults on demand",
 }
-# What no test shows here.
+# Properties that no test covers here.
 NOT_SHOWN = {
     "native trace headers over EventBridge and SNS": "ministack drops them; between our services metadata.trace decides",
 }
@@ -64,7 +64,7 @@ def main(foostore, tests):
 
 
 def check_shim():
-    """The shim makes of records what the local cloud's Pipe does: the fixture is the one of both."""
+    """Checks that the shim converts records as the local cloud's Pipe does: both use the same fixture."""
     fixture = json.loads(FIXTURE.read_text())
     pipe = shim.Pipe(fixture["pipe"], fixture["pipe"]["Source"], fixture["pipe"]["Target"])
     for case in fixture["cases"]:
@@ -84,11 +84,11 @@ def check_lists(tests):
     gone = [name for name in RUN if name not in names]
     gone += [start for start in LEFT_OUT if not any(name.startswith(start) for name in names)]
     if unknown or gone:
-        raise SystemExit(f"{__file__} says nothing of {unknown}, and names {gone}, which are not there")
+        raise SystemExit(f"{__file__} does not list {unknown}, and lists {gone}, which do not exist")
 
 
 def passes(test, tests):
-    """Runs one test, and says what it left out."""
+    """Runs one test, and prints what it left out."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, emulator.running() as aws:
         deployed, left_out = stacks.deploy(aws)
@@ -111,7 +111,7 @@ def passes(test, tests):
 
 
 def ended(command, environment):
-    """Runs a test to its end, or ends it and all it started when it takes too long. Gives its exit code and output."""
+    """Runs a test, or kills it and its children if it takes too long. Returns its exit code and output."""
     test = subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -130,7 +130,7 @@ def ended(command, environment):
 
 @contextlib.contextmanager
 def shim_running(aws):
-    """Starts the shim, and ends it."""
+    """Starts the shim, and stops it."""
     pipes = subprocess.Popen([sys.executable, HERE / "shim.py", aws.url], stdout=subprocess.PIPE, text=True)
     try:
         for line in pipes.stdout:

@@ -32,7 +32,7 @@ def post(ingest, event, headers=None):
 
 
 def flat(document, parent=None):
-    """The document and all subsegments in it, each with its parent."""
+    """Yields the document and all its subsegments, each with its parent."""
     if parent:
         document["parent_id"] = parent
     yield document
@@ -41,7 +41,7 @@ def flat(document, parent=None):
 
 
 def whole_trace(xray, trace_id, deadline, caller=None):
-    """The trace's documents once the mail is in it and no parent is missing."""
+    """Returns the trace's documents once the mail is in it and no parent is missing."""
     while True:
         traces = xray.batch_get_traces(TraceIds=[trace_id])["Traces"]
         assert len(traces) <= 1, "more than one trace"
@@ -50,7 +50,7 @@ def whole_trace(xray, trace_id, deadline, caller=None):
         documents = [part for segment in segments for part in flat(segment)]
         ids = {part["id"] for part in documents}
         sent = any(part["name"] == "SES" for part in documents)
-        # A parent that has not arrived yet is a segment still to come, or the caller's own.
+        # A missing parent is a segment that has not arrived yet, unless it is the caller's.
         awaited = {part["parent_id"] for part in documents if part.get("parent_id")} - ids - {caller}
         if sent and not awaited:
             return documents
@@ -80,7 +80,7 @@ def check(ingest, xray, headers, caller=None, root=None):
     assert [part["name"] for part in roots] == ["ingest"], roots
     for part in documents:
         parent = part.get("parent_id")
-        assert parent in (None, caller) or parent in ids, f"{part['name']} hangs in the air"
+        assert parent in (None, caller) or parent in ids, f"{part['name']} has no parent in the trace"
     calls = {(part["name"], part["aws"]["operation"]) for part in documents if part.get("namespace") == "aws"}
     for call in [("EventBridge", "PutEvents"), ("DynamoDB", "TransactWriteItems"), ("SES", "SendEmail")]:
         assert call in calls, (call, calls)

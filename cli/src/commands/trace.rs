@@ -16,7 +16,7 @@ use crate::wanted::Wanted;
 use crate::xray_client::XRay;
 
 /// Pause between two queries for a trace that has not arrived yet.
-const AGAIN: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// A trace that has not grown for this long, and has no open segment, counts as complete.
 const SETTLED: Duration = Duration::from_millis(1500);
 
@@ -67,6 +67,8 @@ pub(crate) async fn show(
     let deadline = Instant::now() + wait.unwrap_or_default();
     let mut seen: Option<(usize, Instant)> = None;
     let traces = loop {
+        // Segments arrive one by one and a trace has no end marker: it counts as complete when it has no open segment
+        // and has not grown for a while.
         let traces = xray.find(wanted).await?;
         let nodes = traces.iter().map(|trace| trace.nodes().count()).sum();
         let since = match seen {
@@ -78,7 +80,7 @@ pub(crate) async fn show(
         if wait.is_none() || complete || Instant::now() >= deadline {
             break traces;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     };
     if traces.is_empty() {
         let what = match wanted {

@@ -62,6 +62,7 @@ impl<R: AsyncBufRead + Unpin> BoundedLines<R> {
         let mut cut = 0_usize;
         let mut any = false;
         loop {
+            // The buffer's borrow must end before `consume`, hence the block.
             let (used, ended) = {
                 let buffer = self.reader.fill_buf().await?;
                 if buffer.is_empty() {
@@ -73,6 +74,7 @@ impl<R: AsyncBufRead + Unpin> BoundedLines<R> {
                     any = true;
                     let end = buffer.iter().position(|byte| *byte == b'\n');
                     let part = &buffer[..end.unwrap_or(buffer.len())];
+                    // The rest of an overlong line is read and counted, but not kept, so memory stays bounded.
                     let kept = part.len().min(LONGEST - line.len());
                     line.extend_from_slice(&part[..kept]);
                     cut += part.len() - kept;

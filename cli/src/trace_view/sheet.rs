@@ -118,6 +118,7 @@ impl Sheet {
 
     fn bar(&self, entry: &Entry, style: Style) -> String {
         let total = (self.end - self.start).max(f64::EPSILON);
+        // At least one column each, so that short calls stay visible, even at the right edge.
         let column = |at: f64| cell((at - self.start) / total);
         let from = column(entry.start).min(BAR - 1);
         let to = column(entry.end.unwrap_or(self.end)).clamp(from + 1, BAR);

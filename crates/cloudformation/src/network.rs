@@ -70,7 +70,7 @@ fn add_parameters(template: &mut Template, endpoints: usize) {
             "AllowedValues": ["nat", "endpoints"],
             "Default": "nat",
             "Description": format!(
-                "How tasks in the VPC of its own reach AWS. nat: one NAT gateway in one zone, about {NAT_PRICE:.0} \
+                "How tasks in the created VPC reach AWS. nat: one NAT gateway in one zone, about {NAT_PRICE:.0} \
                  USD a month and 0.052 USD a GB. endpoints: {endpoints} interface endpoints in two zones, about \
                  {endpoint_price:.0} USD a month and 0.01 USD a GB, and no way to the internet: the collector's \
                  image must be copied (prices of eu-central-1)"

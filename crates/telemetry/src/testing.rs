@@ -31,12 +31,13 @@ use crate::providers::tracer_provider_with;
 use crate::settings::{LogFormat, OtelSettings, SamplerSetting, Settings, log_filter};
 use crate::start::spans_to;
 
-/// A second subscriber, which keeps nothing. With a single one, `tracing` asks the thread that first comes to a span or
-/// event whether anybody wants it, and keeps the answer for all: a test without a recorder would switch off what a test
-/// beside it is waiting for. With two it asks both.
+/// A second subscriber, which keeps nothing. With a single one, `tracing` decides about a callsite on the thread that
+/// reaches it first and caches the decision for all threads: a test without a recorder would disable the spans of a
+/// concurrent test. With two subscribers, it queries both.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
 
-/// The telemetry of a service, with a memory in place of the collector and of the standard output.
+/// The telemetry of a service that keeps spans and log lines in memory instead of sending them to the collector and to
+/// standard output.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     dispatch: Dispatch,
@@ -51,16 +52,17 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Records every trace that begins here, and keeps parents' decisions. Log lines from `debug` up.
+    /// Creates a recorder of every trace that begins here, which respects the decisions of parents, and of log lines from
+    /// `debug` up.
     #[must_use]
     pub fn new() -> Self {
         Self::with(SamplerSetting::ParentBasedAlwaysOn, "debug")
     }
 
-    /// With a sampler and a log filter.
+    /// Creates a recorder with a sampler and a log filter.
     ///
     /// # Panics
-    /// When the log filter is wrong.
+    /// When the log filter is invalid.
     #[must_use]
     pub fn with(sampler: SamplerSetting, filter: &str) -> Self {
         let settings = Settings {
@@ -87,32 +89,32 @@ impl Recorder {
         tracing::dispatcher::with_default(&self.dispatch, work)
     }
 
-    /// Runs a future with this telemetry, on whatever thread. Tasks it spawns are not covered: see
+    /// Runs a future with this telemetry, on any thread. Tasks that it spawns are not covered: see
     /// [`Recorder::install`].
     pub async fn run_async<F: Future>(&self, work: F) -> F::Output {
         work.with_subscriber(self.dispatch.clone()).await
     }
 
-    /// Makes this the telemetry of the current thread until the guard is dropped. On a current-thread runtime (the
-    /// default of `#[tokio::test]`) that covers spawned tasks too.
+    /// Installs this as the telemetry of the current thread until the guard is dropped. On a current-thread runtime (the
+    /// default of `#[tokio::test]`) this covers spawned tasks too.
     #[must_use]
     pub fn install(&self) -> tracing::dispatcher::DefaultGuard {
         tracing::dispatcher::set_default(&self.dispatch)
     }
 
-    /// The subscriber behind it.
+    /// Returns the subscriber.
     #[must_use]
     pub fn dispatch(&self) -> &Dispatch {
         &self.dispatch
     }
 
-    /// The sampled spans that have ended, in the order of their ends, as an exporter would get them.
+    /// Returns the sampled spans that have ended, in the order in which an exporter would receive them.
     #[must_use]
     pub fn spans(&self) -> Vec<SpanData> {
         self.spans.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The span of this name.
+    /// Returns the span with this name.
     ///
     /// # Panics
     /// When there is none, or more than one.
@@ -125,7 +127,7 @@ impl Recorder {
         spans.remove(0)
     }
 
-    /// The log lines written so far.
+    /// Returns the log lines written so far.
     ///
     /// # Panics
     /// When a line is not JSON.
@@ -143,7 +145,7 @@ impl Recorder {
     }
 }
 
-/// The value of an attribute of a span; the last one of that key, as an exporter takes it.
+/// Returns the value of a span's attribute; the last one of that key wins, as in an exporter.
 #[must_use]
 pub fn attribute<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
     span.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key).map(|found| &found.value)

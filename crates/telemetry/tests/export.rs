@@ -1,4 +1,4 @@
-//! Telemetry against a collector that is there, and one that is not.
+//! Telemetry with a collector, and without one.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; the lint knows only the test functions themselves"
@@ -62,7 +62,7 @@ fn settings(endpoint: &str) -> Settings {
             traces_endpoint: Some(format!("{endpoint}/v1/traces")),
             metrics_endpoint: Some(format!("{endpoint}/v1/metrics")),
             sampler: SamplerSetting::ParentBasedAlwaysOn,
-            // Longer than any test: what arrives was flushed by the shutdown.
+            // Longer than any test, so that whatever arrives was flushed by the shutdown.
             schedule_delay: Duration::from_mins(10),
             metric_interval: Duration::from_mins(10),
             ..OtelSettings::default()
@@ -98,12 +98,12 @@ async fn spans_and_metrics_arrive_as_protobuf_when_telemetry_ends() {
 
 #[tokio::test]
 async fn without_a_collector_the_end_is_bounded_and_nothing_panics() {
-    // A port that was free a moment ago: nobody listens there.
+    // A port that was free a moment ago, so nothing listens there.
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (telemetry, dispatch) = Telemetry::build(settings(&format!("http://{unused}")), io::sink()).unwrap();
     work(&telemetry, &dispatch);
     let start = Instant::now();
-    // Whether the loss is reported is the exporter's business; that it ends is ours.
+    // Whether the loss is reported is up to the exporter; the shutdown must end in any case.
     drop(telemetry.shutdown().await);
     assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
 }

@@ -29,18 +29,18 @@ pub(super) struct Spec {
 
 /// What a run has reported about itself so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
+pub(super) struct Report {
     /// The address of its health checks.
     pub(super) health: Option<SocketAddr>,
     /// The address of its own traffic, if it listens.
     pub(super) listening: Option<SocketAddr>,
     /// The last error it reported.
-    pub(super) complaint: Option<String>,
+    pub(super) last_error: Option<String>,
 }
 
-impl Said {
+impl Report {
     /// Updates the state from a line; returns whether the line had anything of interest.
-    fn hear(&mut self, line: &Line) -> bool {
+    fn update(&mut self, line: &Line) -> bool {
         let address = |field: &str| line.field(field).and_then(|text| text.parse().ok());
         match line {
             Line::Record(_) => match line.field("message") {
@@ -48,12 +48,12 @@ impl Said {
                 Some("listening") => self.listening = address("address"),
                 Some(message) if line.field("level") == Some("ERROR") => {
                     let error = line.field("error").map(|error| format!(": {error}")).unwrap_or_default();
-                    self.complaint = Some(format!("{message}{error}"));
+                    self.last_error = Some(format!("{message}{error}"));
                 }
                 _ => return false,
             },
             Line::Text(text) if text.trim().is_empty() => return false,
-            Line::Text(text) => self.complaint = Some(text.trim().to_owned()),
+            Line::Text(text) => self.last_error = Some(text.trim().to_owned()),
         }
         true
     }
@@ -64,7 +64,7 @@ impl Said {
 pub(super) struct Running {
     child: Child,
     pid: u32,
-    said: watch::Receiver<Said>,
+    report: watch::Receiver<Report>,
     readers: Vec<JoinHandle<()>>,
     /// Held open: the child drains when it is closed, and so ends with this process, however that ends.
     _stdin: Option<ChildStdin>,
@@ -88,7 +88,7 @@ impl Spec {
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("ended before its process id was known"))?;
-        let (sender, said) = watch::channel(Said::default());
+        let (sender, report) = watch::channel(Report::default());
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             readers.push(tokio::spawn(read(stdout, "stdout", output.clone(), sender.clone())));
@@ -98,7 +98,7 @@ impl Spec {
         }
         // Taken, because waiting for a child closes the standard input it still owns.
         let stdin = child.stdin.take();
-        Ok(Running { child, pid, said, readers, _stdin: stdin })
+        Ok(Running { child, pid, report, readers, _stdin: stdin })
     }
 }
 
@@ -107,8 +107,8 @@ impl Running {
         self.pid
     }
 
-    pub(super) fn said(&self) -> watch::Receiver<Said> {
-        self.said.clone()
+    pub(super) fn report(&self) -> watch::Receiver<Report> {
+        self.report.clone()
     }
 
     /// Waits for the end of the process and of its output. Cancel safe.
@@ -154,14 +154,14 @@ async fn read(
     pipe: impl AsyncRead + Unpin,
     stream: &'static str,
     output: ServiceOutput,
-    said: watch::Sender<Said>,
+    report: watch::Sender<Report>,
 ) {
     let mut lines = BoundedLines::new(BufReader::new(pipe));
     loop {
         match lines.next().await {
             Ok(Some(text)) => {
                 let line = output.take(&text, stream);
-                said.send_if_modified(|said| said.hear(&line));
+                report.send_if_modified(|report| report.update(&line));
             }
             Ok(None) => return,
             Err(error) => {
@@ -192,20 +192,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_complaints_are_heard() {
-        let mut said = Said::default();
+    fn addresses_and_errors_are_recognised() {
+        let mut report = Report::default();
         let lines = [
             r#"{"level":"INFO","message":"health listening","health_address":"127.0.0.1:41001"}"#,
             r#"{"level":"INFO","message":"listening","address":"127.0.0.1:41002"}"#,
             r#"{"level":"ERROR","message":"the service failed","error":"no such table"}"#,
         ];
-        assert!(lines.iter().all(|line| said.hear(&Line::read(line))));
-        assert_eq!(said.health, Some("127.0.0.1:41001".parse().unwrap()));
-        assert_eq!(said.listening, Some("127.0.0.1:41002".parse().unwrap()));
-        assert_eq!(said.complaint.as_deref(), Some("the service failed: no such table"));
-        assert!(!said.hear(&Line::read(r#"{"level":"INFO","message":"event"}"#)));
-        assert!(said.hear(&Line::read("thread 'main' panicked")));
-        assert_eq!(said.complaint.as_deref(), Some("thread 'main' panicked"));
+        assert!(lines.iter().all(|line| report.update(&Line::read(line))));
+        assert_eq!(report.health, Some("127.0.0.1:41001".parse().unwrap()));
+        assert_eq!(report.listening, Some("127.0.0.1:41002".parse().unwrap()));
+        assert_eq!(report.last_error.as_deref(), Some("the service failed: no such table"));
+        assert!(!report.update(&Line::read(r#"{"level":"INFO","message":"event"}"#)));
+        assert!(report.update(&Line::read("thread 'main' panicked")));
+        assert_eq!(report.last_error.as_deref(), Some("thread 'main' panicked"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::xray_client::XRay;
 /// The customer of the example and of the commands to copy.
 pub(super) const CUSTOMER: &str = "100000000001";
 /// Time limit for the mail to be sent and the trace to reach X-Ray.
-const LIMIT: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Enrols the example customer, draws the trace, and renames the customer.
 ///
@@ -43,12 +43,13 @@ pub(super) async fn run(
     screen.text(format!("example: customer {CUSTOMER} enrols\n")).await;
     let (event_id, trace_id) = accepted(ingest.post(&enrolled).await?)?;
     let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
-    let trace = xray.wait_for(id, LIMIT, is_complete).await?;
-    let trace = trace.with_context(|| format!("trace {trace_id} did not arrive in {} s", LIMIT.as_secs()))?;
+    let trace = xray.wait_for(id, TIME_LIMIT, is_complete).await?;
+    let trace =
+        trace.with_context(|| format!("trace {trace_id} did not arrive in {} s", TIME_LIMIT.as_secs()))?;
     let mut text = format!("\nthe way of event {event_id}\n\n{}\n", trace_view::draw(&trace, style));
     if !is_complete(&trace) {
         let remark =
-            format!("the trace is incomplete after {} s; see the log lines above\n\n", LIMIT.as_secs());
+            format!("the trace is incomplete after {} s; see the log lines above\n\n", TIME_LIMIT.as_secs());
         text.push_str(&remark);
     }
     screen.text(text).await;

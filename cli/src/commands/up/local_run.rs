@@ -166,7 +166,7 @@ impl LocalRun {
             if service.name == ingest::NAME {
                 listening = ready::listening(&state);
             }
-            let (Some(pid), Some(health)) = (state.pid, state.said.health) else {
+            let (Some(pid), Some(health)) = (state.pid, state.report.health) else {
                 anyhow::bail!("service {} died as soon as it was ready", service.name);
             };
             services.push((service.name, pid, health));
@@ -185,6 +185,7 @@ impl LocalRun {
 
     /// Drains all services, then stops the cloud, which they need to drain.
     pub(super) async fn down(&mut self) {
+        // The order matters: a draining service still settles its messages and exports its last spans.
         self.stop.drain.cancel();
         join_all(self.services.drain(..).map(Supervised::ended)).await;
         if let Some(cloud) = self.cloud.take() {

@@ -10,9 +10,9 @@ use super::supervise::{State, Supervised};
 use crate::failure::{Failure, USAGE};
 
 /// The pause between two readiness checks of a service.
-const AGAIN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Time limit for a readiness check.
-const ANSWER: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Waits until `/health/ready` of every service returns 200.
 ///
@@ -48,7 +48,7 @@ async fn one(
             }
             reason = format!("it ended with {}", ended.reason());
         }
-        if let Some(health) = state.said.health {
+        if let Some(health) = state.report.health {
             match ask(http, health).await {
                 Ok(()) => return Ok(()),
                 Err(why) => reason = why,
@@ -57,25 +57,25 @@ async fn one(
         if Instant::now() >= deadline {
             let mut message =
                 format!("service {} is not ready after {} s: {reason}", service.name, limit.as_secs());
-            if let Some(complaint) = &state.said.complaint {
-                message = format!("{message}; its last error: {complaint}");
+            if let Some(last_error) = &state.report.last_error {
+                message = format!("{message}; its last error: {last_error}");
             }
             return Err(Failure::unavailable(message));
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
 /// Returns the address at which a service accepts its own traffic, once known.
 pub(super) fn listening(state: &State) -> Option<SocketAddr> {
-    state.said.listening
+    state.report.listening
 }
 
 async fn ask(http: &reqwest::Client, health: SocketAddr) -> Result<(), String> {
     let answer =
-        http.get(format!("http://{health}/health/ready")).timeout(ANSWER).send().await.map_err(|error| {
-            format!("its health address {health} did not answer: {}", error.without_url())
-        })?;
+        http.get(format!("http://{health}/health/ready")).timeout(PROBE_TIMEOUT).send().await.map_err(
+            |error| format!("its health address {health} did not answer: {}", error.without_url()),
+        )?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());

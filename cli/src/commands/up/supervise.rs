@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::child::{Running, Said, Spec, describe};
+use super::child::{Report, Running, Spec, describe};
 use super::output::ServiceOutput;
 use crate::screen::Screen;
 use crate::service_environment::{ANY, HEALTH, LISTEN};
@@ -23,7 +23,7 @@ pub(super) struct State {
     /// The number of starts.
     pub(super) starts: u32,
     /// What this run has reported about itself.
-    pub(super) said: Said,
+    pub(super) report: Report,
     /// How the last run ended.
     pub(super) ended: Option<Ended>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Ended {
     pub(super) how: String,
     /// The exit code, unless a signal ended the process.
     pub(super) code: Option<i32>,
-    pub(super) complaint: Option<String>,
+    pub(super) last_error: Option<String>,
     /// Whether the run got as far as binding its health address.
     bound: bool,
 }
@@ -43,8 +43,8 @@ pub(super) struct Ended {
 impl Ended {
     /// Describes how the run ended, and why if it reported an error.
     pub(super) fn reason(&self) -> String {
-        match &self.complaint {
-            Some(complaint) => format!("{} ({complaint})", self.how),
+        match &self.last_error {
+            Some(last_error) => format!("{} ({last_error})", self.how),
             None => self.how.clone(),
         }
     }
@@ -104,9 +104,10 @@ impl Supervisor {
                 Ok(running) => self.watch(running).await,
                 Err(error) => {
                     let how = format!("could not be started: {error}");
-                    Some(Ended { how, code: None, complaint: None, bound: true })
+                    Some(Ended { how, code: None, last_error: None, bound: true })
                 }
             };
+            // A drain requested this end, so there is nothing to restart.
             let Some(ended) = ended else { return };
             let pause = backoff.after(began.elapsed());
             if !ended.bound {
@@ -115,7 +116,7 @@ impl Supervisor {
             }
             self.state.send_modify(|state| {
                 state.pid = None;
-                state.said = Said::default();
+                state.report = Report::default();
                 state.ended = Some(ended.clone());
             });
             tracing::warn!(
@@ -134,24 +135,27 @@ impl Supervisor {
     /// Watches one run until it ends; returns `None` if it ended because of a drain.
     async fn watch(&mut self, mut running: Running) -> Option<Ended> {
         let pid = running.pid();
-        let mut said = running.said();
+        let mut report = running.report();
         self.state.send_modify(|state| {
             state.pid = Some(pid);
             state.starts += 1;
         });
         let starts = self.state.borrow().starts;
         let mut announced = false;
+        // No branch loses anything when another one wins: `ended` and `changed` are cancel safe, and a report that
+        // changes while the process ends is read below.
         let status = loop {
             tokio::select! {
                 status = running.ended() => break status,
-                Ok(()) = said.changed() => {
-                    let said = said.borrow_and_update().clone();
-                    self.keep_addresses(&said);
-                    if starts > 1 && !announced && let Some(health) = said.health {
+                Ok(()) = report.changed() => {
+                    let report = report.borrow_and_update().clone();
+                    self.keep_addresses(&report);
+                    // The first start is announced by the ready line of `up`.
+                    if starts > 1 && !announced && let Some(health) = report.health {
                         announced = true;
                         self.announce(pid, health).await;
                     }
-                    self.state.send_modify(|state| state.said = said);
+                    self.state.send_modify(|state| state.report = report);
                 }
                 () = self.stop.drain.cancelled() => {
                     self.drain(running).await;
@@ -159,17 +163,17 @@ impl Supervisor {
                 }
             }
         };
-        let said = said.borrow().clone();
+        let report = report.borrow().clone();
         let (how, code) = match status {
             Ok(status) => (describe(status), status.code()),
             Err(error) => (format!("lost: {error}"), None),
         };
-        Some(Ended { how, code, complaint: said.complaint, bound: said.health.is_some() })
+        Some(Ended { how, code, last_error: report.last_error, bound: report.health.is_some() })
     }
 
     /// Keeps the addresses for the next start, because others know them.
-    fn keep_addresses(&mut self, said: &Said) {
-        for (name, address) in [(HEALTH, said.health), (LISTEN, said.listening)] {
+    fn keep_addresses(&mut self, report: &Report) {
+        for (name, address) in [(HEALTH, report.health), (LISTEN, report.listening)] {
             if let Some(address) = address {
                 self.spec.environment.insert(name.to_owned(), address.to_string());
             }

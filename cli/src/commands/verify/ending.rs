@@ -27,7 +27,7 @@ impl Ending {
     }
 
     /// Does work that may be interrupted; returns `None` if it was.
-    pub(super) async fn or_leave<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn interruptible<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         if self.asked {
             return None;
         }

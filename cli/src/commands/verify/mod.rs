@@ -129,7 +129,7 @@ async fn with_scratch(
     let started = Instant::now();
 
     let begun = ending.finish(scratch.begin()).await.map_err(left)?;
-    let told = match begun {
+    let outcome = match begun {
         Err(NotBegun::Refused(error)) => return Err(error),
         Err(NotBegun::InPart(error)) => Err(error),
         Ok(()) => checked(scratch, bench, ending, started).await,
@@ -139,7 +139,7 @@ async fn with_scratch(
     let removed = ending.finish(scratch.remove()).await.map_err(left)?;
     if let Err(error) = removed {
         // Report the findings, or the earlier error, before failing.
-        match told {
+        match outcome {
             Ok(findings) => findings.iter().for_each(|finding| {
                 remark(&format!("{} {}: {}", finding.name, finding.verdict.text(), finding.seen));
             }),
@@ -148,7 +148,7 @@ async fn with_scratch(
         return Err(anyhow::anyhow!("{error:#}. Remove what is left by: {by_hand}"));
     }
     remark(&format!("removed after {:.0} s", started.elapsed().as_secs_f64()));
-    told
+    outcome
 }
 
 /// Waits for the resources and runs the checks; Ctrl-C interrupts either.
@@ -158,7 +158,7 @@ async fn checked(
     ending: &mut Ending,
     started: Instant,
 ) -> anyhow::Result<Vec<Finding>> {
-    if let Some(ready) = ending.or_leave(scratch.ready()).await {
+    if let Some(ready) = ending.interruptible(scratch.ready()).await {
         ready?;
         remark(&format!(
             "created after {:.0} s; checking, each wait at most {} s",
@@ -168,7 +168,7 @@ async fn checked(
     }
     let mut findings = Vec::new();
     // The result is not needed: the findings so far count even after an interruption.
-    ending.or_leave(checks::run(bench, &mut findings)).await;
+    ending.interruptible(checks::run(bench, &mut findings)).await;
     let why = if ending.asked() { "interrupted" } else { "the check panicked, which is a bug" };
     Ok(checks::complete(&findings, why))
 }

@@ -27,7 +27,7 @@ fn http(pairs: &[(&'static str, &str)]) -> Context {
     from_http(&headers)
 }
 
-/// The header of a span under `parent`, with `{span}` in place of the span's own id.
+/// Returns the header of a span under `parent`, with the placeholder `{span}` for the span's id.
 fn passed_on(parent: Context) -> String {
     let span = span(parent);
     let header = header_of(&span).unwrap();
@@ -85,7 +85,7 @@ fn an_open_decision_is_made_here_and_passed_on() {
         no.run(|| {
             let first = span(from_message(Some(&header), None));
             let passed = first.in_scope(|| {
-                // The decision is made once: below, the parent has decided.
+                // The decision is made once: for spans below, the parent has decided.
                 let child = tracing::info_span!("child", otel.kind = "client");
                 header_of(&child).unwrap()
             });
@@ -257,11 +257,11 @@ fn the_placeholder_is_valid_and_differs_between_traces() {
     let of = |id: u128| placeholder_parent(TraceId::from(id));
     assert_ne!(of(1), SpanId::INVALID);
     assert_ne!(of(1), of(2));
-    // Halves that are each other's complement would give zeros.
+    // Complementary halves would yield zeros.
     assert_ne!(of(0xffff_ffff_ffff_ffff_0000_0000_0000_0000), SpanId::INVALID);
 }
 
-/// A sampler that samples by an attribute, to see that attributes are there when the decision is made.
+/// A sampler that decides by an attribute, to test that attributes are present at the decision.
 #[derive(Clone, Debug)]
 struct ByAttribute;
 

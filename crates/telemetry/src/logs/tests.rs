@@ -49,7 +49,7 @@ fn an_unsampled_trace_has_its_id_in_the_line_and_a_line_without_a_span_has_none(
 fn the_log_filter_cuts_neither_spans_nor_trace_ids() {
     let recorder = Recorder::with(SamplerSetting::ParentBasedAlwaysOn, "off,hop=info");
     let trace_id = recorder.run(|| {
-        // A debug span of another target than the filter lets through.
+        // A debug span whose target the filter rejects.
         let span = tracing::debug_span!(target: "other", "process", otel.kind = "consumer");
         span.in_scope(|| {
             tracing::info!(target: "hop", "event");
