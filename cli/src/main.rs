@@ -50,7 +50,8 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   foostore up                                     everything on this machine, with an example
-  foostore send event.json --wait                 post an event and print its trace
+  foostore send examples/CustomerEnrolled.json --wait
+                                                  post an event and print its trace
   foostore trace 1-5759e988-bd862e3fe1be46a994272793
   foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
 
