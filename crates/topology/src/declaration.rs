@@ -161,6 +161,12 @@ impl Service {
         self
     }
 
+    /// The event types that the service emits.
+    #[must_use]
+    pub fn emitted(&self) -> &[EventType] {
+        &self.emits
+    }
+
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &'static str {

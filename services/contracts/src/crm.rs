@@ -1,57 +1,62 @@
 //! What the CRM sends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::values::ChannelList;
 use crate::{CRM, Channels, CustomerNumber, EmailAddress, Locale, Name, event};
 
 /// A customer joined the loyalty programme.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerEnrolled {
-    /// Who.
+    /// The customer it concerns.
     pub customer_number: CustomerNumber,
-    /// What they are called.
+    /// The customer's name.
     pub name: Name,
-    /// Where mail goes.
+    /// The address for e-mail.
     pub email: EmailAddress,
-    /// How they want to be told.
+    /// The preferred notification channels.
+    #[schemars(with = "ChannelList")]
     pub channels: Channels,
-    /// The language they want to be told in; `en` if the CRM does not know.
+    /// The preferred language; `en` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
 }
 event!(CustomerEnrolled, CRM);
 
 /// A customer's name changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerRenamed {
-    /// Who.
+    /// The customer it concerns.
     pub customer_number: CustomerNumber,
-    /// What they are called now.
+    /// The new name.
     pub name: Name,
 }
 event!(CustomerRenamed, CRM);
 
-/// How a customer wants to be told changed. An absent field stays as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A customer's contact preferences changed. An absent field stays as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 2))]
 pub struct ContactPreferencesChanged {
-    /// Who.
+    /// The customer it concerns.
     pub customer_number: CustomerNumber,
-    /// Where mail goes now.
+    /// The new address for e-mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailAddress>,
-    /// How they want to be told now.
+    /// The preferred notification channels from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ChannelList")]
     pub channels: Option<Channels>,
-    /// The language they want to be told in now.
+    /// The preferred language from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
 }
 event!(ContactPreferencesChanged, CRM);
 
 /// A customer asked to be forgotten.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerErased {
-    /// Who.
+    /// The customer it concerns.
     pub customer_number: CustomerNumber,
 }
 event!(CustomerErased, CRM);

@@ -1,8 +1,12 @@
 //! Every event type of the loyalty domain: what the CRM sends and what the services announce.
 //!
-//! The types check themselves when they are read, so that a value of one is always valid. Reading is
-//! tolerant of fields it does not know: a producer may add one before its consumers learn of it.
-//! Names and addresses are personal data; their `Debug` output is redacted.
+//! An event's shape is written once, as a struct. Its values check themselves when they are read, so that a value is
+//! always valid; the struct's JSON Schema, derived from the same declarations, is what `ingest` validates requests
+//! against and publishes in its API description. A new event type is a struct with `event!` and a fixture, and a line
+//! in the tuple of the service that emits it.
+//!
+//! Reading tolerates unknown fields: a producer may add one before its consumers are updated. Names and addresses are
+//! personal data; their `Debug` output is redacted.
 //!
 //! ```
 //! use contracts::{CustomerRenamed, Name};
@@ -18,20 +22,32 @@
 
 mod crm;
 mod loyalty;
+mod text;
 mod values;
+
+use envelope::Event;
+use schemars::JsonSchema;
 
 pub use crm::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 pub use loyalty::{
     Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, NotificationRequested,
     Template,
 };
-pub use values::{Channel, Channels, CustomerNumber, EmailAddress, InvalidValue, Locale, Name, NamePart};
+pub use text::InvalidValue;
+pub use values::{Channel, Channels, CustomerNumber, EmailAddress, Locale, Name, NamePart};
 
 /// The `source` of the events that the CRM sends.
 pub const CRM: &str = "foostore.crm";
 /// The `source` of the events that this layer's own services announce.
 pub const LOYALTY: &str = "foostore.loyalty";
 
+/// An event type of the domain: its names, its schema and an example.
+pub trait Contract: Event + JsonSchema {
+    /// An event as JSON: the type's fixture.
+    const EXAMPLE: &'static str;
+}
+
+/// Makes a struct an event type. Its fixture, `fixtures/<name>.json`, must exist.
 macro_rules! event {
     ($name:ident, $source:expr) => {
         impl envelope::Event for $name {
@@ -43,8 +59,19 @@ macro_rules! event {
             }
         }
 
-        // A type without a fixture does not compile.
-        const _: &str = include_str!(concat!("../fixtures/", stringify!($name), ".json"));
+        impl crate::Contract for $name {
+            const EXAMPLE: &'static str = include_str!(concat!("../fixtures/", stringify!($name), ".json"));
+        }
+
+        #[cfg(test)]
+        #[test]
+        #[expect(non_snake_case, reason = "named after the event type")]
+        fn $name() {
+            crate::tests::keeps_its_wire_format::<$name>();
+        }
     };
 }
 use event;
+
+#[cfg(test)]
+mod tests;

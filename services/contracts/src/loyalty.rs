@@ -1,93 +1,96 @@
-//! What this layer's own services announce.
+//! The events that this layer's own services announce.
 //!
 //! The `Member…` events carry the member's whole contact, so that a consumer depends neither on the
 //! order in which they arrive nor on a table of another service.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::values::ChannelList;
 use crate::{Channel, Channels, CustomerNumber, EmailAddress, LOYALTY, Locale, Name, event};
 
-/// How a member is reached and addressed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A member's name and how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Contact {
-    /// What they are called.
+    /// The member's name.
     pub name: Name,
-    /// Where mail goes.
+    /// The address for e-mail.
     pub email: EmailAddress,
-    /// How they want to be told.
+    /// The preferred notification channels.
+    #[schemars(with = "ChannelList")]
     pub channels: Channels,
-    /// The language they want to be told in.
+    /// The preferred language.
     pub locale: Locale,
 }
 
 /// A customer became a member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberEnrolled {
-    /// Who.
+    /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// How they are reached.
+    /// The member's contact.
     pub contact: Contact,
 }
 event!(MemberEnrolled, LOYALTY);
 
 /// A member's name changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberRenamed {
-    /// Who.
+    /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// How they are reached, under the new name.
+    /// The member's contact, with the new name.
     pub contact: Contact,
 }
 event!(MemberRenamed, LOYALTY);
 
-/// How a member wants to be told changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A member's contact preferences changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberPreferencesChanged {
-    /// Who.
+    /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// How they are reached now.
+    /// The member's contact from now on.
     pub contact: Contact,
 }
 event!(MemberPreferencesChanged, LOYALTY);
 
 /// A member was erased; every owner of personal data removes what it holds of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberErased {
-    /// Who.
+    /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// How they are told that it was done: the last use of the address. Absent if it was never known.
+    /// The member's last contact, for the confirmation of the erasure. Absent if it was never known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
 }
 event!(MemberErased, LOYALTY);
 
-/// What a notification says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The subject of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Template {
     /// Welcome.
     MemberEnrolled,
     /// Your name was changed.
     MemberRenamed,
-    /// How we reach you was changed.
+    /// Your contact preferences were changed.
     MemberPreferencesChanged,
-    /// You were forgotten.
+    /// Your data was erased.
     MemberErased,
 }
 
-/// A member is to be told something over one channel. It travels over SNS, not over the bus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A member is to be notified over one channel. It travels over SNS, not over the bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotificationRequested {
-    /// Who.
+    /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// A function of the event and the channel, so that a repeated request is known as such.
+    /// Derived from the event and the channel, so that a repeated request is recognized.
     pub notification_id: Uuid,
-    /// Over which channel.
+    /// The channel to use.
     pub channel: Channel,
-    /// What it says.
+    /// The subject.
     pub template: Template,
-    /// How they are reached and addressed.
+    /// The member's contact.
     pub contact: Contact,
 }
 event!(NotificationRequested, LOYALTY);

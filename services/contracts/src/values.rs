@@ -1,66 +1,17 @@
 //! The values events are made of. Each is valid by construction.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
+use regex_lite::Regex;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-/// Why a text is not the value it should be. The message says what is expected and never quotes the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{expected}")]
-pub struct InvalidValue {
-    /// What would be right, such as `must be exactly 12 digits`.
-    pub expected: &'static str,
-}
-
-macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident, $check:expr, $expected:literal, $debug:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The value as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-
-            fn try_from(text: String) -> Result<Self, InvalidValue> {
-                let check: fn(&str) -> bool = $check;
-                if check(&text) { Ok(Self(text)) } else { Err(InvalidValue { expected: $expected }) }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                Self::try_from(text.to_owned())
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let debug: fn(&str) -> &str = $debug;
-                f.debug_tuple(stringify!($name)).field(&debug(&self.0)).finish()
-            }
-        }
-    };
-}
+use crate::InvalidValue;
+use crate::text::{Rule, text_value};
 
 fn shown(text: &str) -> &str {
     text
@@ -73,9 +24,13 @@ fn redacted(_: &str) -> &'static str {
 text_value!(
     /// A customer's number in the CRM: twelve digits. The one personal identifier that telemetry may carry.
     CustomerNumber,
-    |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()),
-    "must be exactly 12 digits",
-    shown
+    Rule {
+        min_length: 12,
+        max_length: 12,
+        pattern: "^[0-9]{12}$",
+        expected: "must be exactly 12 digits",
+    },
+    debug: shown
 );
 
 impl fmt::Display for CustomerNumber {
@@ -85,13 +40,16 @@ impl fmt::Display for CustomerNumber {
 }
 
 text_value!(
-    /// A given or a family name: 1 to 100 characters, no control characters, not only spaces.
+    /// A given or a family name: 1 to 100 characters, no control characters, not only white space.
     NamePart,
-    |text| {
-        (1..=100).contains(&text.chars().count()) && !text.trim().is_empty() && !text.chars().any(char::is_control)
+    Rule {
+        min_length: 1,
+        max_length: 100,
+        // Somewhere among characters that are not control characters, one that is not white space either.
+        pattern: r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$",
+        expected: "must be 1 to 100 characters, not blank and without control characters",
     },
-    "must be 1 to 100 characters, not blank and without control characters",
-    redacted
+    debug: redacted
 );
 
 text_value!(
@@ -99,18 +57,27 @@ text_value!(
     /// ([RFC 5321, 4.5.3.1.3](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.3) less the angle
     /// brackets), ASCII only, as SES takes it.
     EmailAddress,
-    is_email_address,
-    "must be an e-mail address such as name@example.com, of ASCII characters, 254 at most",
-    redacted
+    Rule {
+        min_length: 5,
+        max_length: 254,
+        // At most 64 characters before the @, at most 63 in each label of the domain.
+        pattern: r"^[!#-'*+\-./0-9=?A-Z^-~]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
+        expected: "must be an e-mail address such as name@example.com, of ASCII characters, 254 at most",
+    },
+    debug: redacted
 );
 
 text_value!(
     /// A language tag such as `en` or `de-AT` ([BCP 47](https://www.rfc-editor.org/info/bcp47)): a language of
-    /// two or three lower-case letters and, if there is one, a region of two upper-case letters.
+    /// two or three lower-case letters, optionally followed by a region of two upper-case letters.
     Locale,
-    is_locale,
-    "must be a language tag such as \"en\" or \"de-AT\"",
-    shown
+    Rule {
+        min_length: 2,
+        max_length: 6,
+        pattern: "^[a-z]{2,3}(-[A-Z]{2})?$",
+        expected: "must be a language tag such as \"en\" or \"de-AT\"",
+    },
+    debug: shown
 );
 
 impl Default for Locale {
@@ -119,34 +86,8 @@ impl Default for Locale {
     }
 }
 
-fn is_email_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"@,;:<>()[]\\\"".contains(&byte);
-    (1..=64).contains(&local.len())
-        && text.len() <= 254
-        && local.bytes().all(plain)
-        && domain.contains('.')
-        && domain.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
-}
-
-fn is_locale(text: &str) -> bool {
-    let (language, region) = match text.split_once('-') {
-        Some((language, region)) => (language, Some(region)),
-        None => (text, None),
-    };
-    (2..=3).contains(&language.len())
-        && language.bytes().all(|byte| byte.is_ascii_lowercase())
-        && region
-            .is_none_or(|region| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()))
-}
-
 /// A person's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Name {
     /// The given name.
     pub given: NamePart,
@@ -170,7 +111,7 @@ impl Channel {
     /// Every channel.
     pub const ALL: [Self; 3] = [Self::Email, Self::App, Self::Wallet];
 
-    /// The name it travels under.
+    /// Returns the channel's name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -192,8 +133,37 @@ impl FromStr for Channel {
     }
 }
 
+impl JsonSchema for Channel {
+    fn schema_name() -> Cow<'static, str> {
+        "Channel".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "A way to reach a customer.", "type": "string", "enum": Self::ALL})
+    }
+}
+
 /// The channels a customer has agreed to; none means silence.
 pub type Channels = BTreeSet<Channel>;
+
+/// The schema of [`Channels`], a list on the wire.
+pub(crate) struct ChannelList;
+
+impl JsonSchema for ChannelList {
+    fn schema_name() -> Cow<'static, str> {
+        "Channels".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The channels a customer has agreed to; an empty list means silence.",
+            "type": "array",
+            "items": generator.subschema_for::<Channel>(),
+            "maxItems": Channel::ALL.len(),
+            "x-expected": "must be a list of \"email\", \"app\" and \"wallet\"; an empty one means silence",
+        })
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use envelope::Envelope;
 use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
@@ -26,7 +27,7 @@ use crate::readiness::Readiness;
 use crate::settings::Limits;
 use crate::signature::Secret;
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
-use crate::validation::{self, Rejected};
+use crate::validation::{Rejected, Validator};
 
 /// The most events that one request may carry.
 pub(crate) const MAX_EVENTS: usize = 500;
@@ -34,6 +35,9 @@ pub(crate) const MAX_EVENTS: usize = 500;
 /// What every request is answered with.
 pub(crate) struct App<P> {
     pub(crate) bus: P,
+    pub(crate) validator: Validator,
+    /// The API description, as it is served.
+    pub(crate) description: Bytes,
     pub(crate) secret: Option<Secret>,
     pub(crate) limits: Limits,
     pub(crate) labels: Labels,
@@ -72,7 +76,7 @@ impl<P: Publish> App<P> {
     pub(crate) async fn answer(&self, arrival: &Arrival, body: &Value) -> Response {
         match body {
             Value::Array(items) if items.is_empty() || items.len() > MAX_EVENTS => {
-                self.refuse(arrival, list_of_wrong_length(items.len()))
+                self.refuse(arrival, Problem::list_of_wrong_length(items.len()))
             }
             Value::Array(items) => self.list(arrival, items).await,
             event => self.single(arrival, event).await,
@@ -92,7 +96,7 @@ impl<P: Publish> App<P> {
 
     /// The request's span is the event's first segment.
     async fn single(&self, arrival: &Arrival, event: &Value) -> Response {
-        let result = match validation::read(event, (self.now)()) {
+        let result = match self.validator.read(event, (self.now)()) {
             Ok(envelope) => {
                 span::annotate(&arrival.span, &self.labels, labels_of(&envelope));
                 self.publish(arrival, envelope, &arrival.span).await
@@ -133,7 +137,9 @@ impl<P: Publish> App<P> {
     /// An event of a list has a trace of its own, which leads back to the request's. A rejected one has none: it goes
     /// nowhere, and the request's trace and the log tell of it.
     async fn item(&self, arrival: &Arrival, index: usize, event: &Value) -> Result<Accepted, Problem> {
-        let envelope = validation::read(event, (self.now)())
+        let envelope = self
+            .validator
+            .read(event, (self.now)())
             .map_err(|rejected| self.reject(arrival, *rejected).at(Some(index)))?;
         let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace());
         let labels = EventLabels { request_trace_id: trace_id(&arrival.span), ..labels_of(&envelope) };
@@ -166,8 +172,7 @@ impl<P: Publish> App<P> {
         };
         self.readiness.failed();
         span.in_scope(|| hop.unpublished(&reason));
-        let detail = "the event is valid but could not be published; send it again, under this event_id";
-        Err(Problem::new(Kind::NotPublished, detail).about(event_id).traced(trace_id))
+        Err(Problem::not_published(event_id).traced(trace_id))
     }
 
     /// Writes the log line of an event that is refused. Fields are named, values never.
@@ -179,13 +184,6 @@ impl<P: Publish> App<P> {
         arrival.span.in_scope(|| hop.refused(problem.kind().name(), &fields.join(",")));
         problem
     }
-}
-
-/// The problem of a list with no events or too many.
-fn list_of_wrong_length(length: usize) -> Problem {
-    let detail = format!("the list must have 1 to {MAX_EVENTS} events, not {length}");
-    let error = FieldError { pointer: String::new(), detail: detail.clone(), code: "wrong-length" };
-    Problem::new(Kind::InvalidList, detail).with_errors(vec![error])
 }
 
 /// 202 if anything was accepted; else 503 if anything is worth sending again; else 422.

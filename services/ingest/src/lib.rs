@@ -29,6 +29,7 @@ mod problem;
 mod publish;
 mod readiness;
 mod routes;
+mod schema;
 mod server;
 mod settings;
 mod signature;
@@ -52,8 +53,10 @@ use topology::{Http, Service};
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::schema::Schemas;
 use crate::settings::Settings;
 use crate::span::Labels;
+use crate::validation::Validator;
 
 /// The service's name.
 pub const NAME: &str = "ingest";
@@ -95,8 +98,13 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     });
 
     let answers = TaskTracker::new();
+    let schemas = Schemas::of::<Emits>();
+    let validator = Validator::new(&schemas)?;
+    let description = openapi::document(&schemas, &validator)?.to_string();
     let app = App {
         bus: bus.clone(),
+        validator,
+        description: description.into(),
         secret: settings.secret,
         permits: Arc::new(Semaphore::new(settings.limits.concurrent_requests)),
         labels: Labels { application: runtime.application, environment: runtime.deployment_environment },

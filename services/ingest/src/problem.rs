@@ -1,7 +1,7 @@
 //! Problem details: how every refusal of this service looks on the wire.
 //!
 //! The format is [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457). A problem names what is wrong and how to put it
-//! right; it never repeats a value that was sent, as those are personal data.
+//! right; it never repeats a value that was sent, since values are personal data.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -11,10 +11,14 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// After how many seconds a caller may try again what was not published.
+use crate::app::MAX_EVENTS;
+use crate::routes::MAX_BODY_BYTES;
+use crate::signature::SignatureError;
+
+/// How many seconds a caller should wait before trying again what was not published.
 pub(crate) const RETRY_AFTER_S: u16 = 5;
 
-/// The kinds of problem. Each is one `type` URI, one title and one status.
+/// The kinds of problem. Each has one `type` URI, one title and one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     MalformedJson,
@@ -67,30 +71,30 @@ impl Kind {
 
     fn title(self) -> &'static str {
         match self {
-            Self::MalformedJson => "The body is not JSON",
-            Self::InvalidSignature => "The request is not signed, or not rightly",
-            Self::NotFound => "There is nothing here",
-            Self::MethodNotAllowed => "The method is not allowed here",
-            Self::RequestTimeout => "The request took too long to arrive",
-            Self::BodyTooLarge => "The body is too large",
-            Self::UnsupportedMediaType => "The content type is not supported",
-            Self::InvalidEvent => "The event is not valid",
-            Self::InvalidList => "The list is not valid",
-            Self::NotPublished => "The event could not be published",
-            Self::Overloaded => "The service is busy",
-            Self::Internal => "Something went wrong on our side",
+            Self::MalformedJson => "Body is not valid JSON",
+            Self::InvalidSignature => "Signature missing or invalid",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::RequestTimeout => "Request body timed out",
+            Self::BodyTooLarge => "Body too large",
+            Self::UnsupportedMediaType => "Content type not supported",
+            Self::InvalidEvent => "Invalid event",
+            Self::InvalidList => "Invalid list",
+            Self::NotPublished => "Event not published",
+            Self::Overloaded => "Service overloaded",
+            Self::Internal => "Internal error",
         }
     }
 }
 
-/// One wrong field.
+/// A wrong field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FieldError {
     /// Where it is: a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the event.
     pub(crate) pointer: String,
     /// What is wrong and what would be right.
     pub(crate) detail: String,
-    /// A stable word for the log line.
+    /// A stable code for the log line.
     #[serde(skip)]
     pub(crate) code: &'static str,
 }
@@ -116,11 +120,11 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
-    /// Which item of the list, counted from 0.
+    /// The index of the item in the list, from 0.
     index: Option<usize>,
-    /// The event's id, so that it can be sent again under it.
+    /// The event's id, under which it can be sent again.
     event_id: Option<Uuid>,
-    /// The trace to look at.
+    /// The trace of the request, or of the event in a list.
     trace_id: Option<String>,
 }
 
@@ -153,6 +157,52 @@ impl Problem {
         Self { kind, detail, errors: Vec::new(), index: None, event_id: None, trace_id: None }
     }
 
+    pub(crate) fn malformed_json(detail: impl Into<String>) -> Self {
+        Self::new(Kind::MalformedJson, detail)
+    }
+
+    pub(crate) fn invalid_signature(error: SignatureError) -> Self {
+        Self::new(Kind::InvalidSignature, error.to_string())
+    }
+
+    /// The method is one of HTTP's own: a caller can write any word there, and it is not repeated.
+    pub(crate) fn method_not_allowed(method: &str) -> Self {
+        Self::new(Kind::MethodNotAllowed, format!("{method} is not allowed; send events with POST"))
+    }
+
+    pub(crate) fn request_timeout() -> Self {
+        Self::new(Kind::RequestTimeout, "the request body did not arrive in time; send it again")
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        let detail = format!("the body must have at most {MAX_BODY_BYTES} bytes; split a long list");
+        Self::new(Kind::BodyTooLarge, detail)
+    }
+
+    pub(crate) fn content_type() -> Self {
+        Self::new(Kind::UnsupportedMediaType, "the content type must be application/json")
+    }
+
+    /// A list with no events or too many.
+    pub(crate) fn list_of_wrong_length(length: usize) -> Self {
+        let detail = format!("the list must have 1 to {MAX_EVENTS} events, not {length}");
+        let error = FieldError { pointer: String::new(), detail: detail.clone(), code: "wrong-length" };
+        Self { errors: vec![error], ..Self::new(Kind::InvalidList, detail) }
+    }
+
+    pub(crate) fn not_published(event_id: Uuid) -> Self {
+        let detail = "the event is valid but could not be published; send it again under this event_id";
+        Self { event_id: Some(event_id), ..Self::new(Kind::NotPublished, detail) }
+    }
+
+    pub(crate) fn overloaded() -> Self {
+        Self::new(Kind::Overloaded, "too many requests are in flight; try again later")
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(Kind::Internal, "the request could not be answered")
+    }
+
     /// An event with wrong fields.
     pub(crate) fn invalid(errors: Vec<FieldError>, left_out: usize) -> Self {
         let detail = match (errors.len() + left_out, left_out) {
@@ -163,16 +213,8 @@ impl Problem {
         Self { errors, ..Self::new(Kind::InvalidEvent, detail) }
     }
 
-    pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
-        Self { errors, ..self }
-    }
-
     pub(crate) fn at(self, index: Option<usize>) -> Self {
         Self { index, ..self }
-    }
-
-    pub(crate) fn about(self, event_id: Uuid) -> Self {
-        Self { event_id: Some(event_id), ..self }
     }
 
     pub(crate) fn traced(self, trace_id: Option<String>) -> Self {
@@ -218,7 +260,7 @@ mod tests {
         assert_eq!(
             problem,
             serde_json::json!({
-                "type": "urn:foostore:problem:not-found", "title": "There is nothing here",
+                "type": "urn:foostore:problem:not-found", "title": "Not found",
                 "status": 404, "detail": "no such path",
             })
         );

@@ -30,7 +30,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub(crate) fn router<P: Publish>(app: Arc<App<P>>, health: &Health) -> Router {
     Router::new()
         .route(ROUTE, post(post_events::<P>))
-        .route("/openapi.json", get(openapi::get))
+        .route("/openapi.json", get(openapi::get::<P>))
         .with_state(app)
         .merge(health.router())
         .method_not_allowed_fallback(method_not_allowed)
@@ -42,17 +42,20 @@ async fn not_found() -> Problem {
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
-    let hint = if uri.path() == ROUTE { "events are sent with POST" } else { "it can be read with GET" };
-    // A method is any word a caller likes: only a known one is repeated.
+    // A caller can write any word as the method: only a known one is repeated.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let method = known.iter().find(|known| **known == method).map_or("this method", Method::as_str);
-    Problem::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; {hint}"))
+    if uri.path() == ROUTE {
+        Problem::method_not_allowed(method)
+    } else {
+        Problem::new(Kind::MethodNotAllowed, format!("{method} is not allowed; read it with GET"))
+    }
 }
 
 async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Request) -> Response {
     let started = Instant::now();
     let Ok(permit) = Arc::clone(&app.permits).try_acquire_owned() else {
-        let problem = Problem::new(Kind::Overloaded, "too many requests are under way; try again later");
+        let problem = Problem::overloaded();
         app.metrics.answered(problem.kind().status(), started.elapsed());
         return problem.into_response();
     };
@@ -80,7 +83,7 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     });
     answering.await.unwrap_or_else(|_| {
         // It panicked, which the panic hook has reported.
-        Problem::new(Kind::Internal, "the request could not be answered").into_response()
+        Problem::internal().into_response()
     })
 }
 
@@ -89,16 +92,13 @@ async fn read<P>(app: &App<P>, headers: &HeaderMap, body: Body, deadline: Instan
     check_content_type(headers)?;
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(body_too_large());
+        return Err(Problem::body_too_large());
     }
-    let body = timeout_at(deadline, collect(body)).await.unwrap_or_else(|_| {
-        Err(Problem::new(Kind::RequestTimeout, "the body did not arrive in time; send it again, faster"))
-    })?;
+    let body =
+        timeout_at(deadline, collect(body)).await.unwrap_or_else(|_| Err(Problem::request_timeout()))?;
     if let Some(secret) = &app.secret {
         let now_s = (app.now)().as_second();
-        secret
-            .verify(headers, &body, now_s)
-            .map_err(|error| Problem::new(Kind::InvalidSignature, error.to_string()))?;
+        secret.verify(headers, &body, now_s).map_err(Problem::invalid_signature)?;
     }
     parse(&body)
 }
@@ -107,7 +107,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Kind::UnsupportedMediaType, "the content type must be application/json"));
+        return Err(Problem::content_type());
     }
     let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii());
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
@@ -122,17 +122,12 @@ async fn collect(body: Body) -> Result<Bytes, Problem> {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
         while let Some(current) = cause {
             if current.is::<LengthLimitError>() {
-                return body_too_large();
+                return Problem::body_too_large();
             }
             cause = current.source();
         }
-        Problem::new(Kind::MalformedJson, "the body broke off")
+        Problem::malformed_json("connection closed mid-body")
     })
-}
-
-fn body_too_large() -> Problem {
-    let detail = format!("the body must have at most {MAX_BODY_BYTES} bytes; send a long list in parts");
-    Problem::new(Kind::BodyTooLarge, detail)
 }
 
 fn parse(body: &[u8]) -> Result<Value, Problem> {
@@ -140,6 +135,6 @@ fn parse(body: &[u8]) -> Result<Value, Problem> {
         // The parser's own message can quote the body.
         let what = if error.is_eof() { "ends too early" } else { "is not JSON" };
         let (line, column) = (error.line(), error.column());
-        Problem::new(Kind::MalformedJson, format!("the body {what}: at line {line}, column {column}"))
+        Problem::malformed_json(format!("the body {what}: at line {line}, column {column}"))
     })
 }

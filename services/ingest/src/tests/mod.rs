@@ -1,9 +1,10 @@
 //! The service from its routes inwards, with a fake in place of the bus.
 
+mod agreement;
 mod anything;
+mod description;
 mod events;
 mod lists;
-mod openapi;
 mod requests;
 mod server;
 mod traces;
@@ -31,10 +32,12 @@ use crate::app::App;
 use crate::metrics::Metrics;
 use crate::publish::Publish;
 use crate::readiness::Readiness;
-use crate::routes;
+use crate::schema::Schemas;
 use crate::settings::Limits;
 use crate::signature::Secret;
 use crate::span::Labels;
+use crate::validation::Validator;
+use crate::{Emits, openapi, routes};
 
 type Verdict = dyn Fn(&Envelope) -> Result<(), PublishError> + Send + Sync;
 
@@ -111,8 +114,13 @@ impl Service {
 
     fn router(self) -> Router {
         let meter = NoopMeterProvider::new().meter("test");
+        let schemas = Schemas::of::<Emits>();
+        let validator = Validator::new(&schemas).unwrap();
+        let description = openapi::document(&schemas, &validator).unwrap().to_string().into();
         let app = App {
             bus: self.bus,
+            validator,
+            description,
             secret: self.secret,
             permits: Arc::new(Semaphore::new(self.limits.concurrent_requests)),
             limits: self.limits,

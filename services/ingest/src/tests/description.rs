@@ -1,11 +1,11 @@
-//! The description against the service.
+//! The API description against the service.
 
 use super::*;
-use crate::Emits;
 use crate::problem::Kind;
 
 fn document() -> Value {
-    serde_json::from_str(crate::openapi::DOCUMENT).unwrap()
+    let schemas = Schemas::of::<Emits>();
+    openapi::document(&schemas, &Validator::new(&schemas).unwrap()).unwrap()
 }
 
 fn operation() -> Value {
@@ -49,13 +49,15 @@ fn every_event_type_is_described_and_no_other() {
     let document = document();
     let mapping = document["components"]["schemas"]["Event"]["discriminator"]["mapping"].as_object().unwrap();
     let mut described: Vec<_> = mapping.keys().map(String::as_str).collect();
-    let mut known: Vec<_> = envelope::events::<Emits>().iter().map(|event_type| event_type.name).collect();
+    let topology = crate::topology();
+    let mut known: Vec<_> = topology.emitted().iter().map(|event_type| event_type.name).collect();
     described.sort_unstable();
     known.sort_unstable();
     assert_eq!(described, known);
     for (name, reference) in mapping {
         let schema = document.pointer(reference.as_str().unwrap().trim_start_matches('#')).unwrap();
         assert_eq!(schema["properties"]["type"]["const"], *name);
+        assert!(schema["description"].is_string(), "{name} is described");
         assert!(examples().values().any(|example| example["value"]["type"] == *name), "an example of {name}");
     }
 }

@@ -1,0 +1,63 @@
+//! The fields beside an event's data that are not the customer's: which event it is, and when it happened.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use uuid::Uuid;
+
+/// The schema of `event_id`.
+pub(crate) struct EventId;
+
+impl JsonSchema for EventId {
+    fn schema_name() -> Cow<'static, str> {
+        "EventId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Identifies the event for good. Generated if absent.",
+            "type": "string",
+            "format": "uuid",
+            "not": {"const": Uuid::nil()},
+            "x-expected":
+                "must be a UUID such as \"0b5e4e0c-3f0d-4e0e-9a53-5f6f0d1c2b3a\", and not the nil UUID",
+        })
+    }
+}
+
+/// The schema of `occurred_at`.
+pub(crate) struct OccurredAt;
+
+impl JsonSchema for OccurredAt {
+    fn schema_name() -> Cow<'static, str> {
+        "OccurredAt".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "When it happened, as RFC 3339 writes it: not before 1970-01-01T00:00:00Z and at most five \
+                minutes in the future. The time of arrival if absent. Decides which of two changes of the same field \
+                is the later one.",
+            "type": "string",
+            "format": "date-time",
+            "maxLength": 35,
+            // Years from 1970, seconds up to 59, fractions up to nanoseconds, and always an offset.
+            "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\
+                (\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+            "x-expected":
+                "must be an RFC 3339 timestamp from 1970 on, with an offset, such as \"2026-03-01T12:00:00Z\"",
+        })
+    }
+}
+
+/// Parses an id in its hyphenated form, the only one accepted: with several spellings of one id, a search by one of
+/// them would miss the others.
+pub(crate) fn parse_event_id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| text.len() == 36 && !id.is_nil())
+}
+
+/// Parses a timestamp. Its form is left to the schema: the parser also takes other forms of ISO 8601.
+pub(crate) fn parse_occurred_at(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
