@@ -20,6 +20,7 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use crate::hop::Hop;
+use crate::limits::MAX_EVENTS;
 use crate::metrics::Metrics;
 use crate::problem::{FieldError, Kind, Problem, RETRY_AFTER_S};
 use crate::publish::Publish;
@@ -28,9 +29,6 @@ use crate::settings::Limits;
 use crate::signature::Secret;
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
 use crate::validation::{Rejected, Validator};
-
-/// The most events that one request may carry.
-pub(crate) const MAX_EVENTS: usize = 500;
 
 /// What every request is answered with.
 pub(crate) struct App<P> {

@@ -23,6 +23,7 @@
 
 mod app;
 mod hop;
+mod limits;
 mod metrics;
 mod openapi;
 mod problem;

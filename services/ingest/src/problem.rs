@@ -11,8 +11,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::app::MAX_EVENTS;
-use crate::routes::MAX_BODY_BYTES;
+use crate::limits::{MAX_BODY_BYTES, MAX_EVENTS};
 use crate::signature::SignatureError;
 
 /// How many seconds a caller should wait before trying again what was not published.

@@ -18,13 +18,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::app::{App, Arrival};
+use crate::limits::MAX_BODY_BYTES;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
 use crate::publish::Publish;
 use crate::span::{self, ROUTE, RequestAttributes};
-
-/// The most bytes a body may have.
-pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// All routes. Only `POST /v1/events` makes spans.
 pub(crate) fn router<P: Publish>(app: Arc<App<P>>, health: &Health) -> Router {

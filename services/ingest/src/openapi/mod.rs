@@ -13,8 +13,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::limits::MAX_EVENTS;
 use crate::problem::Problem;
-use crate::schema::{AcceptedType, CUSTOMER_NUMBER, Schemas};
+use crate::schema::{AcceptedType, COMPONENTS, CUSTOMER_NUMBER, Schemas};
+use crate::signature::SignatureError;
 use crate::validation::Validator;
 
 const HTTP: &str = include_str!("http.json");
@@ -81,11 +83,11 @@ fn problems(validator: &Validator) -> Vec<Problem> {
     let invalid = validator.read(&event, Timestamp::UNIX_EPOCH).err().map(|rejected| rejected.problem);
     let traced = [
         Problem::malformed_json("the body ends too early: at line 3, column 7"),
-        Problem::invalid_signature(crate::signature::SignatureError::Missing),
+        Problem::invalid_signature(SignatureError::Missing),
         Problem::request_timeout(),
         Problem::body_too_large(),
         Problem::content_type(),
-        Problem::list_of_wrong_length(crate::app::MAX_EVENTS + 1),
+        Problem::list_of_wrong_length(MAX_EVENTS + 1),
         Problem::not_published(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"CustomerRenamed")),
     ];
     traced
@@ -98,7 +100,7 @@ fn problems(validator: &Validator) -> Vec<Problem> {
 
 fn add_problem(responses: &mut Value, problem: &Problem) -> Result<(), serde_json::Error> {
     let content = &mut responses[problem.kind().status().as_str()]["content"]["application/problem+json"];
-    content["schema"] = json!({"$ref": format!("{}Problem", crate::schema::COMPONENTS)});
+    content["schema"] = json!({"$ref": format!("{}Problem", COMPONENTS)});
     content["examples"][problem.kind().name()] = json!({"value": serde_json::to_value(problem)?});
     Ok(())
 }

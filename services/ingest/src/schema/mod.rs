@@ -15,10 +15,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::envelope_fields::{EventId, OccurredAt, parse_event_id, parse_occurred_at};
-pub(crate) use self::shape::{Format, Object, Shape, Text, UnsupportedSchema};
-
-/// Where the schemas stand in the API description.
-pub(crate) const COMPONENTS: &str = "#/components/schemas/";
+pub(crate) use self::shape::{COMPONENTS, Format, Object, Shape, Text, UnsupportedSchema};
 
 /// The field of an event's data that is posted beside the data.
 pub(crate) const CUSTOMER_NUMBER: &str = "customer_number";

@@ -1,13 +1,14 @@
 //! A schema, compiled: what a value is checked against.
 //!
-//! Only the keywords that [`crate::validation`] enforces are known. A schema with any other does not compile, so the
+//! Only the keywords that `validation` enforces are known. A schema with any other does not compile, so the
 //! API description never promises a rule that nothing checks.
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::COMPONENTS;
+/// Where the schemas stand in the API description.
+pub(crate) const COMPONENTS: &str = "#/components/schemas/";
 
 /// How deep schemas may nest; a type that contains itself would nest without end.
 const MAX_DEPTH: usize = 16;
