@@ -54,6 +54,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     if let Some(queue) = &service.queue {
         rollback.push(failures(template, context, service, queue, &topic));
         event_age(template, context, service, queue, &topic);
+        paused(template, context, service, queue, &topic);
     }
     if service.listens {
         rollback.push(server_errors(template, context, service, &topic));
@@ -151,6 +152,48 @@ pub(crate) fn failure_rate(context: &Context<'_>, about: &str) -> Value {
         {"Id": "rate", "Label": "Failures in percent", "ReturnData": true,
          "Expression": "IF(messages > 0, 100 * (FILL(retries, 0) + FILL(dead, 0)) / messages, 0)"},
     ]})
+}
+
+/// Circuit and brake: receiving pauses until a dependency is available or somebody mends it.
+fn paused(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    queue: &str,
+    topic: &Value,
+) {
+    template.number(
+        "PausedThresholdMinutes",
+        "2",
+        1,
+        "Alarm when a service has not received for so many minutes",
+    );
+    let about = metrics::about(&[queue]);
+    let query = |id: &str, metric: &str| {
+        let expression = sub(metrics::own(context, "MAX", metric, &about));
+        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
+    };
+    let name = &service.service;
+    Alarm {
+        name: &format!("{name}-paused"),
+        description: format!(
+            "{name} does not receive: a dependency is unavailable, misconfigured or rejects most messages. Its \
+             readiness check says which, and why"
+        ),
+        watches: json!({
+            "EvaluationPeriods": reference("PausedThresholdMinutes"),
+            "DatapointsToAlarm": reference("PausedThresholdMinutes"),
+            "Metrics": [
+                query("circuit", "consumer.circuit.open"),
+                query("brake", "consumer.brake.engaged"),
+                {"Id": "paused", "Label": "Receiving pauses", "ReturnData": true,
+                 "Expression": "IF(FILL(circuit, 0) + FILL(brake, 0) > 0, 1, 0)"},
+            ],
+        }),
+        threshold: json!(0),
+        minutes: 2,
+    }
+    .add(template, context, topic);
 }
 
 fn event_age(

@@ -127,7 +127,7 @@ impl Claims {
 
     /// Tries to claim `id`, which is the item's whole partition key, until `now` and `lease` have passed.
     ///
-    /// An answer that is lost on the way and asked for again by the SDK finds the caller's own claim, and
+    /// An answer that is lost on the way and retried by the SDK finds the caller's own claim, and
     /// gives it.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub enum Commit {
 ///
 /// Marker, change and outbox may be in one table or in several; its partition key is the string `pk` and
 /// its TTL attribute `expires_at`. The marker is written even if nothing else is, so that an event id
-/// which comes back with another body is found out.
+/// that is used again with another body is detected.
 #[derive(Debug)]
 #[must_use = "nothing is written before commit"]
 pub struct Transaction {

@@ -44,7 +44,7 @@ impl Default for PublisherSettings {
 
 impl PublisherSettings {
     /// The pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
-    /// publishers that failed together do not come back together
+    /// publishers that failed together do not retry together
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
     pub(crate) fn pause_after(&self, attempts: u32) -> Duration {
         let doublings = attempts.saturating_sub(1).min(20);

@@ -75,7 +75,7 @@ impl<E: Send + Sync + 'static> Batcher<E> {
         settings: SettleSettings,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send) {
-        // Callers wait for their entry's fate, so the channel never holds more than there are messages in hand.
+        // Callers wait for their entry's fate, so the channel never holds more than there are messages in flight.
         let (entries, waiting) = mpsc::channel(MAX_BATCH * settings.concurrency);
         (Self { entries }, run(Arc::new(call), waiting, settings, metrics))
     }

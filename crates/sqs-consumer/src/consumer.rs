@@ -7,33 +7,17 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::AtLeastOnceHandler;
 use crate::batcher::{Batcher, ChangeVisibility, Delete};
 use crate::clock::{Clock, SystemClock};
+use crate::handler::AtLeastOnceHandler;
 use crate::metrics::Metrics;
-use crate::process::Shared;
 use crate::queue::Queue;
-use crate::running::Running;
+use crate::readiness::{OnHealth, OnWork, Readiness};
+use crate::rejections::Rejections;
+use crate::running::{DrainOverran, Running};
 use crate::settings::{ConsumerSettings, SettingsError};
-use crate::visibility::InHand;
-
-/// Whether messages come in, for a readiness check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// Receiving works.
-    Up,
-    /// It does not, or pauses.
-    Down {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Where readiness is reported to.
-pub(crate) type OnHealth = Box<dyn Fn(Readiness) + Send + Sync>;
-
-/// Where it is reported whether messages are in hand.
-pub(crate) type OnWork = Box<dyn Fn(bool) + Send + Sync>;
+use crate::shared::Shared;
+use crate::visibility::InFlightMessages;
 
 /// A consumer that has not been started.
 pub struct Consumer<Q, H> {
@@ -69,7 +53,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         self
     }
 
-    /// Reports `true` when the first message is taken in hand and `false` when none is left. It must not block.
+    /// Reports `true` when the first message is in flight and `false` when none is left. It must not block.
     #[must_use]
     pub fn on_work(mut self, report: impl Fn(bool) + Send + Sync + 'static) -> Self {
         self.on_work = Box::new(report);
@@ -83,18 +67,19 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         self
     }
 
-    /// Consumes until `shutdown` is cancelled and what was in hand is settled. Dropping the future stops everything
-    /// at once; messages in hand come back when their visibility ends.
+    /// Consumes until `shutdown` is cancelled and what was in flight is settled. Dropping the future stops everything
+    /// at once; messages in flight become visible when their visibility timeout ends.
     ///
     /// # Errors
     /// [`ConsumerError::Settings`] before anything is received; [`ConsumerError::DrainOverran`] when messages could
-    /// neither be finished nor given back in time.
+    /// neither be finished nor released in time.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
         let Self { queue, handler, settings, meter, clock, on_health, on_work } = self;
         settings.validate()?;
         let queue = Arc::new(queue);
         let metrics = Metrics::new(&meter, queue.name());
-        let in_hand = InHand::new(settings.visibility);
+        let rejections = Rejections::new(settings.circuit.window);
+        let in_flight = InFlightMessages::new(settings.visibility);
         let (deletes, deleting) = Batcher::new(Delete(Arc::clone(&queue)), settings.settle, metrics.clone());
         let (visibility, changing) =
             Batcher::new(ChangeVisibility(Arc::clone(&queue)), settings.settle, metrics.clone());
@@ -102,7 +87,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         let mut background = JoinSet::new();
         background.spawn(deleting);
         background.spawn(changing);
-        background.spawn(Arc::clone(&in_hand).extend(Arc::clone(&queue), metrics.clone()));
+        background.spawn(Arc::clone(&in_flight).extend(Arc::clone(&queue), metrics.clone()));
 
         let shared = Shared {
             queue,
@@ -112,13 +97,14 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             metrics,
             deletes,
             visibility,
-            in_hand,
+            in_flight,
+            rejections,
             grace_over: CancellationToken::new(),
         };
         let result = Running::new(Arc::new(shared), on_health, on_work).run(shutdown).await;
         // Every message's task has ended or was stopped, so nothing is waiting for these any more.
         background.shutdown().await;
-        result
+        result.map_err(|DrainOverran { unsettled }| ConsumerError::DrainOverran { unsettled })
     }
 }
 
@@ -128,9 +114,9 @@ pub enum ConsumerError {
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The shutdown's time was up with messages neither finished nor given back. They come back when their visibility
-    /// ends.
-    #[error("{unsettled} messages were neither finished nor given back in time")]
+    /// The shutdown's time was up with messages neither finished nor released. They become visible when their
+    /// visibility timeout ends.
+    #[error("{unsettled} messages were neither finished nor released in time")]
     DrainOverran {
         /// How many.
         unsettled: usize,

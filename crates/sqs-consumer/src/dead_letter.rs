@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::process::Shared;
+use crate::conclusion::Problem;
 use crate::queue::{AttributeValue, DeadLetter, Message, MessageAttribute, Queue, QueueError};
+use crate::shared::Shared;
 use crate::trace;
 
 /// The message attribute of a dead letter that says, as JSON, why it is one:
-/// `{"reason", "detail", "service", "attempts", "trace", "queue", "failed_at"}`.
+/// `{"reason", "dependency", "detail", "service", "attempts", "trace", "queue", "failed_at"}`.
 pub const DEAD_LETTER_ATTRIBUTE: &str = "dead_letter";
 
 /// The most message attributes SQS takes.
@@ -24,13 +25,13 @@ const MAX_ATTRIBUTES: usize = 10;
 pub(crate) async fn send<Q: Queue, H>(
     shared: &Shared<Q, H>,
     message: Message,
-    reason: &'static str,
-    detail: Option<&str>,
+    problem: &Problem,
 ) -> Result<(), QueueError> {
     let trace_id = telemetry::context::trace_id_of(&tracing::Span::current()).map(|id| id.to_string());
     let description = json!({
-        "reason": reason,
-        "detail": detail,
+        "reason": problem.reason,
+        "dependency": problem.dependency,
+        "detail": problem.detail,
         "service": shared.settings.service,
         "attempts": message.receive_count,
         "trace": trace_id,

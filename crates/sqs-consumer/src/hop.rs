@@ -5,7 +5,7 @@ use std::time::Duration;
 use envelope::Envelope;
 use jiff::Timestamp;
 
-use crate::process::{DEAD_LETTER, RETRY};
+use crate::conclusion::{Conclusion, DEAD_LETTER, RETRY};
 use crate::queue::Message;
 use crate::trace::age;
 
@@ -29,13 +29,8 @@ impl Hop {
     }
 
     /// Writes the line. It belongs inside the message's span, from which the log takes the trace id.
-    pub(crate) fn log(
-        &self,
-        envelope: Option<&Envelope>,
-        processing: Duration,
-        outcome: &'static str,
-        failure: Option<(&'static str, Option<&str>)>,
-    ) {
+    pub(crate) fn log(&self, envelope: Option<&Envelope>, processing: Duration, conclusion: &Conclusion) {
+        let Conclusion { outcome, problem, .. } = conclusion;
         let event_id = envelope.map(|envelope| envelope.metadata.event_id.to_string());
         let correlation_id = envelope.map(|envelope| envelope.metadata.correlation_id.to_string());
         let waiting_ms = millis(age(self.sent_at, self.received_at));
@@ -53,13 +48,14 @@ impl Hop {
                     waiting_ms,
                     processing_ms,
                     outcome,
-                    reason = failure.map(|(reason, _)| reason),
-                    error = failure.and_then(|(_, detail)| detail),
+                    reason = problem.as_ref().map(|problem| problem.reason),
+                    dependency = problem.as_ref().and_then(|problem| problem.dependency),
+                    error = problem.as_ref().and_then(|problem| problem.detail.as_deref()),
                     "event"
                 )
             };
         }
-        match outcome {
+        match *outcome {
             DEAD_LETTER => line!(error),
             RETRY => line!(warn),
             _ => line!(info),

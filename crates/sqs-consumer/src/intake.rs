@@ -17,7 +17,7 @@ const GATHER: Duration = Duration::from_millis(5);
 pub(crate) enum Polled {
     /// Before it received: receiving was paused or stopped while it waited for permits.
     Stopped,
-    /// With messages, or none. There is a permit for each message that was asked for.
+    /// With messages, or none. There is a permit for each message that was requested.
     Received { asked: usize, permits: OwnedSemaphorePermit, messages: Vec<Message>, took: Duration },
     /// With an error.
     Failed { error: QueueError, took: Duration },
@@ -44,7 +44,7 @@ pub(crate) async fn poll<Q: Queue>(
     }
 }
 
-/// The permits, one for each message that may be in hand.
+/// The permits, one for each message that may be in flight.
 pub(crate) struct Permits {
     free: Arc<Semaphore>,
     /// Held while a poll gathers: if all polls waited at once, each would get one of the permits that come free.

@@ -6,8 +6,9 @@
 //! - [`Done`] deletes the message. [`Failure::Transient`] retries it after a random, growing delay.
 //!   [`Failure::Permanent`] moves it to the dead-letter queue at once, with the reason.
 //! - A panic or a timeout is a transient failure of that message alone.
-//! - When a dependency is away, receiving pauses and probes.
-//! - On shutdown, what is in hand is finished or given back.
+//! - [`Failure::Rejected`] is dead-lettered once the message is proven to be at fault itself.
+//! - When a dependency is unavailable or misconfigured, or rejects most messages, receiving pauses and probes.
+//! - On shutdown, what is in flight is finished or released.
 //!
 //! `DESIGN.md` beside this crate's manifest says why.
 //!
@@ -61,8 +62,10 @@ mod backoff;
 mod batcher;
 mod circuit;
 mod clock;
+mod conclusion;
 mod consumer;
 mod dead_letter;
+mod failed;
 mod failure;
 mod handler;
 mod hop;
@@ -72,20 +75,24 @@ mod pollers;
 mod process;
 mod protection;
 pub mod queue;
+mod readiness;
+mod rejections;
 mod running;
 mod service;
 mod settings;
+mod shared;
 mod sqs;
 mod trace;
 mod visibility;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
-pub use consumer::{Consumer, ConsumerError, Readiness};
+pub use consumer::{Consumer, ConsumerError};
 pub use dead_letter::DEAD_LETTER_ATTRIBUTE;
 pub use handler::{AtLeastOnceHandler, Delivery};
 pub use outcome::{BoxError, Done, Failure};
 pub use queue::Queue;
+pub use readiness::Readiness;
 pub use service::{QueueSettings, serve};
-pub use settings::{CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
+pub use settings::{BrakeSettings, CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
 pub use sqs::SqsQueue;

@@ -9,29 +9,35 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::{attributes, bounds};
 
+use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RELEASED, RETRY};
+
 /// Age of events, when received and when done.
 pub(crate) const EVENT_AGE: &str = "consumer.event.age";
-/// Messages by what came of them.
+/// Messages by outcome.
 pub(crate) const OUTCOMES: &str = "consumer.messages";
-/// Messages given back to be retried.
+/// Messages returned to the queue to be retried.
 pub(crate) const RETRIES: &str = "consumer.retries";
 /// Messages moved to the dead-letter queue.
 pub(crate) const DEAD_LETTERS: &str = "consumer.dead_letters";
-/// Messages in hand.
+/// Messages in flight.
 pub(crate) const IN_FLIGHT: &str = "consumer.in_flight";
-/// Messages got by a receive, as a share of what it asked for.
+/// Messages received, as a share of those requested.
 pub(crate) const BATCH_FILL: &str = "consumer.batch.fill";
 /// Receives that should be in flight.
 pub(crate) const POLLERS: &str = "consumer.pollers";
 /// Messages whose visibility was extended, or should have been.
 pub(crate) const EXTENSIONS: &str = "consumer.visibility.extensions";
-/// Messages that could not be settled and will come back although they were handled.
+/// Messages that could not be settled and will be redelivered although they were handled.
 pub(crate) const UNSETTLED: &str = "consumer.unsettled";
-/// One while receiving pauses because a dependency is away.
+/// One while receiving pauses because most messages are rejected for one reason.
+pub(crate) const BRAKE_ENGAGED: &str = "consumer.brake.engaged";
+/// One while receiving pauses because a dependency is unavailable or misconfigured.
 pub(crate) const CIRCUIT_OPEN: &str = "consumer.circuit.open";
 
 /// Metric attribute: why a message failed.
 const REASON: &str = "reason";
+/// Metric attribute: what it failed on.
+const DEPENDENCY: &str = "dependency";
 /// Metric attribute: when an event's age was taken, `received` or `done`.
 const STAGE: &str = "stage";
 
@@ -60,6 +66,7 @@ struct Instruments {
     extensions: Counter<u64>,
     unsettled: Counter<u64>,
     circuit_open: Gauge<u64>,
+    brake_engaged: Gauge<u64>,
 }
 
 impl Metrics {
@@ -90,14 +97,26 @@ impl Metrics {
                 "time of calls to the queue",
             ),
             event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),
-            outcomes: counter(OUTCOMES, "messages by what came of them"),
+            outcomes: counter(OUTCOMES, "messages by outcome"),
             retries: counter(RETRIES, "messages to be retried"),
             dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
-            batch_fill: histogram(BATCH_FILL, "1", &SHARES, "messages got as a share of those asked for"),
+            batch_fill: histogram(
+                BATCH_FILL,
+                "1",
+                &SHARES,
+                "messages received as a share of those requested",
+            ),
             pollers: meter.u64_gauge(POLLERS).with_description("receives wanted in flight").build(),
             extensions: counter(EXTENSIONS, "visibility extensions"),
-            unsettled: counter(UNSETTLED, "handled messages that will come back"),
-            circuit_open: meter.u64_gauge(CIRCUIT_OPEN).with_description("1 while receiving pauses").build(),
+            unsettled: counter(UNSETTLED, "handled messages that will be redelivered"),
+            circuit_open: meter
+                .u64_gauge(CIRCUIT_OPEN)
+                .with_description("1 while receiving pauses for a dependency")
+                .build(),
+            brake_engaged: meter
+                .u64_gauge(BRAKE_ENGAGED)
+                .with_description("1 while receiving pauses because most messages are rejected")
+                .build(),
         }))
     }
 
@@ -136,39 +155,33 @@ impl Metrics {
     }
 
     /// The end of a message.
-    pub(crate) fn processed(
-        &self,
-        took: Duration,
-        event_type: Option<&str>,
-        outcome: &'static str,
-        reason: Option<&'static str>,
-    ) {
-        let mut attributes = self.with([KeyValue::new(attributes::OUTCOME, outcome)]);
+    pub(crate) fn processed(&self, took: Duration, event_type: Option<&str>, conclusion: &Conclusion) {
+        let mut attributes = self.with([KeyValue::new(attributes::OUTCOME, conclusion.outcome)]);
         attributes.extend(event_type.map(|kind| KeyValue::new(attributes::EVENT_TYPE, kind.to_owned())));
         let mut duration = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "process")]);
-        if let Some(reason) = reason {
-            attributes.push(KeyValue::new(REASON, reason));
-            duration.push(KeyValue::new(attribute::ERROR_TYPE, reason));
+        if let Some(Problem { reason, dependency, .. }) = &conclusion.problem {
+            let mut why = vec![KeyValue::new(REASON, *reason)];
+            why.extend(dependency.map(|dependency| KeyValue::new(DEPENDENCY, dependency)));
+            attributes.extend(why.iter().cloned());
+            duration.push(KeyValue::new(attribute::ERROR_TYPE, *reason));
+            why.extend(self.0.common.iter().cloned());
+            match conclusion.outcome {
+                RETRY => self.0.retries.add(1, &why),
+                DEAD_LETTER => self.0.dead_letters.add(1, &why),
+                _ => {}
+            }
         }
         self.0.outcomes.add(1, &attributes);
         self.0.process_duration.record(took.as_secs_f64(), &duration);
     }
 
-    pub(crate) fn retried(&self, reason: &'static str) {
-        self.0.retries.add(1, &self.with([KeyValue::new(REASON, reason)]));
-    }
-
-    pub(crate) fn dead_lettered(&self, reason: &'static str) {
-        self.0.dead_letters.add(1, &self.with([KeyValue::new(REASON, reason)]));
-    }
-
-    /// Messages given back without having been handled.
-    pub(crate) fn given_back(&self, messages: usize) {
-        let outcome = KeyValue::new(attributes::OUTCOME, crate::process::GIVEN_BACK);
+    /// Messages released without having been handled.
+    pub(crate) fn released(&self, messages: usize) {
+        let outcome = KeyValue::new(attributes::OUTCOME, RELEASED);
         self.0.outcomes.add(messages as u64, &self.with([outcome]));
     }
 
-    /// A message in hand, until the guard is dropped.
+    /// A message in flight, until the guard is dropped.
     pub(crate) fn in_flight(&self) -> InFlightCount {
         self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlightCount(self.clone())
@@ -192,25 +205,29 @@ impl Metrics {
         self.0.unsettled.add(1, &attributes);
     }
 
+    pub(crate) fn brake_engaged(&self, engaged: bool) {
+        self.0.brake_engaged.record(u64::from(engaged), &self.0.common);
+    }
+
     pub(crate) fn circuit_open(&self, open: bool) {
         self.0.circuit_open.record(u64::from(open), &self.0.common);
     }
 }
 
-/// Messages in hand, told as they are at each export. A gauge, because the collector's exporter for CloudWatch takes the
+/// Messages in flight, observed at each export. A gauge, because the collector's exporter for CloudWatch takes the
 /// sum of an up-down counter for a running total and sends how much it has grown.
 fn in_flight(meter: &Meter, attributes: [KeyValue; 2]) -> Arc<AtomicI64> {
     let count = Arc::new(AtomicI64::new(0));
-    let told = Arc::clone(&count);
+    let observed = Arc::clone(&count);
     meter
         .i64_observable_gauge(IN_FLIGHT)
-        .with_description("messages in hand")
-        .with_callback(move |gauge| gauge.observe(told.load(Ordering::Relaxed), &attributes))
+        .with_description("messages in flight")
+        .with_callback(move |gauge| gauge.observe(observed.load(Ordering::Relaxed), &attributes))
         .build();
     count
 }
 
-/// Counts one message in hand for as long as it lives.
+/// Counts one message in flight for as long as it lives.
 pub(crate) struct InFlightCount(Metrics);
 
 impl Drop for InFlightCount {

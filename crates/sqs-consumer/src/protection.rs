@@ -1,9 +1,9 @@
-//! Keeps ECS from stopping a task that has long work in hand.
+//! Keeps ECS from stopping a task that has long work in flight.
 //!
 //! ECS gives a task on Fargate two minutes to stop at most, and a handler may need longer. Such a task asks the ECS agent
-//! for protection while it has messages in hand, and gives it back when it has none
+//! for protection while it has messages in flight, and ends it when it has none
 //! ([task scale-in protection](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html)).
-//! A message that is received in the moment before the protection holds is given back by the drain and handled elsewhere:
+//! A message that is received in the moment before the protection holds is released by the drain and handled elsewhere:
 //! that costs time and no message.
 
 use std::time::Duration;
@@ -100,7 +100,7 @@ enum Work {
 /// Protects the task for as long as it has work, until the consumer is gone.
 async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<bool>) {
     let mut protected = false;
-    let mut told = false;
+    let mut logged = false;
     while work.wait_for(|at_work| *at_work).await.is_ok() {
         let asked = agent.protect(Some(minutes)).await;
         let pause = if asked.is_ok() {
@@ -110,11 +110,11 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
         } else {
             PAUSE
         };
-        tell(&asked, &mut told);
+        log_once(&asked, &mut logged);
         match end_of_work(Instant::now() + pause, &mut work).await {
-            // A protection that cannot be given back ends by itself.
+            // A protection that cannot be ended expires by itself.
             Work::Ended if protected => {
-                tell(&agent.protect(None).await, &mut told);
+                log_once(&agent.protect(None).await, &mut logged);
                 protected = false;
             }
             Work::GoesOn | Work::Ended => {}
@@ -122,7 +122,7 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
         }
     }
     if protected {
-        tell(&agent.protect(None).await, &mut told);
+        log_once(&agent.protect(None).await, &mut logged);
     }
 }
 
@@ -141,12 +141,12 @@ async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
 }
 
 /// Logs a failure once, for as long as it lasts.
-fn tell(asked: &Result<(), reqwest::Error>, told: &mut bool) {
+fn log_once(asked: &Result<(), reqwest::Error>, logged: &mut bool) {
     match asked {
-        Ok(()) => *told = false,
-        Err(_) if *told => {}
+        Ok(()) => *logged = false,
+        Err(_) if *logged => {}
         Err(error) => {
-            *told = true;
+            *logged = true;
             tracing::warn!(
                 error = describe(error),
                 "scale-in protection not set: a task with long work in hand may be stopped"
@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// After how many seconds what was asked for.
+    /// After how many seconds what was requested.
     type Ask = (u64, Option<u64>);
 
     #[derive(Clone, Default)]

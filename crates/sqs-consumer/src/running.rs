@@ -8,14 +8,15 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::AtLeastOnceHandler;
-use crate::circuit::{Change, Circuit, Gate, Signal};
-use crate::consumer::{ConsumerError, OnHealth, OnWork, Readiness};
+use crate::circuit::{Admission, Change, Circuit, Signal, Trouble};
 use crate::failure::describe;
+use crate::handler::AtLeastOnceHandler;
 use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
-use crate::process::{Shared, come_back, process};
-use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};
+use crate::process::process;
+use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receipt, Receive};
+use crate::readiness::{OnHealth, OnWork, Readiness};
+use crate::shared::Shared;
 
 /// All state that decisions are made from is here, in one task; receives and messages are tasks that report back.
 pub(crate) struct Running<Q, H> {
@@ -37,8 +38,14 @@ pub(crate) struct Running<Q, H> {
     at_work: bool,
 }
 
+/// The shutdown's time was up with messages neither finished nor released.
+pub(crate) struct DrainOverran {
+    pub(crate) unsettled: usize,
+}
+
 /// The end of a message that was handled.
 struct Finished {
+    message: Receipt,
     signal: Signal,
     purpose: Purpose,
 }
@@ -64,7 +71,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             polls: JoinSet::new(),
             messages: JoinSet::new(),
             pollers: Pollers::new(settings.max_pollers),
-            circuit: Circuit::new(settings.circuit),
+            circuit: Circuit::new(settings.circuit, settings.brake),
             probing: false,
             receiving: Receiving::Unknown,
             stop_waiting: CancellationToken::new(),
@@ -77,7 +84,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
     }
 
-    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), DrainOverran> {
         loop {
             let paused_until = self.start_polls();
             let resume = async {
@@ -98,7 +105,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.drain().await
     }
 
-    /// Reports whether messages are in hand when that has changed.
+    /// Reports whether messages are in flight when that has changed.
     fn report_work(&mut self) {
         let at_work = !self.messages.is_empty();
         if at_work != self.at_work {
@@ -115,14 +122,14 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         {
             return Some(until);
         }
-        match self.circuit.gate(now) {
-            Gate::Shut(until) => return Some(until),
-            Gate::Probe if self.probing => {}
-            Gate::Probe => {
+        match self.circuit.admits(now) {
+            Admission::NothingUntil(until) => return Some(until),
+            Admission::OneProbe if self.probing => {}
+            Admission::OneProbe => {
                 self.probing = true;
                 self.start_poll(1, Purpose::Probe);
             }
-            Gate::Open => {
+            Admission::All => {
                 let most = MAX_BATCH.min(self.shared.settings.concurrency);
                 while self.polls.len() < self.pollers.wanted() {
                     self.start_poll(most, Purpose::Work);
@@ -134,7 +141,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
 
     fn start_poll(&mut self, max: usize, purpose: Purpose) {
         let settings = &self.shared.settings;
-        // Where it is not known whether receiving works, it is found out at once.
+        // Don't long-poll until the first receive has succeeded.
         let wait = if matches!(self.receiving, Receiving::Works) { settings.wait } else { Duration::ZERO };
         let request = Receive { max, wait, visibility: settings.visibility };
         let poll = poll(
@@ -146,7 +153,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.polls.spawn(async move { (poll.await, purpose) });
     }
 
-    /// Receiving pauses: polls that have not asked for messages yet must not, and it starts again with one.
+    /// Receiving pauses: polls that have not requested messages yet must not, and it starts again with one.
     fn pause(&mut self) {
         self.stop_waiting.cancel();
         self.stop_waiting = CancellationToken::new();
@@ -157,7 +164,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     fn polled(&mut self, polled: Result<(Polled, Purpose), JoinError>) {
         let (polled, purpose) = match polled {
             Ok(polled) => polled,
-            // A fault in the queue's implementation; it is no reason to end, and none to go on as if nothing were.
+            // A fault in the queue's implementation: neither fatal nor ignorable.
             Err(error) => {
                 self.probing = false;
                 return self.receive_failed(&QueueError::new("ReceiveMessage", "panic").because(error));
@@ -173,14 +180,14 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             Polled::Received { asked, mut permits, messages, took } => {
                 self.shared.metrics.received(asked, messages.len(), took);
                 self.receive_worked();
-                let circuit = self.circuit.gate(Instant::now());
-                if purpose == Purpose::Work && circuit != Gate::Open {
-                    // Asked for before the pause began.
-                    let delay = match circuit {
-                        Gate::Shut(until) => until.duration_since(Instant::now()),
-                        Gate::Open | Gate::Probe => Duration::ZERO,
+                let admission = self.circuit.admits(Instant::now());
+                if purpose == Purpose::Work && admission != Admission::All {
+                    // Requested before the pause began.
+                    let delay = match admission {
+                        Admission::NothingUntil(until) => until.duration_since(Instant::now()),
+                        Admission::All | Admission::OneProbe => Duration::ZERO,
                     };
-                    return self.give_back(messages, Duration::from_secs(delay.as_secs() + 1));
+                    return self.release(messages, Duration::from_secs(delay.as_secs() + 1));
                 }
                 if purpose == Purpose::Probe && messages.is_empty() {
                     self.probing = false;
@@ -193,19 +200,20 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 let mut surplus = Vec::new();
                 for message in messages {
                     let Some(permit) = permits.split(1) else {
-                        // More than was asked for; the contract says never, but losing one would be worse.
+                        // More than was requested; the contract says never, but losing one would be worse.
                         surplus.push(message);
                         continue;
                     };
                     let shared = Arc::clone(&self.shared);
-                    let held = shared.in_hand.hold(message.receipt.clone());
+                    let receipt = message.receipt.clone();
+                    let in_flight = shared.in_flight.add(receipt.clone());
                     self.messages.spawn(async move {
-                        let signal = process(&shared, message, held, received_at).await;
+                        let signal = process(&shared, message, in_flight, received_at).await;
                         drop(permit);
-                        Some(Finished { signal, purpose })
+                        Some(Finished { message: receipt, signal, purpose })
                     });
                 }
-                self.give_back(surplus, Duration::ZERO);
+                self.release(surplus, Duration::ZERO);
             }
         }
     }
@@ -245,7 +253,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     }
 
     fn finished(&mut self, finished: Result<Option<Finished>, JoinError>) {
-        let Finished { signal, purpose } = match finished {
+        let Finished { message, signal, purpose } = match finished {
             Ok(Some(finished)) => finished,
             Ok(None) => return,
             Err(error) => {
@@ -253,46 +261,65 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 self.probing = false;
                 tracing::error!(
                     error = describe(&error),
-                    "a message's task failed: the message comes back when its visibility ends"
+                    "a message's task failed: the message becomes visible when its visibility timeout ends"
                 );
                 return;
             }
         };
         self.probing &= purpose != Purpose::Probe;
         let probe = purpose == Purpose::Probe;
-        let Some(change) = self.circuit.record(signal, probe, Instant::now(), &mut self.rng) else { return };
-        let queue = self.shared.queue.name();
+        let change = self.circuit.record(&message, signal, probe, Instant::now(), &mut self.rng);
+        let Some(change) = change else { return };
+        self.report_change(&change);
         match change {
-            Change::Opened { dependency, pause } => {
-                tracing::error!(
-                    queue,
-                    dependency,
-                    pause_ms = millis(pause),
-                    "circuit opened: receiving pauses"
-                );
+            Change::Opened { .. } => {
+                self.shared.rejections.paused(true);
                 self.pause();
             }
-            Change::StillAway { dependency, pause } => {
-                tracing::debug!(queue, dependency, pause_ms = millis(pause), "probe failed");
+            Change::StillOpen { .. } => {}
+            Change::Closed { .. } => self.shared.rejections.paused(false),
+        }
+        self.report();
+    }
+
+    fn report_change(&self, change: &Change) {
+        let queue = self.shared.queue.name();
+        match change {
+            Change::Opened { trouble, pause } => {
+                let Trouble { dependency, code, .. } = trouble;
+                let pause_ms = millis(*pause);
+                if trouble.is_brake() {
+                    tracing::error!(queue, dependency, code, pause_ms, "brake engaged: receiving pauses");
+                } else {
+                    tracing::error!(queue, dependency, code, pause_ms, "circuit opened: receiving pauses");
+                }
             }
-            Change::Closed { dependency } => {
-                tracing::info!(queue, dependency, "circuit closed: receiving goes on");
+            Change::StillOpen { trouble, pause } => {
+                let Trouble { dependency, code, .. } = trouble;
+                tracing::debug!(queue, dependency, code, pause_ms = millis(*pause), "probe failed");
+            }
+            Change::Closed { trouble } => {
+                let Trouble { dependency, code, .. } = trouble;
+                if trouble.is_brake() {
+                    tracing::info!(queue, dependency, code, "brake released: receiving resumes");
+                } else {
+                    tracing::info!(queue, dependency, code, "circuit closed: receiving resumes");
+                }
             }
         }
-        self.shared.metrics.circuit_open(!matches!(change, Change::Closed { .. }));
-        self.report();
+        let trouble = self.circuit.trouble();
+        self.shared.metrics.circuit_open(trouble.is_some_and(|trouble| !trouble.is_brake()));
+        self.shared.metrics.brake_engaged(trouble.is_some_and(Trouble::is_brake));
     }
 
     /// Reports readiness when it has changed.
     fn report(&mut self) {
-        let readiness = match (&self.receiving, self.circuit.away()) {
+        let readiness = match (&self.receiving, self.circuit.trouble()) {
             (Receiving::Unknown, _) => return,
             (Receiving::Fails { code, .. }, _) => {
                 Readiness::Down { reason: format!("receiving fails: {code}") }
             }
-            (Receiving::Works, Some(dependency)) => {
-                Readiness::Down { reason: format!("circuit open: {dependency}") }
-            }
+            (Receiving::Works, Some(trouble)) => Readiness::Down { reason: trouble.to_string() },
             (Receiving::Works, None) => Readiness::Up,
         };
         if self.reported.as_ref() != Some(&readiness) {
@@ -301,23 +328,23 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
     }
 
-    /// Gives back messages that were not handled.
-    fn give_back(&mut self, messages: Vec<Message>, delay: Duration) {
-        self.shared.metrics.given_back(messages.len());
+    /// Returns messages to the queue that were not handled.
+    fn release(&mut self, messages: Vec<Message>, delay: Duration) {
+        self.shared.metrics.released(messages.len());
         for message in messages {
             let shared = Arc::clone(&self.shared);
             self.messages.spawn(async move {
-                come_back(&shared, message.receipt, delay).await;
+                shared.return_to_queue(message.receipt, delay).await;
                 None
             });
         }
     }
 
-    /// Finishes what is in hand, gives back what cannot be finished in time.
-    async fn drain(mut self) -> Result<(), ConsumerError> {
+    /// Finishes what is in flight, and releases what cannot be finished in time.
+    async fn drain(mut self) -> Result<(), DrainOverran> {
         let started = Instant::now();
         let (drain, last) = (self.shared.settings.drain, self.shared.settings.settle_timeout);
-        tracing::info!(queue = self.shared.queue.name(), in_hand = self.messages.len(), "draining");
+        tracing::info!(queue = self.shared.queue.name(), in_flight = self.messages.len(), "draining");
         self.stop_waiting.cancel();
         while !(self.polls.is_empty() && self.messages.is_empty()) {
             tokio::select! {
@@ -325,7 +352,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 Some(_) = self.messages.join_next() => {}
                 Some(polled) = self.polls.join_next() => {
                     if let Ok((Polled::Received { messages, .. }, _)) = polled {
-                        self.give_back(messages, Duration::ZERO);
+                        self.release(messages, Duration::ZERO);
                     }
                 }
                 () = sleep_until(started + drain) => break,
@@ -334,17 +361,17 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         if !self.polls.is_empty() {
             tracing::warn!(
                 receives = self.polls.len(),
-                "a receive was cut off: messages on their way come back when their visibility ends"
+                "a receive was cut off: messages on their way become visible when their visibility timeout ends"
             );
             self.polls.shutdown().await;
         }
-        // Handlers that are still at work are dropped, and their messages given back at once.
+        // Handlers that are still at work are dropped, and their messages released at once.
         self.shared.grace_over.cancel();
         let settled = timeout(last, async { while self.messages.join_next().await.is_some() {} }).await;
         let unsettled = self.messages.len();
         if settled.is_err() && unsettled > 0 {
             self.messages.shutdown().await;
-            return Err(ConsumerError::DrainOverran { unsettled });
+            return Err(DrainOverran { unsettled });
         }
         self.report_work();
         tracing::info!(queue = self.shared.queue.name(), drain_ms = millis(started.elapsed()), "drained");

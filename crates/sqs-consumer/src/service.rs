@@ -39,11 +39,11 @@ impl QueueSettings {
     }
 }
 
-/// Consumes the queue until the service is told to end and what is in hand is settled. The service is ready from here
+/// Consumes the queue until the service is shut down and what is in flight is settled. The service is ready from here
 /// on, as long as receiving works (the check `queue`).
 ///
 /// A service whose messages may take longer than ECS gives a task to stop (`CONSUMER_MAX_PROCESSING_S` above 120) is
-/// protected from scaling in and from deployments while it has messages in hand.
+/// protected from scaling in and from deployments while it has messages in flight.
 ///
 /// ```no_run
 /// use service_runtime::{BoxError, Runtime};

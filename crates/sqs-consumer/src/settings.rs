@@ -13,7 +13,7 @@ use crate::queue::MAX_VISIBILITY;
 pub struct ConsumerSettings {
     /// The service's own name: process spans become segments of this name, dead letters say who wrote them.
     pub service: String,
-    /// Messages in hand at the same time. `CONSUMER_CONCURRENCY`, 32.
+    /// Messages in flight at the same time. `CONSUMER_CONCURRENCY`, 32.
     pub concurrency: usize,
     /// Receives in flight at the same time, at most. `CONSUMER_MAX_POLLERS`, 4.
     pub max_pollers: usize,
@@ -28,32 +28,34 @@ pub struct ConsumerSettings {
     /// Delay of a retry. `CONSUMER_BACKOFF_BASE_MS`, 1,000, and `CONSUMER_BACKOFF_CAP_S`, 900.
     pub backoff: Backoff,
     /// How old a message may get on this queue: one that fails when it is older goes to the dead-letter queue. Must
-    /// be below the queue's retention, or SQS drops the message before the consumer can put it aside.
+    /// be below the queue's retention, or SQS drops the message before the consumer can dead-letter it.
     /// `CONSUMER_MAX_MESSAGE_AGE_S`, 259,200: three days, one less than SQS' own default retention, so a dependency
-    /// may be away for a weekend.
+    /// may be unavailable for a weekend.
     pub max_message_age: Duration,
     /// How long a message is tried, from its first receive, when its transient failures name no dependency (a panic, a
-    /// timeout). Such a message is probably the cause itself, so it is given up sooner. `CONSUMER_GIVE_UP_AFTER_S`,
+    /// timeout). Such a message is probably the cause itself, so its retries are exhausted sooner. `CONSUMER_GIVE_UP_AFTER_S`,
     /// 21,600: six hours.
     pub give_up_after: Duration,
-    /// An event published longer ago than this starts a trace of its own. Not read from a variable: 24 hours, the age
+    /// An event published longer ago than this starts a separate trace. Not read from a variable: 24 hours, the age
     /// at which X-Ray stops taking segments of a trace.
     pub new_trace_after: Duration,
-    /// When receiving pauses because a dependency is away.
+    /// When receiving pauses because a dependency is unavailable or misconfigured.
     pub circuit: CircuitSettings,
+    /// When receiving pauses because most messages are rejected for one reason.
+    pub brake: BrakeSettings,
     /// Pause after a receive that failed, with half of it as jitter. 1 s, doubling to 30 s.
     pub receive_pause: Backoff,
     /// How calls that settle messages are batched and retried.
     pub settle: SettleSettings,
-    /// How long a shutdown waits for messages in hand, and for a receive in flight. `CONSUMER_DRAIN_S`, 21. Must be
+    /// How long a shutdown waits for messages in flight, and for a receive in flight. `CONSUMER_DRAIN_S`, 21. Must be
     /// longer than [`wait`](Self::wait).
     pub drain: Duration,
-    /// How long a shutdown then waits for the last deletes and give-backs. `CONSUMER_SETTLE_S`, 3. With
+    /// How long a shutdown then waits for the last deletes and releases. `CONSUMER_SETTLE_S`, 3. With
     /// [`drain`](Self::drain) it must stay below the service's grace period.
     pub settle_timeout: Duration,
 }
 
-/// When receiving pauses because a dependency is away.
+/// When receiving pauses because a dependency is unavailable or misconfigured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CircuitSettings {
     /// How far back outcomes count. `CONSUMER_CIRCUIT_WINDOW_S`, 60.
@@ -62,6 +64,13 @@ pub struct CircuitSettings {
     pub min_messages: usize,
     /// The pause before a probe, growing with each probe that fails. 5 s, doubling to 60 s.
     pub pause: Backoff,
+}
+
+/// When receiving pauses because a dependency rejects most messages for one reason, within the circuit's window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrakeSettings {
+    /// How many different messages must have been rejected. `CONSUMER_BRAKE_MIN_MESSAGES`, 3.
+    pub min_messages: usize,
 }
 
 /// How deletes and visibility changes are batched and retried.
@@ -97,6 +106,7 @@ impl ConsumerSettings {
                 min_messages: 10,
                 pause: Backoff { base: Duration::from_secs(5), cap: Duration::from_mins(1) },
             },
+            brake: BrakeSettings { min_messages: 3 },
             receive_pause: Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) },
             settle: SettleSettings {
                 linger: Duration::from_millis(5),
@@ -142,6 +152,7 @@ impl ConsumerSettings {
         number(&lookup, "CONSUMER_CONCURRENCY", |n| n, &mut settings.concurrency)?;
         number(&lookup, "CONSUMER_MAX_POLLERS", |n| n, &mut settings.max_pollers)?;
         number(&lookup, "CONSUMER_CIRCUIT_MIN_MESSAGES", |n| n, &mut settings.circuit.min_messages)?;
+        number(&lookup, "CONSUMER_BRAKE_MIN_MESSAGES", |n| n, &mut settings.brake.min_messages)?;
         settings.validate()?;
         Ok(settings)
     }
@@ -165,6 +176,13 @@ impl ConsumerSettings {
         self
     }
 
+    /// How long a message waits that a dependency rejected, until it is known whose fault that is: never for long, since
+    /// either answer is due within the circuit's window.
+    pub(crate) fn rejected_backoff(&self) -> Backoff {
+        let longest = Duration::from_secs(10);
+        Backoff { base: self.backoff.base.min(longest), cap: self.backoff.cap.min(longest) }
+    }
+
     /// Whether the settings go together.
     ///
     /// # Errors
@@ -183,6 +201,7 @@ impl ConsumerSettings {
                 conflict("CONSUMER_MAX_PROCESSING_S", "with CONSUMER_VISIBILITY_TIMEOUT_S at most 43,200")
             }
             _ if self.circuit.min_messages == 0 => conflict("CONSUMER_CIRCUIT_MIN_MESSAGES", "at least 1"),
+            _ if self.brake.min_messages == 0 => conflict("CONSUMER_BRAKE_MIN_MESSAGES", "at least 1"),
             _ if self.settle.attempts == 0 || self.settle.concurrency == 0 => {
                 conflict("settle", "at least one attempt and one call at a time")
             }

@@ -12,6 +12,7 @@ use telemetry::context::Incoming;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::conclusion::{Conclusion, Problem};
 use crate::queue::{Message, Queue, SentDeadLetter};
 use crate::settings::ConsumerSettings;
 
@@ -80,15 +81,10 @@ impl ProcessSpan {
         Self { span, origin: carried.filter(|_| starts_anew), first: starts_anew || carried.is_none() }
     }
 
-    /// Writes down what came of the message.
-    pub(crate) fn finish(
-        &self,
-        received: Option<&Received>,
-        attempt: u32,
-        outcome: &'static str,
-        failure: Option<(&'static str, Option<&str>)>,
-    ) {
-        let mut annotations: Vec<(&'static str, Value)> = vec![(attributes::OUTCOME, outcome.into())];
+    /// Records how the message ended.
+    pub(crate) fn finish(&self, received: Option<&Received>, attempt: u32, conclusion: &Conclusion) {
+        let mut annotations: Vec<(&'static str, Value)> =
+            vec![(attributes::OUTCOME, conclusion.outcome.into())];
         if let Some(Received { envelope, .. }) = received {
             annotations.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
             annotations.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
@@ -103,8 +99,8 @@ impl ProcessSpan {
             annotations.push((attributes::ORIGIN_TRACE_ID, origin.to_string().into()));
         }
         attributes::annotate(&self.span, annotations);
-        if let Some((reason, detail)) = failure {
-            failed(&self.span, reason, detail);
+        if let Some(Problem { reason, detail, .. }) = &conclusion.problem {
+            failed(&self.span, reason, detail.as_deref());
         }
     }
 }
@@ -143,7 +139,7 @@ pub(crate) fn dead_letter_span<Q: Queue>(queue: &Q) -> Span {
     span
 }
 
-/// Writes down how sending a dead letter ended.
+/// Records how sending a dead letter ended.
 pub(crate) fn finish_dead_letter(span: &Span, result: Result<&SentDeadLetter, &str>) {
     match result {
         Ok(sent) => {

@@ -1,4 +1,4 @@
-//! Keeps the messages in hand invisible to others: extends their visibility, in batches, shortly before it ends.
+//! Keeps the messages in flight invisible to others: extends their visibility, in batches, shortly before it ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::metrics::Metrics;
 use crate::queue::{MAX_BATCH, Queue, QueueError, Receipt, Rejected, VisibilityChange};
 
-/// The messages in hand, and when each becomes visible again.
-pub(crate) struct InHand {
+/// The messages in flight, and when each becomes visible again.
+pub(crate) struct InFlightMessages {
     entries: Mutex<Entries>,
-    /// Told when the first message is taken in hand.
+    /// Notified when the first message is in flight.
     first: Notify,
-    /// Held while extensions are on their way.
+    /// Locked while extensions are on their way.
     extending: AsyncMutex<()>,
     visibility: Duration,
 }
@@ -35,16 +35,16 @@ struct Entry {
     extend_at: Instant,
     extending: bool,
     /// Whether a failed extension has been logged.
-    told: bool,
+    logged: bool,
 }
 
-/// A message in hand. Dropping it ends its extensions.
-pub(crate) struct Held {
-    in_hand: Arc<InHand>,
+/// A message in flight. Dropping it ends its extensions.
+pub(crate) struct InFlight {
+    messages: Arc<InFlightMessages>,
     number: u64,
 }
 
-impl InHand {
+impl InFlightMessages {
     pub(crate) fn new(visibility: Duration) -> Arc<Self> {
         Arc::new(Self {
             entries: Mutex::default(),
@@ -54,8 +54,8 @@ impl InHand {
         })
     }
 
-    /// Takes a message in hand that has just been received.
-    pub(crate) fn hold(self: &Arc<Self>, receipt: Receipt) -> Held {
+    /// Adds a message that has just been received.
+    pub(crate) fn add(self: &Arc<Self>, receipt: Receipt) -> InFlight {
         let now = Instant::now();
         let mut entries = self.lock();
         let number = entries.next;
@@ -68,10 +68,10 @@ impl InHand {
             visible_at: now + self.visibility,
             extend_at: now + self.before_expiry(),
             extending: false,
-            told: false,
+            logged: false,
         };
         entries.by_number.insert(number, entry);
-        Held { in_hand: Arc::clone(self), number }
+        InFlight { messages: Arc::clone(self), number }
     }
 
     /// Messages are extended when a third of their visibility is left: late enough that most are done before, early
@@ -121,7 +121,7 @@ impl InHand {
             return false; // Settled in the meantime: its receipt handle is no longer valid, and need not be.
         };
         entry.extending = false;
-        let told = std::mem::replace(&mut entry.told, true);
+        let logged = std::mem::replace(&mut entry.logged, true);
         if for_good || now >= entry.visible_at {
             // The message is visible again already; nothing is left to extend.
             entries.by_number.remove(&number);
@@ -129,7 +129,7 @@ impl InHand {
             let left = entry.visible_at - now;
             entry.extend_at = now + (left / 4).max(Duration::from_millis(500));
         }
-        !told
+        !logged
     }
 
     /// Extends what is near expiry, until it is dropped.
@@ -199,18 +199,18 @@ impl InHand {
     }
 }
 
-impl Held {
+impl InFlight {
     /// Ends the extensions, and waits for one that is on its way, so that it cannot undo a visibility set after this.
     pub(crate) async fn release(self) {
-        let entry = self.in_hand.lock().by_number.remove(&self.number);
+        let entry = self.messages.lock().by_number.remove(&self.number);
         if entry.is_some_and(|entry| entry.extending) {
-            drop(self.in_hand.extending.lock().await);
+            drop(self.messages.extending.lock().await);
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.in_hand.lock().by_number.remove(&self.number);
+        self.messages.lock().by_number.remove(&self.number);
     }
 }

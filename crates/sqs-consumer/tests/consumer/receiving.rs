@@ -127,7 +127,7 @@ async fn it_is_ready_with_the_first_receive_even_if_the_queue_is_empty() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn receiving_pauses_while_a_dependency_is_away_and_probes_with_one_message() {
+async fn receiving_pauses_while_a_dependency_is_unavailable_and_probes_with_one_message() {
     let bench = Bench::new();
     let away = Arc::new(AtomicBool::new(true));
     let is_away = Arc::clone(&away);
@@ -142,7 +142,7 @@ async fn receiving_pauses_while_a_dependency_is_away_and_probes_with_one_message
     let task = bench.start_with(ConsumerSettings { concurrency: 10, ..settings() }, handler);
     let readiness = Arc::clone(&bench.readiness);
     bench.queue.until(|_| readiness.lock().unwrap().len() == 2).await;
-    assert_eq!(bench.readiness(), [Readiness::Up, down("circuit open: DynamoDB")]);
+    assert_eq!(bench.readiness(), [Readiness::Up, down("DynamoDB unavailable")]);
     let opened = Instant::now();
     let before = bench.queue.state().receives.len();
 

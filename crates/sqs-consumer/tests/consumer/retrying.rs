@@ -117,12 +117,12 @@ async fn a_message_is_given_up_by_age_and_by_class() {
     assert_eq!(fails_at(Duration::from_secs(5 * HOUR), unexplained).await, None);
     assert_eq!(
         fails_at(Duration::from_secs(7 * HOUR), unexplained).await,
-        Some(("odd".into(), "given up, tried for more than 21600 s: cause".into()))
+        Some(("odd".into(), "retries exhausted, tried for more than 21600 s: cause".into()))
     );
     assert_eq!(fails_at(Duration::from_secs(71 * HOUR), dependency).await, None);
     assert_eq!(
         fails_at(Duration::from_secs(73 * HOUR), dependency).await,
-        Some(("away".into(), "given up, on the queue for more than 259200 s".into()))
+        Some(("away".into(), "retries exhausted, on the queue for more than 259200 s".into()))
     );
 }
 

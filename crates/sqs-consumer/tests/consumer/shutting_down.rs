@@ -44,7 +44,7 @@ async fn what_cannot_be_finished_is_given_back_at_once() {
     assert!(state.changes.len() <= 3, "in batches");
     assert!(state.deletes.is_empty());
     drop(state);
-    assert_eq!(bench.hops().iter().filter(|hop| hop["outcome"] == "given-back").count(), 12);
+    assert_eq!(bench.hops().iter().filter(|hop| hop["outcome"] == "released").count(), 12);
 }
 
 #[tokio::test(start_paused = true)]

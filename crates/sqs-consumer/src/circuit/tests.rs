@@ -1,0 +1,198 @@
+//! The state machine without a runtime.
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::ConsumerSettings;
+
+struct Bench {
+    circuit: Circuit,
+    rng: StdRng,
+    now: Instant,
+    messages: u32,
+}
+
+fn failed(dependency: &'static str, kind: TroubleKind, code: &str) -> Signal {
+    Signal::Failed(Trouble { dependency, kind, code: code.to_owned() })
+}
+
+fn unavailable(dependency: &'static str) -> Signal {
+    failed(dependency, TroubleKind::Unavailable, "timeout")
+}
+
+fn misconfigured() -> Signal {
+    failed("SNS", TroubleKind::Misconfigured, "AuthorizationError")
+}
+
+fn rejected(code: &str) -> Signal {
+    failed("SNS", TroubleKind::Rejected, code)
+}
+
+impl Bench {
+    fn new() -> Self {
+        let ConsumerSettings { circuit, brake, .. } = ConsumerSettings::new("x");
+        let circuit = Circuit::new(circuit, brake);
+        Self { circuit, rng: StdRng::seed_from_u64(1), now: Instant::now(), messages: 0 }
+    }
+
+    fn message(&mut self) -> Receipt {
+        self.messages += 1;
+        Receipt::new(self.messages.to_string(), "")
+    }
+
+    fn record(&mut self, signal: Signal) -> Option<Change> {
+        let message = self.message();
+        self.record_of(&message, signal)
+    }
+
+    fn record_of(&mut self, message: &Receipt, signal: Signal) -> Option<Change> {
+        self.circuit.record(message, signal, false, self.now, &mut self.rng)
+    }
+
+    fn probe(&mut self, signal: Signal) -> Option<Change> {
+        let message = self.message();
+        self.circuit.record(&message, signal, true, self.now, &mut self.rng)
+    }
+
+    fn open(&mut self) -> Duration {
+        for _ in 0..9 {
+            assert_eq!(self.record(unavailable("DynamoDB")), None);
+        }
+        let Some(Change::Opened { trouble, pause }) = self.record(unavailable("DynamoDB")) else {
+            unreachable!()
+        };
+        assert_eq!(trouble.to_string(), "DynamoDB unavailable: timeout");
+        pause
+    }
+
+    fn opened(&mut self, signal: Signal) -> String {
+        let Some(Change::Opened { trouble, .. }) = self.record(signal) else { unreachable!("not opened") };
+        trouble.to_string()
+    }
+}
+
+#[test]
+fn opens_when_most_messages_fail_for_one_dependency() {
+    let pause = Bench::new().open();
+    assert!((2_500..=5_000).contains(&pause.as_millis()), "{pause:?}");
+}
+
+#[test]
+fn half_is_not_most_and_dependencies_are_not_added_up() {
+    for others in [Signal::Handled, Signal::Unclear, Signal::OwnFault] {
+        let mut bench = Bench::new();
+        for _ in 0..50 {
+            assert_eq!(bench.record(others.clone()), None);
+            assert_eq!(bench.record(unavailable("DynamoDB")), None);
+        }
+    }
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        assert_eq!(bench.record(Signal::Handled), None);
+        assert_eq!(bench.record(unavailable("SES")), None);
+        assert_eq!(bench.record(unavailable("DynamoDB")), None);
+    }
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        assert_eq!(bench.record(Signal::Unclear), None);
+    }
+}
+
+#[test]
+fn forgets_what_is_long_ago() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        assert_eq!(bench.record(unavailable("SES")), None);
+        bench.now += Duration::from_secs(7);
+    }
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        assert_eq!(bench.record(rejected("NotLiked")), None);
+        bench.now += Duration::from_secs(31);
+    }
+}
+
+#[test]
+fn lets_one_probe_through_and_waits_longer_each_time_it_fails() {
+    let mut bench = Bench::new();
+    let mut pause = bench.open();
+    for _ in 0..8 {
+        assert_eq!(bench.circuit.admits(bench.now), Admission::NothingUntil(bench.now + pause));
+        assert_eq!(bench.record(Signal::Handled), None, "received before it opened");
+        bench.now += pause;
+        assert_eq!(bench.circuit.admits(bench.now), Admission::OneProbe);
+        let Some(Change::StillOpen { pause: longer, .. }) = bench.probe(unavailable("DynamoDB")) else {
+            unreachable!()
+        };
+        pause = longer;
+    }
+    assert!((30..=60).contains(&pause.as_secs()), "{pause:?}");
+    bench.now += pause;
+    assert!(matches!(bench.probe(Signal::Handled), Some(Change::Closed { .. })));
+    assert_eq!(bench.circuit.admits(bench.now), Admission::All);
+}
+
+#[test]
+fn a_misconfigured_dependency_opens_at_the_first_message() {
+    assert_eq!(Bench::new().opened(misconfigured()), "SNS misconfigured: AuthorizationError");
+}
+
+#[test]
+fn one_misconfigured_type_does_not_pause_a_busy_queue() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        assert_eq!(bench.record(Signal::Handled), None);
+        assert_eq!(bench.record(misconfigured()), None);
+        assert_eq!(bench.record(Signal::Handled), None);
+    }
+}
+
+#[test]
+fn the_brake_takes_most_messages_and_three_of_them_for_one_reason() {
+    let mut bench = Bench::new();
+    let one = bench.message();
+    for _ in 0..40 {
+        assert_eq!(bench.record_of(&one, rejected("NotLiked")), None, "one message that keeps coming");
+    }
+    let mut bench = Bench::new();
+    for code in ["A", "B", "C", "D", "E", "F"] {
+        assert_eq!(bench.record(rejected(code)), None, "{code} is one reason of several");
+    }
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        assert_eq!(bench.record(Signal::OwnFault), None);
+    }
+    assert_eq!((bench.record(rejected("NotLiked")), bench.record(rejected("NotLiked"))), (None, None));
+    assert_eq!(bench.opened(rejected("NotLiked")), "SNS rejects most messages: NotLiked");
+}
+
+#[test]
+fn good_traffic_keeps_the_brake_off() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        assert_eq!(bench.record(Signal::Handled), None);
+        assert_eq!(bench.record(rejected("NotLiked")), None);
+    }
+}
+
+#[test]
+fn a_probe_that_is_at_fault_itself_makes_room_for_the_next() {
+    let mut bench = Bench::new();
+    let pause = bench.open();
+    bench.now += pause;
+    assert!(matches!(bench.probe(Signal::OwnFault), Some(Change::StillOpen { pause: Duration::ZERO, .. })));
+    assert_eq!(bench.circuit.admits(bench.now), Admission::OneProbe);
+}
+
+#[test]
+fn a_rejected_probe_shows_that_the_dependency_answers() {
+    let mut bench = Bench::new();
+    bench.opened(misconfigured());
+    assert!(matches!(bench.probe(rejected("NotLiked")), Some(Change::Closed { .. })));
+    assert_eq!(bench.record(rejected("NotLiked")), None);
+    bench.opened(rejected("NotLiked"));
+    // While the brake is on, another refusal says nothing about the one it is on for.
+    let Some(Change::StillOpen { trouble, .. }) = bench.probe(rejected("Other")) else { unreachable!() };
+    assert_eq!(trouble.code, "NotLiked");
+}
