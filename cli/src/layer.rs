@@ -65,18 +65,23 @@ impl Service {
     /// Runs the service in this process until it has drained. With `exit_with_stdin`, the end of standard input
     /// starts the drain too.
     pub(crate) fn main(&'static self, exit_with_stdin: bool) -> ExitCode {
-        service_runtime::main(self.name, env!("CARGO_PKG_VERSION"), move |runtime| async move {
-            if exit_with_stdin {
-                let shutdown = runtime.shutdown.clone();
-                // A plain thread: a blocking read on the runtime's pool would delay the runtime's shutdown.
-                std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-                    // An error means the same as the end of the input: the parent is gone.
-                    drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
-                    shutdown.cancel();
-                })?;
-            }
-            (self.run)(runtime).await
-        })
+        service_runtime::main(
+            contracts::APPLICATION,
+            self.name,
+            env!("CARGO_PKG_VERSION"),
+            move |runtime| async move {
+                if exit_with_stdin {
+                    let shutdown = runtime.shutdown.clone();
+                    // A plain thread: a blocking read on the runtime's pool would delay the runtime's shutdown.
+                    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+                        // An error means the same as the end of the input: the parent is gone.
+                        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+                        shutdown.cancel();
+                    })?;
+                }
+                (self.run)(runtime).await
+            },
+        )
     }
 }
 

@@ -43,7 +43,7 @@ fn shipping() -> Service {
 }
 
 fn sms() -> Service {
-    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email()
+    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email_as("shop")
 }
 
 fn resources() -> Resources {

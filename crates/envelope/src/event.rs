@@ -84,7 +84,8 @@ pub struct Envelope {
     pub source: String,
     /// EventBridge's `detail-type`.
     pub event_type: String,
-    /// The customer the event is about, where `data.customer_number` is twelve digits.
+    /// The customer the event concerns: `data.customer_number`, if it is an identifier of at most 64 ASCII letters,
+    /// digits, hyphens and underscores, with at least one digit.
     pub customer_number: Option<String>,
     /// What is known about the event besides its data.
     pub metadata: Metadata,

@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::{Envelope, Metadata};
 
+/// The longest customer number, in characters.
+const LONGEST_IDENTIFIER: usize = 64;
+
 /// An envelope as it was received.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -128,8 +131,15 @@ fn customer_number(data: &RawValue) -> Option<String> {
         customer_number: Cow<'a, str>,
     }
     let about: About<'_> = serde_json::from_str(data.get()).ok()?;
-    let number = about.customer_number;
-    (number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.into_owned())
+    Some(about.customer_number).filter(|number| is_identifier(number)).map(Cow::into_owned)
+}
+
+/// Tells an identifier from personal data in the wrong field, which must not reach telemetry: a name has no digit, an
+/// address has an `@`. What an identifier looks like in one domain is for its event types to check.
+fn is_identifier(text: &str) -> bool {
+    (1..=LONGEST_IDENTIFIER).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -183,6 +193,22 @@ mod tests {
             assert_eq!(received.metadata, sent.metadata);
             assert_eq!(received.data.get(), r#"{"n":1}"#);
             assert_eq!(received.customer_number, None);
+        }
+    }
+
+    #[test]
+    fn takes_identifiers_of_any_domain_and_no_personal_data() {
+        let read = |number: &str| {
+            let body = event(&json!({"customer_number": number})).to_string();
+            Envelope::read(&body).unwrap().envelope.customer_number
+        };
+        for right in ["123456789012", "C-7", "de_00042", "2f0c1d43-7f0f-5a0e-9a4c-0c6b6f0b1c11"] {
+            assert_eq!(read(right).as_deref(), Some(right));
+        }
+        for wrong in
+            ["", "Mustermann", "Ada Lovelace 2", "ada1@example.com", "+49 30 1234", "１２３", &"1".repeat(65)]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 

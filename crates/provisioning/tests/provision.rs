@@ -30,7 +30,9 @@ fn resources() -> Resources {
                 .owns(Table::new("parcels").expires_at("expires_at").outbox())
                 .publishes(Topic::new("notices").attribute("channel")),
         )
-        .service(Service::new("mail").receives(topic("notices").with("channel", "mail")).sends_email())
+        .service(
+            Service::new("mail").receives(topic("notices").with("channel", "mail")).sends_email_as("shop"),
+        )
         .resources()
         .unwrap()
 }

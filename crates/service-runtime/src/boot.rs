@@ -31,13 +31,14 @@ pub(crate) struct Boot {
 
 impl Boot {
     pub(crate) fn read(
+        application: &str,
         service: &'static str,
         version: &'static str,
         environment: &Environment,
     ) -> Result<Self, SettingsError> {
         let lookup = |name: &str| environment.get(name).map(str::to_owned);
         let mut settings = environment.settings();
-        let application = settings.parse("APPLICATION", "foostore".to_owned());
+        let application = settings.parse("APPLICATION", application.to_owned());
         let deployment_environment = settings.parse("ENVIRONMENT", "local".to_owned());
         let health_address = health_address(&mut settings);
         let grace = settings.duration_s("SHUTDOWN_GRACE_S", SHUTDOWN_GRACE);
@@ -109,7 +110,7 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "dice"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
         ]);
-        let error = Boot::read("membership", "1.0.0", &environment).unwrap_err();
+        let error = Boot::read("shop", "shipping", "1.0.0", &environment).unwrap_err();
         let mut names: Vec<_> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(
@@ -129,15 +130,15 @@ mod tests {
     fn the_commit_tells_two_builds_of_a_version_apart() {
         let commit = "4f2a9b1c0d3e5f60718293a4b5c6d7e8f9012345";
         let environment = Environment::from_pairs([("REVISION", commit)]);
-        let telemetry = Boot::read("membership", "1.0.0", &environment).unwrap().telemetry;
+        let telemetry = Boot::read("shop", "shipping", "1.0.0", &environment).unwrap().telemetry;
         assert_eq!(telemetry.service_version, "1.0.0+4f2a9b1c0d3e");
         assert_eq!(telemetry.revision.as_deref(), Some(commit));
     }
 
     #[test]
     fn nothing_is_required() {
-        let boot = Boot::read("membership", "1.0.0", &Environment::default()).unwrap();
-        assert_eq!(boot.application, "foostore");
+        let boot = Boot::read("shop", "shipping", "1.0.0", &Environment::default()).unwrap();
+        assert_eq!(boot.application, "shop");
         assert_eq!(boot.deployment_environment, "local");
         assert_eq!(boot.health_address, SocketAddr::from(([127, 0, 0, 1], 8081)));
         assert_eq!(boot.grace, SHUTDOWN_GRACE);

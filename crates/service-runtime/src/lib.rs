@@ -18,7 +18,7 @@
 //! }
 //!
 //! fn main() -> ExitCode {
-//!     service_runtime::main("membership", env!("CARGO_PKG_VERSION"), run)
+//!     service_runtime::main("shop", "shipping", env!("CARGO_PKG_VERSION"), run)
 //! }
 //! ```
 //!

@@ -31,7 +31,7 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 /// Runs a service as this process: makes the async runtime, reads the settings from the process's environment, and
 /// gives back the exit code. See [`run`]. With the argument `health` it asks the running service instead, see
 /// [`health`](crate::health()).
-pub fn main<F, Fut>(name: &'static str, version: &'static str, service: F) -> ExitCode
+pub fn main<F, Fut>(application: &str, name: &'static str, version: &'static str, service: F) -> ExitCode
 where
     F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<(), BoxError>>,
@@ -46,7 +46,7 @@ where
             return Exit::Failure.into();
         }
     };
-    let code = runtime.block_on(run(name, version, Environment::from_process(), service));
+    let code = runtime.block_on(run(application, name, version, Environment::from_process(), service));
     runtime.shutdown_timeout(LEFTOVERS);
     code
 }
@@ -57,6 +57,7 @@ where
 /// SIGINT `shutdown` is cancelled and readiness fails; the service and its tasks then have the grace period to finish,
 /// or until a second signal. Telemetry is flushed on every way out.
 pub async fn run<F, Fut>(
+    application: &str,
     name: &'static str,
     version: &'static str,
     environment: Environment,
@@ -66,7 +67,7 @@ where
     F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<(), BoxError>>,
 {
-    let boot = match Boot::read(name, version, &environment) {
+    let boot = match Boot::read(application, name, version, &environment) {
         Ok(boot) => boot,
         Err(error) => {
             complain_about(name, &error);

@@ -18,23 +18,24 @@ async fn sigterm_asks_the_service_to_end_and_a_second_life_in_the_process_is_ref
     ]);
     let drained = Arc::new(Mutex::new(false));
     let done = drained.clone();
-    let code = service_runtime::run("test", "0.0.0", environment.clone(), async move |runtime: Runtime| {
-        runtime.health.ready();
-        assert!(runtime.health.is_ready());
-        raise(Signal::SIGTERM)?;
-        runtime.shutdown.cancelled().await;
-        assert!(!runtime.health.is_ready());
-        *done.lock().unwrap() = true;
-        Ok(())
-    })
-    .await;
+    let code =
+        service_runtime::run("shop", "test", "0.0.0", environment.clone(), async move |runtime: Runtime| {
+            runtime.health.ready();
+            assert!(runtime.health.is_ready());
+            raise(Signal::SIGTERM)?;
+            runtime.shutdown.cancelled().await;
+            assert!(!runtime.health.is_ready());
+            *done.lock().unwrap() = true;
+            Ok(())
+        })
+        .await;
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
     assert!(*drained.lock().unwrap());
 
-    let again = service_runtime::run("test", "0.0.0", environment, async |_| Ok(())).await;
+    let again = service_runtime::run("shop", "test", "0.0.0", environment, async |_| Ok(())).await;
     assert_eq!(format!("{again:?}"), format!("{:?}", ExitCode::from(70)));
 
     let wrong = Environment::from_pairs([("HEALTH_ADDRESS", "nowhere")]);
-    let refused = service_runtime::run("test", "0.0.0", wrong, async |_| Ok(())).await;
+    let refused = service_runtime::run("shop", "test", "0.0.0", wrong, async |_| Ok(())).await;
     assert_eq!(format!("{refused:?}"), format!("{:?}", ExitCode::from(64)));
 }

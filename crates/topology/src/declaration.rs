@@ -59,7 +59,7 @@ pub struct Service {
     pub(crate) emits: Vec<EventType>,
     pub(crate) listens: Option<Http>,
     pub(crate) publishes_to_bus: bool,
-    pub(crate) sends_email: bool,
+    pub(crate) sends_email_as: Option<&'static str>,
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) handles_within: Option<Duration>,
 }
@@ -77,7 +77,7 @@ impl Service {
             emits: Vec::new(),
             listens: None,
             publishes_to_bus: false,
-            sends_email: false,
+            sends_email_as: None,
             secrets: Vec::new(),
             handles_within: None,
         }
@@ -132,10 +132,10 @@ impl Service {
         self
     }
 
-    /// Sends e-mail through SES.
+    /// Sends e-mail through SES. `mailbox` is the sender's name before the `@`, until a deployment sets the sender.
     #[must_use]
-    pub fn sends_email(mut self) -> Self {
-        self.sends_email = true;
+    pub fn sends_email_as(mut self, mailbox: &'static str) -> Self {
+        self.sends_email_as = Some(mailbox);
         self
     }
 

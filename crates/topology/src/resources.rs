@@ -251,8 +251,8 @@ impl Topology {
             email_sender: self
                 .services
                 .iter()
-                .any(|service| service.sends_email)
-                .then(|| format!("loyalty@{}.example", self.application)),
+                .find_map(|service| service.sends_email_as)
+                .map(|mailbox| format!("{mailbox}@{}.example", self.application)),
             services: Vec::new(),
         };
         for service in &self.services {
@@ -307,7 +307,7 @@ impl Resources {
             set(variable(topic.name, "TOPIC_ARN"), Variable::TopicArn(name.clone()));
             self.topics.push(TopicResource { name });
         }
-        if let (true, Some(sender)) = (service.sends_email, &self.email_sender) {
+        if let (true, Some(sender)) = (service.sends_email_as.is_some(), &self.email_sender) {
             set("EMAIL_SENDER".into(), Variable::Text(sender.clone()));
         }
         self.services.push(ServiceResources {
@@ -319,7 +319,7 @@ impl Resources {
             tables: service.tables.iter().map(|table| self.physical_name(table.name)).collect(),
             topics: service.topics.iter().map(|topic| self.physical_name(topic.name)).collect(),
             publishes_to_bus: service.publishes_to_bus,
-            sends_email: service.sends_email,
+            sends_email: service.sends_email_as.is_some(),
             protected_from_scale_in: service.handles_within.is_some_and(|limit| limit > LONGEST_STOP),
         });
     }

@@ -37,7 +37,7 @@ fn shipping() -> Service {
 }
 
 fn sms() -> Service {
-    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email()
+    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email_as("shop")
 }
 
 fn problems(topology: &Topology) -> Vec<Problem> {

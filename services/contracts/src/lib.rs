@@ -36,6 +36,8 @@ pub use loyalty::{
 pub use text::InvalidValue;
 pub use values::{Channel, Channels, CustomerNumber, EmailAddress, Locale, Name, NamePart};
 
+/// The application's name, unless a deployment sets `APPLICATION`.
+pub const APPLICATION: &str = "foostore";
 /// The `source` of the events that the CRM sends.
 pub const CRM: &str = "foostore.crm";
 /// The `source` of the events that this layer's own services announce.

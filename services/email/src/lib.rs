@@ -47,7 +47,7 @@ pub fn topology() -> Service {
     Service::new(NAME)
         .receives(topic("notifications").with("channel", "email"))
         .owns(Table::new("email-deliveries").markers().access([TableAccess::Update, TableAccess::Delete]))
-        .sends_email()
+        .sends_email_as("loyalty")
 }
 
 /// Runs the service until it is stopped and the messages in flight are settled.

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_runtime::main(email::NAME, env!("CARGO_PKG_VERSION"), email::run)
+    service_runtime::main(contracts::APPLICATION, email::NAME, env!("CARGO_PKG_VERSION"), email::run)
 }

@@ -1,5 +1,5 @@
 //! The ingest service, as a process of its own.
 
 fn main() -> std::process::ExitCode {
-    service_runtime::main(ingest::NAME, env!("CARGO_PKG_VERSION"), ingest::run)
+    service_runtime::main(contracts::APPLICATION, ingest::NAME, env!("CARGO_PKG_VERSION"), ingest::run)
 }

@@ -1,5 +1,10 @@
 //! The membership service, as a process of its own.
 
 fn main() -> std::process::ExitCode {
-    service_runtime::main(membership::NAME, env!("CARGO_PKG_VERSION"), membership::run)
+    service_runtime::main(
+        contracts::APPLICATION,
+        membership::NAME,
+        env!("CARGO_PKG_VERSION"),
+        membership::run,
+    )
 }

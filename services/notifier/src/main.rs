@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_runtime::main(notifier::NAME, env!("CARGO_PKG_VERSION"), notifier::run)
+    service_runtime::main(contracts::APPLICATION, notifier::NAME, env!("CARGO_PKG_VERSION"), notifier::run)
 }

@@ -35,6 +35,7 @@ async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_l
 
     let (running, started) = oneshot::channel();
     let service = tokio::spawn(service_runtime::run(
+        "shop",
         rewards::NAME,
         "1.0.0",
         Environment::from_pairs(cloud.environment(rewards::NAME)),

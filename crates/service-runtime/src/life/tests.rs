@@ -53,7 +53,7 @@ where
         ("OTEL_BSP_SCHEDULE_DELAY", "600000"),
     ];
     let environment = Environment::from_pairs(common.into_iter().chain(more.iter().copied()));
-    let boot = Boot::read("test", "0.0.0", &environment).unwrap();
+    let boot = Boot::read("shop", "test", "0.0.0", &environment).unwrap();
     let (telemetry, dispatch) = Telemetry::build(boot.telemetry.clone(), io::sink()).unwrap();
     let _guard = tracing::dispatcher::set_default(&dispatch);
     let exit = live(boot, environment, telemetry, |runtime| {
