@@ -16,7 +16,16 @@ use self::modules::Modules;
 use crate::architecture::root;
 
 /// Crates that still have circles of imports.
-const STILL_CIRCULAR: &[&str] = &["crates/publisher", "crates/sqs-consumer"];
+const STILL_CIRCULAR: &[&str] = &[
+    "crates/envelope",
+    "crates/publisher",
+    "crates/service-runtime",
+    "crates/sqs-consumer",
+    "services/email",
+    "services/ingest",
+    "services/membership",
+    "services/notifier",
+];
 
 /// Returns the root files of all crates, each with the crate's folder.
 fn crate_roots() -> Vec<(String, PathBuf)> {

@@ -46,10 +46,19 @@ impl World {
 
     /// Does the same with further options of `foostore up` and environment variables.
     pub(crate) async fn start_with(options: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_foostore")), options, environment).await
+    }
+
+    /// Does the same with another program than the workspace's own command line.
+    pub(crate) async fn start_program(
+        program: &Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let own = Environment::from_process();
         let directory = directory(&own);
         let foreign = Foreign::of_the_run();
-        let mut up = Command::new(env!("CARGO_BIN_EXE_foostore"))
+        let mut up = Command::new(program)
             .args(["up", "--json", "--no-traffic"])
             .args(["--cloud-address", "127.0.0.1:0", "--otlp-address", "127.0.0.1:0"])
             .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])

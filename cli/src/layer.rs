@@ -44,6 +44,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Service> {
     ALL.iter().find(|service| service.name == name)
 }
 
+/// The names of the events that the services emit, in the order of their declarations.
+#[cfg(feature = "local")]
+pub(crate) fn emitted() -> Vec<&'static str> {
+    ALL.iter().flat_map(|service| (service.topology)().emitted().to_vec()).map(|event| event.name).collect()
+}
+
 /// Returns the declarations of all services as one checked resource model.
 ///
 /// # Errors

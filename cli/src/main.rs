@@ -72,6 +72,8 @@ enum Command {
     #[cfg(feature = "local")]
     Mail(commands::mail::MailArgs),
     #[cfg(feature = "local")]
+    New(commands::new::NewArgs),
+    #[cfg(feature = "local")]
     Synth(commands::synth::SynthArgs),
     #[cfg(feature = "local")]
     Traffic(commands::traffic::TrafficArgs),
@@ -129,6 +131,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Provision(args) => Box::pin(commands::provision::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Mail(args) => commands::mail::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::New(args) => commands::new::run(args),
         #[cfg(feature = "local")]
         Command::Synth(args) => commands::synth::run(&args),
         #[cfg(feature = "local")]

@@ -44,6 +44,7 @@ LEFT_OUT = {
     "dashboards::": "covers Grafana's queries to Prometheus",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
+    "new_service::": "is about a service made by the command line, and needs faults on demand",
 }
 # Properties that no test covers here.
 NOT_SHOWN = {

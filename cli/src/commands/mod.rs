@@ -6,6 +6,8 @@ pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;
 #[cfg(feature = "local")]
+pub(crate) mod new;
+#[cfg(feature = "local")]
 pub(crate) mod provision;
 pub(crate) mod send;
 pub(crate) mod service;
