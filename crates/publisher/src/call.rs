@@ -1,6 +1,6 @@
 //! What the batcher needs to know of the service it calls.
 
-use aws_clients::AwsError;
+use aws_clients::{AwsError, ErrorClass};
 
 /// One kind of batched call: `PutEvents` or `PublishBatch`, or a fake in tests.
 pub(crate) trait Call: Send + Sync + 'static {
@@ -47,4 +47,14 @@ impl Answer {
             outcome: Err(error),
         }
     }
+}
+
+/// What is known of the last call that carried the entry.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct LastCall {
+    pub(crate) request_id: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) entries: usize,
+    /// How it failed, or the entry in it.
+    pub(crate) failed: Option<ErrorClass>,
 }

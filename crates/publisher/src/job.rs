@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::call::Answer;
+use crate::call::{Answer, LastCall};
 use crate::metrics::Metrics;
 use crate::span;
 use crate::{PublishError, Published};
@@ -25,16 +25,6 @@ pub(crate) struct Job<E> {
     last_call: LastCall,
     span: Span,
     reply: oneshot::Sender<Result<Published, PublishError>>,
-}
-
-/// What is known of the last call that carried the entry.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct LastCall {
-    pub(crate) request_id: Option<String>,
-    pub(crate) status: Option<u16>,
-    pub(crate) entries: usize,
-    /// How it failed, or the entry in it.
-    pub(crate) failed: Option<ErrorClass>,
 }
 
 /// The caller's end: resolves when the entry's fate is known.

@@ -13,7 +13,7 @@ use telemetry::attributes;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::job::LastCall;
+use crate::call::LastCall;
 use crate::{PublishError, Published};
 
 /// What the spans of one publisher have in common.
