@@ -43,8 +43,8 @@ pub enum DecodeError {
     },
 }
 
-pub(crate) fn encode<E: crate::Event>(event: &E) -> Result<Box<RawValue>, EncodeError> {
-    serde_json::value::to_raw_value(event).map_err(|_| EncodeError { event_type: E::TYPE })
+pub(crate) fn encode(event_type: &'static str, event: &impl Serialize) -> Result<Box<RawValue>, EncodeError> {
+    serde_json::value::to_raw_value(event).map_err(|_| EncodeError { event_type })
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(event_type: &'static str, json: &str) -> Result<T, DecodeError> {

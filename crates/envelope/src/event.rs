@@ -104,7 +104,7 @@ impl Envelope {
             event_type: E::TYPE.to_owned(),
             customer_number: Some(event.customer_number().to_owned()),
             metadata: Metadata { schema_version: E::SCHEMA_VERSION, ..metadata },
-            data: data::encode(event)?,
+            data: data::encode(E::TYPE, event)?,
         })
     }
 

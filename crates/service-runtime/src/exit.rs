@@ -7,6 +7,9 @@ use thiserror::Error as ThisError;
 
 use crate::environment::SettingsError;
 
+/// Any error a service can end with.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
 /// The end of a process, by the conventions of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {

@@ -49,14 +49,11 @@ use opentelemetry::metrics::Meter;
 use tokio_util::sync::CancellationToken;
 
 pub use environment::{Environment, Settings, SettingsError, WrongSetting};
-pub use exit::Unavailable;
+pub use exit::{BoxError, Unavailable};
 pub use health::{Check, Health};
 pub use life::{main, run};
 pub use probe::{Unhealthy, health, probe};
 pub use tasks::Tasks;
-
-/// Any error a service can end with.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a service gets to work with.
 #[derive(Clone, Debug)]

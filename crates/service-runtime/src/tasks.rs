@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::BoxError;
+use crate::exit::BoxError;
 use crate::health::Health;
 
 /// Tasks that run beside the service until it ends. One that ends early, fails or panics takes the service with it:

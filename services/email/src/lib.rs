@@ -60,7 +60,7 @@ pub fn topology() -> Service {
 /// # Errors
 /// [`service_runtime::SettingsError`], or a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
-    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let ses = Ses::new(&runtime.aws, settings.sender, settings.lease.effect);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let handler = Claimed::new(dynamodb, settings.table, settings.lease, SendMail::new(ses));

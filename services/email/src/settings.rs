@@ -25,7 +25,11 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] names every setting that is missing or wrong.
-    pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
+    pub(crate) fn read(
+        service: &'static str,
+        environment: &Environment,
+        grace: Duration,
+    ) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let lease = Lease {
             duration: settings.duration_s("CLAIM_LEASE_S", Duration::from_secs(20)),
@@ -42,7 +46,7 @@ impl Settings {
             table: settings.required("EMAIL_DELIVERIES_TABLE_NAME"),
             sender: settings.required("EMAIL_SENDER"),
             lease,
-            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
+            queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
@@ -62,7 +66,7 @@ mod tests {
     ];
 
     fn read(more: &[(&'static str, &'static str)]) -> Result<Settings, SettingsError> {
-        Settings::read(&Environment::from_pairs(REQUIRED.iter().chain(more).copied()), GRACE)
+        Settings::read(crate::NAME, &Environment::from_pairs(REQUIRED.iter().chain(more).copied()), GRACE)
     }
 
     #[test]
@@ -80,7 +84,7 @@ mod tests {
             ("CONSUMER_CONCURRENCY", "many"),
             ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/email"),
         ]);
-        let error = Settings::read(&environment, GRACE).unwrap_err();
+        let error = Settings::read(crate::NAME, &environment, GRACE).unwrap_err();
         let mut names: Vec<&str> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(

@@ -55,7 +55,7 @@ pub fn topology() -> Service {
 /// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
 /// as a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
-    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let members = Members::new(dynamodb.clone(), settings.table.clone());
     let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, Membership::new(members));

@@ -19,11 +19,15 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] names every setting that is missing or wrong.
-    pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
+    pub(crate) fn read(
+        service: &'static str,
+        environment: &Environment,
+        grace: Duration,
+    ) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let read = Self {
             table: settings.required("MEMBERS_TABLE_NAME"),
-            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
+            queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
@@ -40,7 +44,7 @@ mod tests {
     fn all_that_is_missing_or_wrong_is_named() {
         let environment =
             Environment::from_pairs([("QUEUE_URL", "http://queue"), ("CONSUMER_WAIT_S", "long")]);
-        let error = Settings::read(&environment, GRACE).unwrap_err();
+        let error = Settings::read(crate::NAME, &environment, GRACE).unwrap_err();
         let names: Vec<_> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
         assert_eq!(names, ["MEMBERS_TABLE_NAME", "DEAD_LETTER_QUEUE_URL", "CONSUMER_WAIT_S"]);
     }
@@ -53,7 +57,7 @@ mod tests {
             ("DEAD_LETTER_QUEUE_URL", "http://dead-letter-queue"),
             ("CONSUMER_CONCURRENCY", "8"),
         ]);
-        let settings = Settings::read(&environment, GRACE).unwrap();
+        let settings = Settings::read(crate::NAME, &environment, GRACE).unwrap();
         assert_eq!(settings.queue.consumer.concurrency, 8);
         assert!(settings.queue.consumer.drain + settings.queue.consumer.settle_timeout < GRACE);
     }

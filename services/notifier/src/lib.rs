@@ -61,7 +61,7 @@ pub fn topology() -> Service {
 /// # Errors
 /// [`service_runtime::SettingsError`], or a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
-    let settings = Settings::read(&runtime.environment, runtime.grace)?;
+    let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     // Without the interceptor: the publisher creates a span for each message.
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
     let topic =

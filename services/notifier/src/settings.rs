@@ -21,12 +21,16 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] names every setting that is missing or wrong.
-    pub(crate) fn read(environment: &Environment, grace: Duration) -> Result<Self, SettingsError> {
+    pub(crate) fn read(
+        service: &'static str,
+        environment: &Environment,
+        grace: Duration,
+    ) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let read = Self {
             table: settings.required("NOTIFICATIONS_TABLE_NAME"),
             topic_arn: settings.required("NOTIFICATIONS_TOPIC_ARN"),
-            queue: QueueSettings::read(crate::NAME, grace, &mut settings),
+            queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
@@ -40,7 +44,7 @@ mod tests {
     #[test]
     fn every_wrong_setting_is_named() {
         let environment = Environment::from_pairs([("CONSUMER_WAIT_S", "21"), ("QUEUE_URL", "http://q")]);
-        let error = Settings::read(&environment, Duration::from_secs(25)).unwrap_err();
+        let error = Settings::read(crate::NAME, &environment, Duration::from_secs(25)).unwrap_err();
         let names: Vec<&str> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
         assert_eq!(
             names,
