@@ -12,13 +12,13 @@ pub struct EncodeError {
     event_type: &'static str,
 }
 
-/// Data that is not what its event type says. Messages name the place and never quote a value.
+/// Data that does not fit its event type. Messages name the place and never quote a value.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
     /// The envelope holds an event of another type.
     #[error("expected an event of type {expected}, found {found}")]
     OtherType {
-        /// The type asked for.
+        /// The type requested.
         expected: &'static str,
         /// The type in the envelope.
         found: String,

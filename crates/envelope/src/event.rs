@@ -17,7 +17,7 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Version of the shape of the data. It rises when a consumer of the old shape would misread the new one.
     const SCHEMA_VERSION: u32 = 1;
 
-    /// The customer the event is about, the one personal identifier that telemetry may carry.
+    /// Returns the number of the customer it concerns, the one personal identifier that telemetry may carry.
     fn customer_number(&self) -> &str;
 }
 
@@ -30,13 +30,13 @@ pub struct EventType {
     pub name: &'static str,
 }
 
-/// A tuple of event types, as it is declared in a service's topology.
+/// A tuple of event types, as declared in a service's topology.
 pub trait EventSet {
-    /// The names of every type in the tuple, in the order written.
+    /// Returns the names of every type in the tuple, in the order written.
     fn types() -> Vec<EventType>;
 }
 
-/// The names of the event types in the tuple `S`.
+/// Returns the names of the event types in the tuple `S`.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ event_set!(A B C D E F G H I J K L);
 
 /// An event as it travels: its type erased, its data raw JSON text.
 ///
-/// `Debug` leaves the data out, since it is where personal data is.
+/// `Debug` omits the data, which is where personal data is.
 #[derive(Clone)]
 pub struct Envelope {
     /// EventBridge's `source`.
@@ -108,7 +108,7 @@ impl Envelope {
         })
     }
 
-    /// The data as an event of type `E`.
+    /// Decodes the data as an event of type `E`.
     ///
     /// # Errors
     /// [`DecodeError`] if the envelope holds another type, a newer schema version, or data of another
@@ -127,13 +127,13 @@ impl Envelope {
         data::decode(E::TYPE, self.data.get())
     }
 
-    /// The EventBridge `detail`: `{"metadata": …, "data": …}`.
+    /// Returns the EventBridge `detail`: `{"metadata": …, "data": …}`.
     #[must_use]
     pub fn detail(&self) -> String {
         data::write(&Detail { metadata: &self.metadata, data: &self.data })
     }
 
-    /// The body for SNS: `{"source": …, "detail-type": …, "detail": {…}}`.
+    /// Returns the body for SNS: `{"source": …, "detail-type": …, "detail": {…}}`.
     #[must_use]
     pub fn message(&self) -> String {
         data::write(&Message {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub struct Metadata {
     /// Identifies the event for as long as it lives; every redelivery and replay carries the same one.
     pub event_id: Uuid,
-    /// When it happened in the world, as its producer says.
+    /// When it happened, according to its producer.
     pub occurred_at: Timestamp,
     /// When it was handed to the bus (or written to the outbox).
     pub published_at: Timestamp,
@@ -32,7 +32,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Metadata of an event that nothing in this layer caused: it starts a chain of its own.
+    /// Creates the metadata of an event that nothing in this layer caused: it starts a new chain.
     #[must_use]
     pub fn first(event_id: Uuid, occurred_at: Timestamp, now: Timestamp) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Metadata {
         }
     }
 
-    /// Metadata of an event that `parent` caused: it stays in the parent's chain.
+    /// Creates the metadata of an event that `parent` caused: it stays in the parent's chain.
     #[must_use]
     pub fn caused_by(parent: &Self, event_id: Uuid, occurred_at: Timestamp, now: Timestamp) -> Self {
         Self {

@@ -11,7 +11,7 @@ use crate::{Envelope, Metadata};
 /// The longest customer number, in characters.
 const LONGEST_IDENTIFIER: usize = 64;
 
-/// An envelope as it was received.
+/// A received envelope.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// The event.
@@ -21,7 +21,7 @@ pub struct Received {
     pub replay_name: Option<String>,
 }
 
-/// A body that is no event. Messages name the place and never quote a value.
+/// A body that is not an event. Messages name the place and never quote a value.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ReadError {
     /// Not JSON at all.

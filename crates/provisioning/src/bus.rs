@@ -12,7 +12,7 @@ use crate::error::{absent, call, known, missing};
 /// The id of a rule's one target.
 pub(crate) const TARGET: &str = "queue";
 
-/// Gives the ARN of the bus.
+/// Creates the bus and returns its ARN.
 pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, ProvisionError> {
     match client.create_event_bus().name(bus).send().await {
         Ok(output) => output.event_bus_arn.ok_or_else(|| missing("CreateEventBus", bus, "an EventBusArn")),
@@ -30,7 +30,7 @@ pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, Provisi
     }
 }
 
-/// Asks whether the bus is there.
+/// Checks that the bus exists.
 pub(crate) async fn locate(client: &Client, bus: &str) -> Result<(), ProvisionError> {
     match client.describe_event_bus().name(bus).send().await {
         Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use thiserror::Error as ThisError;
 
-/// A resource that could not be brought to what is declared.
+/// A resource that could not be created or brought to its declared state.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ProvisionError {
@@ -16,10 +16,10 @@ pub enum ProvisionError {
         operation: &'static str,
         /// Physical name of the resource.
         resource: String,
-        /// What AWS, or the way there, said.
+        /// The error of AWS or of the connection.
         cause: String,
     },
-    /// AWS answered without something its documentation promises.
+    /// AWS's answer lacks something its documentation promises.
     #[error("{operation} answered for {resource} without {missing}")]
     Answer {
         /// The operation, as AWS names it.
@@ -29,10 +29,10 @@ pub enum ProvisionError {
         /// What was missing.
         missing: &'static str,
     },
-    /// What was to be found is not there.
+    /// A resource to locate does not exist.
     #[error("{kind} {resource} is not there")]
     Absent {
-        /// What it is: `queue`, `table` and so on.
+        /// The kind of resource: `queue`, `table` and so on.
         kind: &'static str,
         /// Physical name of the resource.
         resource: String,
@@ -51,7 +51,7 @@ pub enum ProvisionError {
 }
 
 pub(crate) fn call(operation: &'static str, resource: &str, error: impl Error) -> ProvisionError {
-    // An SDK error's own message is only its kind; what AWS said is in its sources.
+    // An SDK error's own message names only its kind; AWS's message is in its sources.
     let mut cause = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

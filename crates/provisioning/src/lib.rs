@@ -1,8 +1,8 @@
-//! Creates what a topology needs over AWS's own APIs, as often as one likes.
+//! Creates what a topology needs through AWS's own APIs; idempotent.
 //!
-//! Every call either creates or brings what is there to what is declared; running it again changes
-//! nothing. It is for development and tests, against the local cloud or another emulator. In production
-//! the same [`Resources`] are made by CloudFormation; [`locate`] finds those.
+//! Every call either creates a resource or brings an existing one to its declared state; running it again
+//! changes nothing. It is for development and tests, against the local cloud or another emulator. In
+//! production CloudFormation creates the same [`Resources`]; [`locate`] finds those.
 //!
 //! ```no_run
 //! # async fn example(resources: topology::Resources, config: aws_config::SdkConfig)
@@ -31,7 +31,7 @@ use topology::{Resources, Variable};
 pub use error::ProvisionError;
 pub use remove::remove;
 
-/// What was created, or found, by physical name.
+/// The resources created or found, by physical name.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     environments: BTreeMap<String, BTreeMap<String, String>>,
@@ -52,11 +52,11 @@ impl Outputs {
     }
 }
 
-/// Creates everything in `resources` that is not there yet, and brings the rest to what is declared.
+/// Creates everything in `resources` that does not exist yet, and brings the rest to its declared state.
 ///
 /// # Errors
-/// [`ProvisionError`] names the call and the resource that failed. What was created before stays; run it
-/// again once the cause is gone.
+/// [`ProvisionError`] names the call and the resource that failed. Resources created before the failure stay;
+/// run it again once the cause is gone.
 pub async fn provision(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
     // Boxed once here, so that a caller's future does not hold those of every SDK call.
     Box::pin(create_all(resources, config)).await
@@ -75,7 +75,7 @@ async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs
         topics::create(&sns, &resources.topics),
         bus::create(&events, &resources.bus),
     )?;
-    // A rule's ARN is a function of the bus's, so policies need not wait for the rules.
+    // A rule's ARN follows from the bus's, so policies need not wait for the rules.
     let rule_arn = |rule: &str| format!("{}/{rule}", bus_arn.replacen(":event-bus/", ":rule/", 1));
     tokio::try_join!(
         queues::allow_senders(&sqs, &resources.queues, &queues, &rule_arn, &topic_arns),
@@ -89,11 +89,10 @@ async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs
     outputs(resources, queues, topic_arns)
 }
 
-/// Finds what the services of `resources` are told of, as [`provision`] would give it, and changes nothing: for resources
-/// that CloudFormation made.
+/// Finds the resources that [`provision`] would create, and changes nothing: for those that CloudFormation created.
 ///
 /// # Errors
-/// [`ProvisionError::Absent`] names the first that is not there; otherwise the call that failed.
+/// [`ProvisionError::Absent`] with the first resource that does not exist; otherwise the call that failed.
 pub async fn locate(resources: &Resources, config: &SdkConfig) -> Result<Outputs, ProvisionError> {
     let sqs = aws_sdk_sqs::Client::new(config);
     let events = aws_sdk_eventbridge::Client::new(config);
@@ -143,7 +142,7 @@ fn value_of(
     }
 }
 
-/// Mail can be sent from the address once it is an identity of the account.
+/// Creates the identity from which mail is sent.
 async fn verify_sender(config: &SdkConfig, sender: Option<&str>) -> Result<(), ProvisionError> {
     let Some(sender) = sender else { return Ok(()) };
     let created =

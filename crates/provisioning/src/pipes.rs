@@ -78,7 +78,7 @@ fn target(pipe: &Pipe) -> PipeTargetParameters {
         .build()
 }
 
-/// The role of the Pipe's own name in the account of the bus. Emulators want one to be named.
+/// Returns the ARN of the role named like the Pipe, in the bus's account. Emulators require one.
 fn role_arn(bus_arn: &str, pipe: &str) -> String {
     let account = bus_arn.split(':').nth(4).unwrap_or_default();
     format!("arn:aws:iam::{account}:role/{pipe}")

@@ -32,7 +32,7 @@ pub(crate) async fn create(client: &Client, queues: &[Queue]) -> Result<Queues, 
             Ok(output) => {
                 output.queue_url.ok_or_else(|| missing("CreateQueue", &queue.name, "a QueueUrl"))?
             }
-            // It is there with other attributes: bring it to these.
+            // It exists with other attributes: set these.
             Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_name_exists()) => {
                 let url = url(client, &queue.name).await?.ok_or_else(|| absent("queue", &queue.name))?;
                 set(client, &queue.name, &url, attributes).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn create(client: &Client, queues: &[Queue]) -> Result<Queues, 
     Ok(created)
 }
 
-/// The queues that are there already.
+/// Finds the existing queues.
 pub(crate) async fn locate(client: &Client, queues: &[Queue]) -> Result<Queues, ProvisionError> {
     let mut located = Queues::default();
     for Queue { name, .. } in queues {
@@ -58,7 +58,7 @@ pub(crate) async fn locate(client: &Client, queues: &[Queue]) -> Result<Queues, 
     Ok(located)
 }
 
-/// The URL of a queue, if there is such a queue.
+/// Returns the URL of a queue, if it exists.
 pub(crate) async fn url(client: &Client, name: &str) -> Result<Option<String>, ProvisionError> {
     match client.get_queue_url().queue_name(name).send().await {
         Err(error) if error.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => Ok(None),
@@ -101,7 +101,7 @@ fn attributes(
     Ok(attributes)
 }
 
-/// Lets rules and topics send to the queues they deliver to, and nobody else.
+/// Allows rules and topics, and nothing else, to send to the queues they deliver to.
 pub(crate) async fn allow_senders(
     client: &Client,
     queues: &[Queue],

@@ -1,4 +1,4 @@
-//! Removing what was created.
+//! Removal of the resources.
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
@@ -9,10 +9,10 @@ use crate::error::call;
 
 type Removed = Result<(), ProvisionError>;
 
-/// Removes everything in `resources` with all that is in it. What is not there counts as removed.
+/// Removes everything in `resources` with its contents. A resource that does not exist counts as removed.
 ///
 /// # Errors
-/// The first [`ProvisionError`]; everything else was tried nevertheless. Run it again once the cause is gone.
+/// The first [`ProvisionError`]; the rest was attempted nevertheless. Run it again once the cause is gone.
 pub async fn remove(resources: &Resources, config: &SdkConfig) -> Result<(), ProvisionError> {
     Box::pin(remove_all(resources, config)).await
 }
@@ -23,7 +23,7 @@ async fn remove_all(resources: &Resources, config: &SdkConfig) -> Removed {
     let dynamodb = aws_sdk_dynamodb::Client::new(config);
     let sqs = aws_sdk_sqs::Client::new(config);
     let mut removed = Vec::new();
-    // What delivers goes before what it delivers to.
+    // Senders are removed before the queues they deliver to.
     for one in &resources.pipes {
         removed.push(pipe(&pipes, &one.name).await);
     }
@@ -53,7 +53,7 @@ async fn pipe(client: &aws_sdk_pipes::Client, name: &str) -> Removed {
 async fn rule(client: &aws_sdk_eventbridge::Client, bus: &str, rule: &Rule) -> Removed {
     let targets = client.remove_targets().event_bus_name(bus).rule(&rule.name).ids(crate::bus::TARGET);
     match targets.send().await {
-        // Neither a rule without targets nor one that is not there holds up what follows.
+        // A rule without targets, or one that does not exist, is not an error.
         Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
         other => drop(other.map_err(|error| call("RemoveTargets", &rule.name, error))?),
     }
@@ -65,13 +65,13 @@ async fn rule(client: &aws_sdk_eventbridge::Client, bus: &str, rule: &Rule) -> R
 
 async fn bus(client: &aws_sdk_eventbridge::Client, name: &str) -> Removed {
     match client.delete_event_bus().name(name).send().await {
-        // For a bus that is not there EventBridge answers success, and an emulator an error that the SDK has no name for.
+        // For a missing bus EventBridge answers with success, an emulator with an error that the SDK does not model.
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(()),
         other => other.map(drop).map_err(|error| call("DeleteEventBus", name, error)),
     }
 }
 
-/// A topic takes its subscriptions along.
+/// Deletes the topics; their subscriptions go with them.
 async fn topics(client: &aws_sdk_sns::Client, resources: &Resources) -> Removed {
     for (name, arn) in crate::topics::present(client, &resources.topics).await? {
         let deleted = client.delete_topic().topic_arn(arn).send().await;

@@ -17,7 +17,7 @@ use crate::error::{absent, call, missing};
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// Gives the stream ARN of each table that has one, by physical name.
+/// Creates the tables and returns the stream ARN of each that has one, by physical name.
 pub(crate) async fn create(
     client: &Client,
     tables: &[TableResource],
@@ -39,7 +39,7 @@ pub(crate) async fn create(
     Ok(streams)
 }
 
-/// Asks whether each table is there.
+/// Checks that each table exists.
 pub(crate) async fn locate(client: &Client, tables: &[TableResource]) -> Result<(), ProvisionError> {
     let mut pages = client.list_tables().into_paginator().items().send();
     let mut names = BTreeSet::new();
@@ -107,7 +107,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Provisi
 }
 
 async fn expire(client: &Client, name: &str, attribute: &str) -> Result<(), ProvisionError> {
-    // UpdateTimeToLive refuses to set what is set already.
+    // UpdateTimeToLive refuses to set what is already set.
     let current = client
         .describe_time_to_live()
         .table_name(name)

@@ -9,14 +9,14 @@ use topology::{TopicResource, TopicSubscription};
 use crate::ProvisionError;
 use crate::error::{absent, call, known, missing};
 
-/// Gives each topic's ARN by physical name.
+/// Creates the topics and returns each one's ARN by physical name.
 pub(crate) async fn create(
     client: &Client,
     topics: &[TopicResource],
 ) -> Result<BTreeMap<String, String>, ProvisionError> {
     let mut arns = BTreeMap::new();
     for topic in topics {
-        // CreateTopic gives the ARN of a topic that is there already.
+        // CreateTopic returns the ARN of an existing topic.
         let arn = client
             .create_topic()
             .name(&topic.name)
@@ -30,7 +30,7 @@ pub(crate) async fn create(
     Ok(arns)
 }
 
-/// ARNs of the topics that are there already.
+/// Finds the ARNs of the topics, all of which must exist.
 pub(crate) async fn locate(
     client: &Client,
     topics: &[TopicResource],
@@ -42,14 +42,14 @@ pub(crate) async fn locate(
     }
 }
 
-/// ARNs of those of the topics that are there.
+/// Finds the ARNs of the topics that exist.
 pub(crate) async fn present(
     client: &Client,
     topics: &[TopicResource],
 ) -> Result<BTreeMap<String, String>, ProvisionError> {
     let mut pages = client.list_topics().into_paginator().items().send();
     let mut arns = BTreeMap::new();
-    // SNS knows no question for one topic by its name.
+    // SNS has no call that looks a topic up by its name.
     while let Some(topic) = pages.next().await {
         let arn = topic.map_err(|error| call("ListTopics", "all topics", error))?.topic_arn;
         if let Some((arn, name)) = arn.as_deref().and_then(|arn| Some((arn, arn.rsplit_once(':')?.1))) {
@@ -74,8 +74,8 @@ pub(crate) async fn subscribe(
             .map(|policy| ("FilterPolicy", policy.to_string()))
             .into_iter()
             .chain([("RedrivePolicy", redrive.to_string())]);
-        // Subscribing again gives the ARN of the subscription that is there already. With attributes it would be
-        // refused when they differ, so they are set one by one.
+        // Subscribing again returns the ARN of the existing subscription. With attributes it would be refused when they
+        // differ, so they are set one by one.
         let arn = client
             .subscribe()
             .topic_arn(known(topic_arns, &subscription.topic)?)

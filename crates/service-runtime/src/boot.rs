@@ -13,10 +13,10 @@ use crate::environment::{Environment, Settings, SettingsError};
 /// still goes out.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
 
-/// How much of a commit's id tells it from all others.
+/// The length of an abbreviated commit id.
 const SHORT_REVISION: usize = 12;
 
-/// What is needed before the service itself can be asked.
+/// What the runtime needs before it can start the service.
 #[derive(Debug)]
 pub(crate) struct Boot {
     pub(crate) service: &'static str,
@@ -84,8 +84,8 @@ pub(crate) fn health_address(settings: &mut Settings<'_>) -> SocketAddr {
     settings.parse("HEALTH_ADDRESS", SocketAddr::from(([127, 0, 0, 1], 8081)))
 }
 
-/// Version and commit together, as build metadata is written (<https://semver.org/#spec-item-10>): a version alone does
-/// not tell two builds apart, and it is what X-Ray shows of a segment's service.
+/// Joins version and commit as build metadata (<https://semver.org/#spec-item-10>): a version alone does not
+/// distinguish two builds, and X-Ray shows it with a segment's service.
 fn build(version: &str, revision: Option<&str>) -> String {
     match revision {
         Some(revision) => {

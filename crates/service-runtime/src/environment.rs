@@ -13,7 +13,7 @@ use thiserror::Error;
 pub struct Environment(Arc<BTreeMap<String, String>>);
 
 impl Environment {
-    /// The variables of this process. Those that are not Unicode are left out.
+    /// Reads the variables of this process, without those that are not Unicode.
     #[must_use]
     pub fn from_process() -> Self {
         Self::from_pairs(
@@ -22,29 +22,29 @@ impl Environment {
         )
     }
 
-    /// These variables and no others.
+    /// Creates an environment of these variables and no others.
     pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         Self(Arc::new(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
 
-    /// The value of a variable. One that is empty counts as absent.
+    /// Returns the value of a variable. An empty one counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
-    /// The value of a variable that must be there.
+    /// Returns the value of a required variable.
     ///
     /// # Errors
-    /// When it is missing or empty.
+    /// If it is missing or empty.
     pub fn required(&self, name: &str) -> Result<&str, SettingsError> {
         self.get(name).ok_or_else(|| SettingsError::one(name, "is required"))
     }
 
-    /// The parsed value of a variable, or the default when it is absent.
+    /// Returns the parsed value of a variable, or the default if it is absent.
     ///
     /// # Errors
-    /// When there is a value that cannot be parsed. The value is not repeated.
+    /// If the value cannot be parsed. The error does not repeat it.
     pub fn parse<T: FromStr>(&self, name: &str, default: T) -> Result<T, SettingsError>
     where
         T::Err: fmt::Display,
@@ -55,18 +55,18 @@ impl Environment {
         }
     }
 
-    /// A duration in whole milliseconds (`…_MS`).
+    /// Returns a duration given in whole milliseconds (`…_MS`).
     ///
     /// # Errors
-    /// When there is a value that is not a whole number.
+    /// If the value is not a whole number.
     pub fn duration_ms(&self, name: &str, default: Duration) -> Result<Duration, SettingsError> {
         self.duration(name, default, Duration::from_millis, "milliseconds")
     }
 
-    /// A duration in whole seconds (`…_S`).
+    /// Returns a duration given in whole seconds (`…_S`).
     ///
     /// # Errors
-    /// When there is a value that is not a whole number.
+    /// If the value is not a whole number.
     pub fn duration_s(&self, name: &str, default: Duration) -> Result<Duration, SettingsError> {
         self.duration(name, default, Duration::from_secs, "seconds")
     }
@@ -101,7 +101,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Settings read one after the other. What a wrong one gives in the meantime is never used: [`Settings::finish`] fails.
+/// Settings read one after another. The stand-in for a wrong one is never used, because [`Settings::finish`] fails.
 #[derive(Debug)]
 pub struct Settings<'a> {
     environment: &'a Environment,
@@ -147,10 +147,10 @@ impl Settings<'_> {
         self.wrong.push(WrongSetting { name: name.into(), problem: problem.into() });
     }
 
-    /// The end of reading.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// All settings that were wrong.
+    /// If any setting was wrong; the error has all of them.
     pub fn finish(self) -> Result<(), SettingsError> {
         if self.wrong.is_empty() { Ok(()) } else { Err(SettingsError(self.wrong)) }
     }
@@ -173,17 +173,17 @@ pub struct WrongSetting {
     pub problem: String,
 }
 
-/// Settings that are missing or wrong. A service that ends with it ends with exit code 64.
+/// Settings that are missing or wrong. A service that returns it exits with code 64.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct SettingsError(Vec<WrongSetting>);
 
 impl SettingsError {
-    /// One wrong setting.
+    /// Reports a single wrong setting.
     pub fn one(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self(vec![WrongSetting { name: name.into(), problem: problem.into() }])
     }
 
-    /// Which settings are wrong, and how.
+    /// Returns the wrong settings.
     #[must_use]
     pub fn wrong(&self) -> &[WrongSetting] {
         &self.0

@@ -13,18 +13,18 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// The end of a process, by the conventions of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is well.
+    /// Success.
     Clean = 0,
     /// A setting is missing or wrong.
     Settings = 64,
-    /// Something needed could not be reached at the start.
+    /// A dependency could not be reached at startup.
     Unavailable = 69,
     /// Failed, or did not drain in time.
     Failure = 70,
 }
 
 impl Exit {
-    /// What an error a service ended with, or one of its causes, stands for.
+    /// Returns the exit that a service's error, or one of its causes, stands for.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -46,7 +46,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Something the service needs could not be reached at its start. A service that ends with it ends with exit code 69.
+/// Something the service needs could not be reached at startup. A service that returns it exits with code 69.
 #[derive(Debug, ThisError)]
 #[error("{dependency} cannot be reached")]
 pub struct Unavailable {

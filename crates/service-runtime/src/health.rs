@@ -1,4 +1,4 @@
-//! Whether the service lives and whether it can work, and the routes that say so.
+//! Liveness and readiness, and the routes that report them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// How old the last beat of the runtime may be.
+/// The longest time between two heartbeats of the runtime.
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The name under which readiness reports the service itself.
@@ -21,20 +21,21 @@ const SERVICE: &str = "service";
 
 /// The health of a service. Clones share it.
 ///
-/// Readiness needs three things: the service has said that it has started ([`Health::ready`]), it is not ending, and
-/// every registered [`Check`] is up. Liveness fails when the runtime has not been beating for ten seconds or a task it
-/// cannot live without has ended: then a restart is the cure.
+/// The service is ready when it has reported that it started ([`Health::ready`]), is not shutting down, and every
+/// registered [`Check`] is up. It is live until the runtime has had no heartbeat for ten seconds or an essential task
+/// has ended; then a restart helps.
 ///
-/// A third question is for whoever replaces what is not healthy, as ECS does: whether the service has been ready once and
-/// lives. A deployment that never becomes ready, for want of a permission perhaps, is found out and rolled back; a
-/// service whose queue is away for an hour is left alone, because a new task would not have it either.
+/// A third route serves an orchestrator that replaces unhealthy tasks, such as ECS: it reports whether the service has
+/// been ready once and is live. A deployment that never becomes ready, perhaps because a permission is missing, is
+/// detected and rolled back; a service whose queue is unavailable for an hour is kept, because a new task could not
+/// reach the queue either.
 #[derive(Clone)]
 pub struct Health(Arc<Mutex<Shared>>);
 
 struct Shared {
     /// Why the service itself is not ready; `None` when it is.
     not_ready: Option<String>,
-    /// Why it is beyond help.
+    /// Why only a restart can help.
     failed: Option<String>,
     last_beat: Instant,
     has_been_ready: bool,
@@ -44,7 +45,7 @@ struct Shared {
 /// Why something is down; `None` when it is up.
 type Condition = Option<String>;
 
-/// What the routes answer.
+/// The body of an answer.
 #[derive(Debug, Serialize)]
 struct Report {
     status: &'static str,
@@ -64,7 +65,7 @@ struct CheckReport {
 }
 
 impl Health {
-    /// A service that is starting.
+    /// Creates the health of a service that is starting.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Shared {
@@ -76,7 +77,7 @@ impl Health {
         })))
     }
 
-    /// The service has started. Once it is ending, it stays unready.
+    /// Reports that the service has started. During shutdown it stays unready.
     pub fn ready(&self) {
         let mut state = self.lock();
         if state.not_ready.as_deref() == Some("starting") {
@@ -85,7 +86,7 @@ impl Health {
         }
     }
 
-    /// A check of something the service depends on. It is down until it is said to be up.
+    /// Registers a check of a dependency. It is down until it is reported up.
     #[must_use]
     pub fn register(&self, name: impl Into<String>) -> Check {
         let name = name.into();
@@ -93,13 +94,13 @@ impl Health {
         Check { health: self.clone(), name }
     }
 
-    /// Whether the service can work now.
+    /// Returns whether the service can work now.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.readiness().well
     }
 
-    /// The routes `GET /health/live`, `GET /health/ready` and `GET /health/started`: JSON, 200 or 503.
+    /// Returns the routes `GET /health/live`, `GET /health/ready` and `GET /health/started`: JSON, 200 or 503.
     pub fn router(&self) -> Router {
         let answering = |report: fn(&Self) -> Report| {
             get(async move |State(health): State<Self>| report(&health).into_response())
@@ -111,17 +112,17 @@ impl Health {
             .with_state(self.clone())
     }
 
-    /// The service is ending: no new work for it, please.
+    /// Reports that the service is shutting down and takes no new work.
     pub(crate) fn draining(&self) {
         self.lock().not_ready = Some("draining".to_owned());
     }
 
-    /// The service is beyond help.
+    /// Reports that only a restart can help.
     pub(crate) fn failed(&self, reason: impl Into<String>) {
         self.lock().failed.get_or_insert(reason.into());
     }
 
-    /// The runtime gets round to its tasks.
+    /// Records a heartbeat: the runtime still polls its tasks.
     pub(crate) fn beat(&self) {
         self.lock().last_beat = Instant::now();
     }
@@ -195,7 +196,7 @@ impl Report {
     }
 }
 
-/// One thing the service depends on. Whoever deals with it says how it is; clones speak for the same thing.
+/// A dependency of the service. The code that uses it reports its state; clones share it.
 #[derive(Clone, Debug)]
 pub struct Check {
     health: Health,
@@ -203,12 +204,12 @@ pub struct Check {
 }
 
 impl Check {
-    /// It works.
+    /// Reports that the dependency works.
     pub fn up(&self) {
         self.health.set(&self.name, None);
     }
 
-    /// It does not work. The reason is shown to whoever asks for readiness: no values, no secrets.
+    /// Reports that the dependency does not work. Readiness shows the reason, so it must hold no values and no secrets.
     pub fn down(&self, reason: impl Into<String>) {
         self.health.set(&self.name, Some(reason.into()));
     }

@@ -29,8 +29,8 @@
 //! | 69 | something the service needs could not be reached at the start ([`Unavailable`]) |
 //! | 70 | failed: an error, a panic, a background task that ended, or a drain that took longer than the grace period |
 //!
-//! With the argument `health` the same binary asks the service that is running whether it is ready, and ends with 0 or
-//! 1: the health check of an image that has no shell. `health started` and `health live` ask the other two routes.
+//! With the argument `health` the same binary queries the readiness of the running service and exits with 0 or 1: the
+//! health check of an image without a shell. `health started` and `health live` query the other two routes.
 
 mod boot;
 mod environment;
@@ -55,7 +55,7 @@ pub use life::{main, run};
 pub use probe::{Unhealthy, health, probe};
 pub use tasks::Tasks;
 
-/// What a service gets to work with.
+/// What the runtime provides to a service.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     /// The service's name.
@@ -70,16 +70,16 @@ pub struct Runtime {
     pub deployment_environment: String,
     /// Configuration for AWS clients, with one connection pool for all of them.
     pub aws: SdkConfig,
-    /// For metrics.
+    /// The meter for metrics.
     pub meter: Meter,
-    /// Whether the service can work; [`Health::ready`] says that it has started.
+    /// The service's health; [`Health::ready`] reports that it has started.
     pub health: Health,
     /// Where the health routes are served.
     pub health_address: SocketAddr,
-    /// Cancelled when the service is to end: take no new work, finish what was begun, return.
+    /// Cancelled at shutdown: take no new work, finish what was begun, return.
     pub shutdown: CancellationToken,
-    /// How long that may take (`SHUTDOWN_GRACE_S`); after it the process ends with exit code 70.
+    /// How long shutdown may take (`SHUTDOWN_GRACE_S`); after it the process exits with code 70.
     pub grace: Duration,
-    /// Background tasks the service cannot live without.
+    /// Background tasks that are essential to the service.
     pub tasks: Tasks,
 }

@@ -22,15 +22,15 @@ use crate::signals::Signals;
 use crate::tasks::Tasks;
 use crate::{BoxError, Runtime};
 
-/// How often the runtime shows that it lives.
+/// The time between two heartbeats of the runtime.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long blocking work left behind may hold up the end of the process.
+/// How long leftover blocking work may delay the end of the process.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
-/// Runs a service as this process: makes the async runtime, reads the settings from the process's environment, and
-/// gives back the exit code. See [`run`]. With the argument `health` it asks the running service instead, see
-/// [`health`](crate::health()).
+/// Runs a service as this process: builds the async runtime, reads the settings from the process's environment, and
+/// returns the exit code. `application` is the application unless `APPLICATION` is set. See [`run`]. With the argument
+/// `health` it queries the running service instead, see [`health`](crate::health()).
 pub fn main<F, Fut>(application: &str, name: &'static str, version: &'static str, service: F) -> ExitCode
 where
     F: FnOnce(Runtime) -> Fut,
@@ -42,7 +42,7 @@ where
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(name, &format!("the async runtime could not be made: {error}"));
+            complain(name, &format!("cannot build the async runtime: {error}"));
             return Exit::Failure.into();
         }
     };
@@ -51,11 +51,11 @@ where
     code
 }
 
-/// Runs a service inside an async runtime, once in a process: its telemetry is the process's.
+/// Runs a service inside an async runtime, at most once per process, because telemetry belongs to the process.
 ///
 /// The order: settings, telemetry, signals, AWS configuration, the health listener, then the service. On SIGTERM or
 /// SIGINT `shutdown` is cancelled and readiness fails; the service and its tasks then have the grace period to finish,
-/// or until a second signal. Telemetry is flushed on every way out.
+/// or until a second signal. Telemetry is flushed on every exit path.
 pub async fn run<F, Fut>(
     application: &str,
     name: &'static str,
@@ -74,7 +74,7 @@ where
             return Exit::Settings.into();
         }
     };
-    // Off the async threads: it may ask the task's metadata and wait for the answer.
+    // Off the async threads: it may query the task's metadata and wait for the answer.
     let settings = boot.telemetry.clone();
     let started = tokio::task::spawn_blocking(move || telemetry::start(settings)).await;
     let telemetry = match started {
@@ -104,7 +104,7 @@ where
     Fut: Future<Output = Result<(), BoxError>>,
 {
     let name = boot.service;
-    // A panic anywhere in here must not keep the last spans from going out.
+    // A panic in here must not prevent the last spans from being exported.
     let exit = match AssertUnwindSafe(work(boot, environment, &telemetry, service)).catch_unwind().await {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => report(name, &*error),
@@ -136,7 +136,7 @@ where
     let address = listener.local_addr()?;
     let shutdown = CancellationToken::new();
     let tasks = Tasks::new(shutdown.clone(), health.clone());
-    // Health is served to the end of the drain; the handles stop it when this function is left.
+    // Health is served until the drain ends; the handles stop it when this function returns.
     let _heartbeat = AbortOnDropHandle::new(tokio::spawn(heartbeat(health.clone())));
     let _health_server = AbortOnDropHandle::new(tokio::spawn(serve_health(listener, health.clone())));
     tracing::info!(version = boot.version, health_address = %address, "health listening");
@@ -157,7 +157,7 @@ where
     };
     let service = async {
         let result = service(runtime).await;
-        // The service has ended; what runs beside it is to end too.
+        // The service has ended, so its background tasks end too.
         shutdown.cancel();
         tasks.ended().await;
         result
@@ -175,7 +175,7 @@ where
     }
 }
 
-/// Waits for the end to be asked for, passes it on, and returns when there is no more time.
+/// Waits for a shutdown request, passes it on, and returns when the grace period is over.
 async fn deadline(
     signals: &mut Signals,
     shutdown: &CancellationToken,
@@ -209,7 +209,7 @@ async fn serve_health(listener: TcpListener, health: Health) {
     }
 }
 
-/// A taken or impossible address is a setting to change.
+/// An address that is in use or impossible is a wrong setting.
 fn bind_error(boot: &Boot, error: &io::Error) -> SettingsError {
     let problem = match error.kind() {
         io::ErrorKind::AddrInUse => format!("{} is taken", boot.health_address),
@@ -218,7 +218,7 @@ fn bind_error(boot: &Boot, error: &io::Error) -> SettingsError {
     SettingsError::one("HEALTH_ADDRESS", problem)
 }
 
-/// Says why the service ended; the only place where it is said.
+/// Logs why the service ended; nothing else does.
 fn report(name: &str, error: &(dyn Error + 'static)) -> Exit {
     tracing::error!(error, "service failed");
     let exit = Exit::of(error);
@@ -238,9 +238,9 @@ fn complain_about(name: &str, error: &SettingsError) {
     }
 }
 
-/// To the standard error, for what happens outside the life of the log.
+/// Writes to standard error, for errors before the log starts or after it ends.
 fn complain(name: &str, problem: &str) {
-    // Without a standard error there is nobody left to tell.
+    // Without a standard error there is nowhere left to report to.
     drop(writeln!(io::stderr(), "{name}: {problem}"));
 }
 

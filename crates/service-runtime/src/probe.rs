@@ -1,4 +1,4 @@
-//! The health check of an image without a shell: the binary itself asks the one that is running.
+//! The health check of an image without a shell: the binary itself queries the running one.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -11,11 +11,11 @@ use thiserror::Error;
 use crate::boot;
 use crate::environment::{Environment, SettingsError};
 
-/// The argument with which a service's binary asks instead of serving. A second one names the route, `ready` without.
+/// The argument that makes a service's binary query instead of serve. A second one names the route, by default `ready`.
 const ARGUMENT: &str = "health";
-/// Whether it can work now.
+/// The route of readiness.
 const READY: &str = "/health/ready";
-/// How long connecting and each read or write may take; below the time a container's health check is given.
+/// How long connecting and each read or write may take; shorter than the timeout of a container's health check.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A report is a few hundred bytes long.
 const LONGEST_ANSWER: u64 = 64 * 1024;
@@ -26,27 +26,27 @@ pub enum Unhealthy {
     /// The address cannot be read.
     #[error("setting {0}")]
     Settings(#[from] SettingsError),
-    /// Nobody answers there.
+    /// Nothing answers at the address.
     #[error("{address} does not answer: {source}")]
     NoAnswer {
-        /// Who was asked.
+        /// The address queried.
         address: SocketAddr,
         /// What went wrong.
         source: io::Error,
     },
-    /// The answer is another than 200.
+    /// The answer has a status other than 200.
     #[error("not ready: {report}")]
     NotReady {
-        /// What was answered.
+        /// The body of the answer.
         report: String,
     },
 }
 
-/// Asks `GET {path}` at the address, and takes 200 for health. An address such as `0.0.0.0`, on which one can only
-/// listen, is asked on this machine.
+/// Sends `GET {path}` to the address; 200 means healthy. For an address such as `0.0.0.0`, which can only be listened
+/// on, it queries this machine.
 ///
 /// # Errors
-/// [`Unhealthy`] says why not.
+/// [`Unhealthy`] with the reason.
 pub fn probe(address: SocketAddr, path: &str) -> Result<(), Unhealthy> {
     let address = reachable(address);
     let answer = ask(address, path).map_err(|source| Unhealthy::NoAnswer { address, source })?;
@@ -59,17 +59,17 @@ pub fn probe(address: SocketAddr, path: &str) -> Result<(), Unhealthy> {
     }
 }
 
-/// Asks the service that runs with this environment whether it is ready, says on the standard error why not, and gives
-/// back 0 or 1, the two that Docker knows.
+/// Queries the readiness of the service that runs with this environment, writes the reason to standard error if it is
+/// not ready, and returns 0 or 1, the two exit codes that Docker knows.
 #[must_use]
 pub fn health(environment: &Environment) -> ExitCode {
     answer(environment, READY)
 }
 
-/// What a process with these arguments, its name left out, is to ask instead of serving.
+/// Returns the route that these arguments, without the program's name, ask for instead of serving.
 pub(crate) fn asked(mut arguments: impl Iterator<Item = OsString>) -> Option<String> {
     (arguments.next()? == ARGUMENT).then(|| match arguments.next() {
-        // A route that there is not is answered 404, which is not healthy.
+        // An unknown route is answered with 404, which counts as unhealthy.
         Some(route) => format!("/health/{}", route.to_string_lossy()),
         None => READY.to_owned(),
     })
@@ -80,7 +80,7 @@ pub(crate) fn answer(environment: &Environment, path: &str) -> ExitCode {
     match ask_service(environment, path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(unhealthy) => {
-            // Without a standard error there is nobody left to tell.
+            // Without a standard error there is nowhere left to report to.
             drop(writeln!(io::stderr(), "{unhealthy}"));
             ExitCode::FAILURE
         }
@@ -104,7 +104,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The whole answer to one request. Blocking, and without an HTTP client: a check must cost next to nothing.
+/// Returns the whole answer to one request. Blocking and without an HTTP client, to keep a check cheap.
 fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

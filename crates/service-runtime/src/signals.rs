@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM (ECS, `docker stop`) and SIGINT (Ctrl-C), caught from the moment this is made.
+/// SIGTERM (ECS, `docker stop`) and SIGINT (Ctrl-C), caught from its creation on.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -15,7 +15,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The next one, by its name.
+    /// Waits for the next signal and returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

@@ -1,4 +1,4 @@
-//! Background tasks a service cannot live without.
+//! Background tasks that are essential to a service.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tracing::Instrument as _;
 use crate::exit::BoxError;
 use crate::health::Health;
 
-/// Tasks that run beside the service until it ends. One that ends early, fails or panics takes the service with it:
-/// liveness fails, the service is told to end, and the exit code is 70. Clones share them.
+/// Tasks that run beside the service until it ends. One that ends early, fails or panics ends the service: liveness
+/// fails, shutdown begins, and the exit code is 70. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     tracker: TaskTracker,
@@ -27,7 +27,7 @@ impl Tasks {
         Self { tracker: TaskTracker::new(), shutdown, health, crashed: Arc::default() }
     }
 
-    /// Starts a task. It is to end, with `Ok`, after `shutdown` was cancelled; the service's drain waits for it.
+    /// Starts a task. It must end with `Ok` after `shutdown` is cancelled; the service's drain waits for it.
     pub fn spawn<F>(&self, name: &'static str, task: F)
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -45,7 +45,7 @@ impl Tasks {
                     tracing::error!(task = name, error, "background task failed");
                     "failed"
                 }
-                // The panic itself was reported by the panic hook.
+                // The panic hook has logged the panic itself.
                 Err(_) => {
                     tracing::error!(task = name, "background task panicked");
                     "panicked"
@@ -58,12 +58,12 @@ impl Tasks {
         self.tracker.spawn(supervised.in_current_span());
     }
 
-    /// Whether one has taken the service with it.
+    /// Returns whether a task has ended the service.
     pub(crate) fn crashed(&self) -> bool {
         self.crashed.load(Ordering::Acquire)
     }
 
-    /// Waits until all have ended.
+    /// Waits until all tasks have ended.
     pub(crate) async fn ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::Topology;
 
-/// One thing that does not hold.
+/// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
@@ -18,7 +18,7 @@ pub enum Problem {
         /// The name.
         name: &'static str,
     },
-    /// A service consumes an event that none emits.
+    /// A service consumes an event that no service emits.
     NobodyEmits {
         /// The consumer.
         service: &'static str,
@@ -30,7 +30,7 @@ pub enum Problem {
         /// The emitter.
         service: &'static str,
     },
-    /// A subscription names a topic or an attribute that none publishes.
+    /// A subscription names a topic or an attribute that no service publishes.
     NobodyPublishes {
         /// The receiver.
         service: &'static str,
@@ -39,7 +39,7 @@ pub enum Problem {
         /// The attribute, if it is the attribute that is missing.
         attribute: Option<&'static str>,
     },
-    /// A service holds personal data and does not hear of erasures.
+    /// A service holds personal data and does not consume erasures.
     NeverErased {
         /// The owner.
         service: &'static str,
@@ -84,7 +84,7 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("topology does not hold together: {}", list(.problems))]
 pub struct TopologyError {
-    /// Everything that is wrong.
+    /// Every rule that does not hold.
     pub problems: Vec<Problem>,
 }
 

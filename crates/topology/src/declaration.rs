@@ -1,4 +1,4 @@
-//! The words a service declares itself with.
+//! How a service declares itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// An empty topology. Application and environment are the first two parts of every physical name.
+    /// Creates an empty topology. Application and environment are the first two parts of every physical name.
     #[must_use]
     pub fn new(application: impl Into<String>, environment: impl Into<String>) -> Self {
         Self {
@@ -33,15 +33,15 @@ impl Topology {
         self
     }
 
-    /// Says which event tells that a person was erased. Every service that owns a table with personal
-    /// data must then consume it (or be the one that emits it).
+    /// Names the event of a person's erasure. Every service that owns a table with personal data must then consume it
+    /// (or emit it).
     #[must_use]
     pub fn erases_personal_data_on<E: EventSet>(mut self) -> Self {
         self.erasure.extend(E::types());
         self
     }
 
-    /// The services, in the order they were added.
+    /// Returns the services in the order they were added.
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.services
@@ -65,7 +65,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that does nothing yet. The name is also its folder's, its package's and its queue's.
+    /// Creates a service that does nothing yet. Its folder, package and queue have the same name.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         Self {
@@ -83,14 +83,14 @@ impl Service {
         }
     }
 
-    /// Takes these events from the bus, over a rule, into its queue.
+    /// Consumes these events: a rule delivers them from the bus to its queue.
     #[must_use]
     pub fn consumes(mut self, events: Vec<EventType>) -> Self {
         self.consumes.extend(events);
         self
     }
 
-    /// Takes the messages of a topic that match the subscription into its queue.
+    /// Receives the messages of a topic that match the subscription in its queue.
     #[must_use]
     pub fn receives(mut self, subscription: Subscription) -> Self {
         self.receives = Some(subscription);
@@ -118,7 +118,7 @@ impl Service {
         self
     }
 
-    /// Publishes to a topic, which is its own.
+    /// Publishes to a topic that it owns.
     #[must_use]
     pub fn publishes(mut self, topic: Topic) -> Self {
         self.topics.push(topic);
@@ -147,9 +147,9 @@ impl Service {
         self
     }
 
-    /// How long the handler may take for one message, in whole seconds; without it, the consumer's default of a
-    /// minute. A service that is given more than the two minutes ECS gives a task to stop is protected from scaling in
-    /// while it has messages in hand.
+    /// Sets how long the handler may take for one message, in whole seconds; the consumer's default is a minute. Above
+    /// the two minutes that ECS allows a task to stop, the service is protected from scale-in while it has messages in
+    /// flight.
     ///
     /// ```
     /// use std::time::Duration;
@@ -161,19 +161,19 @@ impl Service {
         self
     }
 
-    /// The event types that the service emits.
+    /// Returns the event types that the service emits.
     #[must_use]
     pub fn emitted(&self) -> &[EventType] {
         &self.emits
     }
 
-    /// The service's name.
+    /// Returns the service's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Whether it answers HTTP requests.
+    /// Returns its HTTP side, if it answers HTTP requests.
     #[must_use]
     pub fn http(&self) -> Option<&Http> {
         self.listens.as_ref()
@@ -190,7 +190,7 @@ impl Service {
 pub struct Http;
 
 impl Http {
-    /// A service that listens on `LISTEN_ADDRESS`.
+    /// Declares a service that listens on `LISTEN_ADDRESS`.
     #[must_use]
     pub fn new() -> Self {
         Self
@@ -291,8 +291,8 @@ impl Table {
         self
     }
 
-    /// Items whose partition key starts with `OUTBOX#` leave for the bus through a stream and a Pipe. The
-    /// service puts them there.
+    /// Sends items whose partition key starts with `OUTBOX#` to the bus through a stream and a Pipe. The service
+    /// writes them.
     #[must_use]
     pub fn outbox(mut self) -> Self {
         self.outbox = true;
@@ -313,7 +313,7 @@ impl Table {
         self
     }
 
-    /// It holds names or addresses, which must go when a person is erased.
+    /// Declares that it holds names or addresses, which must be removed when a person is erased.
     #[must_use]
     pub fn personal_data(mut self) -> Self {
         self.personal_data = true;
@@ -329,7 +329,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// A topic without attributes.
+    /// Creates a topic without attributes.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         Self { name, attributes: Vec::new() }
@@ -343,21 +343,21 @@ impl Topic {
     }
 }
 
-/// Which messages of a topic a service takes.
+/// The messages of a topic that a service receives.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub(crate) topic: &'static str,
     pub(crate) filter: Vec<(&'static str, &'static str)>,
 }
 
-/// A subscription to every message of the topic.
+/// Subscribes to every message of the topic.
 #[must_use]
 pub fn topic(name: &'static str) -> Subscription {
     Subscription { topic: name, filter: Vec::new() }
 }
 
 impl Subscription {
-    /// Only messages whose attribute has this value.
+    /// Restricts the subscription to messages whose attribute has this value.
     #[must_use]
     pub fn with(mut self, attribute: &'static str, value: &'static str) -> Self {
         self.filter.push((attribute, value));

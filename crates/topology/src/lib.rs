@@ -3,8 +3,8 @@
 //! A service declares itself in its own folder. A [`Topology`] of all services is checked as a whole and
 //! becomes one [`Resources`] model: queues, rules, topics, tables and Pipes with their names and
 //! settings, and the environment variables by which each service finds its own. Provisioning creates
-//! that model over AWS's APIs; since everything else that needs it takes the same model, the two cannot
-//! drift. The crate declares and computes; it calls nothing.
+//! that model through AWS's APIs, and CloudFormation templates are rendered from the same model, so the two
+//! cannot drift. The crate declares and computes; it makes no calls.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};

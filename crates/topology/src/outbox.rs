@@ -1,11 +1,11 @@
-//! What a Pipe is told so that an outbox item leaves a table's stream as an event of the bus.
+//! The settings of a Pipe that turns outbox items in a table's stream into events on the bus.
 
 use std::fmt::Write;
 
 use envelope::outbox;
 use serde_json::{Value, json};
 
-/// Takes inserted outbox items and nothing else of the stream.
+/// Matches inserted outbox items and nothing else in the stream.
 pub(crate) fn filter_pattern() -> Value {
     json!({
         "eventName": ["INSERT"],

@@ -8,30 +8,30 @@ use serde_json::{Value, json};
 use crate::check::{Problem, TopologyError, problems};
 use crate::{Service, TableAccess, Topology, outbox};
 
-/// How long a message stays in a queue: SQS's longest, so that an outage of days loses nothing.
+/// How long a message stays in a queue: the longest SQS allows, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
 /// How long a received message stays invisible before its consumer must extend it. Short, because it is also
 /// how long the messages of a killed consumer wait.
 const VISIBILITY_TIMEOUT_S: u32 = 30;
-/// A safety net only: consumers give up by age and failure class, and give-backs raise the count too.
+/// Only a safety net: consumers give up by age and failure class, and released messages raise the count too.
 const MAX_RECEIVE_COUNT: u32 = 50;
-/// How long EventBridge tries to deliver before it gives an event to the rule's dead-letter queue: its longest.
+/// How long EventBridge tries to deliver before it moves an event to the rule's dead-letter queue: its maximum.
 const MAXIMUM_EVENT_AGE_S: u32 = 24 * 60 * 60;
-/// How often EventBridge tries: its most.
+/// How often EventBridge tries to deliver: its maximum.
 const MAXIMUM_RULE_RETRIES: u32 = 185;
-/// Batches of a shard on their way at the same time: the most a Pipe allows
+/// Concurrent batches of a shard: the most a Pipe allows
 /// ([`ParallelizationFactor`](https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_PipeSourceDynamoDBStreamParameters.html)).
-/// An outbox item has a key of its own, so there is no order to keep.
+/// Each outbox item has its own key, so there is no order to preserve.
 const PIPE_PARALLELIZATION: u32 = 10;
 /// The longest name SQS allows.
 const LONGEST_NAME: usize = 80;
-/// The longest a task on Fargate may take to stop
+/// The longest time a task on Fargate may take to stop
 /// ([`stopTimeout`](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeout)).
 const LONGEST_STOP: Duration = Duration::from_mins(2);
 /// Longest name of a rule or a Pipe.
 const LONGEST_RULE_NAME: usize = 64;
 
-/// Everything the services need of AWS, by physical name.
+/// Everything the services need in AWS, by physical name.
 #[derive(Clone, Debug)]
 pub struct Resources {
     /// The application, first part of every name.
@@ -40,7 +40,7 @@ pub struct Resources {
     pub environment: String,
     /// The event bus.
     pub bus: String,
-    /// Queues; a dead-letter queue stands before the queue that refers to it.
+    /// Queues; a dead-letter queue precedes the queue that refers to it.
     pub queues: Vec<Queue>,
     /// Rules of the bus.
     pub rules: Vec<Rule>,
@@ -54,7 +54,7 @@ pub struct Resources {
     pub pipes: Vec<Pipe>,
     /// The address mail is sent from, if a service sends any.
     pub email_sender: Option<String>,
-    /// What each service has of all this, in the order the services were added.
+    /// Each service's share of the resources, in the order the services were added.
     pub services: Vec<ServiceResources>,
 }
 
@@ -67,9 +67,9 @@ pub struct Queue {
     pub visibility_timeout_s: u32,
     /// Seconds a message is kept.
     pub retention_s: u32,
-    /// Where messages go that are received too often.
+    /// The redrive policy for messages received too often.
     pub dead_letter: Option<DeadLetter>,
-    /// Who may send to it besides its owner.
+    /// The senders besides its owner.
     pub senders: Vec<Sender>,
 }
 
@@ -165,21 +165,21 @@ pub struct Pipe {
     pub batch_size: u32,
     /// How often a batch is tried before its records are given up.
     pub maximum_retry_attempts: u32,
-    /// Batches of one shard that may be on their way at the same time. Records of different items may then arrive
-    /// out of order, which the layer allows for anyway.
+    /// Concurrent batches of one shard. Records of different items may then arrive out of order, which the layer
+    /// allows for anyway.
     pub parallelization_factor: u32,
 }
 
 impl Pipe {
-    /// What a Pipe is for, as it says itself.
+    /// The description of every Pipe.
     pub const DESCRIPTION: &str = "Takes what a transaction left in the outbox to the bus";
     /// Where in the stream a Pipe starts: at its oldest record.
     pub const STARTING_POSITION: &str = "TRIM_HORIZON";
-    /// What becomes of a batch that fails: its halves are tried, so that one bad record holds up no other.
+    /// How a failed batch is retried: in halves, so that one bad record does not block the others.
     pub const ON_PARTIAL_BATCH_ITEM_FAILURE: &str = "AUTOMATIC_BISECT";
 }
 
-/// How a Pipe makes an event of a record.
+/// How a Pipe turns a record into an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipeTarget {
     /// JSON path of `source`.
@@ -190,7 +190,7 @@ pub struct PipeTarget {
     pub input_template: String,
 }
 
-/// What one service has of the resources, by physical name.
+/// One service's share of the resources, by physical name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is something that a service does or does not")]
 pub struct ServiceResources {
@@ -212,12 +212,12 @@ pub struct ServiceResources {
     pub publishes_to_bus: bool,
     /// Whether it sends e-mail through SES.
     pub sends_email: bool,
-    /// Whether a task at work is to be kept from being stopped by scaling in or a deployment, because a handler may
-    /// need longer than ECS gives a task to stop.
+    /// Whether a busy task is protected from scale-in and deployments, because a handler may need longer than ECS
+    /// allows a task to stop.
     pub protected_from_scale_in: bool,
 }
 
-/// The value of an environment variable: known now, or known once the resource is there.
+/// The value of an environment variable: known now, or known once the resource exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Variable {
     /// The text itself.
@@ -232,7 +232,7 @@ impl Topology {
     /// Checks the services against each other and computes what they need.
     ///
     /// # Errors
-    /// [`TopologyError`] with everything that does not hold.
+    /// [`TopologyError`] with every rule that does not hold.
     pub fn resources(&self) -> Result<Resources, TopologyError> {
         let problems = problems(self);
         if !problems.is_empty() {
@@ -264,7 +264,7 @@ impl Topology {
 }
 
 impl Resources {
-    /// The physical name of what has this logical name.
+    /// Returns the physical name for a logical name.
     #[must_use]
     pub fn physical_name(&self, logical: &str) -> String {
         format!("{}-{logical}", self.bus)
@@ -324,8 +324,8 @@ impl Resources {
         });
     }
 
-    /// The queue, its dead-letter queue, the queue for what could not be delivered to it, and the rule
-    /// or subscription that delivers.
+    /// Adds the queue, its dead-letter queue, the queue for undeliverable messages, and the rule or subscription that
+    /// delivers.
     fn add_queue(&mut self, service: &Service, queue: String) {
         let dead_letter = format!("{queue}-dead-letter");
         let undelivered = format!("{queue}-undelivered");
@@ -414,7 +414,7 @@ fn dead_letter_queue(name: String, senders: Vec<Sender>) -> Queue {
     }
 }
 
-/// `email-deliveries` and `TABLE_NAME` make `EMAIL_DELIVERIES_TABLE_NAME`.
+/// Returns `EMAIL_DELIVERIES_TABLE_NAME` for `email-deliveries` and `TABLE_NAME`.
 fn variable(logical: &str, suffix: &str) -> String {
     format!("{}_{suffix}", logical.to_uppercase().replace('-', "_"))
 }

@@ -1,4 +1,4 @@
-//! From a request's body to its answer: reading, publishing, and what is said about each event.
+//! From a request's body to its answer: reading, publishing, and reporting on each event.
 
 use std::sync::Arc;
 
@@ -30,25 +30,25 @@ use crate::signature::Secret;
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
 use crate::validation::{Rejected, Validator};
 
-/// What every request is answered with.
+/// Everything that answering a request needs.
 pub(crate) struct App<P> {
     pub(crate) bus: P,
     pub(crate) validator: Validator,
-    /// The API description, as it is served.
+    /// The API description, as served.
     pub(crate) description: Bytes,
     pub(crate) secret: Option<Secret>,
     pub(crate) limits: Limits,
     pub(crate) labels: Labels,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
-    /// One for each request with events under way.
+    /// One for each request in flight.
     pub(crate) permits: Arc<Semaphore>,
-    /// Answers under way, also those whose caller has gone.
+    /// Answers in flight, including those whose caller has hung up.
     pub(crate) tasks: TaskTracker,
     pub(crate) now: fn() -> Timestamp,
 }
 
-/// A request with events, but for its body.
+/// A request with events, without its body.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) span: Span,
@@ -64,7 +64,7 @@ struct Accepted {
     event_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
-    /// Only in a list, where the answer's own status speaks for all.
+    /// Only in a list, where the response's status stands for all items.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
 }
@@ -81,7 +81,7 @@ impl<P: Publish> App<P> {
         }
     }
 
-    /// Answers a request whose body was not even read as events.
+    /// Refuses a request whose body was not read as events.
     pub(crate) fn refuse(&self, arrival: &Arrival, problem: Problem) -> Response {
         span::annotate(&arrival.span, &self.labels, EventLabels::default());
         let reason = problem.kind().name();
@@ -117,7 +117,7 @@ impl<P: Publish> App<P> {
         }
     }
 
-    /// Every item is an event of its own; all are published at the same time, so that they share calls to the bus.
+    /// Publishes all items at the same time, so that they share calls to the bus.
     async fn list(&self, arrival: &Arrival, items: &[Value]) -> Response {
         span::annotate(&arrival.span, &self.labels, EventLabels::default());
         let items = items.iter().enumerate();
@@ -132,8 +132,8 @@ impl<P: Publish> App<P> {
         response
     }
 
-    /// An event of a list has a trace of its own, which leads back to the request's. A rejected one has none: it goes
-    /// nowhere, and the request's trace and the log tell of it.
+    /// Answers an event of a list in its own trace, annotated with the request's. A rejected event has no trace: it goes
+    /// nowhere, and the request's trace and the log record it.
     async fn item(&self, arrival: &Arrival, index: usize, event: &Value) -> Result<Accepted, Problem> {
         let envelope = self
             .validator
@@ -159,7 +159,7 @@ impl<P: Publish> App<P> {
         let failure = match publishing.instrument(span.clone()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.reason().to_owned()),
-            // It may still be published; under the same id it does no harm twice.
+            // It may still be published; a second time under the same id has no effect.
             Err(_) => Some("timeout".to_owned()),
         };
         self.metrics.event(hop.event_type(), if failure.is_none() { "accepted" } else { "unpublished" });
@@ -173,7 +173,7 @@ impl<P: Publish> App<P> {
         Err(Problem::not_published(event_id).traced(trace_id))
     }
 
-    /// Writes the log line of an event that is refused. Fields are named, values never.
+    /// Writes the log line of an event that is refused. It names fields and never values.
     fn reject(&self, arrival: &Arrival, rejected: Rejected) -> Problem {
         let problem = rejected.problem.clone();
         let fields: Vec<_> = problem.errors().iter().map(FieldError::for_logs).collect();
@@ -184,7 +184,7 @@ impl<P: Publish> App<P> {
     }
 }
 
-/// 202 if anything was accepted; else 503 if anything is worth sending again; else 422.
+/// Returns 202 if anything was accepted; else 503 if anything is worth sending again; else 422.
 fn status_of_list(results: &[Result<Accepted, Problem>]) -> StatusCode {
     let statuses = || results.iter().filter_map(|result| Some(result.as_ref().err()?.kind().status()));
     if results.iter().any(Result::is_ok) {
@@ -226,7 +226,7 @@ fn finish(span: &Span, result: &Result<Accepted, Problem>) {
     }
 }
 
-/// The span's trace as X-Ray writes it, sampled or not.
+/// Returns the span's trace id in X-Ray's format, sampled or not.
 fn trace_id(span: &Span) -> Option<String> {
     trace_id_of(span).map(|id| id.to_string())
 }

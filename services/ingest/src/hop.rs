@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::validation::Rejected;
 
-/// What the line says of the event, whatever came of it. The line belongs inside the event's span, from which the log
-/// takes the trace id.
+/// The fields of the line that do not depend on the outcome. The line is written inside the event's span, from which the
+/// log takes the trace id.
 #[derive(Debug)]
 pub(crate) struct Hop {
     event_type: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    /// Of a valid event in a request that arrived at `started`.
+    /// Describes a valid event in a request that arrived at `started`.
     pub(crate) fn of(envelope: &Envelope, started: Instant) -> Self {
         Self {
             event_type: Some(envelope.event_type.clone()),
@@ -27,7 +27,7 @@ impl Hop {
         }
     }
 
-    /// Of an event that is refused, as far as it could be read.
+    /// Describes a refused event, as far as it could be read.
     pub(crate) fn rejected(rejected: Rejected, started: Instant) -> Self {
         Self {
             event_type: rejected.event_type.map(str::to_owned),
@@ -68,7 +68,7 @@ impl Hop {
         );
     }
 
-    /// `fields`: which are wrong and how, as `code:pointer` with commas between them.
+    /// Logs a refusal. `fields` are the wrong ones, as `code:pointer` separated by commas.
     pub(crate) fn refused(&self, reason: &str, fields: &str) {
         let (event_id, processing_ms) = (self.event_id(), self.processing_ms());
         tracing::warn!(
@@ -84,7 +84,7 @@ impl Hop {
         );
     }
 
-    /// An event that comes in here starts its chain: its id is the correlation id too.
+    /// An event received here starts its chain: its id is also the correlation id.
     fn event_id(&self) -> Option<String> {
         self.event_id.map(|id| id.to_string())
     }

@@ -1,16 +1,16 @@
 //! The ingest service: takes events of the CRM over HTTP and publishes them to the bus.
 //!
-//! `POST /v1/events` takes one event or a list of up to 500. 202 means that the bus has accepted the event: from there
-//! on it is safe. Whatever is wrong is named, field by field, as problem details
-//! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); whatever could not be published is said to be so, with the
-//! event id to send it again under. `GET /openapi.json` describes all of it.
+//! `POST /v1/events` takes one event or a list of up to 500. 202 means that the bus has accepted the event: it
+//! is safe from then on. Problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) name every wrong field;
+//! for an event that could not be published they carry the event id under which to send it again. `GET /openapi.json`
+//! describes the interface.
 //!
-//! A single event continues the caller's trace (`X-Amzn-Trace-Id` or `traceparent`). Each event of a list starts a
-//! trace of its own, annotated with the request's.
+//! A single event continues the caller's trace (`X-Amzn-Trace-Id` or `traceparent`). Each event of a list starts its
+//! own trace, annotated with the request's.
 //!
 //! | setting | default | meaning |
 //! |---|---|---|
-//! | `LISTEN_ADDRESS` | `127.0.0.1:8080` | where requests are taken; port 0 takes a free one |
+//! | `LISTEN_ADDRESS` | `127.0.0.1:8080` | where to listen; port 0 picks a free one |
 //! | `EVENT_BUS_NAME` | required | the bus that events go to |
 //! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` | what requests are signed with, 32 bytes or more |
 //! | `MAX_CONCURRENT_REQUESTS` | 256 | more at a time are answered with 503 |
@@ -71,9 +71,9 @@ pub fn topology() -> Service {
     Service::new(NAME).listens(Http::new()).secret("SIGNATURE_SECRET").publishes_to_bus().emits::<Emits>()
 }
 
-/// Runs the service until it is told to stop; requests that were begun by then are answered first.
+/// Runs the service until shutdown; requests begun by then are answered first.
 ///
-/// Logs `listening` with the field `address` when it takes requests.
+/// Logs `listening` with the field `address` when it accepts requests.
 ///
 /// # Errors
 /// If a setting is missing or wrong, the address cannot be listened on, or a background task fails.
@@ -83,7 +83,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
         TcpListener::bind(settings.listen_address).await.map_err(|error| not_bound(&settings, error))?;
     let address = listener.local_addr()?;
 
-    // Without the interceptor: entries have spans and headers of their own, calls have none.
+    // Without the interceptor: each entry has its own span and header, a call has none.
     let client = aws_sdk_eventbridge::Client::new(&runtime.aws);
     let bus = EventPublisher::new(
         client,
@@ -120,7 +120,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     tracing::info!(address = %address, "listening");
     server::serve(listener, router, settings.limits.header_read_timeout, runtime.shutdown).await;
 
-    // Answers whose callers have gone are finished too, and then whatever the publisher still holds.
+    // Answers whose callers have hung up are finished too, then everything the publisher still holds.
     answers.close();
     answers.wait().await;
     bus.close().await;

@@ -1,4 +1,4 @@
-//! The ingest service, as a process of its own.
+//! The ingest service as a separate process.
 
 fn main() -> std::process::ExitCode {
     service_runtime::main(contracts::APPLICATION, ingest::NAME, env!("CARGO_PKG_VERSION"), ingest::run)

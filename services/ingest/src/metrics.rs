@@ -1,4 +1,4 @@
-//! What this service measures.
+//! The service's metrics.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Metrics {
         }
     }
 
-    /// A request was answered.
+    /// Records an answered request.
     pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
         let attributes = [
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, "POST"),
@@ -47,7 +47,7 @@ impl Metrics {
         self.duration.record(took.as_secs_f64(), &attributes);
     }
 
-    /// An event was accepted, rejected or left unpublished.
+    /// Counts an event that was accepted, rejected or left unpublished.
     pub(crate) fn event(&self, event_type: Option<&str>, outcome: &'static str) {
         let event_type = event_type.unwrap_or("unknown").to_owned();
         let attributes =

@@ -99,8 +99,8 @@ pub(crate) struct FieldError {
 }
 
 impl FieldError {
-    /// `code:pointer` for log lines. The pointer of an unknown field is its parent's: its own name is the caller's
-    /// text, and could be anything.
+    /// `code:pointer` for log lines. The pointer of an unknown field is its parent's: its own name comes from the
+    /// caller and could be anything.
     pub(crate) fn for_logs(&self) -> String {
         let pointer = match self.code {
             UNKNOWN => self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent),
@@ -110,10 +110,10 @@ impl FieldError {
     }
 }
 
-/// The code of a field that should not be there.
+/// The code of an unknown field.
 pub(crate) const UNKNOWN: &str = "unknown-field";
 
-/// A problem, as it is written in a response or in its item's place in a list.
+/// A problem, written as a response or in its item's place in a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     kind: Kind,

@@ -3,7 +3,7 @@
 use envelope::Envelope;
 use publisher::{EventPublisher, PublishError};
 
-/// Publishes an event and waits until it is safe, or known not to be. The bus in service, a fake in tests.
+/// Publishes an event and waits until it is known to be safe or not. The bus in production, a fake in tests.
 pub(crate) trait Publish: Send + Sync + 'static {
     fn publish(&self, envelope: Envelope) -> impl Future<Output = Result<(), PublishError>> + Send;
 }

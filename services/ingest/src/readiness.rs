@@ -1,4 +1,4 @@
-//! Whether publishing works, as readiness tells it.
+//! The readiness check of publishing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,18 +7,18 @@ use service_runtime::Check;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// For how long nothing but failures must have come before the service calls itself unready, and how long after the
-/// last failure it calls itself ready again.
+/// How long publishing must do nothing but fail before the service becomes unready, and how long after the last failure
+/// it becomes ready again.
 const WINDOW: Duration = Duration::from_secs(30);
-/// How often the check is brought up to date.
+/// How often the check is updated.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Watches what becomes of published events.
+/// Watches the results of publishing.
 ///
 /// The bus is never probed: a probe would need a permission that publishing does not, and would test something else.
 /// The check goes down when publishing has failed for half a minute without a success in between. Requests are then
 /// sent elsewhere, so nothing can succeed here any more; the check therefore comes up again when half a minute has
-/// passed since the last failure, and real requests decide anew.
+/// passed since the last failure, and real requests decide again.
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness {
     check: Check,
@@ -39,12 +39,12 @@ impl Readiness {
         Self { check, failing: Arc::default() }
     }
 
-    /// An event was published.
+    /// Records that an event was published.
     pub(crate) fn succeeded(&self) {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// An event could not be published.
+    /// Records that an event could not be published.
     pub(crate) fn failed(&self) {
         let now = Instant::now();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);

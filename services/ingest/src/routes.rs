@@ -1,4 +1,4 @@
-//! The routes, and what a request must be before its events are looked at.
+//! The routes, and the checks on a request before its events are read.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::problem::{Kind, Problem};
 use crate::publish::Publish;
 use crate::span::{self, ROUTE, RequestAttributes};
 
-/// All routes. Only `POST /v1/events` makes spans.
+/// Returns all routes. Only `POST /v1/events` makes spans.
 pub(crate) fn router<P: Publish>(app: Arc<App<P>>, health: &Health) -> Router {
     Router::new()
         .route(ROUTE, post(post_events::<P>))
@@ -64,7 +64,7 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     let deadline = started + app.limits.request_timeout;
     let body = read(&app, &parts.headers, body, deadline).instrument(span.clone()).await;
 
-    // A task of its own: a caller who hangs up must not cut off an event between the bus and the log.
+    // In a separate task: a caller who hangs up must not cut off an event between the bus and the log.
     let arrival = Arrival { span: span.clone(), incoming, attributes, started, deadline };
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
@@ -80,12 +80,12 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
         .instrument(span)
     });
     answering.await.unwrap_or_else(|_| {
-        // It panicked, which the panic hook has reported.
+        // It panicked, which the panic hook has logged.
         Problem::internal().into_response()
     })
 }
 
-/// The request's JSON, if the request is one that may be read.
+/// Reads the request's JSON after checking its content type, size and signature.
 async fn read<P>(app: &App<P>, headers: &HeaderMap, body: Body, deadline: Instant) -> Result<Value, Problem> {
     check_content_type(headers)?;
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -1,4 +1,4 @@
-//! Takes connections and serves them until told to stop.
+//! Accepts connections and serves them until shutdown.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The pause after a connection could not be taken, mostly for want of file descriptors: they come back with time.
+/// The pause after a failed accept, mostly for lack of file descriptors, which become free again with time.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves `router` on `listener` until `shutdown`; returns when every request that was begun by then is answered.
+/// Serves `router` on `listener` until `shutdown`; returns when every request begun by then is answered.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -34,7 +34,7 @@ pub(crate) async fn serve(
                 connections.spawn(connection(http.clone(), stream, router.clone(), shutdown.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "connection not taken");
+                tracing::warn!(%error, "connection not accepted");
                 sleep(PAUSE).await;
             }
         }
@@ -59,7 +59,7 @@ async fn connection(http: http1::Builder, stream: TcpStream, router: Router, shu
         }
     };
     if let Err(error) = served {
-        // The caller went away, sent something else than HTTP or took too long; nothing here is amiss.
+        // The caller hung up, sent something other than HTTP or took too long; nothing is wrong here.
         tracing::debug!(%error, "connection ended early");
     }
 }

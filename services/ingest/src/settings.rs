@@ -13,7 +13,7 @@ const LOCAL: &str = "local";
 /// The service's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// `LISTEN_ADDRESS`: where requests are taken.
+    /// `LISTEN_ADDRESS`: where to listen for requests.
     pub(crate) listen_address: SocketAddr,
     /// `EVENT_BUS_NAME`: the bus that events go to.
     pub(crate) event_bus_name: String,
@@ -22,15 +22,15 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
 }
 
-/// How much and how long.
+/// Limits on the number and duration of requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// `MAX_CONCURRENT_REQUESTS`: requests with events under way; more are told to come back.
+    /// `MAX_CONCURRENT_REQUESTS`: requests with events in flight; further ones are refused with 503.
     pub(crate) concurrent_requests: usize,
     /// `REQUEST_TIMEOUT_MS`: from the end of the headers until the answer.
     pub(crate) request_timeout: Duration,
-    /// `HEADER_READ_TIMEOUT_MS`: how long a connection may take to send a request's headers, waiting idle for the
-    /// request included. Longer than the 60 s for which a load balancer keeps an idle connection
+    /// `HEADER_READ_TIMEOUT_MS`: how long a connection may take to send a request's headers, including idle time before
+    /// the request. Longer than the 60 s for which a load balancer keeps an idle connection
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>),
     /// so that it never sends on one that has just been closed here.
     pub(crate) header_read_timeout: Duration,

@@ -1,8 +1,8 @@
-//! The signature of a request: who knows the secret, and that the body is what they sent, lately.
+//! The signature of a request: proof that the sender knows the secret and sent this body recently.
 //!
 //! The caller sends `X-Signature-Timestamp`, seconds since the epoch, and `X-Signature`, the lower- or upper-case hex
-//! of HMAC-SHA256 over `<timestamp>.<body>`. A request can be repeated within the tolerance by whoever reads it on
-//! its way; that is harmless, because its events keep their ids and a second arrival of an id changes nothing.
+//! of HMAC-SHA256 over `<timestamp>.<body>`. Anyone who intercepts a request can repeat it within the tolerance;
+//! that is harmless for events with ids, because a second arrival of an id changes nothing.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use sha2::Sha256;
 pub(crate) const TIMESTAMP_HEADER: &str = "x-signature-timestamp";
 /// Header with the signature, in hex.
 pub(crate) const SIGNATURE_HEADER: &str = "x-signature";
-/// How far the time of signing may be from now, to either side.
+/// How far the time of signing may be from now, in either direction.
 pub(crate) const TOLERANCE_S: i64 = 300;
 /// The fewest bytes a secret may have: as many as the hash has
 /// (<https://www.rfc-editor.org/rfc/rfc2104#section-3>).
@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
 #[error("must have at least {MIN_SECRET_BYTES} bytes")]
 pub(crate) struct SecretTooShort;
 
-/// Why a request is not trusted. Said to the caller, so it tells nothing about what would have been right.
+/// Why a request is not trusted. The caller sees it, so it reveals nothing about the right signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SignatureError {
     #[error("the headers X-Signature-Timestamp and X-Signature are required, each once")]
@@ -79,7 +79,7 @@ impl Secret {
     }
 }
 
-/// The value of a header that must be there once: of two, a proxy may have checked the other.
+/// Returns the value of a header that must occur once: of two, a proxy may have checked the other.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! The SERVER spans of this service: one a request, and one an item of a list.
+//! The SERVER spans of this service: one per request, and one per item of a list.
 //!
 //! Attributes: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server>. The client's address is
 //! left out, because it is personal data.
@@ -16,17 +16,17 @@ use uuid::Uuid;
 
 /// The route that takes events.
 pub(crate) const ROUTE: &str = "/v1/events";
-/// The longest user agent that is written down, in characters.
+/// The longest user agent that is recorded, in characters.
 const MAX_USER_AGENT: usize = 200;
 
-/// What is annotated on every first segment.
+/// The annotations of every first segment.
 #[derive(Debug, Clone)]
 pub(crate) struct Labels {
     pub(crate) application: String,
     pub(crate) environment: String,
 }
 
-/// What is known of an event before its segment is annotated.
+/// What is known about an event before its segment is annotated.
 #[derive(Debug, Default)]
 pub(crate) struct EventLabels {
     pub(crate) event_type: Option<String>,
@@ -79,7 +79,7 @@ fn version(version: http::Version) -> &'static str {
     }
 }
 
-/// Starts a SERVER span under `parent`, a context that came over the wire or a fresh one.
+/// Starts a SERVER span under `parent`, a context received with the request or a new one.
 pub(crate) fn start(request: &RequestAttributes, parent: Context) -> Span {
     let span = tracing::info_span!(
         parent: None,
@@ -114,7 +114,7 @@ pub(crate) fn annotate(span: &Span, labels: &Labels, event: EventLabels) {
     attributes::annotate(span, own.into_iter().chain(event));
 }
 
-/// Writes the answer's status. A refusal is an answer; a failure of ours is an error
+/// Writes the answer's status. Refusing a request is not an error; failing to serve it is
 /// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status>).
 pub(crate) fn finish(span: &Span, status: StatusCode, reason: Option<&str>) {
     span.set_attribute(attribute::HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));

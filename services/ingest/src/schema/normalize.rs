@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Makes a derived schema say exactly what is accepted: no unknown fields, no `null` in place of an absent field, and
+/// Makes a derived schema match exactly what is accepted: no unknown fields, no `null` in place of an absent field, and
 /// the bounds of an integer's type.
 pub(crate) fn normalize(schema: &mut Value) {
     let Value::Object(object) = schema else { return };

@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// Where the schemas stand in the API description.
+/// The place of the schemas in the API description.
 pub(crate) const COMPONENTS: &str = "#/components/schemas/";
 
 /// How deep schemas may nest; a type that contains itself would nest without end.

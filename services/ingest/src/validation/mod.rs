@@ -19,7 +19,7 @@ use crate::schema::{
 /// How far ahead of ours the CRM's clock may be.
 const FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// An event that is refused, and what could be read of it all the same. Nothing of this is personal but the number.
+/// A refused event, with what could be read of it. Only the number is personal data.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) problem: Problem,
