@@ -1,4 +1,4 @@
-//! The e-mail service, as a process of its own.
+//! The e-mail service as a separate process.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The membership service, as a process of its own.
+//! The membership service as a separate process.
 
 fn main() -> std::process::ExitCode {
     service_runtime::main(

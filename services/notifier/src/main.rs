@@ -1,4 +1,4 @@
-//! The notifier service, as a process of its own.
+//! The notifier service as a separate process.
 
 use std::process::ExitCode;
 
