@@ -89,7 +89,7 @@ const THROTTLED: [&str; 9] = [
 ];
 
 /// Parts of codes for a failure on the service's side, and for contention that passes by itself.
-const UNAVAILABLE: [&str; 10] = [
+const UNAVAILABLE: [&str; 12] = [
     "unavailable",
     "internalerror",
     "internalfailure",
@@ -100,6 +100,8 @@ const UNAVAILABLE: [&str; 10] = [
     "timedout",
     "resourceinuse",
     "writeconflict",
+    "transactionconflict",
+    "concurrent",
 ];
 
 /// Parts of codes about the caller, its key, its account or the resource, in this order: permission, encryption key,
@@ -183,6 +185,7 @@ mod tests {
             ("RequestTimeout", Unavailable),
             ("ServiceUnavailable", Unavailable),
             ("ReplicatedWriteConflictException", Unavailable),
+            ("TransactionConflictException", Unavailable),
             ("AuthorizationError", Misconfigured),
             ("AccessDeniedException", Misconfigured),
             ("NotAuthorizedForSourceException", Misconfigured),

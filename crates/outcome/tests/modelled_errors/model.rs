@@ -1,0 +1,54 @@
+//! The errors of an operation, as the SDK's source lists them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::users::Operation;
+
+/// Returns the codes that the SDK recognizes as errors of the operation. They are only in its source: the error types are
+/// `non_exhaustive`, and their codes are matched where an answer is parsed.
+pub(crate) fn codes(operation: &Operation) -> Vec<String> {
+    let file = folder(operation.sdk).join(format!("src/protocol_serde/shape_{}.rs", operation.module));
+    let source = std::fs::read_to_string(&file).expect("the SDK's source");
+    let errors = format!("crate::operation::{}::", operation.module);
+    let mut codes = Vec::new();
+    // `"Code" => crate::operation::…`, or the same with a block around the right side.
+    for (left, right) in
+        source.match_indices("\" => ").map(|(at, arrow)| (&source[..at], &source[at + arrow.len()..]))
+    {
+        if right.trim_start_matches('{').trim_start().starts_with(&errors)
+            && let Some((_, code)) = left.rsplit_once('"')
+        {
+            codes.push(code.to_owned());
+        }
+    }
+    codes
+}
+
+/// Where Cargo keeps the source of a package of this workspace's lock file.
+fn folder(package: &str) -> PathBuf {
+    static METADATA: OnceLock<Value> = OnceLock::new();
+    let metadata = METADATA.get_or_init(|| {
+        let cargo = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+            // Without the packages that only other platforms need: they need not have been downloaded.
+            .args(["--filter-platform", &host()])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        serde_json::from_slice(&cargo.stdout).unwrap()
+    });
+    let packages = metadata["packages"].as_array().unwrap();
+    let found = packages.iter().find(|found| found["name"] == package).expect("the SDK's package");
+    PathBuf::from(found["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned()
+}
+
+fn host() -> String {
+    let rustc = Command::new("rustc").arg("-vV").output().unwrap();
+    let text = String::from_utf8(rustc.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
