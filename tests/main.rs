@@ -12,6 +12,7 @@ mod dashboards;
 mod documents;
 mod faults;
 mod foreign;
+mod misconfigured;
 mod new_service;
 mod poison;
 mod roles;

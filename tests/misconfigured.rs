@@ -1,0 +1,78 @@
+//! A dependency that somebody took away: every message waits for it, and none is dead-lettered.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use crate::world::{World, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_topic_deleted_notifier_waits_and_loses_nothing() {
+    const EVENTS: usize = 30;
+    let world = World::start_with(&[], &[("CONSUMER_BACKOFF_CAP_S", "5")]).await;
+    if world.leaves_out("a deleted topic", "its SNS keeps subscriptions in another way") {
+        return world.stop().await;
+    }
+    let sns = aws_sdk_sns::Client::new(&world.config);
+    let topics = sns.list_topics().send().await.unwrap().topics.unwrap();
+    let topic = topics[0].topic_arn().unwrap();
+    let listed = sns.list_subscriptions_by_topic().topic_arn(topic).send().await.unwrap();
+    let subscription = listed.subscriptions()[0].clone();
+    let known = sns.get_subscription_attributes().subscription_arn(subscription.subscription_arn().unwrap());
+    let known = known.send().await.unwrap().attributes.unwrap();
+
+    sns.delete_topic().topic_arn(topic).send().await.unwrap();
+    for number in 0..EVENTS {
+        let customer = format!("4500000000{number:02}");
+        let data = json!({
+            "name": {"given": "Grace", "family": "Hopper"}, "email": "grace@mail.example", "channels": ["email"]
+        });
+        let event = json!({"type": "CustomerEnrolled", "customer_number": customer, "data": data});
+        world.send(&event, &[]).await;
+    }
+    let opened = until("notifier to pause", || async { line(&world, "circuit opened") }).await;
+    assert_eq!((&opened["dependency"], &opened["code"]), (&json!("SNS"), &json!("NotFound")));
+    // Until it has probed at least once, so that every kind of receive has met the missing topic.
+    until("notifier to probe", || async {
+        (lines(&world).iter().filter(|line| line["reason"] == "misconfigured").count() > 1).then_some(())
+    })
+    .await;
+    assert_eq!(dead_letters(&world).await, "0");
+
+    let name = topic.rsplit(':').next().unwrap();
+    let created = sns.create_topic().name(name).send().await.unwrap().topic_arn.unwrap();
+    assert_eq!(created, topic);
+    let mut subscribe = sns.subscribe().topic_arn(topic).protocol("sqs");
+    for attribute in ["FilterPolicy", "RawMessageDelivery"] {
+        if let Some(value) = known.get(attribute) {
+            subscribe = subscribe.attributes(attribute, value);
+        }
+    }
+    subscribe.endpoint(subscription.endpoint().unwrap()).send().await.unwrap();
+    until("every mail", || async { (world.mails().await.len() >= EVENTS).then_some(()) }).await;
+    assert_eq!(dead_letters(&world).await, "0");
+    assert!(line(&world, "circuit closed").is_some());
+    world.stop().await;
+}
+
+/// Returns the log lines of notifier.
+fn lines(world: &World) -> Vec<Value> {
+    let files = world.log_files();
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    lines.filter(|line| line["service"] == "notifier").collect()
+}
+
+fn line(world: &World, message: &str) -> Option<Value> {
+    lines(world)
+        .into_iter()
+        .find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
+}
+
+async fn dead_letters(world: &World) -> String {
+    let queue = world.queue_url("notifier-dead-letter").await;
+    let count = QueueAttributeName::ApproximateNumberOfMessages;
+    let answer =
+        world.sqs().get_queue_attributes().queue_url(queue).attribute_names(count.clone()).send().await;
+    answer.unwrap().attributes.unwrap()[&count].clone()
+}
