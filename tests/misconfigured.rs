@@ -1,17 +1,15 @@
-//! A dependency that somebody took away: every message waits for it, and none is dead-lettered.
+//! Dependencies that refuse everybody's call: every message waits until that is mended, and none is dead-lettered.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
+use crate::faults::depth;
 use crate::world::{World, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_its_topic_deleted_notifier_waits_and_loses_nothing() {
     const EVENTS: usize = 30;
     let world = World::start_with(&[], &[("CONSUMER_BACKOFF_CAP_S", "5")]).await;
-    if world.leaves_out("a deleted topic", "its SNS keeps subscriptions in another way") {
-        return world.stop().await;
-    }
     let sns = aws_sdk_sns::Client::new(&world.config);
     let topics = sns.list_topics().send().await.unwrap().topics.unwrap();
     let topic = topics[0].topic_arn().unwrap();
@@ -51,6 +49,92 @@ async fn with_its_topic_deleted_notifier_waits_and_loses_nothing() {
     until("every mail", || async { (world.mails().await.len() >= EVENTS).then_some(()) }).await;
     assert_eq!(dead_letters(&world).await, "0");
     assert!(line(&world, "circuit closed").is_some());
+    world.stop().await;
+}
+
+/// Answers of AWS that a deployment has to mend, and what readiness says of each: service, operation, who calls it, code,
+/// status, text, reason. Two codes stand in no list of AWS's.
+const REFUSALS: [(&str, &str, &str, &str, u16, &str, &str); 7] = [
+    (
+        "sns",
+        "PublishBatch",
+        "notifier",
+        "AuthorizationError",
+        403,
+        "",
+        "SNS misconfigured: AuthorizationError",
+    ),
+    ("sns", "PublishBatch", "notifier", "KMSAccessDenied", 400, "", "SNS misconfigured: KMSAccessDenied"),
+    ("sns", "PublishBatch", "notifier", "Grumpy", 418, "", "SNS rejects most messages: Grumpy"),
+    (
+        "dynamodb",
+        "TransactWriteItems",
+        "membership",
+        "ResourceNotFoundException",
+        400,
+        "",
+        "DynamoDB misconfigured: ResourceNotFoundException",
+    ),
+    (
+        "dynamodb",
+        "PutItem",
+        "email",
+        "TableMoodInsufficient",
+        400,
+        "",
+        "DynamoDB rejects most messages: TableMoodInsufficient",
+    ),
+    (
+        "ses",
+        "SendEmail",
+        "email",
+        "MessageRejected",
+        400,
+        "Email address is not verified. a@b.c",
+        "SES misconfigured: MessageRejected",
+    ),
+    (
+        "ses",
+        "SendEmail",
+        "email",
+        "BadRequestException",
+        400,
+        "Missing final '@domain'",
+        "SES misconfigured: BadRequestException",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_refuses_every_call_nothing_is_dead_lettered() {
+    const EVENTS: usize = 12;
+    let world = World::start_with(&[], &[("CONSUMER_BACKOFF_CAP_S", "3")]).await;
+    for (round, (service, operation, caller, code, status, message, reason)) in (0..).zip(REFUSALS) {
+        let answer = json!({"answer": {"code": code, "status": status, "message": message}});
+        let fault = json!({"service": service, "operation": operation, "caller": caller, "error": answer});
+        world.fault(&fault).await;
+        for number in 0..EVENTS {
+            let data = json!({
+                "name": {"given": "Grace", "family": "Hopper"}, "email": "grace@mail.example", "channels": ["email"]
+            });
+            let customer = format!("46000000{round:02}{number:02}");
+            world
+                .send(&json!({"type": "CustomerEnrolled", "customer_number": customer, "data": data}), &[])
+                .await;
+        }
+        let answer = until(&format!("{caller} not to be ready"), || async {
+            let (ready, answer) = world.readiness(caller).await;
+            (!ready).then_some(answer)
+        })
+        .await;
+        assert!(answer.contains(reason), "{answer}");
+
+        world.clear_faults().await;
+        let mails = EVENTS * (round + 1);
+        until("every mail", || async { (world.mails().await.len() >= mails).then_some(()) }).await;
+        until(&format!("{caller} to be ready"), || async { world.readiness(caller).await.0.then_some(()) })
+            .await;
+        assert_eq!(depth(&world, true).await, 0, "dead letters after {code} of {service}");
+    }
     world.stop().await;
 }
 

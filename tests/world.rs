@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) config: SdkConfig,
     pub(crate) http: reqwest::Client,
     foreign: Option<Foreign>,
+    /// What `up` says of each service.
+    services: Value,
 }
 
 impl World {
@@ -95,6 +97,7 @@ impl World {
             .iter()
             .map(|(name, service)| (name.clone(), pid_in(service)))
             .collect();
+        let services = ready["services"].clone();
         let pids = Arc::new(Mutex::new(pids));
         let known = Arc::clone(&pids);
         tokio::spawn(async move {
@@ -118,7 +121,15 @@ impl World {
             otlp: ready["otlp"].as_str().unwrap().to_owned(),
             http: reqwest::Client::new(),
             foreign,
+            services,
         }
+    }
+
+    /// Returns the readiness of a service, and its answer, which names what is down.
+    pub(crate) async fn readiness(&self, service: &str) -> (bool, String) {
+        let address = self.services[service]["health"].as_str().unwrap();
+        let answer = self.http.get(format!("{address}/health/ready")).send().await.unwrap();
+        (answer.status().is_success(), answer.text().await.unwrap())
     }
 
     pub(crate) fn xray(&self) -> aws_sdk_xray::Client {

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt as _;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A fault as it is requested and listed. Without `probability` and `times` it affects every call until it is deleted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,7 +30,7 @@ pub(crate) struct Fault {
     pub(crate) after: u64,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The service's throttling error.
     #[serde(rename = "throttle")]
@@ -43,6 +44,30 @@ pub(crate) enum Kind {
     /// The operation is carried out, then the connection is closed: the response is lost.
     #[serde(rename = "drop-response")]
     DropResponse,
+    /// This error, `{"answer": {"code": "AuthorizationError", "status": 403}}`. The operation is not carried out.
+    #[serde(rename = "answer")]
+    Answer(Answer),
+}
+
+/// An error of AWS, as a client receives it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    pub(crate) code: String,
+    /// An HTTP status from 400 to 599.
+    #[serde(deserialize_with = "error_status")]
+    pub(crate) status: u16,
+    #[serde(default)]
+    pub(crate) message: String,
+}
+
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    if (400..=599).contains(&status) {
+        Ok(status)
+    } else {
+        Err(D::Error::custom("status is not between 400 and 599"))
+    }
 }
 
 /// What happens to the current call.
@@ -114,7 +139,7 @@ impl Faults {
                 && armed.fault.probability.is_none_or(|share| rand::rng().random_bool(share.clamp(0.0, 1.0)));
             if due {
                 armed.injected += 1;
-                return Some(armed.fault.error);
+                return Some(armed.fault.error.clone());
             }
         }
         None
@@ -127,6 +152,18 @@ mod tests {
 
     fn fault(json: &str) -> Fault {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn an_answer_has_a_code_and_a_status_of_an_error() {
+        let fault = fault(
+            r#"{"service": "sns", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}"#,
+        );
+        let Kind::Answer(answer) = fault.error else { panic!("{fault:?}") };
+        assert_eq!((answer.code.as_str(), answer.status), ("AuthorizationError", 403));
+        let success = r#"{"service": "sns", "error": {"answer": {"code": "Fine", "status": 200}}}"#;
+        let error = serde_json::from_str::<Fault>(success).unwrap_err();
+        assert!(error.to_string().contains("between 400 and 599"), "{error}");
     }
 
     #[test]

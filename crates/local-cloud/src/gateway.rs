@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::call::{Call, Service};
 use crate::cloud::Cloud;
-use crate::faults::Injected;
+use crate::faults::{Answer, Injected};
 use crate::reply::AwsError;
 use crate::server::Cut;
 use crate::{control, operation, sts};
@@ -89,6 +89,10 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         None => dispatch(&cloud, call).await,
         Some(Injected::Throttle) => call.refuse(service.throttle()),
         Some(Injected::Failure) => call.refuse(service.internal_failure()),
+        Some(Injected::Answer(Answer { code, status, message })) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            call.refuse(AwsError::new(status, code, message))
+        }
         Some(Injected::Timeout) => {
             // The client gives up first, unless the cloud stops before.
             cloud.stop.cancelled().await;

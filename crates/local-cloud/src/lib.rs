@@ -21,7 +21,7 @@
 //! |---|---|
 //! | `/_local/health` | GET whether it is ready |
 //! | `/_local/mail` | GET the mail that SES sent, oldest first; DELETE forgets it |
-//! | `/_local/faults` | POST a fault, such as `{"service": "ses", "caller": "email", "error": "throttle"}`; GET, DELETE |
+//! | `/_local/faults` | POST a fault, such as `{"service": "ses", "caller": "email", "error": "throttle"}` or `{"service": "sns", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
 //!
 //! `GET /_local/calls` lists what IAM would have had to authorize:

@@ -1,5 +1,7 @@
 //! Responses in AWS's protocols.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -22,13 +24,17 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AwsError {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
 }
 
 impl AwsError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { status, code: code.into(), message: message.into() }
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -60,14 +66,16 @@ impl AwsError {
             }
             Protocol::RestJson => {
                 let mut response = json(self.status, &json!({"message": self.message}));
-                response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+                if let Ok(value) = HeaderValue::from_str(&self.code) {
+                    response.headers_mut().insert("x-amzn-errortype", value);
+                }
                 response
             }
             Protocol::Query => {
                 let body = format!(
                     "<ErrorResponse><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
                      <RequestId>{}</RequestId></ErrorResponse>",
-                    self.code,
+                    rustack_sns_http::response::xml_escape(&self.code),
                     rustack_sns_http::response::xml_escape(&self.message),
                     Uuid::new_v4()
                 );
