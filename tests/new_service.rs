@@ -17,13 +17,21 @@ const NAME: &str = "tally";
 const CUSTOMER: &str = "480000000001";
 const RENAMES: usize = 20;
 
-/// A copy of the workspace, without what was built in it.
+/// A copy of the workspace, with what was built of it so far.
 struct Copy(TempDir);
 
 impl Copy {
+    /// Copies the workspace into its own target directory, and with it the compiled libraries, as links: what the new
+    /// service does not change is not compiled again.
     fn of_the_workspace() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        copy(root(), directory.path());
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        copy(root(), directory.path(), &|name| !["target", ".git"].contains(&name));
+        let built = Path::new(env!("CARGO_BIN_EXE_foostore")).parent().unwrap();
+        let target = directory.path().join("target/debug");
+        for folder in [".fingerprint", "build"] {
+            copy(&built.join(folder), &target.join(folder), &|_| true);
+        }
+        link_libraries(&built.join("deps"), &target.join("deps"));
         Self(directory)
     }
 
@@ -35,35 +43,52 @@ impl Copy {
         Command::new(program).args(arguments).current_dir(self.path()).output().unwrap()
     }
 
-    /// Builds the command line, and with it the service.
-    ///
-    /// What the copy has in common with the workspace (everything but its own crates) is taken from where the workspace
-    /// was built, and as it was built: cargo selects the features of dependencies by all packages and targets of the
-    /// command, so the command is a test's.
+    /// Builds the command line, and with it the service. As a test does: cargo selects the features of dependencies by all
+    /// packages and targets of a command, and those of another selection would have to be compiled.
     fn build(&self) -> PathBuf {
-        let built = Path::new(env!("CARGO_BIN_EXE_foostore")).ancestors().nth(2).unwrap();
-        let target = self.path().join("target");
         let output = Command::new(env!("CARGO"))
             .args(["test", "--workspace", "--offline", "--no-run", "--test", "up"])
             .current_dir(self.path())
-            .env("CARGO_TARGET_DIR", &target)
-            .env("CARGO_BUILD_BUILD_DIR", built)
+            .env("CARGO_TARGET_DIR", self.path().join("target"))
             .output()
             .unwrap();
         succeeded(&output);
-        target.join("debug/foostore")
+        self.path().join("target/debug/foostore")
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies the files below a folder with their times, by which cargo knows what it has built.
+fn copy(from: &Path, to: &Path, wanted: &impl Fn(&str) -> bool) {
+    std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let (name, kind) = (entry.file_name(), entry.file_type().unwrap());
-        if kind.is_dir() && !["target", ".git"].iter().any(|left_out| name == *left_out) {
-            std::fs::create_dir(to.join(&name)).unwrap();
-            copy(&entry.path(), &to.join(&name));
+        let target = to.join(&name);
+        if kind.is_dir() && wanted(name.to_str().unwrap()) {
+            copy(&entry.path(), &target, wanted);
         } else if kind.is_file() {
-            std::fs::copy(entry.path(), to.join(&name)).unwrap();
+            copy_file(&entry.path(), &target);
+        }
+    }
+}
+
+fn copy_file(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap();
+    let modified = from.metadata().unwrap().modified().unwrap();
+    std::fs::File::options().append(true).open(to).unwrap().set_modified(modified).unwrap();
+}
+
+/// Links compiled libraries. The compiler replaces such a file and never writes into it, so the original stays as it is;
+/// the lists of sources beside them are written into, and copied.
+fn link_libraries(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rlib" | "rmeta" | "so") => std::fs::hard_link(&path, &target).unwrap(),
+            Some("d") => copy_file(&path, &target),
+            _ => {}
         }
     }
 }
