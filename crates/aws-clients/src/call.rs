@@ -1,4 +1,4 @@
-//! The span of one SDK call, over all its attempts.
+//! The span of one SDK call, covering all of its attempts.
 
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use opentelemetry::trace::Status;
@@ -11,8 +11,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::failure::Failure;
 use crate::target::Target;
 
-/// A call that is under way. It travels in the call's own configuration; when that is dropped the span ends, also
-/// when the future of the call is dropped before it had an outcome.
+/// A call in flight. It is stored in the call's own configuration, so the span ends when that is dropped, even if the
+/// future of the call is dropped before there is an outcome.
 #[derive(Debug)]
 pub(crate) struct Call {
     span: Span,
@@ -24,12 +24,12 @@ impl Storable for Call {
 }
 
 impl Call {
-    /// Starts the span under the current one. `service` is the SDK's name of the service.
+    /// Starts the span under the current one. `service` is the SDK's name for the service.
     pub(crate) fn start(service: &str, operation: &str, region: Option<&str>) -> Self {
         let service = node_name(service);
         let name = format!("{service}.{operation}");
         let span = tracing::info_span!("aws call", otel.name = name, otel.kind = "client");
-        // The older names too: the X-Ray exporter draws an AWS node by them alone.
+        // The deprecated names too: the X-Ray exporter recognizes an AWS node by them alone.
         span.set_attribute(attributes::RPC_SYSTEM, attributes::AWS_API);
         span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
         span.set_attribute(attributes::RPC_SERVICE, service.to_owned());
@@ -44,7 +44,7 @@ impl Call {
         &self.span
     }
 
-    /// What the call works on.
+    /// Records what the call works on.
     pub(crate) fn on(&self, target: Target) {
         match target {
             Target::Tables(names) => {
@@ -61,7 +61,7 @@ impl Call {
         }
     }
 
-    /// The call is over: how often it was sent, and what the last answer said.
+    /// Records the outcome: how often the call was sent, and what the last response said.
     pub(crate) fn settle(
         &mut self,
         attempts: u32,
@@ -93,12 +93,12 @@ impl Call {
                 self.span.set_attribute(attributes::HTTP_STATUS_CODE_FOR_THROTTLE, 429);
             }
         }
-        // The answer to a condition is an answer. X-Ray shows its status 400 as an error, never as a fault; other
-        // backends see a span that did not fail.
+        // A condition that does not hold is a regular outcome. X-Ray shows its status 400 as an error, never as a fault;
+        // other backends see a span that did not fail.
         if failure.expected {
             return;
         }
-        // Only the code: a service's message can quote the item it refuses.
+        // Record only the code: a service's message can quote the item it refuses.
         self.span.add_event(
             "exception",
             vec![
@@ -118,7 +118,8 @@ impl Drop for Call {
     }
 }
 
-/// X-Ray names a node after `rpc.service`; where the SDK's name is a version of an API, the service's own.
+/// Returns the value of `rpc.service`, after which X-Ray names the node: the service's own name where the SDK's name
+/// contains the version of an API.
 fn node_name(service: &str) -> &str {
     match service {
         "SESv2" => "SES",

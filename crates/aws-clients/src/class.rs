@@ -1,21 +1,21 @@
-//! Whose fault an error is: the one place where codes and statuses get their meaning.
+//! The classification of errors: the only place that interprets codes and statuses.
 
 use std::fmt;
 
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_types::retry::ErrorKind;
 
-/// What an error of AWS says about the calls that follow it.
+/// What an AWS error says about the calls that follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The service asks for fewer calls. The same call passes later.
+    /// The service wants fewer calls. The same call can succeed later.
     Throttled,
-    /// The service did not answer, or failed. The same call passes later.
+    /// The service did not respond, or failed. The same call can succeed later.
     Unavailable,
-    /// Nobody's call would pass until somebody mends the deployment: permission, key, credentials, a missing resource,
-    /// the wrong region, a clock that is off.
+    /// No call can succeed until the deployment is fixed: permission, key, credentials, a missing resource, the wrong
+    /// region, a skewed clock.
     Misconfigured,
-    /// The service refuses this request. Others may pass.
+    /// The service refuses this request. Others may succeed.
     Rejected,
 }
 
@@ -31,17 +31,17 @@ impl ErrorClass {
         }
     }
 
-    /// Returns the class of an answer: by its code, by the HTTP status of the call it failed (none for an entry of a
-    /// batch whose call succeeded), and by the kind the service's model gives the error.
+    /// Classifies an error by its code, by the HTTP status of the failed call (none for an entry of a batch whose call
+    /// succeeded), and by the kind that the service's model assigns to the error.
     ///
-    /// AWS adds codes without notice, so most rules are about what a code is made of. The order matters: a throttled key
+    /// AWS adds codes without notice, so most rules look for parts of a code. The order matters: a throttled key
     /// (`KMSThrottling`) is throttled rather than misconfigured, and a failure on AWS's side stays one whatever its
     /// code mentions.
     pub(crate) fn of(code: &str, status: Option<u16>, kind: Option<ErrorKind>) -> Self {
         let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
         let words = code.to_ascii_lowercase();
         let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-        // "Item collection size limit" is about one item, not about a rate.
+        // "Item collection size limit" concerns one item, not a rate.
         let throttled = THROTTLING_ERRORS.contains(&code)
             || kind == Some(ErrorKind::ThrottlingError)
             || (says(&THROTTLED) && !says(&["itemcollection"]));
@@ -69,13 +69,13 @@ impl fmt::Display for ErrorClass {
     }
 }
 
-/// Statuses that are about the caller, the address or the resource: a redirect to another region, no credentials or no
-/// permission, a missing subscription, nothing there, a proxy in between, the wrong host.
+/// Returns whether a status blames the caller, the address or the resource: a redirect to another region, missing
+/// credentials or permission, a missing subscription, a missing resource, a proxy in between, the wrong host.
 const fn is_misconfigured(status: u16) -> bool {
     matches!(status, 300..=399 | 401..=404 | 407 | 410 | 421)
 }
 
-/// Parts of codes by which services ask for fewer calls, beside those in the SDK's list.
+/// Parts of the codes with which services demand fewer calls, in addition to the SDK's list.
 const THROTTLED: [&str; 9] = [
     "throttl",
     "slowdown",
@@ -88,7 +88,7 @@ const THROTTLED: [&str; 9] = [
     "overlimit",
 ];
 
-/// Parts of codes for a failure on the service's side, and for contention that passes by itself.
+/// Parts of codes for failures on the service's side, and for contention that resolves itself.
 const UNAVAILABLE: [&str; 12] = [
     "unavailable",
     "internalerror",
@@ -105,7 +105,7 @@ const UNAVAILABLE: [&str; 12] = [
 ];
 
 /// Parts of codes about the caller, its key, its account or the resource, in this order: permission, encryption key,
-/// credentials and signature, missing resource, switched off, region and endpoint, clock.
+/// credentials and signature, missing resource, disabled resource or account, region and endpoint, clock.
 const MISCONFIGURED: [&str; 40] = [
     "denied",
     "auth",
@@ -149,8 +149,8 @@ const MISCONFIGURED: [&str; 40] = [
     "inthefuture",
 ];
 
-/// Parts of codes that belong to one request, although they hold one of [`MISCONFIGURED`]: a receipt handle, a page, an
-/// item, an entry of a batch.
+/// Parts of codes that concern a single request even though they contain one of [`MISCONFIGURED`]: a receipt handle, a
+/// page, an item, an entry of a batch.
 const ABOUT_THIS_REQUEST: [&str; 9] = [
     "receipthandle",
     "nexttoken",
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn known_codes_mean_the_same_as_an_answer_and_as_an_entry() {
+    fn known_codes_mean_the_same_for_a_call_and_for_an_entry() {
         for (code, class) in [
             ("ThrottlingException", Throttled),
             ("ProvisionedThroughputExceeded", Throttled),
@@ -231,13 +231,13 @@ mod tests {
             ("InvalidNextToken", Rejected),
             ("MessageRejected", Rejected),
         ] {
-            assert_eq!(of(code, 400), class, "{code} with 400");
-            assert_eq!(ErrorClass::of(code, None, None), class, "{code} of an entry");
+            assert_eq!(of(code, 400), class, "{code} with status 400");
+            assert_eq!(ErrorClass::of(code, None, None), class, "{code} for an entry");
         }
     }
 
     #[test]
-    fn codes_that_nobody_knows_go_by_their_status() {
+    fn unknown_codes_are_classified_by_status() {
         for (status, class) in [
             (301, Misconfigured),
             (307, Misconfigured),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_nobody_knows_go_by_what_they_are_made_of() {
+    fn unknown_codes_are_classified_by_their_parts() {
         for (code, class) in [
             ("MediaThrottlingFault", Throttled),
             ("BackendUnavailableException", Unavailable),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_the_service_stays_one_whatever_its_code_says() {
+    fn a_status_of_500_or_429_outweighs_the_code() {
         assert_eq!(of("AccessDeniedException", 500), Unavailable);
         assert_eq!(of("ValidationException", 429), Throttled);
         assert_eq!(of("SlowDown", 503), Throttled);

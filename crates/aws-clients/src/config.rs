@@ -1,4 +1,4 @@
-//! The configuration all clients of a process share.
+//! The configuration shared by all clients of a process.
 
 use std::time::Duration;
 
@@ -16,38 +16,39 @@ use aws_types::region::Region;
 
 use crate::TracingInterceptor;
 
-/// The region used when nothing names one.
+/// The region used when none is configured.
 pub const DEFAULT_REGION: &str = "eu-central-1";
 
-/// How long making a connection may take.
+/// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long to wait for bytes. Above the 20 s an SQS receive may wait for messages, so that it does not cut those.
+/// How long to wait for bytes. It exceeds the 20 s that an SQS receive may wait for messages, so it never cuts a long
+/// poll short.
 const READ_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long one attempt may take altogether, for the same reason.
+/// How long one attempt may take in total; above 20 s for the same reason.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(28);
 
 /// The standard mode's three attempts
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
 const ATTEMPTS: u32 = 3;
 
-/// Where AWS is. What is not given here is found by the SDK in the usual places: variables, profile, task role.
+/// How to reach AWS. The SDK looks up whatever is not set here in the usual places: variables, profile, task role.
 #[derive(Clone, Debug, Default)]
 pub struct AwsSettings {
-    /// The region; `AWS_REGION`, the profile's region and then [`DEFAULT_REGION`] when not given.
+    /// The region. If not set: `AWS_REGION`, then the profile's region, then [`DEFAULT_REGION`].
     pub region: Option<String>,
     /// One address for all services, in place of AWS's own.
     pub endpoint_url: Option<String>,
-    /// Fixed credentials; the standard chain when not given.
+    /// Fixed credentials. If not set: the standard chain.
     pub credentials: Option<Credentials>,
 }
 
 impl AwsSettings {
     /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ENDPOINT_URL`, and the credentials `AWS_ACCESS_KEY_ID`,
-    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, through `lookup`. Anything else the SDK knows
-    /// (`AWS_ENDPOINT_URL_SQS`, `AWS_PROFILE` …) it reads from the process itself; a service's own endpoint wins over
-    /// `AWS_ENDPOINT_URL` there and does so only when that is not given here.
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, through `lookup`. The SDK reads all other variables it knows
+    /// (`AWS_ENDPOINT_URL_SQS`, `AWS_PROFILE` …) from the process itself. A service-specific endpoint takes precedence
+    /// over `AWS_ENDPOINT_URL` there, but only if `lookup` returns no `AWS_ENDPOINT_URL`.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let credentials = get("AWS_ACCESS_KEY_ID")
@@ -61,15 +62,15 @@ impl AwsSettings {
     }
 }
 
-/// A DynamoDB client whose calls are spans.
+/// Creates a DynamoDB client that traces each call as a span.
 #[must_use]
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::config::Builder::from(config);
     aws_sdk_dynamodb::Client::from_conf(config.interceptor(TracingInterceptor::new()).build())
 }
 
-/// The configuration for every client of the process: one pool of connections (TLS by rustls with ring and the
-/// system's roots; plain `http` endpoints work), timeouts of 2 s to connect, 25 s without a byte and 28 s an attempt,
+/// Loads the configuration for every client of the process: one connection pool (TLS by rustls with ring and the
+/// system's roots; plain `http` endpoints work), timeouts of 2 s to connect, 25 s without a byte and 28 s per attempt,
 /// and standard retries. A client with other needs overrides them in its own builder.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -78,7 +79,8 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
         .read_timeout(READ_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
-    // Not the SDK's default chain: it asks EC2's instance metadata too, which nothing answers on Fargate or a laptop.
+    // Not the SDK's default chain: it also queries the EC2 instance metadata service, which neither Fargate nor a laptop
+    // has.
     let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new())
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_configuration_has_timeouts_retries_and_what_was_given() {
+    async fn the_configuration_has_timeouts_retries_and_the_given_settings() {
         let config = sdk_config(&AwsSettings::read(lookup)).await;
         assert_eq!(config.region().unwrap().as_ref(), "us-east-2");
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
@@ -131,8 +133,9 @@ mod tests {
         assert_eq!(config.retry_config().unwrap().max_attempts(), ATTEMPTS);
         assert!(config.http_client().is_some());
     }
+
     #[tokio::test]
-    async fn nothing_has_to_be_given() {
+    async fn every_setting_is_optional() {
         assert!(sdk_config(&AwsSettings::default()).await.region().is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! A call of AWS that failed, as everybody above it sees it.
+//! A failed AWS call, as all code above this crate sees it.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +14,7 @@ use aws_types::request_id::RequestId as _;
 
 use crate::ErrorClass;
 
-/// The services as spans, log lines and metrics name them.
+/// The names of the services in spans, log lines and metrics.
 pub mod service {
     /// Amazon `DynamoDB`.
     pub const DYNAMODB: &str = "DynamoDB";
@@ -28,13 +28,13 @@ pub mod service {
     pub const SQS: &str = "SQS";
 }
 
-/// Codes of failures for which the service gave none: the words of `error.type`, log lines and readiness.
+/// Codes of failures for which the service returned none, as they appear in `error.type`, log lines and readiness.
 pub mod code {
-    /// No answer in time.
+    /// No response in time.
     pub const TIMEOUT: &str = "timeout";
-    /// No connection, or one that broke.
+    /// No connection, or a broken one.
     pub const CONNECTION: &str = "connection";
-    /// An answer that could not be read, or lacks what it should hold.
+    /// A response that could not be read, or is incomplete.
     pub const RESPONSE: &str = "response";
     /// A request that could not be built.
     pub const REQUEST: &str = "request";
@@ -42,16 +42,16 @@ pub mod code {
     pub const CREDENTIALS: &str = "credentials";
     /// A call whose future was dropped.
     pub const CANCELLED: &str = "cancelled";
-    /// An error answer without a code and without a telling status.
+    /// An error without a code and without a meaningful status.
     pub const UNKNOWN: &str = "unknown";
 }
 
-/// A call of AWS, or one entry of a batched call, that failed.
+/// The failure of an AWS call, or of one entry of a batched call.
 ///
-/// It keeps code and request id of an answer, never its message or body: those quote what was sent, and that holds
+/// It keeps the code and request id of a response, never its message or body: those quote the request, which contains
 /// personal data.
 #[derive(Clone, Debug)]
-pub struct AwsError(Box<Parts>); // errors travel in many results, so they are small
+pub struct AwsError(Box<Parts>); // boxed because many results carry it
 
 #[derive(Clone, Debug)]
 struct Parts {
@@ -66,7 +66,7 @@ struct Parts {
 }
 
 impl AwsError {
-    /// Reads the failure of a call, for example of `("SNS", "PublishBatch")`.
+    /// Converts the failure of a call, for example of `("SNS", "PublishBatch")`.
     #[must_use]
     pub fn of<E>(service: &'static str, operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
@@ -98,16 +98,16 @@ impl AwsError {
             read.0.status = Some(response.status().as_u16());
             read.0.retry_after = retry_after(response);
         }
-        // Sources of answers quote them. The others are about connections, credentials and fields.
+        // The source of an error response quotes it. Other sources are about connections, credentials and fields.
         let answered = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_));
         read.0.source = (!answered).then(|| error.into_source().ok().map(Arc::from)).flatten();
         read
     }
 
-    /// Reads the failure of one entry of a call that succeeded as a whole, or of one item of a transaction.
+    /// Converts the failure of one entry of a call that succeeded as a whole, or of one item of a transaction.
     ///
-    /// `sender_fault` is the answer's word on whose fault it is, where it has one. A code that says nothing by itself
-    /// then counts as the service's failure instead of a rejection.
+    /// `sender_fault` is the response's own statement of whether the sender is at fault, if it makes one. If it says no,
+    /// a code that would otherwise be a rejection counts as a failure of the service.
     #[must_use]
     pub fn of_entry(
         service: &'static str,
@@ -123,19 +123,19 @@ impl AwsError {
         Self::new(service, operation, code, class)
     }
 
-    /// An answer that lacks what it should hold, such as the result of an entry.
+    /// Creates the error of an incomplete response, for example one that lacks the result of an entry.
     #[must_use]
     pub fn unreadable(service: &'static str, operation: &'static str) -> Self {
         Self::new(service, operation, code::RESPONSE, ErrorClass::Unavailable)
     }
 
-    /// No answer in time.
+    /// Creates the error of a call without a response in time.
     #[must_use]
     pub fn timeout(service: &'static str, operation: &'static str) -> Self {
         Self::new(service, operation, code::TIMEOUT, ErrorClass::Unavailable)
     }
 
-    /// A request that could not be built, because of `source`.
+    /// Creates the error of a request that could not be built because of `source`.
     #[must_use]
     pub fn unbuildable(
         service: &'static str,
@@ -160,7 +160,7 @@ impl AwsError {
         }))
     }
 
-    /// Overrides the class, for a rule that only one service has. The rule belongs beside that service's calls.
+    /// Overrides the class, for a rule specific to one service. The rule belongs beside that service's calls.
     #[must_use]
     pub fn with_class(mut self, class: ErrorClass) -> Self {
         self.0.class = class;
@@ -180,25 +180,25 @@ impl AwsError {
         self.0.service
     }
 
-    /// Returns the operation as AWS calls it: `PublishBatch`.
+    /// Returns the operation as AWS names it: `PublishBatch`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
 
-    /// Returns the service's code, or one of [`code`] where it gave none.
+    /// Returns the service's code, or one of [`code`] if it returned none.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.0.code
     }
 
-    /// Returns the id AWS gave the request, if it answered.
+    /// Returns the id that AWS assigned to the request, if it responded.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// Returns the HTTP status, if the call as a whole was answered with an error.
+    /// Returns the HTTP status, if the call failed as a whole with a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
@@ -210,14 +210,14 @@ impl AwsError {
         self.0.class
     }
 
-    /// Returns how long the service asks to wait, if it said so.
+    /// Returns how long the service asked to wait, if it did.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
 
-/// The source is left out: two failures of the same kind are equal.
+/// Ignores the source: two failures of the same kind are equal.
 impl PartialEq for AwsError {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (&*self.0, &*other.0);
@@ -246,7 +246,7 @@ impl Error for AwsError {
     }
 }
 
-/// What kept a request from getting an answer: the connection, or something before it.
+/// Returns the code and class of a request that got no response: because of the connection, or something before it.
 pub(crate) fn unsent(connector: Option<&ConnectorError>) -> (&'static str, ErrorClass) {
     let Some(connector) = connector else { return (code::CONNECTION, ErrorClass::Unavailable) };
     if connector.is_timeout() {
@@ -258,8 +258,8 @@ pub(crate) fn unsent(connector: Option<&ConnectorError>) -> (&'static str, Error
     if connector.is_user() {
         return (code::REQUEST, ErrorClass::Misconfigured);
     }
-    // The SDK wraps what failed before the connection too: no endpoint, no identity, a request that cannot be signed.
-    // Those have no kind; a connection that broke is of the kind `io`, or is marked as worth a retry.
+    // The SDK also wraps failures from before the connection: no endpoint, no identity, a request that cannot be signed.
+    // Those have no kind, whereas a broken connection has the kind `io` or is marked as retryable.
     let broken = connector.as_other().is_some() || in_chain::<std::io::Error>(connector).is_some();
     if connector.is_other() && !broken {
         return (code::REQUEST, ErrorClass::Misconfigured);
@@ -267,7 +267,8 @@ pub(crate) fn unsent(connector: Option<&ConnectorError>) -> (&'static str, Error
     (code::CONNECTION, ErrorClass::Unavailable)
 }
 
-/// A provider that does not answer in time may answer later. Every other failure needs somebody to mend it.
+/// Returns the code and class of a failure to get credentials. A provider that timed out may respond later; every other
+/// failure has to be fixed in the deployment.
 pub(crate) fn without_credentials(error: &CredentialsError) -> (&'static str, ErrorClass) {
     match error {
         CredentialsError::ProviderTimedOut(_) => (code::CREDENTIALS, ErrorClass::Unavailable),
@@ -287,7 +288,8 @@ pub(crate) fn in_chain<'a, T: Error + 'static>(error: &'a (dyn Error + 'static))
     None
 }
 
-/// Returns a code that may be written down: letters, digits and a few marks, and not long. An answer can hold anything.
+/// Returns the code if it is safe to record: short, with only letters, digits and a few punctuation marks. A response
+/// can contain anything, personal data included.
 pub(crate) fn well_formed(code: &str) -> Option<&str> {
     // "com.amazonaws.dynamodb.v20120810#ThrottlingException", "ThrottlingException:http://…"
     let code = code.split(':').next().unwrap_or_default();
@@ -297,7 +299,7 @@ pub(crate) fn well_formed(code: &str) -> Option<&str> {
     well_formed.then_some(code)
 }
 
-/// What the answer asks to wait: in milliseconds by AWS's header, in seconds by HTTP's.
+/// Returns how long the response asks to wait: milliseconds in AWS's header, seconds in HTTP's.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
     let number = |name: &'static str| response.headers().get(name)?.trim().parse::<u64>().ok();
     number("x-amz-retry-after")
@@ -330,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_code_request_and_class_and_never_the_message() {
+    fn keeps_code_request_id_and_class_but_never_the_message() {
         let error = answered(403, Some("AuthorizationError"));
         assert_eq!(error.to_string(), "SNS.PublishBatch failed with AuthorizationError (request R1)");
         assert_eq!((error.service(), error.operation(), error.status()), ("SNS", "PublishBatch", Some(403)));
@@ -340,14 +342,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_usable_code_is_named_by_its_status() {
+    fn a_response_without_a_usable_code_is_named_by_its_status() {
         assert_eq!(answered(503, None).code(), "503");
         let quoting = answered(400, Some("Ada Lovelace has no topic"));
         assert_eq!((quoting.code(), quoting.class()), ("400", ErrorClass::Rejected));
     }
 
     #[test]
-    fn failures_without_an_answer_have_one_vocabulary() {
+    fn failures_without_a_response_share_one_vocabulary() {
         let dispatch = |connector| of(SdkError::dispatch_failure(connector));
         let io = || std::io::Error::other("refused").into();
         for (error, expected) in [
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_counts_as_the_services_failure_where_the_answer_says_so() {
+    fn an_entry_counts_as_the_services_failure_if_the_response_says_so() {
         let entry =
             |code, sender_fault| AwsError::of_entry("SNS", "PublishBatch", code, sender_fault).class();
         assert_eq!(entry("SomethingNew", Some(true)), ErrorClass::Rejected);

@@ -1,4 +1,4 @@
-//! What went wrong with a call, in the words a span may carry: a code, never a message.
+//! What went wrong with a call, reduced to what a span may carry: a code, never a message.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::context::Error;
@@ -11,19 +11,19 @@ const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
 const ITEM_CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// Why a call gave no output.
+/// Why a call has no output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// The service's code, or what kind of failure it was before the service could answer.
+    /// The service's code, or the kind of failure if the service did not respond.
     pub(crate) code: String,
-    /// Refused because of the rate.
+    /// Whether the call was refused because of the rate.
     pub(crate) throttled: bool,
-    /// An outcome the caller asked about: a condition that did not hold.
+    /// Whether the caller expects this outcome: a condition that did not hold.
     pub(crate) expected: bool,
 }
 
 impl Failure {
-    /// Reads the last answer, if there was one, and the SDK's error.
+    /// Creates a failure from the SDK's error and the last response, if there was one.
     pub(crate) fn of(error: &OrchestratorError<Error>, response: Option<&HttpResponse>) -> Self {
         if error.is_timeout_error() {
             return Self::plain(code::TIMEOUT);
@@ -38,14 +38,14 @@ impl Failure {
         if error.is_response_error() || error.is_operation_error() {
             return Self::plain(code::RESPONSE);
         }
-        // What is left happened before the request was sent: endpoint, credentials, serialization, signing.
+        // All that remains happened before the request was sent: endpoint, credentials, serialization, signing.
         Self::plain(match in_chain::<CredentialsError>(error) {
             Some(error) => without_credentials(error).0,
             None => code::REQUEST,
         })
     }
 
-    /// The future of the call was dropped.
+    /// Creates the failure of a call whose future was dropped.
     pub(crate) fn cancelled() -> Self {
         Self::plain(code::CANCELLED)
     }
@@ -61,7 +61,7 @@ impl Failure {
             return Self { throttled: status == 429, ..Self::plain(&status.to_string()) };
         };
         let items = if code == TRANSACTION_CANCELED { cancellation_reasons(body) } else { Vec::new() };
-        // A cancelled transaction has one code, and others for its items.
+        // A cancelled transaction has its own code and one more per item.
         let throttled = ErrorClass::of(&code, Some(status), None) == ErrorClass::Throttled
             || items.iter().any(|item| ErrorClass::of(item, None, None) == ErrorClass::Throttled);
         let condition = items.iter().any(|item| item == ITEM_CONDITION_FAILED);
@@ -71,8 +71,8 @@ impl Failure {
     }
 }
 
-/// The code of an error response, wherever the service's protocol puts it: a header (REST-JSON, and SQS's old codes),
-/// `__type` or `code` of a JSON body, `<Code>` of an XML body.
+/// Returns the code of an error response, wherever the service's protocol puts it: a header (REST-JSON, and SQS's old
+/// codes), `__type` or `code` of a JSON body, or `<Code>` of an XML body.
 fn code_in(response: &HttpResponse, body: &[u8]) -> Option<String> {
     let header = |name: &'static str| response.headers().get(name);
     let json = || {
@@ -92,7 +92,7 @@ fn code_in(response: &HttpResponse, body: &[u8]) -> Option<String> {
     well_formed(&raw).map(str::to_owned)
 }
 
-/// The codes of a cancelled transaction, one for each item.
+/// Returns the codes of a cancelled transaction, one per item.
 fn cancellation_reasons(body: &[u8]) -> Vec<String> {
     let reasons = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|mut body| {
         let reasons = body.get_mut("CancellationReasons")?.take();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_is_known_by_its_code_too() {
+    fn a_throttle_is_recognized_by_its_code_too() {
         let throttled = |response| Failure::answered(&response).throttled;
         assert!(throttled(response(400, None, r#"{"__type":"x#ThrottlingException"}"#)));
         assert!(throttled(response(400, None, r#"{"__type":"x#ProvisionedThroughputExceededException"}"#)));

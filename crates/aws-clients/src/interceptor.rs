@@ -1,4 +1,4 @@
-//! The interceptor: where in a call the span starts, the header is written, and the outcome is read.
+//! The interceptor: the points of a call at which the span starts, the header is written and the outcome is read.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -17,26 +17,26 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::target::Target;
 
-/// Makes each call of a client a CLIENT span under the current one, named `Service.Operation`, and passes the trace on
-/// in the request's `X-Amzn-Trace-Id`.
+/// Traces each call of a client as a CLIENT span under the current one, named `Service.Operation`, and propagates the
+/// trace in the request's `X-Amzn-Trace-Id`.
 ///
-/// The span lasts over all attempts, and ends in every outcome: output, error, timeout, and a future that is dropped
-/// (`error.type` is then `cancelled`). It carries region, request id, status, the number of retries, and tables, topic
-/// or queue. A refused condition (`ConditionalCheckFailedException`, or a transaction cancelled by nothing but
-/// conditions) is an answer rather than a failure: the span's status stays unset, and X-Ray shows an error by the
-/// status 400, not a fault. Throttles are marked whatever the status was.
+/// The span covers all attempts and ends with every outcome: output, error, timeout, and a dropped future (`error.type`
+/// is then `cancelled`). It carries region, request id, status, the number of retries, and tables, topic or queue. A
+/// condition that does not hold (`ConditionalCheckFailedException`, or a transaction cancelled by nothing but
+/// conditions) is a regular outcome rather than a failure: the span's status stays unset, and X-Ray shows an error
+/// because of the status 400, not a fault. Throttles are marked whatever the status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingInterceptor(());
 
 impl TracingInterceptor {
-    /// An interceptor for a client's configuration.
+    /// Creates an interceptor for a client's configuration.
     #[must_use]
     pub fn new() -> Self {
         Self(())
     }
 }
 
-/// [`TracingInterceptor::new`].
+/// Creates an interceptor: [`TracingInterceptor::new`] as a function.
 #[must_use]
 pub fn tracing_interceptor() -> TracingInterceptor {
     TracingInterceptor::new()
@@ -48,7 +48,7 @@ impl Intercept for TracingInterceptor {
         "TracingInterceptor"
     }
 
-    // Not at the very beginning: what operation it is, is known from here on.
+    // Not `read_before_execution`: the operation is not known until here.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,
@@ -65,7 +65,7 @@ impl Intercept for TracingInterceptor {
         Ok(())
     }
 
-    // On every attempt, and before signing, so that the header is part of what is signed.
+    // On every attempt, and before signing, so that the signature covers the header.
     fn modify_before_signing(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -99,7 +99,7 @@ impl Intercept for TracingInterceptor {
     }
 }
 
-/// The id AWS gave the request.
+/// Returns the id that AWS assigned to the request.
 fn request_id(response: &HttpResponse) -> Option<String> {
     ["x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"]
         .into_iter()

@@ -1,5 +1,5 @@
-//! Clients of AWS for services: one configuration with one HTTP client, an interceptor that makes each call a span and
-//! passes the trace on, and one meaning for each error ([`AwsError`]).
+//! AWS clients for services: one configuration with one HTTP client, an interceptor that traces each call as a span and
+//! propagates the trace, and a single interpretation of every error ([`AwsError`]).
 //!
 //! ```no_run
 //! use aws_clients::{AwsSettings, TracingInterceptor};
@@ -11,7 +11,7 @@
 //! let sns = aws_sdk_sns::Client::from_conf(
 //!     aws_sdk_sns::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
 //! );
-//! // A client without the interceptor makes no spans: for receiving, deleting, and batches whose entries have spans.
+//! // A client without the interceptor creates no spans: for receiving, deleting, and batches whose entries have spans.
 //! let queue = aws_sdk_sqs::Client::new(&config);
 //! # }
 //! ```

@@ -37,7 +37,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The target of a call that has one.
+    /// Returns the target of a call, if it has one.
     pub(crate) fn of(service: &str, input: &Input) -> Option<Self> {
         match service {
             "DynamoDB" => tables(input).filter(|tables| !tables.is_empty()).map(Self::Tables),
@@ -48,7 +48,7 @@ impl Target {
     }
 }
 
-/// The field an accessor gives, of the first type that the input has.
+/// Returns a field of the input, read with the accessor of the first listed type that the input has.
 macro_rules! first_of {
     ($input:expr, $field:ident: $($type:ty),+ $(,)?) => {
         None$(.or_else(|| $input.downcast_ref::<$type>().and_then(<$type>::$field)))+

@@ -1,7 +1,7 @@
-//! Calls of real SDK clients against a server on this host: which spans they leave and which header they send.
+//! Calls of real SDK clients to a server on this host: the spans they record and the header they send.
 #![expect(
     clippy::unwrap_used,
-    reason = "a test fails by panicking; the lint knows only the test functions themselves"
+    reason = "a test fails by panicking; the lint exempts only the test functions themselves"
 )]
 
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 const PARENT: &str =
     "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a:1";
 
-/// Answers requests with what it was given, in order, and keeps their headers.
+/// A server that returns scripted responses in order and records the headers of the requests.
 #[derive(Clone)]
 struct Aws {
     address: SocketAddr,
@@ -32,7 +32,7 @@ struct Aws {
 }
 
 impl Aws {
-    /// An answer of `None` is never given.
+    /// Starts a server with these responses; for `None` it never responds.
     async fn answering(answers: impl IntoIterator<Item = Option<(u16, &'static str)>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let aws = Self { address: listener.local_addr().unwrap(), requests: Arc::default() };
@@ -174,7 +174,7 @@ async fn get_item(
 }
 
 #[tokio::test]
-async fn a_throttle_is_marked_though_dynamodb_says_400() {
+async fn a_throttle_is_marked_even_though_dynamodb_returns_400() {
     let recorder = Recorder::new();
     let body = r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"slow down"}"#;
     let call = get_item(&recorder, vec![Some((400, body))]).await;
@@ -186,7 +186,7 @@ async fn a_throttle_is_marked_though_dynamodb_says_400() {
 }
 
 #[tokio::test]
-async fn a_condition_that_did_not_hold_is_an_answer() {
+async fn a_condition_that_did_not_hold_is_not_a_failure() {
     let recorder = Recorder::new();
     let body =
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"}"#;
@@ -234,7 +234,7 @@ async fn a_timeout_ends_the_span() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_ends_its_span() {
+async fn a_dropped_call_ends_its_span() {
     let aws = Aws::answering([None]).await;
     let client = dynamodb(&aws.config().await);
     let recorder = Recorder::new();
@@ -245,7 +245,7 @@ async fn a_call_that_is_dropped_ends_its_span() {
             }
         };
         tokio::select! {
-            _ = client.list_tables().send() => panic!("there is no answer"),
+            _ = client.list_tables().send() => panic!("there is no response"),
             () = asked => {}
         }
     };
@@ -301,7 +301,7 @@ async fn topics_and_queues_are_named() {
 }
 
 #[tokio::test]
-async fn a_client_without_the_interceptor_makes_no_spans_and_one_without_telemetry_still_works() {
+async fn a_client_without_the_interceptor_creates_no_spans_and_one_without_telemetry_still_works() {
     let aws = Aws::answering([Some((200, "{}")), Some((200, "{}"))]).await;
     let config = aws.config().await;
     let recorder = Recorder::new();
