@@ -93,8 +93,8 @@ impl Call {
                 self.span.set_attribute(attributes::HTTP_STATUS_CODE_FOR_THROTTLE, 429);
             }
         }
-        // A condition that does not hold is a regular outcome. X-Ray shows its status 400 as an error, never as a fault;
-        // other backends see a span that did not fail.
+        // A condition that does not hold is a regular outcome. X-Ray shows its status 400 as an error, never as a
+        // fault; other backends see a span that did not fail.
         if failure.expected {
             return;
         }

@@ -79,8 +79,8 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
         .read_timeout(READ_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
-    // Not the SDK's default chain: it also queries the EC2 instance metadata service, which neither Fargate nor a laptop
-    // has.
+    // Not the SDK's default chain: it also queries the EC2 instance metadata service, which does not exist on Fargate
+    // or a laptop.
     let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new())

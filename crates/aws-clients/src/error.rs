@@ -106,8 +106,8 @@ impl AwsError {
 
     /// Converts the failure of one entry of a call that succeeded as a whole, or of one item of a transaction.
     ///
-    /// `sender_fault` is the response's own statement of whether the sender is at fault, if it makes one. If it says no,
-    /// a code that would otherwise be a rejection counts as a failure of the service.
+    /// `sender_fault` is the response's own statement of whether the sender is at fault, if it makes one. If it says
+    /// no, a code that would otherwise be a rejection counts as a failure of the service.
     #[must_use]
     pub fn of_entry(
         service: &'static str,
@@ -258,8 +258,8 @@ pub(crate) fn unsent(connector: Option<&ConnectorError>) -> (&'static str, Error
     if connector.is_user() {
         return (code::REQUEST, ErrorClass::Misconfigured);
     }
-    // The SDK also wraps failures from before the connection: no endpoint, no identity, a request that cannot be signed.
-    // Those have no kind, whereas a broken connection has the kind `io` or is marked as retryable.
+    // The SDK also wraps failures from before the connection: no endpoint, no identity, a request that cannot be
+    // signed. Those have no kind, whereas a broken connection has the kind `io` or is marked as retryable.
     let broken = connector.as_other().is_some() || in_chain::<std::io::Error>(connector).is_some();
     if connector.is_other() && !broken {
         return (code::REQUEST, ErrorClass::Misconfigured);

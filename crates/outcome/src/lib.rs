@@ -1,22 +1,22 @@
-//! How handling a message ended: done, or failed, and whose fault it is.
+//! The outcome of handling a message: done, or failed and for whose fault.
 //!
-//! It is below the consumer, so that crates whose errors become a [`Failure`] (`publisher`, `idempotency`) need not know
-//! of a queue.
+//! This crate sits below the consumer, so that crates whose errors become a [`Failure`] (`publisher`, `idempotency`)
+//! need not depend on a queue.
 
 use std::time::Duration;
 
 use aws_clients::{AwsError, ErrorClass};
 
-/// A cause of any kind.
+/// The cause of a failure, of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Reason of a message whose body or data is no event.
+/// The reason for a message whose body or data is not a valid event.
 pub const MALFORMED_EVENT: &str = "malformed-event";
 
-/// A message was handled: it is deleted.
+/// The success of a message, which is then deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// The outcome, for the hop log line, the annotation and the metrics. One word of a fixed set.
+    /// The outcome, for the hop log line, the annotation and the metrics: one of a fixed set of words.
     pub outcome: &'static str,
 }
 
@@ -28,23 +28,23 @@ impl Done {
     /// The event requires nothing of this service.
     pub const IGNORED: Self = Self::new("ignored");
 
-    /// Handled, with this outcome.
+    /// Creates a success with this outcome.
     #[must_use]
     pub const fn new(outcome: &'static str) -> Self {
         Self { outcome }
     }
 }
 
-/// A message was not handled.
+/// The failure to handle a message.
 ///
-/// `reason` is one of a fixed set of words (it is a metric attribute). The cause is written with its sources into the
-/// hop log line, the span and the dead letter: **its `Display` must hold no personal data.**
+/// `reason` is one of a fixed set of words (it is a metric attribute). The cause and its sources are written to the hop
+/// log line, the span and the dead letter: **its `Display` must not contain personal data.**
 ///
-/// An [`AwsError`] converts by its class, so a handler passes it on with `?`:
+/// An [`AwsError`] converts by its class, so a handler propagates it with `?`:
 ///
 /// | class | becomes |
 /// |---|---|
-/// | throttled, unavailable, misconfigured | [`Transient`](Self::Transient) on the service; the message waits until it is mended |
+/// | throttled, unavailable, misconfigured | [`Transient`](Self::Transient) on the service; the message waits until the service recovers or is fixed |
 /// | rejected | [`Rejected`](Self::Rejected); the message is dead-lettered once it is proven to be at fault itself |
 ///
 /// ```
@@ -58,23 +58,23 @@ impl Done {
 /// ```
 #[derive(Debug)]
 pub enum Failure {
-    /// Trying again later may help. The message is retried with growing delays until it is too old.
+    /// A retry may succeed. The message is retried with growing delays until it is too old.
     Transient {
         /// What went wrong.
         reason: &'static str,
-        /// What was not available. When most messages fail for the same dependency, receiving pauses.
+        /// What was unavailable. When most messages fail because of the same dependency, receiving pauses.
         dependency: Option<&'static str>,
-        /// Nobody's message would pass until the dependency's configuration is mended.
+        /// Whether no message can succeed until the dependency's configuration is fixed.
         misconfigured: bool,
-        /// The dependency's error code, where it gave one.
+        /// The dependency's error code, if it returned one.
         code: Option<String>,
         /// The cause.
         source: Option<BoxError>,
-        /// The earliest time worth trying again, when the dependency said so.
+        /// How long to wait before a retry is worthwhile, if the dependency said so.
         retry_after: Option<Duration>,
     },
     /// A dependency refuses the request that this message led to. Either the message is at fault, or many are refused
-    /// because a deployment broke something: the consumer finds out which before it gives the message up.
+    /// because a deployment broke something: the consumer determines which before it dead-letters the message.
     Rejected {
         /// What went wrong.
         reason: &'static str,
@@ -85,7 +85,7 @@ pub enum Failure {
         /// The cause.
         source: Option<BoxError>,
     },
-    /// Trying again cannot help: the message itself is at fault. It goes to the dead-letter queue at once.
+    /// A retry cannot succeed, because the message itself is at fault. It is dead-lettered at once.
     Permanent {
         /// What is wrong with the message.
         reason: &'static str,
@@ -95,7 +95,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Trying again later may help.
+    /// Creates a failure that a later retry may clear.
     #[must_use]
     pub const fn transient(reason: &'static str) -> Self {
         Self::Transient {
@@ -108,20 +108,19 @@ impl Failure {
         }
     }
 
-    /// `dependency` refuses what this message leads to, with `code`.
+    /// Creates the failure of a message whose request `dependency` refuses with `code`.
     #[must_use]
     pub fn rejected(dependency: &'static str, code: impl Into<String>) -> Self {
         Self::Rejected { reason: ErrorClass::Rejected.as_str(), dependency, code: code.into(), source: None }
     }
 
-    /// Trying again cannot help.
+    /// Creates a failure that no retry can clear.
     #[must_use]
     pub const fn permanent(reason: &'static str) -> Self {
         Self::Permanent { reason, source: None }
     }
 
-    /// Names the dependency that was not available. A permanent failure is nobody's but the message's own, and stays
-    /// as it is.
+    /// Names the dependency at fault. A permanent failure is the message's own fault, so it stays unchanged.
     #[must_use]
     pub fn on(mut self, name: &'static str) -> Self {
         match &mut self {
@@ -145,7 +144,7 @@ impl Failure {
         self
     }
 
-    /// Sets the earliest time worth trying again. Only a transient failure has one; others stay as they are.
+    /// Sets how long to wait before the retry. Only transient failures are affected.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         if let Self::Transient { retry_after, .. } = &mut self {
@@ -164,7 +163,7 @@ impl Failure {
         }
     }
 
-    /// Returns the dependency the message failed on, if it was one.
+    /// Returns the dependency that caused the failure, if one did.
     #[must_use]
     pub const fn dependency(&self) -> Option<&'static str> {
         match self {
@@ -198,7 +197,7 @@ impl From<AwsError> for Failure {
     }
 }
 
-/// Data that has not the shape of its type will not have it at the next attempt either.
+/// Data that does not match its type will not match on a retry either, so the failure is permanent.
 impl From<envelope::DecodeError> for Failure {
     fn from(error: envelope::DecodeError) -> Self {
         Self::permanent(MALFORMED_EVENT).because(error)
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_aws_becomes_a_failure_by_its_class() {
+    fn an_aws_error_becomes_a_failure_by_its_class() {
         let of = |code| Failure::from(AwsError::of_entry("SNS", "PublishBatch", code, None));
         for (code, expected) in
             [("Throttling", "throttled"), ("InternalError", "unavailable"), ("NotFound", "misconfigured")]

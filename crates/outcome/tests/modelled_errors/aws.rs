@@ -1,4 +1,4 @@
-//! A connector in place of the network, which answers one operation with an error and every other with success.
+//! A connector in place of the network, which fails one operation with an error and lets every other succeed.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -19,7 +19,7 @@ struct Refusing {
 impl HttpConnector for Refusing {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
-        // SNS and SES name their operation elsewhere, and only one of theirs is called.
+        // SNS and SES don't use this header, but only one operation of each is called.
         let hit = target.is_empty() || target.ends_with(&format!(".{}", self.operation.name));
         let response = if hit { self.refusal() } else { answer(200, "{}".to_owned()) };
         HttpConnectorFuture::ready(Ok(response))
@@ -27,7 +27,7 @@ impl HttpConnector for Refusing {
 }
 
 impl Refusing {
-    /// The error where each protocol puts it.
+    /// Returns a response with the error where the service's protocol puts it.
     fn refusal(&self) -> HttpResponse {
         let code = &self.code;
         let body = match self.operation.service {
@@ -50,7 +50,7 @@ fn answer(status: u16, body: String) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))
 }
 
-/// A configuration whose clients get this error for this operation.
+/// Returns a configuration whose clients receive this error for this operation.
 pub(crate) fn refusing(operation: &Operation, code: &str) -> SdkConfig {
     let connector = SharedHttpConnector::new(Refusing { operation: *operation, code: code.to_owned() });
     let client: SharedHttpClient = http_client_fn(move |_, _| connector.clone());

@@ -1,6 +1,7 @@
-//! Every error that the SDK's model knows of, of every operation the services call, through the code that calls it: the
-//! table in docs/aws-errors.md is what comes out. A new version of the SDK with a new error changes the table.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
+//! Sends every error that the SDK models, for every operation that the services call, through the code that makes the
+//! call, and compares the results with the table in docs/aws-errors.md. A new version of the SDK with a new error
+//! changes the table.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod aws;
 mod model;
@@ -11,18 +12,19 @@ use std::path::Path;
 
 use crate::users::OPERATIONS;
 
-const HEAD: &str = "# What becomes of an error of AWS
+const HEAD: &str = "# How AWS errors are classified
 
-Every error in the SDK's model, of every operation that the services call. The test `crates/outcome/tests/modelled_errors`
-holds this table: it answers each call with the error, status 400, and records what its caller makes of it.
+Every error in the SDK's model, for every operation that the services call. The test
+`crates/outcome/tests/modelled_errors` verifies this table: it fails each call with the error and status 400, and
+records how the calling code classifies it.
 
-- **throttled**, **unavailable**: the message is retried, and the circuit opens when most fail.
-- **misconfigured**: nobody's message would pass. The circuit opens at once; nothing is dead-lettered.
-- **rejected**: the message's own fault, or the brake's affair ([reliability.md](reliability.md)).
+- **throttled**, **unavailable**: the message is retried, and the circuit opens when most messages fail.
+- **misconfigured**: no message can succeed. The circuit opens at once; nothing is dead-lettered.
+- **rejected**: the message itself is at fault, or the brake intervenes ([reliability.md](reliability.md)).
 - **contended**: the message is retried; it concerns one customer's items, so no circuit counts it.
 
-Errors in no model go by the same rules: first the status (429, 5xx, 401 to 404, redirects), then what the code is made
-of, else rejected.
+Errors outside the model follow the same rules: first the status (429, 5xx, 401 to 404, redirects), then the parts of
+the code; the rest are rejected.
 
 | call | error | becomes |
 |---|---|---|
@@ -44,12 +46,12 @@ async fn every_modelled_error_becomes_what_the_document_says() {
     if found != table {
         let wanted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aws-errors.md");
         std::fs::write(&wanted, table).unwrap();
-        panic!("the table has changed; if it should: cp {} {}", wanted.display(), file.display());
+        panic!("the table has changed; to accept it: cp {} {}", wanted.display(), file.display());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_in_no_model_are_never_the_message_s_own_fault_at_once() {
+async fn errors_outside_the_model_never_condemn_a_message_at_once() {
     for operation in OPERATIONS {
         for code in ["SomethingNew", "TopicPolicyNotAuthorizedFault", "KMSKeyGone"] {
             let becomes = users::call(operation, code).await;

@@ -1,4 +1,4 @@
-//! The errors of an operation, as the SDK's source lists them.
+//! The errors of an operation, as listed in the SDK's source.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::users::Operation;
 
-/// Returns the codes that the SDK recognizes as errors of the operation. They are only in its source: the error types are
-/// `non_exhaustive`, and their codes are matched where an answer is parsed.
+/// Returns the codes that the SDK recognizes as errors of the operation. Only its source lists them: the error types
+/// are `non_exhaustive`, and their codes are matched where a response is parsed.
 pub(crate) fn codes(operation: &Operation) -> Vec<String> {
     let file = folder(operation.sdk).join(format!("src/protocol_serde/shape_{}.rs", operation.module));
     let source = std::fs::read_to_string(&file).expect("the SDK's source");
     let errors = format!("crate::operation::{}::", operation.module);
     let mut codes = Vec::new();
-    // `"Code" => crate::operation::…`, or the same with a block around the right side.
+    // Matches `"Code" => crate::operation::…`, or the same with a block around the right-hand side.
     for (left, right) in
         source.match_indices("\" => ").map(|(at, arrow)| (&source[..at], &source[at + arrow.len()..]))
     {
@@ -28,13 +28,13 @@ pub(crate) fn codes(operation: &Operation) -> Vec<String> {
     codes
 }
 
-/// Where Cargo keeps the source of a package of this workspace's lock file.
+/// Returns the folder in which Cargo keeps the source of a package from this workspace's lock file.
 fn folder(package: &str) -> PathBuf {
     static METADATA: OnceLock<Value> = OnceLock::new();
     let metadata = METADATA.get_or_init(|| {
         let cargo = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-            // Without the packages that only other platforms need: they need not have been downloaded.
+            // Exclude packages for other platforms, which may not have been downloaded.
             .args(["--filter-platform", &host()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()

@@ -1,4 +1,4 @@
-//! The code that calls AWS, each operation through whoever calls it in a service.
+//! The code that calls AWS: each operation through the crate that calls it in a service.
 
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ use crate::aws::refusing;
 pub(crate) struct Operation {
     pub(crate) service: &'static str,
     pub(crate) name: &'static str,
-    /// The SDK's package, and the operation's module in it.
+    /// The SDK's package.
     pub(crate) sdk: &'static str,
+    /// The operation's module in that package.
     pub(crate) module: &'static str,
 }
 
@@ -71,7 +72,7 @@ fn event() -> Envelope {
     Envelope::new(Metadata::first(Uuid::from_u128(7), now, now), &event).unwrap()
 }
 
-/// Lets the operation fail with `code`, and says what its caller makes of that.
+/// Fails the operation with `code`, and returns how the calling code classifies the error.
 pub(crate) async fn call(operation: &Operation, code: &str) -> String {
     match operation.service {
         "SNS" | "EventBridge" => publish(operation, code).await,
@@ -125,8 +126,8 @@ async fn write(operation: &Operation, code: &str) -> String {
         (_, claimed) => claimed.map(drop).map_err(Failure::from),
     };
     match code {
-        "ConditionalCheckFailedException" => "an answer: the claim is another's".to_owned(),
-        "TransactionCanceledException" => "by the reasons of its items, else contended".to_owned(),
+        "ConditionalCheckFailedException" => "a regular outcome: another worker owns the claim".to_owned(),
+        "TransactionCanceledException" => "classified by the reasons of its items, else contended".to_owned(),
         _ => word(result.unwrap_err()),
     }
 }
