@@ -9,27 +9,27 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 use crate::fingerprint::FINGERPRINT;
 
-/// Why a transaction was cancelled; the first that applies, from the top.
+/// Why a transaction was cancelled: the first variant that applies, from the top.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cancellation {
-    /// The marker was there already, for the same event.
+    /// The marker already existed, for the same event.
     Duplicate,
-    /// The marker was there already, for another event with the same id.
+    /// The marker already existed, for another event with the same id.
     EventIdReused,
-    /// The marker was there already, but does not tell for what.
+    /// The marker already existed, but does not identify its event.
     MarkerUnreadable,
     /// A condition of another item failed.
     Conflict,
-    /// An item failed with this code, which has the meaning it has everywhere.
+    /// An item failed with this code, which is classified like any other.
     Failed(String),
-    /// Another transaction was on one of the items.
+    /// Another transaction was using one of the items.
     Contended,
 }
 
-/// Reads `reasons`, the first of which is the marker's, for an event with `fingerprint`.
+/// Interprets `reasons`, the first of which is the marker's, for an event with `fingerprint`.
 ///
-/// A marker that is there settles the matter whatever happened to the other items: they would not be
-/// written at the next attempt either.
+/// An existing marker decides the result whatever happened to the other items: the next attempt would not write them
+/// either.
 pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancellation {
     let Some((marker, _)) = reasons.split_first() else { return Cancellation::Contended };
     if marker.code() == Some("ConditionalCheckFailed") {
@@ -44,7 +44,7 @@ pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancell
     if codes().any(|code| code == "ConditionalCheckFailed") {
         return Cancellation::Conflict;
     }
-    // A throttled item passes by itself, so a code that lasts tells more.
+    // Throttling is temporary, so a code that lasts is more informative.
     let others = || codes().filter(|code| *code != "TransactionConflict");
     match others().find(|code| !is_throttle(code)).or_else(|| others().next()) {
         Some(code) => Cancellation::Failed(code.to_owned()),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_settles_it_whatever_else_failed() {
+    fn an_existing_marker_outweighs_every_other_reason() {
         for others in
             [&["None"][..], &["ConditionalCheckFailed"], &["TransactionConflict", "ThrottlingError"]]
         {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn other_reasons_by_their_weight() {
+    fn other_reasons_rank_by_weight() {
         let cases: [(&[&str], Cancellation); 7] = [
             (&["None", "ConditionalCheckFailed", "TransactionConflict"], Cancellation::Conflict),
             (&["None", "ValidationError", "ThrottlingError"], Cancellation::Failed("ValidationError".into())),

@@ -23,17 +23,16 @@ const EXPIRES_AT: &str = "expires_at";
 const CLAIMED: &str = "claimed";
 const DONE: &str = "done";
 
-/// How long a claim is remembered after it was last written.
+/// How long a claim is kept after the last write to it.
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Claims in one table, whose partition key is the string `pk` and whose TTL attribute is `expires_at`.
 ///
-/// An effect is claimed, carried out and completed. While the lease lasts nobody else gets the claim;
-/// after it the next one does, because its owner has died. The effect is therefore carried out at least
-/// once, and twice only if an owner dies, or outlives its lease, between the effect and
-/// [`Claims::complete`].
+/// An effect is claimed, carried out and completed. No other worker gets the claim while the lease lasts; after that
+/// the next one does, because the owner is presumed dead. The effect is therefore carried out at least once, and twice
+/// only if an owner dies, or outlives its lease, between the effect and [`Claims::complete`].
 ///
-/// Whether a lease has ended is judged by the clock of whoever asks, so a lease should be long against the
+/// The claimant's own clock determines whether a lease has ended, so a lease should be long compared with the
 /// difference between the clocks of two hosts.
 ///
 /// ```no_run
@@ -48,7 +47,7 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 ///         // … carry out the effect, then:
 ///         claims.complete(&client, &token, jiff::Timestamp::now()).await?;
 ///     }
-///     Claim::InProgress { until } => println!("try again at {until}"),
+///     Claim::InProgress { until } => println!("retry at {until}"),
 ///     Claim::Done => println!("nothing left to do"),
 /// }
 /// # Ok(())
@@ -59,12 +58,12 @@ pub struct Claims {
     table: String,
 }
 
-/// The answer to [`Claims::claim`].
+/// The result of [`Claims::claim`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The caller owns the claim until its lease ends.
     Claimed(Token),
-    /// Somebody else owns it.
+    /// Another worker owns it.
     InProgress {
         /// The end of that owner's lease.
         until: Timestamp,
@@ -81,7 +80,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// The id that was claimed.
+    /// Returns the id that was claimed.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -91,13 +90,13 @@ impl Token {
 /// A claim that could not be made, completed or released.
 #[derive(Debug, Error)]
 pub enum ClaimError {
-    /// The lease ended and somebody else has claimed, or even completed, it since.
-    #[error("claim {id} is owned by another worker now")]
+    /// The lease ended, and another worker has since claimed, or even completed, it.
+    #[error("claim {id} is now owned by another worker")]
     Lost {
         /// The id that was claimed.
         id: String,
     },
-    /// The item under the claim's key is no claim.
+    /// The item under the claim's key is not a claim.
     #[error("item {id} is not a claim")]
     Unreadable {
         /// The id that was to be claimed.
@@ -119,16 +118,15 @@ impl From<ClaimError> for Failure {
 }
 
 impl Claims {
-    /// Claims kept in `table`.
+    /// Creates a handle to the claims in `table`.
     #[must_use]
     pub fn new(table: impl Into<String>) -> Self {
         Self { table: table.into() }
     }
 
-    /// Tries to claim `id`, which is the item's whole partition key, until `now` and `lease` have passed.
+    /// Tries to claim `id`, which is the item's whole partition key, until `now` plus `lease`.
     ///
-    /// An answer that is lost on the way and retried by the SDK finds the caller's own claim, and
-    /// gives it.
+    /// If a response is lost and the SDK retries the call, the retry finds the caller's own claim and succeeds.
     ///
     /// # Errors
     /// [`ClaimError::Aws`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
@@ -175,11 +173,10 @@ impl Claims {
         }
     }
 
-    /// Records that the effect was carried out; nobody gets the claim any more.
+    /// Records that the effect was carried out; the claim is never handed out again.
     ///
     /// # Errors
-    /// [`ClaimError::Lost`] if the lease ended and somebody else claimed it, [`ClaimError::Aws`] if
-    /// DynamoDB fails.
+    /// [`ClaimError::Lost`] if the lease ended and another worker claimed it, [`ClaimError::Aws`] if DynamoDB fails.
     pub async fn complete(&self, client: &Client, token: &Token, now: Timestamp) -> Result<(), ClaimError> {
         let update = client
             .update_item()
@@ -207,11 +204,10 @@ impl Claims {
         }
     }
 
-    /// Gives the claim back before its lease ends, because the effect was not carried out.
+    /// Releases the claim before its lease ends, because the effect was not carried out.
     ///
     /// # Errors
-    /// [`ClaimError::Lost`] if somebody else claimed it or it was completed, [`ClaimError::Aws`] if
-    /// DynamoDB fails.
+    /// [`ClaimError::Lost`] if another worker claimed it or it was completed, [`ClaimError::Aws`] if DynamoDB fails.
     pub async fn release(&self, client: &Client, token: &Token) -> Result<(), ClaimError> {
         let delete = client
             .delete_item()
@@ -237,7 +233,7 @@ impl Claims {
     }
 }
 
-/// What an item that stood in the way says.
+/// Reads the state of an existing claim; `None` if the item is not a claim.
 fn read(item: &HashMap<String, AttributeValue>) -> Option<Claim> {
     match item.get(STATE)?.as_s().ok()?.as_str() {
         DONE => Some(Claim::Done),

@@ -5,39 +5,39 @@ use outcome::Failure;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// A transaction that was not committed: nothing of it was written.
+/// A transaction that was not committed: none of it was written.
 ///
-/// (One exception: after a failure without an answer the transaction may have been committed all the same. The marker
+/// (One exception: after a failure without a response the transaction may have been committed nevertheless. The marker
 /// turns the next attempt into a duplicate.)
 #[derive(Debug, Error)]
 pub enum CommitError {
-    /// The handler has handled another event under the same id.
+    /// The handler has already handled another event with the same id.
     #[error("event {event_id} was handled before with another body")]
     EventIdReused {
         /// The id used twice.
         event_id: Uuid,
     },
-    /// A condition of the change itself did not hold: the item is no longer what was read.
+    /// A condition of the change itself did not hold: the item has changed since it was read.
     #[error("a condition of the change did not hold")]
     Conflict,
-    /// Other transactions were on the same items at every attempt.
-    #[error("other transactions were on the same items at each of {attempts} attempts")]
+    /// Other transactions were using the same items at every attempt.
+    #[error("other transactions were using the same items at each of {attempts} attempts")]
     Contended {
         /// Attempts made.
         attempts: u32,
     },
-    /// A marker is in the way that doesn't say which event it stands for.
-    #[error("the marker of event {event_id} is not readable")]
+    /// An existing marker does not identify its event.
+    #[error("the marker of event {event_id} is unreadable")]
     MarkerUnreadable {
         /// The event's id.
         event_id: Uuid,
     },
-    /// The call failed, or one of its items did.
+    /// The call or one of its items failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
 
-/// Contention concerns one customer's items, so it names no dependency: other messages need not wait for it.
+/// Contention concerns one customer's items, so it names no dependency: other messages need not wait.
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! What makes two events with one id the same event.
+//! The fingerprint that tells a redelivered event from another one with the same id.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,13 @@ use envelope::Envelope;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The marker's attribute with the fingerprint of the event's type and data.
+/// The marker's attribute that holds the fingerprint of the event's type and data.
 pub(crate) const FINGERPRINT: &str = "fingerprint";
 
-/// SHA-256, in hex, of the event's type and its data in canonical form.
+/// Returns the SHA-256, in hex, of the event's type and its data in canonical form.
 ///
-/// Metadata is left out: an event that is published again has another `published_at` and trace. The order
-/// of object members and white space do not count either, since a Pipe or an archive may rewrite them.
+/// Metadata is excluded: a republished event has a different `published_at` and trace. White space and the order of
+/// object members do not count either, because a Pipe or an archive may rewrite them.
 pub(crate) fn fingerprint(event: &Envelope) -> String {
     let mut hash = Sha256::new();
     hash.update(event.event_type.as_bytes());
@@ -23,7 +23,7 @@ pub(crate) fn fingerprint(event: &Envelope) -> String {
             write(&data, &mut canonical);
             hash.update(canonical.as_bytes());
         }
-        // Nested too deep, or a number out of range: the text as it stands has to do.
+        // Nested too deeply, or a number out of range: fall back to the text as it stands.
         Err(_) => hash.update(event.data.get().as_bytes()),
     }
     hex::encode(hash.finalize())
@@ -56,7 +56,7 @@ fn write(value: &Value, out: &mut String) {
             out.push(']');
         }
         scalar => {
-            // Writing to a string does not fail.
+            // Writing to a string never fails.
             if write!(out, "{scalar}").is_err() {
                 out.push('?');
             }
@@ -84,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn layout_and_metadata_do_not_count() {
+    fn layout_and_metadata_do_not_affect_the_fingerprint() {
         let one = event("A", r#"{"a": 1, "b": {"c": [1, "x"], "d": null}}"#);
         let two = event("A", r#"{"b":{"d":null,"c":[1,"x"]},"a":1}"#);
         assert_eq!(fingerprint(&one), fingerprint(&two));
     }
 
     #[test]
-    fn type_values_and_the_order_of_a_list_count() {
+    fn type_values_and_the_order_of_a_list_affect_the_fingerprint() {
         let events = [
             event("A", r#"{"a":[1,2]}"#),
             event("B", r#"{"a":[1,2]}"#),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_cannot_be_taken_apart_has_one_too() {
+    fn data_that_cannot_be_parsed_has_a_fingerprint_too() {
         let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
         assert_eq!(fingerprint(&event("A", &deep)), fingerprint(&event("A", &deep)));
         assert_ne!(fingerprint(&event("A", &deep)), fingerprint(&event("A", &deep.replace('1', "2"))));

@@ -1,12 +1,12 @@
 //! Effectively-once effects and the outbox, in DynamoDB.
 //!
-//! Queues deliver at least once, so a handler meets the same event again. A [`Transaction`] writes a
-//! handler's change, a marker that says "this handler has handled this event", and the events the
-//! change announces, all or nothing: a redelivery finds the marker and changes nothing. What is
-//! announced leaves the table through its stream (see [`outbox`]).
+//! Queues deliver at least once, so a handler may see the same event again. A [`Transaction`] atomically writes a
+//! handler's change, a marker that says "this handler has handled this event", and the events that the change
+//! announces: a redelivery finds the marker and changes nothing. The announced events leave the table through its
+//! stream (see [`outbox`]).
 //!
-//! An effect outside DynamoDB, such as a mail, cannot be part of a transaction. [`Claims`] lets one
-//! worker at a time have a go at it, for as long as a lease lasts.
+//! An effect outside DynamoDB, such as a mail, cannot be part of a transaction. [`Claims`] lets one worker at a time
+//! attempt it, for the duration of a lease.
 //!
 //! ```no_run
 //! use aws_sdk_dynamodb::Client;
@@ -22,7 +22,7 @@
 //!     .await;
 //! match committed {
 //!     Ok(Commit::Applied) => println!("done"),
-//!     Ok(Commit::Duplicate) => println!("done before"),
+//!     Ok(Commit::Duplicate) => println!("already done"),
 //!     Err(CommitError::Conflict) => println!("the item has changed since it was read: read it again"),
 //!     Err(error) => drop(outcome::Failure::from(error)), // in a handler: `?`
 //! }

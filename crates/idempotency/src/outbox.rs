@@ -1,7 +1,7 @@
-//! The outbox: events written into the table of the change that announces them.
+//! The outbox: events written to the table of the change that announces them.
 //!
-//! The table's stream carries the item to a Pipe, which puts the event on the bus. The attribute names are
-//! [`envelope::outbox`]'s, because the Pipe's template reads them too.
+//! The table's stream carries the item to a Pipe, which puts the event on the bus. The attribute names come from
+//! [`envelope::outbox`], because the Pipe's template reads them too.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use envelope::{Envelope, outbox};
 use jiff::{SignedDuration, Timestamp};
 
-/// The item that announces `event`, written at `now`.
+/// Returns the item that announces `event`, written at `now`.
 ///
-/// Every attribute is a scalar, and an absent metadata field is `""`.
-/// Its key is made of the event id, so an event announced again replaces its item. That is no INSERT, so
-/// the Pipe does not send it a second time.
+/// Every attribute is a scalar, and an absent metadata field is `""`. The key contains the event id, so an event that
+/// is announced again replaces its item. A replacement is not an INSERT, so the Pipe does not send the event a second
+/// time.
 #[must_use]
 pub fn item(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue> {
     let metadata = &event.metadata;
@@ -47,7 +47,7 @@ fn key(event: &Envelope) -> String {
     format!("{}{}", outbox::KEY_PREFIX, event.metadata.event_id)
 }
 
-/// How long an outbox item, and with it a marker, is kept.
+/// Returns how long an outbox item, and with it a marker, is kept.
 pub(crate) fn retention() -> SignedDuration {
     SignedDuration::from_hours(outbox::RETENTION_DAYS * 24)
 }
@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn every_metadata_field_comes_back() {
+    fn every_metadata_field_survives_the_round_trip() {
         let trace = Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1".to_owned());
         let metadata = Metadata {
             trace,
             ..Metadata::caused_by(&first(), Uuid::from_u128(8), first().occurred_at, first().published_at)
         };
         let item = item(&event(metadata.clone()), Timestamp::UNIX_EPOCH);
-        // As a Pipe's template renders it: every value a string.
+        // A Pipe's template renders every value as a string.
         let rendered = |name: &str| match &item[name] {
             AttributeValue::S(text) | AttributeValue::N(text) => json!(text),
             _ => Value::Null,

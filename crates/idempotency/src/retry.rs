@@ -1,4 +1,4 @@
-//! How often and how long something is tried again.
+//! How often and for how long an operation is retried.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use tokio::time::Instant;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts in all, the first included.
+    /// The total number of attempts, including the first.
     pub attempts: u32,
-    /// Upper bound of the first pause; it doubles with every further one.
+    /// The upper bound of the first pause; it doubles with every further one.
     pub base: Duration,
-    /// Upper bound of every pause.
+    /// The upper bound of every pause.
     pub cap: Duration,
-    /// No attempt is begun later than this after the first.
+    /// How long after the first attempt another may still begin.
     pub within: Duration,
 }
 
 impl Default for Retry {
-    /// Eight attempts within five seconds: enough to outlast a burst of events on one item, and short
-    /// against a visibility timeout.
+    /// Returns eight attempts within five seconds: enough to outlast a burst of events on one item, and short compared
+    /// with a visibility timeout.
     fn default() -> Self {
         Self {
             attempts: 8,
@@ -61,7 +61,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Waits until it is time for the next attempt; `false`, at once, if there is none left.
+    /// Waits until it is time for the next attempt; returns `false` at once if none is left.
     pub async fn again(&mut self) -> bool {
         if self.made >= self.policy.attempts {
             return false;
@@ -75,7 +75,7 @@ impl Attempts {
         true
     }
 
-    /// How many attempts were begun.
+    /// Returns how many attempts have begun.
     #[must_use]
     pub fn made(&self) -> u32 {
         self.made
@@ -95,14 +95,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ends_with_the_attempts() {
+    async fn stops_after_the_last_attempt() {
         let mut attempts = Retry { attempts: 4, ..Retry::default() }.start();
         while attempts.again().await {}
         assert_eq!(attempts.made(), 4);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ends_with_the_time() {
+    async fn stops_when_the_time_is_up() {
         let begun = Instant::now();
         let within = Duration::from_millis(300);
         let mut attempts = Retry { attempts: u32::MAX, within, ..Retry::default() }.start();

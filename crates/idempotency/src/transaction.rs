@@ -1,4 +1,4 @@
-//! A change, its marker and its announcements, all or nothing.
+//! A change, its marker and its announcements, written atomically.
 
 use std::collections::HashMap;
 
@@ -19,25 +19,25 @@ use crate::{CommitError, Retry, outbox};
 #[cfg(test)]
 mod tests;
 
-/// What the partition key of a marker starts with; the handler, `#` and the event id follow.
+/// The prefix of a marker's partition key; the handler, `#` and the event id follow.
 pub const MARKER_PREFIX: &str = "EVENT#";
 const HANDLER: &str = "handler";
 const OPERATION: &str = "TransactWriteItems";
 
-/// What came of a [`Transaction`].
+/// The outcome of a [`Transaction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// Everything was written.
     Applied,
-    /// The same event had been handled before; nothing was written.
+    /// The same event had already been handled; nothing was written.
     Duplicate,
 }
 
 /// What one handler does about one event, as a single DynamoDB transaction.
 ///
-/// Marker, change and outbox may be in one table or in several; its partition key is the string `pk` and
-/// its TTL attribute `expires_at`. The marker is written even if nothing else is, so that an event id
-/// that is used again with another body is detected.
+/// The marker and the outbox share a table, whose partition key is the string `pk` and whose TTL attribute is
+/// `expires_at`; changes may be in that table or in others. The marker is written even if nothing else is, so that a
+/// reused event id with another body is detected.
 #[derive(Debug)]
 #[must_use = "nothing is written before commit"]
 pub struct Transaction {
@@ -51,10 +51,10 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// A transaction for `handler`'s handling of `event`, with the marker and the outbox in `table`.
+    /// Creates a transaction for `handler`'s handling of `event`, with the marker and the outbox in `table`.
     ///
-    /// `handler` names what must happen once per event, in general the service; two handlers that share a
-    /// table do not see each other's markers.
+    /// `handler` names what must happen once per event, usually the service; two handlers that share a table do not see
+    /// each other's markers.
     pub fn new(table: &str, event: &Envelope, handler: &str) -> Self {
         Self {
             table: table.to_owned(),
@@ -67,33 +67,33 @@ impl Transaction {
         }
     }
 
-    /// Adds an item to be written, in any table. A condition of it that fails makes
+    /// Adds an item to be written, in any table. If its condition fails, the commit fails with
     /// [`CommitError::Conflict`].
     pub fn change(mut self, item: TransactWriteItem) -> Self {
         self.changes.push(item);
         self
     }
 
-    /// Adds an event to be announced, through the outbox.
+    /// Adds an event to be announced through the outbox.
     pub fn announce(mut self, event: &Envelope) -> Self {
         self.announcements.push(event.clone());
         self
     }
 
-    /// Bounds the attempts made when other transactions are on the same items or DynamoDB throttles.
+    /// Bounds the attempts made while other transactions use the same items or DynamoDB throttles.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Writes all of it, or nothing.
+    /// Writes everything, or nothing.
     ///
-    /// Transactions on the same items, throttling, and a transaction still in progress under the same token
-    /// are waited out as [`Transaction::retry`] says. Every attempt carries the same client request token,
-    /// so DynamoDB knows an attempt again whose answer was lost.
+    /// Transactions on the same items, throttling, and a transaction still in progress under the same token are waited
+    /// out within the bounds of [`Transaction::retry`]. Every attempt carries the same client request token, so
+    /// DynamoDB recognizes the retry of an attempt whose response was lost.
     ///
     /// # Errors
-    /// [`CommitError`] says what is in the way.
+    /// [`CommitError`] says why the transaction was not committed.
     pub async fn commit(self, client: &Client) -> Result<Commit, CommitError> {
         let items = self
             .items(Timestamp::now())
@@ -136,7 +136,7 @@ impl Transaction {
         }
     }
 
-    /// The marker first: the reasons of a cancellation come in the same order.
+    /// Returns the items to write, the marker first: the reasons of a cancellation are in the same order.
     fn items(&self, now: Timestamp) -> Result<Vec<TransactWriteItem>, BuildError> {
         let marker = Put::builder()
             .table_name(&self.table)
@@ -174,7 +174,7 @@ enum Passing {
 }
 
 impl Passing {
-    /// Throttling is waited out; every other failure of the call is for the caller.
+    /// Accepts throttling, which is waited out; every other failure of the call goes to the caller.
     fn of(error: AwsError) -> Result<Self, AwsError> {
         if error.class() == ErrorClass::Throttled { Ok(Self::Throttled(error)) } else { Err(error) }
     }

@@ -44,7 +44,7 @@ impl Done {
 ///
 /// | class | becomes |
 /// |---|---|
-/// | throttled, unavailable, misconfigured | [`Transient`](Self::Transient) on the service; the message waits until the service recovers or is fixed |
+/// | throttled, unavailable, misconfigured | [`Transient`](Self::Transient) on the service; the message waits until it works again |
 /// | rejected | [`Rejected`](Self::Rejected); the message is dead-lettered once it is proven to be at fault itself |
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Transactions against answers written down beforehand, for what no emulator does on demand.
+//! Transactions against scripted responses, for behaviour that no emulator shows on demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use outcome::Failure;
 
 use super::*;
 
-/// Answers each request with the next of its answers, and keeps the requests' bodies.
+/// Answers each request with the next scripted response, and records the request bodies.
 #[derive(Clone, Debug, Default)]
 struct Script {
     answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
@@ -30,7 +30,7 @@ impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         self.requests.lock().unwrap().push(body);
-        let (status, answer) = self.answers.lock().unwrap().pop_front().expect("a request too many");
+        let (status, answer) = self.answers.lock().unwrap().pop_front().expect("one request too many");
         let body = SdkBody::from(answer.to_string());
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), body)))
     }
@@ -124,7 +124,7 @@ async fn the_marker_comes_first_then_the_change_then_the_outbox() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_time_clears_away_is_tried_again_under_one_token() {
+async fn temporary_failures_are_retried_under_one_token() {
     let answers = [
         codes(&["None", "TransactionConflict", "None"]),
         codes(&["None", "None", "ThrottlingError"]),
@@ -138,12 +138,12 @@ async fn what_time_clears_away_is_tried_again_under_one_token() {
     assert_eq!(requests.len(), 6);
     let token = requests[0]["ClientRequestToken"].as_str().unwrap();
     assert!(!token.is_empty());
-    // The same in every respect, or DynamoDB would call the token misused.
+    // The requests must be identical, or DynamoDB would reject the reused token.
     assert!(requests.iter().all(|request| request == &requests[0]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_end() {
+async fn attempts_are_bounded() {
     for (answer, expected) in [
         (codes(&["TransactionConflict", "None", "None"]), ("contended", None)),
         (failed("ThrottlingException"), ("throttled", Some("DynamoDB"))),
@@ -160,7 +160,7 @@ async fn attempts_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_ends_too() {
+async fn time_is_bounded_too() {
     let (script, client) = Script::of(std::iter::repeat_n(failed("ThrottlingException"), 1_000));
     let retry = Retry { attempts: 1_000, within: Duration::from_secs(2), ..Retry::default() };
     let begun = tokio::time::Instant::now();
@@ -170,7 +170,7 @@ async fn time_ends_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_that_is_there_tells_a_duplicate_from_a_reused_id() {
+async fn an_existing_marker_distinguishes_a_duplicate_from_a_reused_id() {
     let found = |item: Value| {
         let marker = json!({"Code": "ConditionalCheckFailed", "Item": item});
         cancelled(&json!([marker, {"Code": "ConditionalCheckFailed"}, {"Code": "None"}]))
@@ -190,7 +190,7 @@ async fn a_marker_that_is_there_tells_a_duplicate_from_a_reused_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_time_does_not_clear_away_is_not_tried_again() {
+async fn lasting_failures_are_not_retried() {
     let dynamodb = Some("DynamoDB");
     for (answer, expected) in [
         (codes(&["None", "ConditionalCheckFailed", "None"]), ("contended", None)),
@@ -208,7 +208,7 @@ async fn what_time_does_not_clear_away_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_does_not_quote_the_items_in_the_way() {
+async fn an_error_does_not_quote_the_conflicting_items() {
     let secret = json!({"Code": "ConditionalCheckFailed", "Item": {"email": {"S": "ada@example.com"}}});
     let answers = [cancelled(&json!([{"Code": "None"}, secret.clone()])), cancelled(&json!([secret]))];
     for answer in answers {

@@ -35,7 +35,7 @@ async fn a_completed_claim_is_done_for_good() {
     assert_eq!(meanwhile, Claim::InProgress { until: later(30) });
 
     claims.complete(&cloud.client, &token, later(29)).await.unwrap();
-    // An answer that was lost may be asked for again.
+    // The call may be repeated if its response was lost.
     claims.complete(&cloud.client, &token, later(29)).await.unwrap();
     assert_eq!(claims.claim(&cloud.client, ID, LEASE, later(3_600)).await.unwrap(), Claim::Done);
     let released = claims.release(&cloud.client, &token).await;
@@ -51,7 +51,7 @@ async fn a_completed_claim_is_done_for_good() {
 }
 
 #[tokio::test]
-async fn a_released_claim_can_be_had_at_once() {
+async fn a_released_claim_is_available_at_once() {
     let cloud = Cloud::start().await;
     let claims = Claims::new(TABLE);
     let token = claimed(&cloud, now()).await;
@@ -62,7 +62,7 @@ async fn a_released_claim_can_be_had_at_once() {
 }
 
 #[tokio::test]
-async fn after_the_lease_the_claim_is_somebody_elses() {
+async fn after_the_lease_another_worker_gets_the_claim() {
     let cloud = Cloud::start().await;
     let claims = Claims::new(TABLE);
     let first = claimed(&cloud, now()).await;
@@ -77,7 +77,7 @@ async fn after_the_lease_the_claim_is_somebody_elses() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_gets_it() {
+async fn one_of_many_concurrent_workers_gets_the_claim() {
     let cloud = Arc::new(Cloud::start().await);
     let mut claims = tokio::task::JoinSet::new();
     for _ in 0..24 {
@@ -89,7 +89,7 @@ async fn of_many_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_does_not_lock_its_owner_out() {
+async fn a_lost_response_does_not_lock_the_owner_out() {
     let cloud = Cloud::start().await;
     for operation in ["PutItem", "UpdateItem"] {
         cloud.fail(operation, "drop-response", 1).await;
@@ -100,7 +100,7 @@ async fn a_lost_answer_does_not_lock_its_owner_out() {
 }
 
 #[tokio::test]
-async fn something_else_under_the_key_is_no_claim() {
+async fn another_item_under_the_key_is_reported_as_unreadable() {
     let cloud = Cloud::start().await;
     let key = aws_sdk_dynamodb::types::AttributeValue::S(ID.to_owned());
     cloud.client.put_item().table_name(TABLE).item("pk", key).send().await.unwrap();

@@ -18,7 +18,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) struct Cloud {
     local: LocalCloud,
     pub(crate) client: Client,
-    /// The SDK's own retries switched off.
+    /// A client with the SDK's own retries disabled.
     pub(crate) impatient: Client,
 }
 
@@ -53,7 +53,7 @@ impl Cloud {
         Self { local: cloud, client, impatient }
     }
 
-    /// Lets the next `times` calls of `operation` go wrong.
+    /// Makes the next `times` calls of `operation` fail.
     pub(crate) async fn fail(&self, operation: &str, error: &str, times: u32) {
         let fault = json!({"service": "dynamodb", "operation": operation, "error": error, "times": times});
         let url = format!("{}/_local/faults", self.local.endpoint_url());

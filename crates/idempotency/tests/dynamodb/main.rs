@@ -1,6 +1,6 @@
-//! The crate against a DynamoDB that runs in this process.
+//! Tests of the crate against a DynamoDB that runs in this process.
 
-// The attribute is redundant here, but tells clippy that helpers are test code too.
+// The attributes are redundant here, but make clippy treat helpers as test code too.
 #[cfg(test)]
 mod claims;
 #[cfg(test)]

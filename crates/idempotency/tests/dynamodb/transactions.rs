@@ -66,10 +66,10 @@ async fn a_duplicate_changes_nothing_whatever_its_layout_and_trace() {
 }
 
 #[tokio::test]
-async fn a_reused_id_is_found_out_and_changes_nothing() {
+async fn a_reused_id_is_detected_and_changes_nothing() {
     let cloud = Cloud::start().await;
     let first = event(Uuid::new_v4(), r#"{"a": 1}"#);
-    // Nothing but a marker: enough to find it out.
+    // The marker alone is enough to detect it.
     let marker = Transaction::new(TABLE, &first, "test");
     assert_eq!(marker.commit(&cloud.client).await.unwrap(), Commit::Applied);
 
@@ -78,7 +78,7 @@ async fn a_reused_id_is_found_out_and_changes_nothing() {
     assert!(matches!(error, CommitError::EventIdReused { event_id } if event_id == first.metadata.event_id));
     assert_eq!(times(&cloud, "COUNT").await, None);
 
-    // Another handler has a marker of its own.
+    // Another handler has its own marker.
     let other = Transaction::new(TABLE, &reused, "other").change(counted("COUNT"));
     assert_eq!(other.commit(&cloud.client).await.unwrap(), Commit::Applied);
     cloud.shutdown().await;
@@ -95,13 +95,13 @@ async fn a_condition_that_fails_is_a_conflict_and_leaves_no_marker() {
     assert_eq!(cloud.item(&format!("EVENT#test#{}", second.metadata.event_id)).await, None);
     assert_eq!(cloud.item(&format!("OUTBOX#{}", second.metadata.event_id)).await, None);
 
-    // The duplicate of the first is one, although its condition fails as well.
+    // A redelivery of the first is a duplicate, although its condition fails as well.
     assert_eq!(once(&first).commit(&cloud.client).await.unwrap(), Commit::Duplicate);
     cloud.shutdown().await;
 }
 
 #[tokio::test]
-async fn many_at_once_are_applied_once() {
+async fn concurrent_duplicates_are_applied_once() {
     let cloud = Arc::new(Cloud::start().await);
     let event = event(Uuid::new_v4(), "{}");
     let mut commits = tokio::task::JoinSet::new();
@@ -132,15 +132,15 @@ async fn throttling_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_does_not_apply_twice() {
+async fn a_lost_response_does_not_apply_a_change_twice() {
     let cloud = Cloud::start().await;
-    // Asked for again by the SDK, within the call: the same token, or at the latest our own marker.
+    // The SDK retries within the call: the same token protects against a second change, or else our own marker.
     let event_one = event(Uuid::new_v4(), "{}");
     cloud.fail("TransactWriteItems", "drop-response", 1).await;
     counting(&event_one).commit(&cloud.client).await.unwrap();
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("1"));
 
-    // Not asked for again: the event's next delivery finds the marker.
+    // Without a retry, the event's next delivery finds the marker.
     let event_two = event(Uuid::new_v4(), "{}");
     cloud.fail("TransactWriteItems", "drop-response", 1).await;
     let error = counting(&event_two).commit(&cloud.impatient).await.unwrap_err();
