@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::metrics::Metrics;
 use crate::{PublishError, Published, PublisherSettings};
 
-/// The callers' end of a queue, behind which one task fills batches and hands them to [`Delivery`].
+/// The callers' end of a queue. At the other end, one task fills batches and passes them to [`Delivery`].
 pub(crate) struct Batcher<C: Call> {
     queue: mpsc::Sender<Job<C::Entry>>,
     delivery: Arc<Delivery<C>>,
@@ -33,8 +33,8 @@ impl<C: Call> Clone for Batcher<C> {
 }
 
 impl<C: Call> Batcher<C> {
-    /// Starts the batching task; needs a Tokio runtime. The task ends with [`Batcher::close`] or with the last
-    /// clone, after it has sent what was waiting.
+    /// Starts the batching task; requires a Tokio runtime. The task ends after [`Batcher::close`] or once the last
+    /// clone is dropped, when it has sent all waiting entries.
     pub(crate) fn start(call: C, destination: &str, settings: PublisherSettings, meter: &Meter) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue.max(1));
         let delivery = Arc::new(Delivery {
@@ -55,8 +55,8 @@ impl<C: Call> Batcher<C> {
         Self { queue, delivery, closing }
     }
 
-    /// Publishes one entry of `size` bytes and waits until its fate is known. Waits for room in the queue
-    /// first; from then on the entry is sent even if this future is dropped.
+    /// Publishes one entry of `size` bytes and waits for its outcome. First it waits for room in the queue; from then
+    /// on the entry is sent even if this future is dropped.
     pub(crate) async fn publish(
         &self,
         entry: C::Entry,
@@ -80,7 +80,7 @@ impl<C: Call> Batcher<C> {
         Err(refusal)
     }
 
-    /// Takes no more entries, sends what is waiting, and returns when the fate of every entry is known.
+    /// Stops accepting entries, sends the waiting ones, and returns when the outcome of each is known.
     pub(crate) async fn close(self) {
         self.closing.cancel();
         self.delivery.tasks.close();
@@ -88,10 +88,10 @@ impl<C: Call> Batcher<C> {
     }
 }
 
-/// The task's end of the queue.
+/// The batching task's end of the queue.
 struct Filling<C: Call> {
     queue: mpsc::Receiver<Job<C::Entry>>,
-    /// Did not fit into the last batch: the first of the next.
+    /// The entry that did not fit into the last batch: it becomes the first of the next one.
     carried: Option<Job<C::Entry>>,
     delivery: Arc<Delivery<C>>,
     closing: CancellationToken,
@@ -118,7 +118,8 @@ impl<C: Call> Filling<C> {
         }
     }
 
-    /// Adds what arrives while the first entry lingers, and after that while all calls are taken.
+    /// Fills a batch with the entries that arrive while the first one lingers, and then until a call may start. Under
+    /// load, waiting for a permit thus makes batches fuller instead of more numerous.
     async fn fill(&mut self, first: Job<C::Entry>) -> (Vec<Job<C::Entry>>, Option<OwnedSemaphorePermit>) {
         let lingering = sleep(self.delivery.settings.linger);
         let permitted = Arc::clone(&self.delivery.permits).acquire_owned();

@@ -1,15 +1,15 @@
-//! What the batcher needs to know of the service it calls.
+//! What the batcher needs to know about the service it calls.
 
 use aws_clients::{AwsError, ErrorClass};
 
 /// One kind of batched call: `PutEvents` or `PublishBatch`, or a fake in tests.
 pub(crate) trait Call: Send + Sync + 'static {
-    /// One entry of a batch, kept until its fate is known, as it may have to be sent again.
+    /// One entry of a batch, kept until its outcome is known, because it may have to be resent.
     type Entry: Send + Sync + 'static;
 
     /// How many entries one call may carry.
     const MAX_ENTRIES: usize;
-    /// How many bytes the entries of one call may have together.
+    /// How many bytes the entries of one call may have in total.
     const MAX_BYTES: usize;
 
     /// The service called, as `aws_clients::service` names it.
@@ -17,29 +17,29 @@ pub(crate) trait Call: Send + Sync + 'static {
     /// The operation called, as AWS names it.
     const OPERATION: &'static str;
 
-    /// Sends the entries in one call. The answer has one result an entry, in their order.
+    /// Sends the entries in one call. The answer has one result per entry, in the order of the entries.
     fn send(&self, entries: &[&Self::Entry]) -> impl Future<Output = Answer> + Send;
 
-    /// Sizes of the calls that a batch is better sent in: for each entry the number of its group. Asked only
-    /// for a batch that is not full: a full one is sent as it is, because then throughput matters more.
+    /// Returns how to split a batch into calls: for each entry, the number of its group. Consulted only for a batch
+    /// that is not full; a full one is sent as it is, because then throughput matters more.
     fn groups(&self, entries: &[&Self::Entry]) -> Vec<usize> {
         vec![0; entries.len()]
     }
 }
 
-/// What came back from one call.
+/// The result of one call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// The request id of the call, if the service answered at all.
+    /// The request id of the call, if the service responded at all.
     pub(crate) request_id: Option<String>,
-    /// The HTTP status, if the service answered at all.
+    /// The HTTP status, if the service responded at all.
     pub(crate) status: Option<u16>,
-    /// One result an entry, or the failure of the whole call.
+    /// One result per entry, or the failure of the whole call.
     pub(crate) outcome: Result<Vec<Result<String, AwsError>>, AwsError>,
 }
 
 impl Answer {
-    /// The answer that stands for a call that failed as a whole.
+    /// Creates the answer of a call that failed as a whole.
     pub(crate) fn failed(error: AwsError) -> Self {
         Self {
             request_id: error.request_id().map(str::to_owned),
@@ -49,12 +49,12 @@ impl Answer {
     }
 }
 
-/// What is known of the last call that carried the entry.
+/// What is known about the last call that carried the entry.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct LastCall {
     pub(crate) request_id: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) entries: usize,
-    /// How it failed, or the entry in it.
+    /// How the call, or the entry in it, failed.
     pub(crate) failed: Option<ErrorClass>,
 }

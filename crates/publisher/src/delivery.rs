@@ -1,4 +1,4 @@
-//! Sends batches, and sends again what failed for a passing reason.
+//! Sends batches, and resends what failed temporarily.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::call::{Answer, Call};
 use crate::job::Job;
 use crate::metrics::Metrics;
 
-/// Sends batches, each in a task of its own, within a bound on the calls under way.
+/// Sends batches, each in a separate task, and bounds the number of calls in flight.
 pub(crate) struct Delivery<C> {
     pub(crate) call: C,
     pub(crate) settings: PublisherSettings,
@@ -43,8 +43,8 @@ impl<C: Call> Delivery<C> {
         }
     }
 
-    /// Starts a task that sends the jobs in one call after a pause. Not part of the `async fn`s, as a delivery
-    /// starts further ones: its future would contain itself.
+    /// Starts a task that sends the jobs in one call after a pause. Not an `async fn`, because a delivery starts
+    /// further ones: its future would contain itself.
     fn start(
         self: &Arc<Self>,
         jobs: Vec<Job<C::Entry>>,
@@ -81,7 +81,7 @@ impl<C: Call> Delivery<C> {
                     let Some(pause) = self.keep_retryable(&mut jobs, &error) else { return };
                     sleep(pause).await;
                 }
-                // One bad entry must not take the others down: each is tried on its own.
+                // One bad entry must not fail the others: each is retried separately.
                 Err(error) if error.class() == ErrorClass::Rejected && jobs.len() > 1 => {
                     self.metrics.retrying(jobs.len());
                     return jobs.into_iter().for_each(|job| self.start(vec![job], Duration::ZERO, None));
@@ -93,7 +93,7 @@ impl<C: Call> Delivery<C> {
         }
     }
 
-    /// One call, bounded in time by the settings and by the last deadline among its entries.
+    /// Makes one call, bounded in time by the settings and by the last deadline among its entries.
     async fn send(&self, jobs: &mut [Job<C::Entry>]) -> Answer {
         let count = jobs.len();
         let started = Instant::now();
@@ -109,7 +109,7 @@ impl<C: Call> Delivery<C> {
         answer
     }
 
-    /// Reports to every caller of an answered call the fate of its entry, and starts the retries, each entry in its
+    /// Reports the outcome of each entry of an answered call to its caller, and starts the retries, each entry in its
     /// own call.
     fn settle_each(self: &Arc<Self>, jobs: Vec<Job<C::Entry>>, results: Vec<Result<String, AwsError>>) {
         let unanswered = || Err(AwsError::unreadable(C::SERVICE, C::OPERATION));
@@ -128,8 +128,8 @@ impl<C: Call> Delivery<C> {
         }
     }
 
-    /// Keeps the jobs that have an attempt and time left, settles the others, and gives the pause before the
-    /// next attempt, if there is one.
+    /// Keeps the jobs that have an attempt and time left, settles the others, and returns the pause before the next
+    /// attempt, if there is one.
     fn keep_retryable(&self, jobs: &mut Vec<Job<C::Entry>>, error: &AwsError) -> Option<Duration> {
         let attempts = jobs.iter().map(|job| job.attempts).max().unwrap_or_default();
         let pause = self.settings.pause_after(attempts);
@@ -148,7 +148,7 @@ impl<C: Call> Delivery<C> {
         Some(pause)
     }
 
-    /// Settles the jobs whose deadline passed while they waited.
+    /// Settles the jobs whose deadline passed while they waited, and returns the others.
     fn without_expired(&self, jobs: Vec<Job<C::Entry>>) -> Vec<Job<C::Entry>> {
         let now = Instant::now();
         let (expired, left): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.deadline <= now);
@@ -159,8 +159,9 @@ impl<C: Call> Delivery<C> {
     }
 }
 
-/// Whether the same call may pass after a pause of seconds. What is misconfigured takes somebody to mend it; only
-/// credentials that have expired are renewed in the background, and the next call is signed with new ones.
+/// Returns whether the same call may succeed after a pause of seconds. A misconfiguration lasts until the deployment is
+/// fixed, with one exception: expired credentials are renewed in the background, and the next call is signed with new
+/// ones.
 fn passes_by_itself(error: &AwsError) -> bool {
     match error.class() {
         ErrorClass::Throttled | ErrorClass::Unavailable => true,

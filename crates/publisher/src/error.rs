@@ -1,47 +1,47 @@
-//! What a caller learns about its entry.
+//! The outcome of an entry, as its caller sees it.
 
 use aws_clients::AwsError;
 use outcome::Failure;
 
-/// The entry was accepted by the bus or topic.
+/// An entry that the bus or topic accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The id that EventBridge or SNS gave to the entry. Not the event id of the envelope.
+    /// The id that EventBridge or SNS assigned to the entry; not the event id of the envelope.
     pub id: String,
 }
 
 /// Why an entry was not, or is not known to have been, accepted.
 ///
-/// After every variant but [`TooLarge`](Self::TooLarge) and [`Refused`](Self::Refused) the same event may be
-/// published again under the same event id; consumers drop the duplicate if it had arrived after all.
+/// After every variant except [`TooLarge`](Self::TooLarge) and [`Refused`](Self::Refused), the same event may be
+/// republished under the same event id; consumers drop the duplicate if the first one arrived after all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
     /// The entry alone exceeds what one call may carry; nothing was sent.
     #[error("the entry has {size} bytes, more than the {limit} allowed in one call")]
     TooLarge {
-        /// Size of the entry in bytes, counted as the service counts it.
+        /// The size of the entry in bytes, as the service counts it.
         size: usize,
-        /// The most that one call may carry.
+        /// The most bytes that one call may carry.
         limit: usize,
     },
     /// The queue in front of the batches stayed full until the entry's deadline; nothing was sent.
     #[error("the publisher's queue stayed full until the entry's deadline")]
     QueueFull {
-        /// The service that did not take entries fast enough.
+        /// The service that did not accept entries fast enough.
         service: &'static str,
     },
     /// The service rejected the entry.
     #[error("the entry was refused on attempt {attempts}")]
     Refused {
-        /// What the service answered.
+        /// The service's response.
         #[source]
         error: AwsError,
         /// How many times the entry was sent.
         attempts: u32,
     },
-    /// Every attempt failed for a reason that is not the entry's: attempts or time ran out, or the service cannot be used
-    /// until its configuration is mended.
-    #[error("the entry was given up after {attempts} attempts")]
+    /// Every attempt failed through no fault of the entry: attempts or time ran out, or the service cannot be used
+    /// until its configuration is fixed.
+    #[error("the entry was abandoned after {attempts} attempts")]
     GaveUp {
         /// The last failure; a timeout if the entry was never sent.
         #[source]
@@ -52,19 +52,19 @@ pub enum PublishError {
     /// The publisher is closed; nothing was sent.
     #[error("the publisher is closed")]
     Closed,
-    /// The publisher's task ended before the entry's fate was known.
-    #[error("the publisher was interrupted before the entry's fate was known")]
+    /// The publisher's task ended before the entry's outcome was known.
+    #[error("the publisher was interrupted before the entry's outcome was known")]
     Interrupted,
 }
 
 impl PublishError {
-    /// Returns whether the same entry may be accepted when it is published again later.
+    /// Returns whether the same entry may be accepted if it is republished later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::TooLarge { .. } | Self::Refused { .. })
     }
 
-    /// A short, stable word for log lines and the `error.type` attribute.
+    /// Returns a short, stable word for log lines and the `error.type` attribute.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -77,7 +77,8 @@ impl PublishError {
     }
 }
 
-/// An entry that is too large stays so. Everything else goes by what the service answered.
+/// An entry that is too large is a permanent failure. Refusals and exhausted retries are classified by the service's
+/// error, and the publisher's own failures are transient.
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
         match error {

@@ -15,10 +15,10 @@ use crate::call::{Answer, Call};
 use crate::span::{self, Target};
 use crate::{PublishError, Published, PublisherSettings};
 
-/// The most that the entries of one call may have: the quota says less than 256 KB
+/// The most bytes that the entries of one call may have: the quota says less than 256 KB
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>).
 const MAX_BYTES: usize = 256 * 1024 - 1;
-/// `Time` counts as this many bytes, however it is written (the same page).
+/// The number of bytes that `Time` counts as, in whatever format (same page).
 const TIME_BYTES: usize = 14;
 
 /// Publishes events to one EventBridge bus, in batches across concurrent callers.
@@ -31,11 +31,11 @@ pub struct EventPublisher {
 }
 
 impl EventPublisher {
-    /// A publisher to the bus `bus_name`. Starts a task, so it needs a Tokio runtime.
+    /// Creates a publisher to the bus `bus_name`. It starts a task, so it requires a Tokio runtime.
     ///
-    /// `client` must be one **without** a tracing interceptor: the call belongs to as many traces as it has
-    /// entries, so each entry has a span and a header of its own instead. The client's retries are switched off
-    /// for these calls, because the publisher's own know which entries failed.
+    /// `client` must be one **without** a tracing interceptor: the call belongs to the traces of all its entries, so
+    /// each entry has its own span and header instead. The client's retries are disabled for these calls, because only
+    /// the publisher's own retries know which entries failed.
     #[must_use]
     pub fn new(client: Client, bus_name: String, settings: PublisherSettings, meter: &Meter) -> Self {
         let target = Target {
@@ -49,14 +49,14 @@ impl EventPublisher {
         Self { batcher, target }
     }
 
-    /// Publishes one event and waits until the bus has accepted it, or it is certain that it has not.
+    /// Publishes one event and waits until the bus has accepted it or publishing has failed.
     ///
-    /// Makes the PRODUCER span `send <bus>` under the current span, and writes its header to the entry's
-    /// `TraceHeader` and to the event's `metadata.trace`, so that consumers continue from it. Waits while the
-    /// queue is full. Once queued, the event is sent even if this future is dropped.
+    /// Creates the PRODUCER span `send <bus>` under the current span, and writes its header to the entry's
+    /// `TraceHeader` and to the event's `metadata.trace`, so that consumers continue the trace. Waits while the queue
+    /// is full. Once queued, the event is sent even if this future is dropped.
     ///
     /// # Errors
-    /// [`PublishError`]; the event may be published again under the same id if
+    /// [`PublishError`]; the event may be republished under the same id if
     /// [`is_transient`](PublishError::is_transient).
     pub async fn publish(&self, mut envelope: Envelope) -> Result<Published, PublishError> {
         let span = span::start(&self.target, &envelope.metadata);
@@ -77,7 +77,7 @@ impl EventPublisher {
         self.batcher.publish(entry, size, span).await
     }
 
-    /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
+    /// Stops accepting events (from other clones too), sends the waiting ones, and returns when the outcome of each is
     /// known: [`PublisherSettings::deadline`] later at the latest.
     pub async fn close(self) {
         self.batcher.close().await;
@@ -90,8 +90,8 @@ impl std::fmt::Debug for EventPublisher {
     }
 }
 
-/// Bytes of an entry as EventBridge counts them: time, source, detail type, detail and resources; neither the
-/// bus's name nor the trace header.
+/// Returns the bytes of an entry as EventBridge counts them: time, source, detail type, detail and resources, but
+/// neither the bus name nor the trace header.
 fn size_of_entry(entry: &PutEventsRequestEntry) -> usize {
     let texts = [entry.source(), entry.detail_type(), entry.detail()];
     entry.time().map_or(0, |_| TIME_BYTES)
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_as_big_as_eventbridge_says() {
+    fn an_entry_is_measured_as_eventbridge_counts_it() {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name("not counted")
             .trace_header("not counted")

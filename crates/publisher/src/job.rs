@@ -1,4 +1,4 @@
-//! An entry on its way, with the caller who waits for it.
+//! A pending entry, with the caller that waits for its outcome.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::metrics::Metrics;
 use crate::span;
 use crate::{PublishError, Published};
 
-/// An entry on its way, with the caller who waits for it.
+/// A pending entry, with the caller that waits for its outcome.
 ///
-/// It owns the PRODUCER span of its entry: the span ends when the entry's fate is known, also when the caller
-/// no longer waits.
+/// It owns the PRODUCER span of its entry: the span ends when the entry's outcome is known, even if the caller is no
+/// longer waiting.
 pub(crate) struct Job<E> {
     pub(crate) entry: E,
     pub(crate) size: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Job<E> {
     reply: oneshot::Sender<Result<Published, PublishError>>,
 }
 
-/// The caller's end: resolves when the entry's fate is known.
+/// The caller's end, which resolves to the entry's outcome.
 pub(crate) type Fate = oneshot::Receiver<Result<Published, PublishError>>;
 
 impl<E> Job<E> {
@@ -40,19 +40,19 @@ impl<E> Job<E> {
         (job, fate)
     }
 
-    /// Notes the call that has just carried the entry, together with `entries - 1` others.
+    /// Records the call that has just carried the entry, together with `entries - 1` others.
     pub(crate) fn carried(&mut self, answer: &Answer, entries: usize) {
         self.attempts += 1;
         self.last_call =
             LastCall { request_id: answer.request_id.clone(), status: answer.status, entries, failed: None };
     }
 
-    /// The service accepted the entry under `id`.
+    /// Settles an entry that the service accepted under `id`.
     pub(crate) fn accepted(self, id: String, metrics: &Metrics) {
         self.settle(Ok(Published { id }), metrics);
     }
 
-    /// The entry failed for good: with a failure that lasts, or because attempts or time ran out.
+    /// Settles an entry that failed for good: with a permanent failure, or because attempts or time ran out.
     pub(crate) fn failed(mut self, error: AwsError, metrics: &Metrics) {
         self.last_call.failed = Some(error.class());
         let attempts = self.attempts;
@@ -64,14 +64,14 @@ impl<E> Job<E> {
         self.settle(Err(error), metrics);
     }
 
-    /// Ends the span, counts, and tells the caller.
+    /// Ends the span, records the metrics and notifies the caller.
     pub(crate) fn settle(self, result: Result<Published, PublishError>, metrics: &Metrics) {
         span::finish(&self.span, &result, &self.last_call, self.attempts);
-        // The span must have ended before the caller goes on, or it could outlive the caller's own span.
+        // End the span before the caller continues, or it could outlive the caller's own span.
         drop(self.span);
         metrics.settled(&result, self.started.elapsed());
         if self.reply.send(result).is_err() {
-            tracing::debug!("the caller left before the fate of its entry was known");
+            tracing::debug!("the caller left before the outcome of its entry was known");
         }
     }
 }

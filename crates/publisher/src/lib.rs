@@ -1,15 +1,15 @@
-//! Publishing events to EventBridge and SNS: batched on the wire, single in the caller's hands.
+//! Publishing events to EventBridge and SNS: batched on the wire, one at a time for the caller.
 //!
-//! Callers publish one event at a time and await its fate. Behind them, entries of concurrent callers are coalesced
-//! into full calls (ten entries, 256 KB) within a few milliseconds, a bounded number of calls is under way, and a
-//! full queue makes callers wait. What fails in a call that succeeded is sent again entry by entry; a call that
-//! failed for a passing reason is sent again as it was; what would be refused again fails at once. Each caller learns
-//! what became of *its* entry, and a caller that goes away harms neither its own entry nor the others.
+//! Callers publish one event at a time and await its outcome. Behind the scenes, the entries of concurrent callers are
+//! coalesced into full calls (ten entries, 256 KB) within a few milliseconds, the number of calls in flight is bounded,
+//! and a full queue makes callers wait. Entries that fail in a successful call are resent one by one; a call that
+//! failed temporarily is resent unchanged; whatever would be refused again fails at once. Each caller receives the
+//! outcome of *its* entry, and a caller that leaves early affects neither its own entry nor the others.
 //!
-//! A call has no span, since it belongs to the traces of all its entries. Each **entry** has a PRODUCER span under its
-//! caller's, and a trace header of its own.
+//! A call has no span, because it belongs to the traces of all its entries. Each **entry** has a PRODUCER span under
+//! its caller's, and its own trace header.
 //!
-//! Delivery is at least once: an answer that is lost on its way makes a retry, under the same event id.
+//! Delivery is at least once: a lost response causes a retry under the same event id.
 //!
 //! ```
 //! use envelope::{Envelope, Event};

@@ -1,4 +1,4 @@
-//! What a publisher measures.
+//! The metrics of a publisher.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use telemetry::bounds;
 use crate::call::Answer;
 use crate::{PublishError, Published};
 
-/// Entries in one call. No semantic convention names it.
+/// The number of entries in one call, for which there is no semantic convention.
 const BATCH_FILL: &str = "publisher.batch.fill";
-/// From `publish` to the entry's fate, waiting and retries included.
+/// The time from `publish` to the entry's outcome, including waiting and retries.
 const PUBLISH_DURATION: &str = "publisher.publish.duration";
-/// Entries sent again.
+/// The number of entries resent.
 const RETRIES: &str = "publisher.retries";
 
-/// The instruments of one publisher. Attributes stay few: event ids and customer numbers never are among them.
+/// The instruments of one publisher. Attributes stay few: event ids and customer numbers are never among them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     destination: KeyValue,
@@ -29,7 +29,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Instruments that tell apart publishers by the name of their bus or topic.
+    /// Creates instruments that distinguish publishers by the name of their bus or topic.
     pub(crate) fn new(meter: &Meter, destination: &str) -> Self {
         Self {
             destination: KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, destination.to_owned()),
@@ -64,7 +64,7 @@ impl Metrics {
         }
     }
 
-    /// One call of `entries` entries came back after `took`.
+    /// Records one call of `entries` entries, which completed after `took`.
     pub(crate) fn called(&self, entries: usize, answer: &Answer, took: Duration) {
         let fill = u64::try_from(entries).unwrap_or(u64::MAX);
         self.batch_fill.record(fill, std::slice::from_ref(&self.destination));
@@ -76,13 +76,13 @@ impl Metrics {
         self.call_duration.record(took.as_secs_f64(), &attributes);
     }
 
-    /// Entries are about to be sent again.
+    /// Records that entries are about to be resent.
     pub(crate) fn retrying(&self, entries: usize) {
         let entries = u64::try_from(entries).unwrap_or(u64::MAX);
         self.retries.add(entries, std::slice::from_ref(&self.destination));
     }
 
-    /// An entry's fate is known.
+    /// Records the outcome of an entry.
     pub(crate) fn settled(&self, result: &Result<Published, PublishError>, took: Duration) {
         let mut attributes = vec![self.destination.clone()];
         if let Err(error) = result {

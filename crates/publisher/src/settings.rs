@@ -4,22 +4,22 @@ use std::time::Duration;
 
 /// How a publisher batches, retries and gives up.
 ///
-/// The defaults suit a service that answers a caller within ten seconds: an entry's fate is known after
+/// The defaults suit a service that responds to its caller within ten seconds: an entry's outcome is known after
 /// [`deadline`](Self::deadline) at the latest, whatever the bus or topic does.
 #[derive(Debug, Clone)]
 pub struct PublisherSettings {
-    /// How long the first entry of a batch waits for company. Longer fills batches better and delays a lone
+    /// How long the first entry of a batch waits for others. A longer wait fills batches better, but delays a lone
     /// entry more.
     pub linger: Duration,
     /// How many entries may wait to be batched; when the queue is full, `publish` waits (back-pressure).
     pub queue: usize,
-    /// How many calls to AWS may be under way at the same time, retries included.
+    /// How many calls to AWS may be in flight at the same time, including retries.
     pub concurrent_calls: usize,
-    /// How many times an entry is sent at most, the first time included.
+    /// How many times an entry is sent at most, including the first time.
     pub max_attempts: u32,
-    /// How long one call to AWS may take before it counts as failed and is tried again.
+    /// How long one call to AWS may take before it counts as failed and is retried.
     pub call_timeout: Duration,
-    /// How long after `publish` was called an entry is given up, waiting in the queue included.
+    /// How long after the call of `publish` an entry is abandoned, including its time in the queue.
     pub deadline: Duration,
     /// The upper bound of the pause before the first retry; it doubles with each further one.
     pub backoff: Duration,
@@ -43,7 +43,7 @@ impl Default for PublisherSettings {
 }
 
 impl PublisherSettings {
-    /// The pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
+    /// Returns the pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
     /// publishers that failed together do not retry together
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
     pub(crate) fn pause_after(&self, attempts: u32) -> Duration {

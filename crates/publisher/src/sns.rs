@@ -19,16 +19,16 @@ use crate::call::{Answer, Call};
 use crate::span::{self, Target};
 use crate::{PublishError, Published, PublisherSettings};
 
-/// The most that the messages of one call may have together, attributes included
+/// The most bytes that the messages of one call may have in total, including attributes
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
 const MAX_BYTES: usize = 256 * 1024;
 const STRING: &str = "String";
 
 /// Publishes events to one SNS topic, in batches across concurrent callers.
 ///
-/// SNS passes the trace header of the HTTP request on to every message of the batch. Entries of the same trace are
-/// therefore sent together where there is room for it, and a call whose entries all belong to one trace carries that
-/// header; a mixed one carries none. The event's `metadata.trace` is right either way.
+/// SNS propagates the trace header of the HTTP request to every message of the batch. Entries of the same trace are
+/// therefore sent together where possible, and a call whose entries all belong to one trace carries that header; a
+/// mixed one carries none. The event's `metadata.trace` is correct either way.
 ///
 /// Clones share one queue and one batching task.
 #[derive(Clone)]
@@ -39,9 +39,9 @@ pub struct TopicPublisher {
 }
 
 impl TopicPublisher {
-    /// A publisher to the topic `topic_arn`. Starts a task, so it needs a Tokio runtime.
+    /// Creates a publisher to the topic `topic_arn`. It starts a task, so it requires a Tokio runtime.
     ///
-    /// `client` must be one **without** a tracing interceptor; its retries are switched off for these calls. See
+    /// `client` must be one **without** a tracing interceptor; its retries are disabled for these calls. See
     /// [`EventPublisher::new`](crate::EventPublisher::new) for the reasons.
     #[must_use]
     pub fn new(client: Client, topic_arn: String, settings: PublisherSettings, meter: &Meter) -> Self {
@@ -58,13 +58,13 @@ impl TopicPublisher {
     }
 
     /// Publishes one event with message attributes (name and value, all of type `String`) for the subscriptions'
-    /// filters, and waits until the topic has accepted it, or it is certain that it has not.
+    /// filters, and waits until the topic has accepted it or publishing has failed.
     ///
-    /// Makes the PRODUCER span `send <topic>` under the current span, and writes its header to `metadata.trace`.
+    /// Creates the PRODUCER span `send <topic>` under the current span, and writes its header to `metadata.trace`.
     /// Waits while the queue is full. Once queued, the event is sent even if this future is dropped.
     ///
     /// # Errors
-    /// [`PublishError`]; the event may be published again under the same id if
+    /// [`PublishError`]; the event may be republished under the same id if
     /// [`is_transient`](PublishError::is_transient).
     pub async fn publish(
         &self,
@@ -90,7 +90,7 @@ impl TopicPublisher {
         self.batcher.publish(entry, size, span).await
     }
 
-    /// Takes no more events (also from other clones), sends the waiting ones, and returns when the fate of each is
+    /// Stops accepting events (from other clones too), sends the waiting ones, and returns when the outcome of each is
     /// known: [`PublisherSettings::deadline`] later at the latest.
     pub async fn close(self) {
         self.batcher.close().await;
@@ -103,7 +103,7 @@ impl std::fmt::Debug for TopicPublisher {
     }
 }
 
-/// One message on its way to the topic.
+/// One pending message.
 struct Message {
     body: String,
     attributes: Vec<(String, String)>,
@@ -112,7 +112,7 @@ struct Message {
 }
 
 impl Message {
-    /// Body and attributes count, the latter with name and type
+    /// Returns the message's bytes as SNS counts them: the body, and each attribute with its name and type
     /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
     fn size(&self) -> usize {
         let attributes = self.attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
@@ -193,7 +193,7 @@ impl Call for PublishBatch {
         Answer { request_id, status: Some(200), outcome: Ok(results) }
     }
 
-    /// Entries of one trace go together in a call of their own; those without company share one.
+    /// Groups the entries of each trace into a separate call; entries that are alone in their trace share one.
     fn groups(&self, messages: &[&Message]) -> Vec<usize> {
         let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root == Some(root));
         let first_of = |root: TraceId| messages.iter().position(|other| other.root == Some(root));
@@ -207,7 +207,7 @@ impl Call for PublishBatch {
     }
 }
 
-/// The header of the first message if all belong to its trace.
+/// Returns the header of the first message if all messages belong to its trace.
 fn common_header<'a>(messages: &[&'a Message]) -> Option<&'a str> {
     let first = messages.first()?;
     let root = first.root?;

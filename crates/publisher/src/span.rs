@@ -1,7 +1,9 @@
 //! The PRODUCER span of an entry.
 //!
-//! The batched call has no span of its own, as it belongs to many traces at once. Each entry's span carries what
-//! makes it the call's subsegment in X-Ray (`rpc.*`, region, request id): namespace `aws`, named after the service.
+//! The batched call has no span, because it belongs to many traces at once. Instead, each entry's span carries the
+//! attributes that make it the call's subsegment in X-Ray (`rpc.*`, region, request id): namespace `aws`, named after
+//! the service.
+//!
 //! Conventions: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/> and
 //! <https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/>.
 
@@ -19,11 +21,11 @@ use crate::{PublishError, Published};
 /// What the spans of one publisher have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// Name of the bus or topic.
+    /// The name of the bus or topic.
     pub(crate) destination: String,
-    /// `messaging.system`.
+    /// The value of `messaging.system`.
     pub(crate) system: &'static str,
-    /// The AWS service as X-Ray names its node.
+    /// The AWS service, as X-Ray names its node.
     pub(crate) service: &'static str,
     /// The operation called.
     pub(crate) method: &'static str,
@@ -54,7 +56,7 @@ pub(crate) fn start(target: &Target, metadata: &Metadata) -> Span {
     span
 }
 
-/// Writes the entry's fate on its span; the span ends when its last handle is dropped.
+/// Records the entry's outcome on its span; the span ends when its last handle is dropped.
 pub(crate) fn finish(
     span: &Span,
     result: &Result<Published, PublishError>,
@@ -87,9 +89,9 @@ pub(crate) fn finish(
     }
 }
 
-/// Marks a failure for X-Ray, which tells errors, throttles and faults apart by a status alone. An entry can fail in a
-/// call that was answered with 200, and a throttled call is often answered with 400: such a span says besides the
-/// truth what the failure would have been as an answer of its own.
+/// Marks a failure for X-Ray, which distinguishes errors, throttles and faults by the status alone. An entry can fail
+/// in a call with status 200, and a throttled call often has status 400: in addition to the real status, such a span
+/// carries the one that the failure would have had as a separate response.
 fn failed(span: &Span, class: ErrorClass, status: Option<u16>) {
     let alone = match class {
         ErrorClass::Throttled => 429,

@@ -1,4 +1,4 @@
-//! What goes to AWS and what comes of the answers, with a connector in place of the network.
+//! The requests sent to AWS and the handling of its responses, with a connector in place of the network.
 
 use std::sync::{Arc, Mutex};
 
@@ -40,7 +40,7 @@ fn moved(event_id: Uuid) -> Envelope {
     Envelope::new(Metadata::first(event_id, now, now), &event).unwrap()
 }
 
-/// One request as AWS would have got it.
+/// One request, as AWS would have received it.
 #[derive(Debug, Clone)]
 struct Sent {
     trace_header: Option<String>,
@@ -49,7 +49,7 @@ struct Sent {
 
 type Answers = dyn Fn(usize, &str) -> (u16, String) + Send + Sync;
 
-/// Answers every request by its number and body, and remembers it.
+/// Answers every request by its number and body, and records it.
 #[derive(Clone)]
 struct Aws {
     answers: Arc<Answers>,
@@ -122,7 +122,7 @@ fn entries(body: &str) -> Vec<serde_json::Value> {
     body["Entries"].as_array().unwrap().clone()
 }
 
-/// Accepts every entry under the id `id`, but for those with `code`s.
+/// Accepts every entry under the id `id`, except those with an error code.
 fn put_events(codes: &[Option<&str>]) -> (u16, String) {
     let entries: Vec<_> = codes
         .iter()
@@ -176,7 +176,7 @@ async fn each_entry_of_a_call_has_its_own_span_and_header_and_the_call_has_none(
     let entries = entries(&sent[0].body);
     let mut spans = recorder.spans();
     spans.retain(|span| span.name == "send foostore-test");
-    assert_eq!((spans.len(), recorder.spans().len()), (2, 4), "no span but the callers' and the entries'");
+    assert_eq!((spans.len(), recorder.spans().len()), (2, 4), "only the callers' and the entries' spans");
 
     for (index, caller) in ["one", "other"].into_iter().enumerate() {
         let entry = &entries[index];
@@ -246,7 +246,7 @@ async fn a_refused_entry_is_an_error_on_its_span_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_call_is_repeated_by_the_publisher_alone_and_shows_on_the_span() {
+async fn a_throttled_call_is_retried_by_the_publisher_alone_and_shows_on_the_span() {
     let recorder = Recorder::new();
     let _installed = recorder.install();
     let throttled = r#"{"__type":"ThrottlingException","message":"slow down"}"#;
@@ -307,7 +307,7 @@ async fn messages_of_one_trace_share_a_call_that_carries_its_header() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_the_topic_failed_on_is_sent_again_alone() {
+async fn a_message_that_the_topic_failed_on_is_resent_alone() {
     let aws = Aws::new(|number, body| match number {
         1 => {
             let answer = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id>\

@@ -15,11 +15,11 @@ use crate::call::{Answer, Call};
 use crate::{PublishError, Published, PublisherSettings};
 
 type Results = Result<Vec<Result<String, AwsError>>, AwsError>;
-/// Calls in their order: when, and which entries.
+/// The calls in order: the time of each, and its entries.
 type Calls = Vec<(Instant, Vec<u32>)>;
 type Script = dyn Fn(usize, &[u32]) -> Results + Send + Sync;
 
-/// Answers by a script of the call's number and its entries, and remembers what was sent when.
+/// A fake service that answers by a script of the call's number and entries, and records what was sent when.
 #[derive(Clone)]
 struct Fake {
     script: Arc<Script>,
@@ -128,7 +128,7 @@ fn ids(results: &[Result<Published, PublishError>]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn concurrent_entries_share_calls_and_each_learns_its_own_id() {
+async fn concurrent_entries_share_calls_and_each_gets_its_own_id() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let results = all(publish_all(&batcher, 0..25)).await;
@@ -139,7 +139,7 @@ async fn concurrent_entries_share_calls_and_each_learns_its_own_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lone_entry_lingers_and_goes() {
+async fn a_lone_entry_lingers_and_is_sent() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let start = Instant::now();
@@ -159,7 +159,7 @@ async fn a_full_batch_does_not_linger() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_stays_within_its_bytes() {
+async fn a_call_stays_within_its_size_limit() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let publishing = [400, 600, 1, 999, 500].into_iter().zip(0..);
@@ -171,7 +171,7 @@ async fn a_call_stays_within_its_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_too_large_is_told_before_anything_is_sent() {
+async fn an_oversized_entry_is_rejected_before_anything_is_sent() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let error = batcher.publish(1, 1_001, Span::none()).await.unwrap_err();
@@ -210,7 +210,7 @@ async fn failed_entries_are_retried_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_failed_as_a_whole_is_sent_again_as_it_was() {
+async fn a_call_that_failed_as_a_whole_is_resent_unchanged() {
     let fake = Fake::new(|number, entries| match number {
         1 | 2 => Err(failed("ServiceUnavailable")),
         _ => Ok(accepted(entries)),
@@ -257,7 +257,7 @@ async fn time_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_bad_entry_does_not_take_the_others_down() {
+async fn one_bad_entry_does_not_fail_the_others() {
     let fake = Fake::new(|_, entries| {
         if entries.contains(&2) { Err(failed("ValidationException")) } else { Ok(accepted(entries)) }
     });
@@ -267,7 +267,7 @@ async fn one_bad_entry_does_not_take_the_others_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_refused_for_good_is_not_repeated() {
+async fn a_permanently_refused_call_is_not_retried() {
     let fake = Fake::new(|_, _| Err(failed("AccessDeniedException")));
     let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..4)).await;
     assert!(results.iter().all(|result| matches!(result, Err(PublishError::GaveUp { attempts: 1, .. }))));
@@ -275,7 +275,7 @@ async fn a_call_refused_for_good_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_result_is_tried_again() {
+async fn an_entry_without_a_result_is_retried() {
     let fake = Fake::new(|number, entries| {
         let answered = if number == 1 { 1 } else { entries.len() };
         Ok(accepted(&entries[..answered]))
@@ -286,7 +286,7 @@ async fn a_missing_result_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_leaves_loses_nothing() {
+async fn a_caller_that_leaves_early_affects_no_entry() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let mut publishing = publish_all(&batcher, 0..4);
@@ -318,7 +318,7 @@ async fn a_full_queue_makes_callers_wait_until_their_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_under_way_are_bounded_and_batches_fill_meanwhile() {
+async fn calls_in_flight_are_bounded_and_batches_fill_meanwhile() {
     let fake = Fake::accepting().taking(Duration::from_millis(100));
     let batcher = fake.start(PublisherSettings { concurrent_calls: 2, ..PublisherSettings::default() });
     let mut publishing = Vec::new();
@@ -332,7 +332,7 @@ async fn calls_under_way_are_bounded_and_batches_fill_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_are_sent_apart_unless_the_batch_is_full() {
+async fn groups_are_sent_separately_unless_the_batch_is_full() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     all(publish_all(&batcher, [1, 101, 2, 102])).await;
@@ -345,7 +345,7 @@ async fn groups_are_sent_apart_unless_the_batch_is_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_drains_what_waits_and_takes_no_more() {
+async fn closing_drains_the_queue_and_accepts_no_more_entries() {
     let fake = Fake::new(|number, entries| match number {
         1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure"))).collect()),
         _ => Ok(accepted(entries)),
@@ -361,13 +361,13 @@ async fn closing_drains_what_waits_and_takes_no_more() {
     let start = Instant::now();
     batcher.clone().close().await;
     assert!(start.elapsed() < Duration::from_secs(3), "closing does not linger: {:?}", start.elapsed());
-    assert!(publishing.iter().all(JoinHandle::is_finished), "every fate is known when close returns");
+    assert!(publishing.iter().all(JoinHandle::is_finished), "every outcome is known when close returns");
     assert!(all(publishing).await.iter().all(Result::is_ok));
     assert_eq!(batcher.publish(99, 1, Span::none()).await, Err(PublishError::Closed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_last_clone_still_sends_what_waits() {
+async fn dropping_the_last_clone_still_sends_waiting_entries() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let publishing = publish(&batcher, 1, 1);
@@ -379,7 +379,7 @@ async fn dropping_the_last_clone_still_sends_what_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_call_is_told_to_its_callers_only() {
+async fn a_panicking_call_fails_only_its_own_callers() {
     let fake = Fake::new(|number, entries| {
         assert_ne!(number, 1, "the first call breaks");
         Ok(accepted(entries))
