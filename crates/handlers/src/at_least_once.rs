@@ -1,4 +1,4 @@
-//! Handlers without a guard.
+//! Handlers without a guard against redelivery.
 
 use std::future::Future;
 
@@ -9,8 +9,8 @@ use crate::{Dispatch, Route, Subscriber};
 
 /// Handles events of type `E` without any guard against redelivery.
 ///
-/// **What it gives up:** the same event may be handled twice, also at the same time on two hosts, so the effect must be
-/// idempotent by itself, such as a message published under an id that is a function of the event. Where it is not,
+/// **The price:** the same event may be handled twice, even on two hosts at the same time, so the effect must be
+/// idempotent by itself, such as a message published under an id that is a function of the event. If it is not,
 /// implement [`Handle`](crate::Handle) or [`Perform`](crate::Perform) instead.
 pub trait HandleAtLeastOnce<E: Event>: Subscriber {
     /// Handles one delivery of `event`.
@@ -25,7 +25,7 @@ pub trait HandleAtLeastOnce<E: Event>: Subscriber {
 pub struct AtLeastOnce<H>(H);
 
 impl<H: Subscriber> AtLeastOnce<H> {
-    /// Runs the handlers of `handler`.
+    /// Creates a runner for the handlers of `handler`.
     #[must_use]
     pub fn new(handler: H) -> Self {
         Self(handler)

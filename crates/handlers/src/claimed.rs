@@ -1,4 +1,4 @@
-//! Handlers whose effect is a call to something that takes part in no transaction.
+//! Handlers whose effect is a call to something that cannot take part in a transaction.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,54 +12,55 @@ use tokio::time::{Instant, timeout};
 
 use crate::{Dispatch, Route, Subscriber};
 
-/// The dependency named when the table of claims is at fault.
+/// The dependency that is named when the table of claims is at fault.
 const DYNAMODB: &str = "DynamoDB";
-/// Reason of a message whose effect another worker has claimed.
+/// The reason for a message whose effect another worker has claimed.
 const CLAIMED_BY_ANOTHER: &str = "claimed-by-another";
-/// Reason of a message whose claim took so long that the effect could outlast it.
+/// The reason for a message whose claim took so long that the effect could outlast it.
 const CLAIM_TOOK_TOO_LONG: &str = "claim-took-too-long";
-/// Reason of a message whose effect outlasted its claim.
+/// The reason for a message whose effect outlasted its claim.
 const TIMEOUT: &str = "timeout";
 
 /// Handles events of type `E` by an effect outside DynamoDB, such as a mail.
 pub trait Perform<E: Event>: Subscriber {
-    /// What is claimed before the effect: the same text for every delivery of the same effect, and the whole partition
-    /// key of the claim's item.
+    /// Returns what to claim before the effect: the same text for every delivery of the same effect, used as the whole
+    /// partition key of the claim's item.
     ///
     /// # Errors
-    /// [`Failure`] if the event is none of this service's; nothing is claimed then.
+    /// [`Failure`] if the event does not concern this service; nothing is claimed then.
     fn claim(&self, event: &E, delivery: &Delivery) -> Result<String, Failure>;
 
-    /// Carries out the effect. Nobody else does so at the same time.
+    /// Carries out the effect. No other worker does so at the same time.
     ///
     /// # Errors
     /// [`Failure`] if the effect did not happen, or is not known to have happened. The claim is released, and a
-    /// transient failure is retried: better an effect repeated than an effect lost.
+    /// transient failure is retried: better a repeated effect than a lost one.
     fn perform(&self, event: E, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 
-/// How long an effect is claimed for.
+/// How long an effect is claimed, and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// How long the effect stays claimed by a process that has died. Below the queue's visibility timeout, so that the
-    /// message finds the claim free when it is redelivered.
+    /// How long the effect stays claimed if the process dies. It must be shorter than the queue's visibility timeout,
+    /// so that the claim is free when the message is redelivered.
     pub duration: Duration,
-    /// How long the effect may take. At most half of the duration: an effect that outlasts its claim can happen twice.
+    /// How long the effect may take, at most half of `duration`: an effect that outlasts its claim can happen twice.
     pub effect: Duration,
 }
 
 /// Runs the handlers of `H`, each effect under a claim.
 ///
-/// The effect is claimed in a table before it is carried out, and recorded as done after
+/// The effect is claimed in a table before it is carried out, and recorded as done afterwards
 /// ([`idempotency::Claims`]). A second delivery in between is retried when the lease ends; a later one is a
-/// `duplicate`. The effect happens twice only if the process dies, or an answer is lost, between the effect and the
+/// `duplicate`. The effect happens twice only if the process dies, or a response is lost, between the effect and the
 /// record:
 ///
 /// - If the effect fails, the claim is released, so that the retry need not wait for the lease to end. Waiting would
-///   not help an effect whose answer was lost either: it would be repeated just as surely, only later.
-/// - If the process dies, the claim ends with its lease, and the next delivery carries the effect out.
-/// - If the record fails, it is retried for a few seconds. After that the message is acknowledged all the same: a retry
-///   would certainly repeat the effect, while an acknowledged message repeats it only if it is delivered again.
+///   not help an effect whose response was lost either: it would be repeated just as surely, only later.
+/// - If the process dies, the claim ends with its lease, and the next delivery carries out the effect.
+/// - If the record fails, it is retried for a few seconds. After that the message is acknowledged nevertheless: a retry
+///   of the message would certainly repeat the effect, whereas an acknowledged message repeats it only if it is
+///   delivered again.
 pub struct Claimed<H> {
     client: Client,
     claims: Claims,
@@ -69,8 +70,8 @@ pub struct Claimed<H> {
 }
 
 impl<H: Subscriber> Claimed<H> {
-    /// Runs `handler` with claims in `table`, whose partition key is the string `pk` and whose TTL attribute is
-    /// `expires_at`.
+    /// Creates a runner for `handler` with claims in `table`, whose partition key is the string `pk` and whose TTL
+    /// attribute is `expires_at`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, lease: Lease, handler: H) -> Self {
         Self { client, claims: Claims::new(table), lease, clock: Arc::new(SystemClock), handler }
@@ -108,7 +109,7 @@ impl<H: Subscriber> Claimed<H> {
 impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
     async fn route(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
         let id = self.handler.claim(&event, delivery)?;
-        // Taken before the claim: the lease begins when DynamoDB receives it, not when it answers.
+        // Measured from before the claim: the lease begins when DynamoDB receives the call, not when it responds.
         let claimed_at = Instant::now();
         let now = self.clock.now();
         let claim = self.claims.claim(&self.client, &id, self.lease.duration, now).await;
@@ -122,7 +123,7 @@ impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
         };
         let left = self.lease.duration.saturating_sub(claimed_at.elapsed());
         if left <= self.lease.effect {
-            // Another worker could claim it while the effect is under way.
+            // Another worker could claim the effect while this one is still carrying it out.
             self.release(&token).await;
             return Err(Failure::transient(CLAIM_TOOK_TOO_LONG).on(DYNAMODB));
         }
@@ -135,7 +136,7 @@ impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
                 self.release(&token).await;
                 Err(failure)
             }
-            // The lease has ended with it, so there is nothing to release.
+            // The lease ended at the same time, so there is nothing to release.
             Err(_) => Err(Failure::transient(TIMEOUT)),
         }
     }

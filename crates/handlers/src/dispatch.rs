@@ -1,11 +1,11 @@
-//! From an envelope, whose event type is a string, to the handler of that type.
+//! The dispatch from an envelope, whose event type is a string, to the handler of that type.
 
 use std::future::Future;
 
 use envelope::{Event, EventSet};
 use sqs_consumer::{Delivery, Done, Failure};
 
-/// Reason of an event whose type is not among those subscribed to.
+/// The reason for an event whose type has no subscription.
 const UNKNOWN_EVENT_TYPE: &str = "unknown-event-type";
 
 /// Handles one event type. Implemented by [`EffectivelyOnce`](crate::EffectivelyOnce), [`Claimed`](crate::Claimed) and
@@ -23,8 +23,8 @@ pub trait Dispatch<H>: EventSet {
     /// Decodes the delivery's event by its type and passes it to the handler of that type.
     ///
     /// # Errors
-    /// The handler's [`Failure`]; a permanent one, `malformed-event` or `unknown-event-type`, if the event is none of
-    /// the tuple's.
+    /// The handler's [`Failure`]; a permanent one, `malformed-event` or `unknown-event-type`, if the event does not
+    /// match the tuple.
     fn dispatch(handler: &H, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! What a handler wants to happen, before it happens.
+//! The effect that a handler decides on, before it is committed.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -9,16 +9,16 @@ use sqs_consumer::Done;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// What one event leads to: items to write and events to announce, all of it or nothing.
+/// What one event leads to: items to write and events to announce, all or nothing.
 ///
 /// A write without a table name goes to the handler's own table. A condition that does not hold means that the item
-/// is no longer what the handler read: the handler is then called again, and returns another effect.
+/// has changed since the handler read it: the handler is then called again, and returns a new effect.
 ///
-/// An announcement belongs to the event that causes it: it occurred when that event did, stays in its chain and its
-/// trace, and its id is a function of the causing event's id and its own type, so that however often the cause is
-/// handled, the same event is announced.
+/// An announcement belongs to the event that causes it: it occurred when that event did and stays in its chain and its
+/// trace. Its id is a function of the causing event's id and its own type, so the same event is announced however often
+/// the cause is handled.
 ///
-/// DynamoDB takes 100 items in a transaction
+/// DynamoDB accepts 100 items in a transaction
 /// ([`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)),
 /// one of which is the marker.
 #[derive(Debug)]
@@ -49,18 +49,18 @@ pub(crate) enum InvalidEffect {
 }
 
 impl Effect {
-    /// An effect with this outcome, one word of a fixed set. Without writes and announcements only the event's marker
-    /// is written.
+    /// Creates an effect with this outcome, one of a fixed set of words. Without writes and announcements, only the
+    /// event's marker is written.
     pub const fn new(outcome: &'static str) -> Self {
         Self { done: Done::new(outcome), writes: Vec::new(), announcements: Vec::new() }
     }
 
-    /// An effect with the outcome `applied`.
+    /// Creates an effect with the outcome `applied`.
     pub const fn applied() -> Self {
         Self::new(Done::APPLIED.outcome)
     }
 
-    /// No effect: the event asks nothing of this service. The outcome is `ignored`.
+    /// Creates an empty effect with the outcome `ignored`: the event requires nothing of this service.
     pub const fn ignored() -> Self {
         Self::new(Done::IGNORED.outcome)
     }
@@ -85,9 +85,9 @@ impl Effect {
         self.write(Write::Check(check))
     }
 
-    /// Announces an event, through the outbox in the handler's table.
+    /// Announces an event through the outbox in the handler's table.
     pub fn announce<E: Event>(mut self, event: &E) -> Self {
-        // Known only at the commit, where the cause is: everything but the version of the data's shape.
+        // Placeholders: only the schema version is known here; the rest comes from the cause, at the commit.
         let metadata = Metadata::first(Uuid::nil(), Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         self.announcements.push(Envelope::new(metadata, event));
         self
@@ -98,12 +98,12 @@ impl Effect {
         self
     }
 
-    /// What the effect comes to once it is written.
+    /// Returns the outcome of the message once the effect is written.
     pub(crate) fn done(&self) -> Done {
         self.done
     }
 
-    /// The items to write, and the events that `cause` makes this effect announce.
+    /// Returns the items to write, and the announcements as events caused by `cause`.
     pub(crate) fn into_parts(
         self,
         table: &str,
@@ -145,7 +145,8 @@ impl Write {
     }
 }
 
-/// The announcement with the metadata of an event that `cause` led to, which announces `earlier` others of its type.
+/// Returns the announcement with the metadata of an event caused by `cause`; `earlier` others of the same type precede
+/// it, and make its id distinct.
 ///
 /// Its trace context is that of the current span, in which the cause is being handled, because neither the table's
 /// stream nor a Pipe carries one.
@@ -214,13 +215,13 @@ mod tests {
         let ids = |effect| announced(effect).iter().map(|event| event.metadata.event_id).collect::<Vec<_>>();
         let twice = || Effect::applied().announce(&event).announce(&event);
         assert_eq!(ids(twice()), ids(twice()));
-        // Written out: another value after an upgrade would announce anew what is being retried.
+        // Written out: if an upgrade changed these ids, retried events would be announced again under new ones.
         let expected = [b"TierAscended".as_slice(), b"TierAscended#2"];
         assert_eq!(ids(twice()), expected.map(|name| Uuid::new_v5(&cause().event_id, name)));
     }
 
     #[test]
-    fn a_write_goes_to_the_own_table_unless_it_names_another() {
+    fn a_write_goes_to_the_handlers_table_unless_it_names_another() {
         let put = || Put::builder().item("pk", AttributeValue::S("x".into()));
         let effect = Effect::applied().put(put()).put(put().table_name("other"));
         let (writes, _) = effect.into_parts("rewards", &cause()).unwrap();

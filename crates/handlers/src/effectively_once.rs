@@ -9,28 +9,28 @@ use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::{Dispatch, Effect, Route, Subscriber};
 
-/// How often a handler is called because items it read were written in the meantime: enough for about twenty events on
-/// one item at once.
+/// How often a handler is called when the items it read keep changing: enough for about twenty concurrent events on one
+/// item.
 const CONTENDED_ATTEMPTS: u32 = 20;
 
 /// Handles events of type `E` by an effect in DynamoDB.
 pub trait Handle<E: Event>: Subscriber {
-    /// Decides what `event` leads to. It reads what it needs and writes nothing: the [`Effect`] it returns is
-    /// committed together with the event's marker, so that it happens once, however often the event is delivered.
+    /// Decides what `event` leads to. It reads what it needs and writes nothing: the returned [`Effect`] is committed
+    /// together with the event's marker, so it happens once, however often the event is delivered.
     ///
-    /// It is called again, for a new decision, when a condition of the effect does not hold.
+    /// If a condition of the effect does not hold, the handler is called again for a new decision.
     ///
     /// # Errors
     /// [`Failure`] if the event is to be retried or dead-lettered; nothing is written then.
     fn handle(&self, event: &E, delivery: &Delivery) -> impl Future<Output = Result<Effect, Failure>> + Send;
 }
 
-/// Runs the handlers of `H`, and commits what they return.
+/// Runs the handlers of `H` and commits the effects that they return.
 ///
 /// Each event is one transaction of its marker, the handler's writes and its announcements
-/// ([`idempotency::Transaction`]). An event that was handled before is a success with the outcome `duplicate`, an event
-/// under the id of another a permanent failure `event-id-reused`. Contention and throttling are retried here, within a
-/// few seconds, before they become a transient failure of the message.
+/// ([`idempotency::Transaction`]). An event that was already handled is a success with the outcome `duplicate`; an
+/// event with the id of another one is the permanent failure `event-id-reused`. Contention and throttling are retried
+/// here for a few seconds, before they become a transient failure of the message.
 #[derive(Clone, Debug)]
 pub struct EffectivelyOnce<H> {
     client: Client,
@@ -40,8 +40,8 @@ pub struct EffectivelyOnce<H> {
 }
 
 impl<H: Subscriber> EffectivelyOnce<H> {
-    /// Runs `handler` with markers and outbox in `table`, whose partition key is the string `pk` and whose TTL
-    /// attribute is `expires_at`. `service` tells its markers from those of others in the same table.
+    /// Creates a runner for `handler` with markers and outbox in `table`, whose partition key is the string `pk` and
+    /// whose TTL attribute is `expires_at`. `service` distinguishes its markers from those of others in the same table.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>, handler: H) -> Self {
         Self { client, table: table.into(), service: service.into(), handler }
@@ -68,7 +68,7 @@ impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
             match transaction.commit(&self.client).await {
                 Ok(Commit::Applied) => return Ok(done),
                 Ok(Commit::Duplicate) => return Ok(Done::DUPLICATE),
-                // Somebody else has written an item since the handler read it.
+                // An item has changed since the handler read it: let the handler decide again.
                 Err(CommitError::Conflict) if attempts.again().await => {}
                 Err(error) => return Err(error.into()),
             }

@@ -1,13 +1,13 @@
 //! Event handlers whose effects happen once, although queues deliver at least once.
 //!
-//! A service says which events it subscribes to in one place, [`Subscriber::Events`]; its topology and the dispatch
-//! both follow from it, and an event type without a handler does not compile. How an event is handled is one of three
-//! traits, by where the effect is:
+//! A service declares the events it subscribes to in one place, [`Subscriber::Events`]; its topology and the dispatch
+//! both follow from it, and an event type without a handler does not compile. Three traits handle events; the choice
+//! depends on where the effect takes place:
 //!
 //! | the effect | implement | run by | guarantee |
 //! |---|---|---|---|
 //! | is in DynamoDB | [`Handle`], which returns an [`Effect`] | [`EffectivelyOnce`] | once: changes, announcements and the marker of the event are one transaction |
-//! | is a call to something else | [`Perform`] | [`Claimed`] | once, unless the process dies or an answer is lost between the call and its record |
+//! | is a call to something else | [`Perform`] | [`Claimed`] | once, unless the process dies or a response is lost between the call and its record |
 //! | is idempotent by itself | [`HandleAtLeastOnce`] | [`AtLeastOnce`] | at least once; a redelivery repeats it |
 //!
 //! ```
@@ -34,7 +34,7 @@
 //!
 //! impl Handle<PointsEarned> for Rewards {
 //!     async fn handle(&self, event: &PointsEarned, _: &Delivery) -> Result<Effect, Failure> {
-//!         // Not idempotent by itself, and need not be: it is written with the event's marker, or not at all.
+//!         // Not idempotent by itself, but need not be: it is written together with the event's marker, or not at all.
 //!         Ok(Effect::applied().update(
 //!             Update::builder()
 //!                 .key("pk", AttributeValue::S(format!("BALANCE#{}", event.customer_number)))
@@ -51,7 +51,7 @@
 //! }
 //! ```
 //!
-//! Without `impl Handle<PointsRedeemed>`, a subscription to it is an error of the compiler:
+//! Without `impl Handle<PointsRedeemed>`, a subscription to that event does not compile:
 //!
 //! ```compile_fail,E0277
 //! # use envelope::Event;

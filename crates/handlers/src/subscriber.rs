@@ -4,14 +4,14 @@ use envelope::{EventSet, EventType};
 
 /// A service's handler, with the events it subscribes to.
 ///
-/// The declaration serves the topology (through [`subscriptions`]) and the dispatch, so the two cannot drift: an event
-/// in this tuple has a rule that brings it and a handler that takes it.
+/// The declaration serves both the topology (through [`subscriptions`]) and the dispatch, so the two cannot drift
+/// apart: every event in the tuple has a rule that delivers it and a handler that handles it.
 pub trait Subscriber: Send + Sync + 'static {
     /// The event types, as a tuple.
     type Events: EventSet;
 }
 
-/// The names of the events that `S` subscribes to, for `topology::Service::consumes`.
+/// Returns the types of the events that `S` subscribes to, for `topology::Service::consumes`.
 #[must_use]
 pub fn subscriptions<S: Subscriber>() -> Vec<EventType> {
     envelope::events::<S::Events>()

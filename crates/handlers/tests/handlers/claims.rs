@@ -28,7 +28,7 @@ impl Event for ParcelSent {
     }
 }
 
-/// Calls that were made, and what the next one comes to.
+/// The number of calls made, and of calls that are still to fail.
 #[derive(Default)]
 struct Calls {
     made: AtomicU32,
@@ -102,7 +102,7 @@ async fn an_effect_happens_once_however_often_its_event_is_delivered() {
 }
 
 #[tokio::test]
-async fn an_effect_that_failed_is_repeated_at_once() {
+async fn a_failed_effect_can_be_retried_at_once() {
     let bench = Bench::start().await;
     let delivery = sent();
     bench.calls.fail.store(1, Ordering::SeqCst);
@@ -116,7 +116,7 @@ async fn an_effect_that_failed_is_repeated_at_once() {
 async fn a_second_worker_waits_for_what_is_left_of_the_lease() {
     let bench = Bench::start().await;
     let delivery = sent();
-    // A process that claims and dies.
+    // Stands for a process that claims the effect and dies.
     let claims = idempotency::Claims::new(bench.cloud.variable("notices", "NOTICES_TABLE_NAME"));
     let id = bench.handler_claim(&delivery);
     let now = Timestamp::from_second(bench.clock.load(Ordering::SeqCst)).unwrap();

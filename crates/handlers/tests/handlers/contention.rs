@@ -1,4 +1,4 @@
-//! Handlers that read before they write, many at once on one item.
+//! Many concurrent handlers that read one item before they write it.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Event for CardFilled {
     }
 }
 
-/// Counts stamps by reading the card and writing it back.
+/// A handler that counts stamps by reading the card and writing it back.
 struct Cards {
     client: aws_sdk_dynamodb::Client,
     table: String,
@@ -71,7 +71,7 @@ impl Handle<Stamped> for Cards {
     }
 }
 
-/// Emits the stamps.
+/// Declares the service that emits the stamps.
 fn shop() -> Service {
     Service::new("shop").publishes_to_bus().emits::<(Stamped,)>()
 }
@@ -104,7 +104,7 @@ async fn no_update_is_lost_and_the_tenth_is_announced_once() {
 }
 
 #[tokio::test]
-async fn an_event_of_no_subscription_is_a_permanent_failure() {
+async fn an_event_without_a_subscription_is_a_permanent_failure() {
     let service =
         Service::new("cards").consumes(subscriptions::<Cards>()).owns(Table::new("cards").markers());
     let cloud = TestCloud::start([service, shop()]).await;

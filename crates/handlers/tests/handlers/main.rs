@@ -1,6 +1,6 @@
 //! Handlers against AWS in this process, run by a real consumer on a real queue.
 
-// The attribute is redundant here, but tells clippy that helpers are test code too.
+// The attributes are redundant here, but make clippy treat helpers as test code too.
 #[cfg(test)]
 mod claims;
 #[cfg(test)]

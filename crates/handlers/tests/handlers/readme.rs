@@ -1,4 +1,4 @@
-//! README.md's example does what README.md says.
+//! Verifies that README.md's example does what README.md says.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,13 +21,14 @@ fn the_readme_shows_the_service_that_is_tested_here() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_points_count_five_however_often_they_come_and_whatever_answer_is_lost() {
+async fn five_points_count_once_however_often_they_arrive_and_whichever_response_is_lost() {
     let cloud = TestCloud::start([
         rewards::topology(),
         Service::new("crm").publishes_to_bus().emits::<(PointsEarned,)>(),
     ])
     .await;
-    // One for each attempt of the SDK at each message: no handler learns of the transaction that was committed.
+    // One fault per attempt that the SDK makes for each message: no handler receives the response to a committed
+    // transaction.
     cloud.fail("dynamodb", "TransactWriteItems", "drop-response", 6).await;
     let event = envelope(&PointsEarned { customer_number: CUSTOMER.to_owned(), points: 5 });
     cloud.send(rewards::NAME, &event).await;

@@ -1,4 +1,4 @@
-//! The service that README.md shows.
+//! The example service from README.md.
 
 #![expect(unreachable_pub, reason = "README.md shows the root of a crate")]
 
