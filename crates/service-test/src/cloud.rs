@@ -1,4 +1,4 @@
-//! AWS in this process, with what services declare.
+//! An in-process AWS with the resources that services declare.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,10 +18,10 @@ const ENVIRONMENT: &str = "test";
 const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "local";
 
-/// An item of a table.
+/// A table's item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// AWS in this process, with the queues, tables and topics of some services.
+/// An in-process AWS with the queues, tables and topics of the services under test.
 pub struct TestCloud {
     local: LocalCloud,
     aws: SdkConfig,
@@ -31,11 +31,11 @@ pub struct TestCloud {
 }
 
 impl TestCloud {
-    /// Starts with what `services` declare: the service under test, and stand-ins for those that emit what it consumes
-    /// or publish what it receives. Physical names begin with `shop-test-`.
+    /// Starts a cloud with the resources that `services` declare: the service under test, and stand-ins for those that
+    /// emit what it consumes or publish what it receives. Physical names begin with `shop-test-`.
     ///
     /// # Panics
-    /// If the declarations do not fit each other or AWS refuses one.
+    /// If the declarations do not match or AWS refuses one.
     pub async fn start(services: impl IntoIterator<Item = Service>) -> Self {
         let any_port = "127.0.0.1:0".parse().unwrap();
         let settings = Settings { address: any_port, otlp_address: any_port, ..Settings::default() };
@@ -53,19 +53,19 @@ impl TestCloud {
         Self { local, aws, dynamodb, sqs, outputs }
     }
 
-    /// The configuration for clients of any service.
+    /// Returns the configuration for clients of any AWS service.
     #[must_use]
     pub fn aws(&self) -> &SdkConfig {
         &self.aws
     }
 
-    /// A DynamoDB client with the layer's own settings.
+    /// Returns a DynamoDB client with the same settings as in production.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.clone()
     }
 
-    /// A variable by which `service` finds one of its resources, such as `QUEUE_URL`.
+    /// Returns the value of a variable through which `service` finds one of its resources, such as `QUEUE_URL`.
     ///
     /// # Panics
     /// If the service has no such variable.
@@ -74,8 +74,8 @@ impl TestCloud {
         self.outputs.environment(service).remove(name).unwrap()
     }
 
-    /// The whole environment of `service` as a process: its resources, AWS, and settings for a test. Telemetry is off,
-    /// and a receive waits for a second only, so that a shutdown need not wait for a long poll.
+    /// Returns the whole environment for `service` as a process: its resources, AWS, and settings for a test. Telemetry
+    /// is disabled, and a receive waits for one second only, so that a shutdown need not wait for a long poll.
     #[must_use]
     pub fn environment(&self, service: &str) -> BTreeMap<String, String> {
         let mut variables = self.outputs.environment(service);
@@ -92,8 +92,8 @@ impl TestCloud {
         variables
     }
 
-    /// Makes the next `times` calls of an operation of an AWS service (`dynamodb`, `sqs`, `ses` …) fail: by `throttle`,
-    /// `500`, `timeout` (no answer at all) or `drop-response` (carried out, but the answer is lost).
+    /// Makes the next `times` calls of an operation of an AWS service (`dynamodb`, `sqs`, `ses` …) fail with
+    /// `throttle`, `500`, `timeout` (no response at all) or `drop-response` (carried out, but the response is lost).
     ///
     /// # Panics
     /// If there is no such fault.
@@ -106,21 +106,21 @@ impl TestCloud {
     /// Ends all faults.
     ///
     /// # Panics
-    /// If the cloud does not answer.
+    /// If the cloud does not respond.
     pub async fn mend(&self) {
         let answer = reqwest::Client::new().delete(self.url("faults")).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 
-    /// The mails that SES accepted, as JSON.
+    /// Returns the mails that SES accepted, as JSON.
     ///
     /// # Panics
-    /// If the cloud does not answer.
+    /// If the cloud does not respond.
     pub async fn mails(&self) -> Vec<Value> {
         reqwest::get(self.url("mail")).await.unwrap().json().await.unwrap()
     }
 
-    /// Puts an event on the queue of `service`.
+    /// Sends an event to the queue of `service`.
     ///
     /// # Panics
     /// If the service has no queue.
@@ -129,7 +129,7 @@ impl TestCloud {
         self.sqs.send_message().queue_url(url).message_body(event.message()).send().await.unwrap();
     }
 
-    /// How many messages are on the queue of `service`, visible or in flight.
+    /// Returns how many messages are in the queue of `service`, whether visible, delayed or in flight.
     ///
     /// # Panics
     /// If the service has no queue.
@@ -137,7 +137,7 @@ impl TestCloud {
         self.count(self.variable(service, "QUEUE_URL")).await
     }
 
-    /// How many messages are on the dead-letter queue of `service`.
+    /// Returns how many messages are in the dead-letter queue of `service`.
     ///
     /// # Panics
     /// If the service has no queue.
@@ -156,7 +156,7 @@ impl TestCloud {
         answer.attributes.unwrap().values().map(|count| count.parse::<u32>().unwrap()).sum()
     }
 
-    /// The item of a table (by its logical name) with this value of the partition key `pk`.
+    /// Returns the item of a table (by its logical name) with this value of the partition key `pk`.
     ///
     /// # Panics
     /// If there is no such table.
@@ -165,7 +165,7 @@ impl TestCloud {
         get.key("pk", AttributeValue::S(key.into())).consistent_read(true).send().await.unwrap().item
     }
 
-    /// The items of a table (by its logical name) whose partition key `pk` begins with `prefix`.
+    /// Returns the items of a table (by its logical name) whose partition key `pk` begins with `prefix`.
     ///
     /// # Panics
     /// If there is no such table.
@@ -178,7 +178,7 @@ impl TestCloud {
         items
     }
 
-    /// Ends the cloud.
+    /// Shuts the cloud down.
     pub async fn shutdown(self) {
         self.local.shutdown().await;
     }

@@ -1,11 +1,11 @@
-//! Events as a consumer passes them to a handler.
+//! Events and deliveries as a consumer passes them to a handler.
 
 use envelope::{Envelope, Event, Metadata};
 use jiff::Timestamp;
 use sqs_consumer::Delivery;
 use uuid::Uuid;
 
-/// Wraps an event that occurred just now and that nothing caused, under a new id.
+/// Wraps an event that occurs now and has no cause, under a new id.
 ///
 /// # Panics
 /// If the event cannot be written as JSON.
@@ -14,7 +14,7 @@ pub fn envelope<E: Event>(event: &E) -> Envelope {
     envelope_at(Timestamp::now(), event)
 }
 
-/// Wraps an event that occurred at `occurred_at` and is published now, under a new id.
+/// Wraps an event that occurred at `occurred_at`, is published now and has no cause, under a new id.
 ///
 /// # Panics
 /// If the event cannot be written as JSON.
@@ -24,7 +24,7 @@ pub fn envelope_at<E: Event>(occurred_at: Timestamp, event: &E) -> Envelope {
     Envelope::new(metadata, event).unwrap()
 }
 
-/// A first delivery of `envelope`, received now. A redelivery is the same with a higher `attempt`.
+/// Returns the first delivery of `envelope`, received now. A redelivery is the same with a higher `attempt`.
 #[must_use]
 pub fn delivery(envelope: &Envelope) -> Delivery {
     let now = Timestamp::now();

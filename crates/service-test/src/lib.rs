@@ -1,7 +1,7 @@
-//! What a service's tests need: its resources as its own topology declares them, deliveries, and faults.
+//! The equipment for a service's tests: its resources as its own topology declares them, deliveries, and faults.
 //!
-//! AWS runs inside the test's process, on ports that the system chooses. A test panics when something goes wrong with
-//! its surroundings, and so do the functions of this crate.
+//! AWS runs inside the test's process, on ports that the system chooses. A test panics when its environment fails, and
+//! so do the functions of this crate.
 //!
 //! ```
 //! use envelope::{Event, events};
@@ -30,7 +30,7 @@
 //! cloud.fail("dynamodb", "UpdateItem", "drop-response", 1).await;
 //! let event = envelope(&PointsEarned { customer_number: "123456789012".to_owned(), points: 5 });
 //! let first_delivery = delivery(&event);
-//! // … let the service's handler handle it, twice, and look at `cloud.item("balances", "…")`.
+//! // … let the service's handler handle the delivery twice, and check `cloud.item("balances", "…")`.
 //! # assert_eq!(first_delivery.attempt, 1);
 //! cloud.shutdown().await;
 //! # }
