@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_500_or_429_outweighs_the_code() {
+    fn a_failure_of_the_service_is_never_misconfigured_or_rejected() {
         assert_eq!(of("AccessDeniedException", 500), Unavailable);
         assert_eq!(of("ValidationException", 429), Throttled);
         assert_eq!(of("SlowDown", 503), Throttled);

@@ -77,7 +77,7 @@ impl<H: Subscriber> Claimed<H> {
         Self { client, claims: Claims::new(table), lease, clock: Arc::new(SystemClock), handler }
     }
 
-    /// Takes the time of day from `clock`.
+    /// Uses `clock` for the time of day, in place of the system's.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

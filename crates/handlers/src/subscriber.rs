@@ -1,4 +1,4 @@
-//! The one declaration of what a service consumes.
+//! The single declaration of the events that a service consumes.
 
 use envelope::{EventSet, EventType};
 

@@ -1,4 +1,4 @@
-//! What the reasons of a cancelled transaction mean.
+//! The interpretation of the reasons for which a transaction was cancelled.
 //!
 //! The rules are those of
 //! [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html):

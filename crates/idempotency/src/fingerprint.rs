@@ -1,4 +1,4 @@
-//! The fingerprint that tells a redelivered event from another one with the same id.
+//! The fingerprint that distinguishes a redelivered event from a different event with the same id.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
-//! How a publisher batches, retries and gives up.
+//! The settings for a publisher's batches, retries and deadlines.
 
 use std::time::Duration;
 
-/// How a publisher batches, retries and gives up.
+/// How a publisher batches and retries, and when it abandons an entry.
 ///
 /// The defaults suit a service that responds to its caller within ten seconds: an entry's outcome is known after
 /// [`deadline`](Self::deadline) at the latest, whatever the bus or topic does.

@@ -1,4 +1,4 @@
-//! Handlers against AWS in this process, run by a real consumer on a real queue.
+//! Tests of handlers against an in-process AWS, run by a real consumer on a real queue.
 
 // The attributes are redundant here, but make clippy treat helpers as test code too.
 #[cfg(test)]
