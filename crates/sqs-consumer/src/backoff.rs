@@ -7,42 +7,42 @@ use rand::{Rng, RngExt as _};
 
 use crate::queue::MAX_VISIBILITY;
 
-/// A delay between nothing and an exponentially growing ceiling.
+/// A random delay between zero and an exponentially growing ceiling.
 ///
-/// Full jitter spreads the retries of messages that failed together over the whole interval, so that they do not come
-/// back together.
+/// Full jitter spreads the retries of messages that failed together over the whole interval, so that they are not
+/// redelivered together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The ceiling at the first attempt; it doubles with each further one.
+    /// The ceiling after the first attempt; it doubles with each further one.
     pub base: Duration,
-    /// The highest the ceiling gets.
+    /// The highest value of the ceiling.
     pub cap: Duration,
 }
 
 impl Backoff {
-    /// The longest delay after `attempt`, counted from one.
+    /// Returns the longest delay after `attempt`, counted from one.
     #[must_use]
     pub fn ceiling(&self, attempt: u32) -> Duration {
         let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
         self.base.saturating_mul(factor).min(self.cap)
     }
 
-    /// A random delay after `attempt`, from nothing to the [`ceiling`](Self::ceiling).
+    /// Returns a random delay after `attempt`, from zero to the [`ceiling`](Self::ceiling).
     #[must_use]
     pub fn delay(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
         self.ceiling(attempt).mul_f64(rng.random_range(0.0..=1.0))
     }
 
-    /// A pause that is surely one: from half of the [`ceiling`](Self::ceiling) to all of it.
+    /// Returns a pause that is never zero: from half of the [`ceiling`](Self::ceiling) to all of it.
     #[must_use]
     pub fn pause(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
         let half = self.ceiling(attempt) / 2;
         half + half.mul_f64(rng.random_range(0.0..=1.0))
     }
 
-    /// How long a message that failed stays invisible: a random delay, but never less than what the dependency asked
-    /// for. SQS takes whole seconds; they are rounded up, so that a retry is never immediate, and stay an hour below
-    /// the longest that SQS allows, since that is counted from the receive.
+    /// Returns how long a message that failed stays invisible: a random delay, but never less than the dependency
+    /// requested. SQS takes whole seconds, so the delay is rounded up, and a retry is never immediate. It stays an hour
+    /// below the longest that SQS allows, since SQS counts that from the receive.
     #[must_use]
     pub fn visibility(&self, attempt: u32, retry_after: Option<Duration>, rng: &mut impl Rng) -> Duration {
         let delay = self.delay(attempt, rng).max(retry_after.unwrap_or_default());
@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stays_in_its_bounds(attempt in 0_u32.., seed: u64, base_ms in 1_u64..60_000, cap_s in 1_u64..3_600,
+        fn stays_within_its_bounds(attempt in 0_u32.., seed: u64, base_ms in 1_u64..60_000, cap_s in 1_u64..3_600,
                                retry_after in proptest::option::of(0_u64..200_000)) {
             let backoff = Backoff { base: Duration::from_millis(base_ms), cap: Duration::from_secs(cap_s) };
             let mut rng = StdRng::seed_from_u64(seed);

@@ -1,4 +1,4 @@
-//! Settles messages in batches: many tasks each hand in one entry and learn what became of it.
+//! Settles messages in batches: each task submits one entry and receives the result for that entry.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::settings::SettleSettings;
 
 /// One kind of batched call.
 pub(crate) trait BatchCall: Send + Sync + 'static {
-    /// What one message hands in.
+    /// The entry for one message.
     type Entry: Send + Sync + 'static;
 
-    /// The name of the operation in metrics.
+    /// The operation's name in metrics.
     const OPERATION: &'static str;
 
     /// Makes the call for at most [`MAX_BATCH`] entries.
@@ -38,7 +38,7 @@ impl<Q: Queue> BatchCall for Delete<Q> {
     }
 }
 
-/// Sets when messages become visible again.
+/// Changes when messages become visible again.
 pub(crate) struct ChangeVisibility<Q>(pub(crate) Arc<Q>);
 
 impl<Q: Queue> BatchCall for ChangeVisibility<Q> {
@@ -50,7 +50,7 @@ impl<Q: Queue> BatchCall for ChangeVisibility<Q> {
     }
 }
 
-/// An entry that was not settled, after all tries.
+/// The error of an entry that was not settled after all attempts.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}")]
 pub(crate) struct Unsettled {
@@ -62,25 +62,25 @@ struct Waiting<E> {
     reply: oneshot::Sender<Result<(), Unsettled>>,
 }
 
-/// Hands entries to the batching task. Cheap to clone.
+/// A handle that submits entries to the batching task.
 pub(crate) struct Batcher<E> {
     entries: mpsc::Sender<Waiting<E>>,
 }
 
 impl<E: Send + Sync + 'static> Batcher<E> {
-    /// Makes the handle, and the task that has to be run for it. The task ends when every handle is dropped and what
-    /// they handed in is settled.
+    /// Creates the handle, and the task that the caller has to run for it. The task ends when the handle is dropped and
+    /// every submitted entry is settled.
     pub(crate) fn new<C: BatchCall<Entry = E>>(
         call: C,
         settings: SettleSettings,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send) {
-        // Callers wait for their entry's fate, so the channel never holds more than there are messages in flight.
+        // Callers wait for their entry's result, so there are never more entries than messages in flight.
         let (entries, waiting) = mpsc::channel(MAX_BATCH * settings.concurrency);
         (Self { entries }, run(Arc::new(call), waiting, settings, metrics))
     }
 
-    /// Settles one message; returns when the queue has confirmed it, or every try has failed.
+    /// Settles one message. Returns when the queue has confirmed it or every attempt has failed.
     pub(crate) async fn settle(&self, entry: E) -> Result<(), Unsettled> {
         let (reply, answer) = oneshot::channel();
         let stopped = || Unsettled { code: "stopped".to_owned() };
@@ -107,7 +107,7 @@ async fn run<C: BatchCall>(
     while calls.join_next().await.is_some() {}
 }
 
-/// Takes entries until the batch is full or has waited long enough.
+/// Collects entries until the batch is full or `linger` has passed.
 async fn fill<E>(
     first: Waiting<E>,
     waiting: &mut mpsc::Receiver<Waiting<E>>,
@@ -125,7 +125,7 @@ async fn fill<E>(
     batch
 }
 
-/// Makes the call, and again for the entries that failed, until each is settled or has been tried often enough.
+/// Makes the call and repeats it for the entries that failed, until each is settled or has used up its attempts.
 async fn settle<C: BatchCall>(
     call: Arc<C>,
     batch: Vec<Waiting<C::Entry>>,
@@ -184,6 +184,6 @@ fn verdicts(result: Result<Vec<Rejected>, QueueError>, entries: usize) -> Vec<Ve
 }
 
 fn answer(reply: oneshot::Sender<Result<(), Unsettled>>, result: Result<(), Unsettled>) {
-    // Nobody waits any more when the message's task was stopped at the end of a shutdown.
+    // The receiver may be gone if the message's task was aborted during shutdown.
     drop(reply.send(result));
 }

@@ -1,5 +1,5 @@
-//! Notices that most messages fail for a reason that is not theirs, so that receiving pauses instead of failing message
-//! after message.
+//! Detects that most messages fail for a reason outside themselves, so that receiving pauses instead of failing one
+//! message after another.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -11,20 +11,20 @@ use tokio::time::Instant;
 use crate::queue::Receipt;
 use crate::settings::{BrakeSettings, CircuitSettings};
 
-/// What the end of a message says about the dependencies.
+/// The evidence that the end of a message gives about the dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Handled: the dependencies did their part.
+    /// Handled: the dependencies worked.
     Handled,
-    /// Failed for a dependency.
+    /// Failed because of a dependency.
     Failed(Trouble),
-    /// At fault itself. It says nothing about a dependency, and never counts towards the brake.
+    /// The message itself is at fault. This says nothing about a dependency, and never counts towards the brake.
     OwnFault,
-    /// Failed for a reason that says nothing about a dependency.
+    /// Released, or failed for a reason that says nothing about a dependency.
     Unclear,
 }
 
-/// What is wrong with a dependency, as far as one message shows.
+/// A problem with a dependency, as observed from one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) dependency: &'static str,
@@ -35,22 +35,22 @@ pub(crate) struct Trouble {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TroubleKind {
-    /// It asks for fewer calls, or does not answer.
+    /// The dependency throttles, fails or does not respond.
     Unavailable,
-    /// Nobody's call would pass.
+    /// No message's call would succeed.
     Misconfigured,
-    /// It refuses what this message leads to.
+    /// The dependency refuses the request made for this message.
     Rejected,
 }
 
 impl Trouble {
-    /// Whether receiving pauses for the brake rather than the circuit.
+    /// Returns whether this engages the brake rather than opens the circuit.
     pub(crate) fn is_brake(&self) -> bool {
         self.kind == TroubleKind::Rejected
     }
 }
 
-/// The reason of a readiness check that is down: `SNS misconfigured: AuthorizationError`.
+/// The reason shown by a readiness check that is down: `SNS misconfigured: AuthorizationError`.
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.kind {
@@ -66,9 +66,9 @@ impl fmt::Display for Trouble {
 /// What may be received now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// As much as there are permits for.
+    /// As many messages as there are permits.
     All,
-    /// Nothing before this time.
+    /// No messages before this time.
     NothingUntil(Instant),
     /// One message.
     OneProbe,
@@ -77,24 +77,30 @@ pub(crate) enum Admission {
 /// A change to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Most messages failed for this trouble: receiving pauses.
+    /// Most messages failed because of this trouble: receiving pauses.
     Opened { trouble: Trouble, pause: Duration },
-    /// A probe failed: receiving pauses for longer.
+    /// A probe did not succeed: receiving stays paused.
     StillOpen { trouble: Trouble, pause: Duration },
-    /// A probe passed: receiving resumes.
+    /// A probe succeeded: receiving resumes.
     Closed { trouble: Trouble },
 }
 
 enum State {
     Closed,
-    Open { trouble: Trouble, until: Instant, probes: u32 },
+    Open {
+        trouble: Trouble,
+        until: Instant,
+        /// The number of the next probe, from which the pause before it is computed.
+        probes: u32,
+    },
 }
 
-/// Circuit and brake in one: they differ in what opens them and in what is reported, not in what they do.
+/// The circuit and the brake in one: they differ in what opens them and in how they are reported, not in what they do.
 pub(crate) struct Circuit {
     settings: CircuitSettings,
     brake: BrakeSettings,
     state: State,
+    /// The latest outcomes, the newest last.
     recent: VecDeque<Outcome>,
 }
 
@@ -104,7 +110,7 @@ struct Outcome {
     signal: Signal,
 }
 
-/// How many outcomes are remembered at most: enough to tell what most messages do, and few enough to react quickly.
+/// The maximum number of outcomes remembered: enough to judge most messages by, and few enough to react quickly.
 const REMEMBERED: usize = 50;
 
 impl Circuit {
@@ -112,6 +118,7 @@ impl Circuit {
         Self { settings, brake, state: State::Closed, recent: VecDeque::new() }
     }
 
+    /// Returns what may be received now.
     pub(crate) fn admits(&self, now: Instant) -> Admission {
         match self.state {
             State::Closed => Admission::All,
@@ -120,8 +127,8 @@ impl Circuit {
         }
     }
 
-    /// Records the end of a message. While the circuit is open only probes count, since the others were received before
-    /// it opened.
+    /// Records the end of a message. Returns the change that follows from it, if any. While the circuit is open only
+    /// probes count, since all other messages were received before it opened.
     pub(crate) fn record(
         &mut self,
         message: &Receipt,
@@ -140,6 +147,7 @@ impl Circuit {
         Some(Change::Opened { trouble, pause })
     }
 
+    /// Decides what the end of a probe means for the open circuit.
     fn probed(
         &mut self,
         message: &Receipt,
@@ -150,16 +158,19 @@ impl Circuit {
         rng: &mut impl Rng,
     ) -> Change {
         let (trouble, probes) = match &signal {
-            // The dependency answers, if only to refuse this message: one rejection does not engage the brake.
+            // The dependency is available again, even though it refused this message. One rejection is too few to
+            // engage the brake.
             Signal::Failed(Trouble { dependency, kind: TroubleKind::Rejected, .. })
                 if *dependency == trouble.dependency && !trouble.is_brake() =>
             {
                 return self.close(message, signal, trouble, now);
             }
             Signal::Handled => return self.close(message, signal, trouble, now),
+            // A rejection for another reason says nothing about the trouble that receiving pauses for.
             Signal::Failed(other) if other.is_brake() && *other != trouble => (trouble, probes),
+            // The newest trouble is the one to report; the pause grows all the same.
             Signal::Failed(other) => (other.clone(), probes.saturating_add(1)),
-            // The message left without a word about the dependency, so the next one probes at once.
+            // The message is gone and showed nothing about the dependency, so the next one probes at once.
             Signal::OwnFault => {
                 self.state = State::Open { trouble: trouble.clone(), until: now, probes };
                 return Change::StillOpen { trouble, pause: Duration::ZERO };
@@ -171,7 +182,7 @@ impl Circuit {
         Change::StillOpen { trouble, pause }
     }
 
-    /// What keeps receiving from going on, while it pauses.
+    /// Returns the trouble for which receiving pauses, if it pauses.
     pub(crate) fn trouble(&self) -> Option<&Trouble> {
         match &self.state {
             State::Closed => None,
@@ -188,12 +199,13 @@ impl Circuit {
         }
     }
 
-    /// Only the newest outcome can have made a trouble that of most messages.
+    /// Returns the trouble that most messages share, if there is one. Only the newest outcome's trouble is
+    /// checked: any other was checked when its own outcome was recorded.
     fn trouble_of_most(&self) -> Option<Trouble> {
         let Signal::Failed(newest) = &self.recent.back()?.signal else { return None };
         let most = match newest.kind {
             TroubleKind::Unavailable => self.is_unavailable(newest),
-            // Nobody's message would pass, so there is no point in trying ten of them first.
+            // No message would succeed, so there is no point in failing ten of them first.
             TroubleKind::Misconfigured => {
                 self.is_unavailable(newest)
                     || self.count(|trouble| {
@@ -206,12 +218,15 @@ impl Circuit {
         most.then(|| newest.clone())
     }
 
+    /// Returns whether most messages failed for the newest trouble's dependency. Codes are not compared: an outage
+    /// shows as timeouts, refused connections and 5xx alike.
     fn is_unavailable(&self, newest: &Trouble) -> bool {
         let failed = self.count(|trouble| !trouble.is_brake() && trouble.dependency == newest.dependency);
         self.recent.len() >= self.settings.min_messages && failed * 2 > self.recent.len()
     }
 
-    /// Whether most messages were rejected for one reason, and it is not a single message that keeps coming.
+    /// Returns whether most messages were rejected for one reason. Several different messages are required, since a
+    /// single one that is redelivered again and again is probably at fault itself.
     fn is_rejecting(&self, newest: &Trouble) -> bool {
         let counted = self.recent.iter().filter(|outcome| outcome.signal != Signal::OwnFault).count();
         let rejected = self
@@ -229,6 +244,8 @@ impl Circuit {
             .count()
     }
 
+    /// Opens the circuit, or keeps it open, and returns the pause before the next probe. Outcomes from before the pause
+    /// say nothing about the time after it, so they are forgotten.
     fn open(&mut self, trouble: Trouble, probes: u32, now: Instant, rng: &mut impl Rng) -> Duration {
         let pause = self.settings.pause.pause(probes, rng);
         self.state = State::Open { trouble, until: now + pause, probes };
@@ -238,7 +255,7 @@ impl Circuit {
 
     fn close(&mut self, message: &Receipt, signal: Signal, trouble: Trouble, now: Instant) -> Change {
         self.state = State::Closed;
-        // One success to outweigh, or the next misconfigured message alone would open it again.
+        // Otherwise the memory would be empty, and a single misconfigured message would open the circuit again at once.
         self.remember(message, signal, now);
         Change::Closed { trouble }
     }

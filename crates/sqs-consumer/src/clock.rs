@@ -1,14 +1,14 @@
-//! The wall clock, passed in: ages are compared with times that came from other machines.
+//! The wall clock, passed in as a value. It is needed to compute ages from timestamps of other machines.
 
 use jiff::Timestamp;
 
-/// Tells the time of day.
+/// A source of the time of day.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The system's clock.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -1,14 +1,14 @@
-//! How a message ended: one record, from which span, metrics, log line and settlement are made.
+//! How a message ended: the record behind its span, metrics, log line and settlement.
 
 use std::time::Duration;
 
 use crate::circuit::Signal;
 
-/// Outcome of a message that is to be retried.
+/// The outcome of a message that is to be retried.
 pub(crate) const RETRY: &str = "retry";
-/// Outcome of a message that was moved to the dead-letter queue.
+/// The outcome of a message that was moved to the dead-letter queue.
 pub(crate) const DEAD_LETTER: &str = "dead-letter";
-/// Outcome of a message that was released unhandled, because the consumer stops or receiving pauses.
+/// The outcome of a message that was released unhandled because the consumer stops or receiving pauses.
 pub(crate) const RELEASED: &str = "released";
 
 /// How a message ended.
@@ -22,15 +22,16 @@ pub(crate) struct Conclusion {
 /// Why a message was not handled.
 pub(crate) struct Problem {
     pub(crate) reason: &'static str,
-    /// What it failed on, unless on the message itself.
+    /// The dependency that failed, unless the problem names none.
     pub(crate) dependency: Option<&'static str>,
-    /// The cause with its sources.
+    /// The cause, with its sources.
     pub(crate) detail: Option<String>,
 }
 
-/// How a message leaves the consumer.
+/// The way a message leaves the consumer.
 pub(crate) enum Settlement {
+    /// The message is deleted.
     Delete,
-    /// Becomes visible again after this delay.
+    /// The message becomes visible again after this delay.
     ReturnToQueue(Duration),
 }

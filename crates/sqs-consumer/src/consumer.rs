@@ -1,4 +1,4 @@
-//! The consumer: what it is made of, and how it starts.
+//! The consumer: its parts and how it starts.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct Consumer<Q, H> {
 }
 
 impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
-    /// A consumer of `queue` that lets `handler` do the work.
+    /// Creates a consumer that passes the messages of `queue` to `handler`.
     #[must_use]
     pub fn new(queue: Q, handler: H, settings: ConsumerSettings, meter: &Meter) -> Self {
         Self {
@@ -45,34 +45,35 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         }
     }
 
-    /// Reports whenever receiving begins to work or ceases to: first after the first receive, which does not wait for
-    /// messages. It is called between receives and must not block.
+    /// Calls `report` whenever readiness changes, for the first time after the first receive, which does not wait for
+    /// messages. `report` is called between receives and must not block.
     #[must_use]
     pub fn on_health(mut self, report: impl Fn(Readiness) + Send + Sync + 'static) -> Self {
         self.on_health = Box::new(report);
         self
     }
 
-    /// Reports `true` when the first message is in flight and `false` when none is left. It must not block.
+    /// Calls `report` with `true` when the first message is in flight and with `false` when none is left. `report` must
+    /// not block.
     #[must_use]
     pub fn on_work(mut self, report: impl Fn(bool) + Send + Sync + 'static) -> Self {
         self.on_work = Box::new(report);
         self
     }
 
-    /// Takes the time of day from `clock`.
+    /// Reads the time of day from `clock`.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Consumes until `shutdown` is cancelled and what was in flight is settled. Dropping the future stops everything
-    /// at once; messages in flight become visible when their visibility timeout ends.
+    /// Consumes until `shutdown` is cancelled and the messages in flight are settled. Dropping the future stops
+    /// everything at once; messages in flight become visible when their visibility timeout ends.
     ///
     /// # Errors
-    /// [`ConsumerError::Settings`] before anything is received; [`ConsumerError::DrainOverran`] when messages could
-    /// neither be finished nor released in time.
+    /// Returns [`ConsumerError::Settings`] before anything is received, and [`ConsumerError::DrainOverran`] if messages
+    /// could be neither finished nor released in time.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
         let Self { queue, handler, settings, meter, clock, on_health, on_work } = self;
         settings.validate()?;
@@ -102,7 +103,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             grace_over: CancellationToken::new(),
         };
         let result = Running::new(Arc::new(shared), on_health, on_work).run(shutdown).await;
-        // Every message's task has ended or was stopped, so nothing is waiting for these any more.
+        // Every message's task has ended or been aborted, so nothing waits for these tasks any more.
         background.shutdown().await;
         result.map_err(|DrainOverran { unsettled }| ConsumerError::DrainOverran { unsettled })
     }
@@ -114,11 +115,11 @@ pub enum ConsumerError {
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The shutdown's time was up with messages neither finished nor released. They become visible when their
+    /// The shutdown ran out of time with messages neither finished nor released. They become visible when their
     /// visibility timeout ends.
     #[error("{unsettled} messages were neither finished nor released in time")]
     DrainOverran {
-        /// How many.
+        /// The number of such messages.
         unsettled: usize,
     },
 }

@@ -10,18 +10,18 @@ use crate::queue::{AttributeValue, DeadLetter, Message, MessageAttribute, Queue,
 use crate::shared::Shared;
 use crate::trace;
 
-/// The message attribute of a dead letter that says, as JSON, why it is one:
+/// The message attribute that explains, as JSON, why a message was dead-lettered:
 /// `{"reason", "dependency", "detail", "service", "attempts", "trace", "queue", "failed_at"}`.
 pub const DEAD_LETTER_ATTRIBUTE: &str = "dead_letter";
 
-/// The most message attributes SQS takes.
+/// The most message attributes SQS accepts.
 const MAX_ATTRIBUTES: usize = 10;
 
-/// Sends the message to the dead-letter queue; it still has to be deleted from its own. To be called inside the
-/// message's `process` span.
+/// Sends the message to the dead-letter queue; the caller still has to delete it from its own queue. Must be called
+/// inside the message's `process` span.
 ///
-/// The body, the native trace header and the message attributes go along as they came, so that a redriven message is
-/// the one it was. A message without a native header gets the one of this sending.
+/// The body, the native trace header and the message attributes are passed on unchanged, so that a redriven message
+/// equals the original. A message without a native header gets the header of the `send` span.
 pub(crate) async fn send<Q: Queue, H>(
     shared: &Shared<Q, H>,
     message: Message,
@@ -55,7 +55,8 @@ pub(crate) async fn send<Q: Queue, H>(
     sent.map(drop)
 }
 
-/// The attributes that go along: the description needs one of the places, and replaces that of an earlier death.
+/// Returns the attributes to pass on. The description takes up one of the places SQS allows, and replaces the one from
+/// an earlier dead-lettering.
 fn kept(mut attributes: HashMap<String, MessageAttribute>) -> HashMap<String, MessageAttribute> {
     attributes.remove(DEAD_LETTER_ATTRIBUTE);
     if attributes.len() >= MAX_ATTRIBUTES {
@@ -69,7 +70,7 @@ fn kept(mut attributes: HashMap<String, MessageAttribute>) -> HashMap<String, Me
 }
 
 impl DeadLetter {
-    /// Every message attribute of the dead letter, the description among them.
+    /// Returns the body, the trace header and all message attributes, including the description.
     #[must_use]
     pub fn into_parts(self) -> (String, Option<String>, HashMap<String, MessageAttribute>) {
         let mut attributes = self.attributes;
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn never_has_more_attributes_than_sqs_takes() {
+    fn never_has_more_attributes_than_sqs_accepts() {
         let attribute =
             || MessageAttribute { data_type: "String".to_owned(), value: AttributeValue::Text("x".into()) };
         for count in 0..=10 {

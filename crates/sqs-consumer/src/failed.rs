@@ -1,4 +1,4 @@
-//! What becomes of a message whose handler failed.
+//! The decision about a message whose handler failed.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::trace::age;
 pub(crate) struct Failed<'a, Q, H> {
     pub(crate) shared: &'a Shared<Q, H>,
     pub(crate) message: Message,
-    /// The type of its event; none for a body that is no event.
+    /// The type of its event; `None` if the body is not an event.
     pub(crate) event_type: Option<&'a str>,
     pub(crate) sent_at: Timestamp,
 }
 
 impl<Q: Queue, H> Failed<'_, Q, H> {
-    /// Decides between retry and dead letter, and sends the latter.
+    /// Decides whether to retry or dead-letter the message, and sends the dead letter.
     pub(crate) async fn conclude(self, failure: Failure) -> Conclusion {
         match failure {
             Failure::Permanent { reason, source } => {
@@ -52,7 +52,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         }
     }
 
-    /// A rejection is not believed at once: see [`Rejections`](crate::rejections::Rejections).
+    /// Concludes a rejection. The first one never dead-letters the message: see
+    /// [`Rejections`](crate::rejections::Rejections).
     async fn rejected(self, problem: Problem, signal: Signal) -> Conclusion {
         if let Some(limit) = self.exhausted(problem.dependency) {
             return self.dead_letter(problem.after(limit), signal).await;
@@ -67,8 +68,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         retry(problem, delay, signal)
     }
 
-    /// Whether a message that failed has been tried for long enough, and the limit it passed. The receive count says
-    /// nothing about that: releases and killed processes raise it as well.
+    /// Returns the limit that the message has passed, if its retries are exhausted. The receive count is not
+    /// considered: releases and killed processes raise it as well.
     fn exhausted(&self, dependency: Option<&'static str>) -> Option<String> {
         let (now, settings) = (self.shared.clock.now(), &self.shared.settings);
         let (on_queue, limit) = (age(self.sent_at, now), settings.max_message_age);
@@ -81,7 +82,7 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
             .then(|| format!("retries exhausted, tried for more than {} s", limit.as_secs()))
     }
 
-    /// Moves the message to the dead-letter queue; if that fails, it is retried later.
+    /// Sends the message to the dead-letter queue. If that fails, the message is retried later.
     async fn dead_letter(self, problem: Problem, signal: Signal) -> Conclusion {
         let Self { shared, message, .. } = self;
         let attempts = message.receive_count;
@@ -106,7 +107,7 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
 }
 
 impl Problem {
-    /// The same, of a message that passed `limit`.
+    /// Adds to the detail that the message has passed `limit`.
     fn after(self, limit: String) -> Self {
         let detail = match self.detail {
             Some(detail) => format!("{limit}: {detail}"),

@@ -1,20 +1,20 @@
-//! The consumer's own reasons, and how a cause is written down.
+//! The consumer's own failure reasons, and the description of causes.
 
 use std::error::Error;
 
-/// Reason of a handler that panicked.
+/// The reason when a handler panics.
 pub(crate) const PANIC: &str = "panic";
-/// Reason of a handler that did not finish in time.
+/// The reason when a handler does not finish in time.
 pub(crate) const TIMEOUT: &str = "timeout";
-/// Reason of a message that could not be moved to the dead-letter queue and is tried again for that.
+/// The reason when a message could not be moved to the dead-letter queue and is therefore retried.
 pub(crate) const DEAD_LETTER_UNAVAILABLE: &str = "dead-letter-queue-unavailable";
 
-/// The longest description of a cause that is kept.
+/// The longest description of a cause, in characters.
 const MAX_DESCRIPTION: usize = 500;
 
-/// An error with its sources on one line, `outer: inner: innermost`, for log lines, spans and dead letters.
+/// Describes an error and its sources on one line, `outer: inner: innermost`, for log lines, spans and dead letters.
 ///
-/// An error of `serde_json` can quote the value it stumbled over, so of it only the kind and the place are written.
+/// A `serde_json` error can quote the offending value, so only its kind and position are included.
 pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
@@ -52,21 +52,21 @@ mod tests {
     struct Outer(#[source] BoxError);
 
     #[test]
-    fn describes_an_error_with_its_sources_once() {
+    fn describes_an_error_and_each_source_once() {
         let error = Outer(Box::new(Outer("inner\nline".into())));
         assert_eq!(describe(&error), "outer: inner line");
     }
 
     #[test]
-    fn never_quotes_what_json_held() {
+    fn never_quotes_values_from_json() {
         let json = serde_json::from_str::<bool>("\"Mustermann\"").unwrap_err();
-        assert!(json.to_string().contains("Mustermann"), "or the test proves nothing");
+        assert!(json.to_string().contains("Mustermann"), "otherwise the test proves nothing");
         let text = describe(&Outer(Box::new(json)));
         assert_eq!(text, "outer: Data error at line 1, column 12");
     }
 
     #[test]
-    fn keeps_long_causes_short() {
+    fn truncates_long_descriptions() {
         let text = describe(&Outer("ä".repeat(2_000).into()));
         assert_eq!(text.chars().count(), MAX_DESCRIPTION + 1);
     }

@@ -1,4 +1,4 @@
-//! The service's part: what is done with one event.
+//! The service's part: handling one event.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use jiff::Timestamp;
 
 use crate::{Done, Failure};
 
-/// Handles events at least once, and leaves everything beyond that to its implementation.
+/// A handler of events that are delivered at least once.
 ///
-/// What it gives up: the consumer doesn't know the effect, so it can't keep a repeated delivery from repeating it.
-/// Deliveries do repeat: SQS delivers a message again after a crash, a timeout, a lost answer or a failed delete. An
-/// effect that adds up (`ADD points`, a mail, a charge) happens once for each delivery unless the handler prevents it,
-/// with a marker in the same transaction or with a claim (crate `idempotency`). Implement this trait directly only for
-/// effects that come to the same thing when repeated.
+/// The consumer doesn't know the effect, so it can't stop a redelivery from repeating it. Redeliveries do happen: after
+/// a crash, a timeout, a lost response or a failed delete. An effect that accumulates (`ADD points`, a mail, a charge)
+/// is repeated with each delivery unless the handler prevents it, with a marker in the same transaction or with a claim
+/// (crate `idempotency`). Implement this trait directly only for idempotent effects.
 ///
-/// The future may be dropped at any await point: when the handler's time is up, and at the end of a shutdown's grace
+/// The handler's future may be dropped at any await point: when its time is up, and at the end of a shutdown's grace
 /// period. A panic counts as a transient failure of this message alone.
 ///
-/// It runs inside the message's `process` span, so spans made in it and headers injected in it belong to the event's
-/// trace.
+/// The future runs inside the message's `process` span, so the spans it creates and the headers it injects belong to
+/// the event's trace.
 pub trait AtLeastOnceHandler: Send + Sync + 'static {
     /// Handles one delivery of an event.
     ///
     /// # Errors
-    /// [`Failure::Transient`] to try again later, [`Failure::Permanent`] to put the message aside at once.
+    /// [`Failure::Transient`] to retry the message later, [`Failure::Permanent`] to dead-letter it at once, and
+    /// [`Failure::Rejected`] to let the consumer decide whether the message or the dependency is at fault.
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 
@@ -40,10 +40,10 @@ impl<H: AtLeastOnceHandler> AtLeastOnceHandler for Arc<H> {
 pub struct Delivery {
     /// The event.
     pub envelope: Envelope,
-    /// How many times the message was received, this one included. Give-backs and killed processes count as well, so
-    /// it is no measure of how often handling failed.
+    /// How many times the message has been received, including this time. Releases and killed processes count as well,
+    /// so this does not measure how often handling failed.
     pub attempt: u32,
-    /// The id of the SQS message; the same at every delivery.
+    /// The id of the SQS message; the same for every delivery.
     pub message_id: String,
     /// When the message was put on the queue.
     pub sent_at: Timestamp,

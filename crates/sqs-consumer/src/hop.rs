@@ -1,4 +1,4 @@
-//! The log line of a hop: one for each message handled, whether its trace is sampled or not.
+//! The log line of a hop: one for each message handled, whether or not its trace is sampled.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::conclusion::{Conclusion, DEAD_LETTER, RETRY};
 use crate::queue::Message;
 use crate::trace::age;
 
-/// What is known about a hop before its end.
+/// The part of a hop's log line that is known before the hop ends.
 pub(crate) struct Hop {
     message_id: String,
     pub(crate) attempt: u32,
@@ -28,14 +28,15 @@ impl Hop {
         }
     }
 
-    /// Writes the line. It belongs inside the message's span, from which the log takes the trace id.
+    /// Writes the line. Must be called inside the message's span, which supplies the trace id.
     pub(crate) fn log(&self, envelope: Option<&Envelope>, processing: Duration, conclusion: &Conclusion) {
         let Conclusion { outcome, problem, .. } = conclusion;
         let event_id = envelope.map(|envelope| envelope.metadata.event_id.to_string());
         let correlation_id = envelope.map(|envelope| envelope.metadata.correlation_id.to_string());
         let waiting_ms = millis(age(self.sent_at, self.received_at));
         let processing_ms = millis(processing);
-        // The same fields at the level that fits; a level has to be known when the program is compiled.
+        // A macro, because the level of a log line has to be known at compile time, and three levels share these
+        // fields.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

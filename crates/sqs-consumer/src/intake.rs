@@ -9,22 +9,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::queue::{Message, Queue, QueueError, Receive};
 
-/// How long a receive waits for a second permit after its first. When all permits are taken they come free one at a
-/// time, and each receive would ask for a single message.
+/// How long a poll waits for more permits after its first. When all permits are taken they become free one at a time,
+/// and each receive would fetch a single message.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How a poll ended.
 pub(crate) enum Polled {
-    /// Before it received: receiving was paused or stopped while it waited for permits.
+    /// Before its receive: receiving was paused or stopped while the poll waited for permits.
     Stopped,
-    /// With messages, or none. There is a permit for each message that was requested.
+    /// With messages, or without any. There is a permit for each message that was requested.
     Received { asked: usize, permits: OwnedSemaphorePermit, messages: Vec<Message>, took: Duration },
     /// With an error.
     Failed { error: QueueError, took: Duration },
 }
 
-/// Takes permits, up to `request.max`, then receives as many messages. `stop` ends it only while it has no receive in
-/// flight: messages that are on their way would be lost until their visibility ends.
+/// Takes up to `request.max` permits, then receives at most as many messages. `stop` ends the poll only while it waits
+/// for permits: a receive in flight is never dropped, because its messages would stay invisible until their visibility
+/// timeout ends.
 pub(crate) async fn poll<Q: Queue>(
     queue: Arc<Q>,
     permits: Arc<Permits>,
@@ -47,7 +48,8 @@ pub(crate) async fn poll<Q: Queue>(
 /// The permits, one for each message that may be in flight.
 pub(crate) struct Permits {
     free: Arc<Semaphore>,
-    /// Held while a poll gathers: if all polls waited at once, each would get one of the permits that come free.
+    /// Held while a poll gathers permits: if all polls waited at once, each would get one of the permits that become
+    /// free.
     gathering: Mutex<()>,
 }
 
@@ -56,7 +58,7 @@ impl Permits {
         Self { free: Arc::new(Semaphore::new(permits)), gathering: Mutex::new(()) }
     }
 
-    /// At least one permit and at most `most`.
+    /// Takes at least one permit and at most `most`.
     async fn acquire(&self, most: usize) -> Option<OwnedSemaphorePermit> {
         let _gathering = self.gathering.lock().await;
         let mut taken = Arc::clone(&self.free).acquire_owned().await.ok()?;

@@ -1,16 +1,16 @@
-//! The long-running consumer of an SQS queue: it receives, hands each event to a [`AtLeastOnceHandler`], and settles the message
-//! by what the handler answers.
+//! A long-running consumer of an SQS queue: it receives messages, passes each event to an [`AtLeastOnceHandler`], and
+//! settles the message according to the handler's result.
 //!
-//! - A permit is taken before a message is received, so nothing waits in memory with its visibility running.
-//! - Each message is handled on its own, in its own `process` span, which continues the trace of the event.
+//! - A permit is taken before a message is received, so no message waits in memory while its visibility timeout runs.
+//! - Each message is handled independently, in its own `process` span, which continues the event's trace.
 //! - [`Done`] deletes the message. [`Failure::Transient`] retries it after a random, growing delay.
 //!   [`Failure::Permanent`] moves it to the dead-letter queue at once, with the reason.
 //! - A panic or a timeout is a transient failure of that message alone.
-//! - [`Failure::Rejected`] is dead-lettered once the message is proven to be at fault itself.
+//! - [`Failure::Rejected`] dead-letters the message once the message itself is shown to be at fault.
 //! - When a dependency is unavailable or misconfigured, or rejects most messages, receiving pauses and probes.
-//! - On shutdown, what is in flight is finished or released.
+//! - On shutdown, messages in flight are finished or released.
 //!
-//! `DESIGN.md` beside this crate's manifest says why.
+//! `DESIGN.md`, next to this crate's manifest, gives the reasons.
 //!
 //! ```no_run
 //! use envelope::Event;
@@ -33,8 +33,8 @@
 //!     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
 //!         match delivery.envelope.event_type.as_str() {
 //!             PointsEarned::TYPE => {
-//!                 let earned: PointsEarned = delivery.envelope.decode()?; // else permanent: "malformed-event"
-//!                 self.credit(&earned).await?; // a failure by the class of the error
+//!                 let earned: PointsEarned = delivery.envelope.decode()?; // a permanent failure: "malformed-event"
+//!                 self.credit(&earned).await?; // the error's class decides which failure
 //!                 Ok(Done::APPLIED)
 //!             }
 //!             _ => Ok(Done::IGNORED),
@@ -50,7 +50,7 @@
 //! Consumer::new(queue, Rewards, ConsumerSettings::new("rewards"), &meter)
 //!     .on_health(|readiness| match readiness {
 //!         Readiness::Up => { /* ready */ }
-//!         Readiness::Down { reason } => { /* not ready, because of this */ drop(reason) }
+//!         Readiness::Down { reason } => { /* not ready, for this reason */ drop(reason) }
 //!     })
 //!     .run(shutdown)
 //!     .await?;

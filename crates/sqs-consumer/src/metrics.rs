@@ -1,4 +1,4 @@
-//! What a consumer measures. Never by customer or event: those are for log lines and traces.
+//! The consumer's metrics. None has a customer or an event as an attribute: those belong in log lines and traces.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +11,7 @@ use telemetry::{attributes, bounds};
 
 use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RELEASED, RETRY};
 
-/// Age of events, when received and when done.
+/// Ages of events, when received and when done.
 pub(crate) const EVENT_AGE: &str = "consumer.event.age";
 /// Messages by outcome.
 pub(crate) const OUTCOMES: &str = "consumer.messages";
@@ -21,33 +21,33 @@ pub(crate) const RETRIES: &str = "consumer.retries";
 pub(crate) const DEAD_LETTERS: &str = "consumer.dead_letters";
 /// Messages in flight.
 pub(crate) const IN_FLIGHT: &str = "consumer.in_flight";
-/// Messages received, as a share of those requested.
+/// Messages received as a share of those requested.
 pub(crate) const BATCH_FILL: &str = "consumer.batch.fill";
 /// Receives that should be in flight.
 pub(crate) const POLLERS: &str = "consumer.pollers";
-/// Messages whose visibility was extended, or should have been.
+/// Visibility extensions, successful or failed.
 pub(crate) const EXTENSIONS: &str = "consumer.visibility.extensions";
-/// Messages that could not be settled and will be redelivered although they were handled.
+/// Messages whose delete or visibility change never succeeded.
 pub(crate) const UNSETTLED: &str = "consumer.unsettled";
 /// One while receiving pauses because most messages are rejected for one reason.
 pub(crate) const BRAKE_ENGAGED: &str = "consumer.brake.engaged";
 /// One while receiving pauses because a dependency is unavailable or misconfigured.
 pub(crate) const CIRCUIT_OPEN: &str = "consumer.circuit.open";
 
-/// Metric attribute: why a message failed.
+/// The metric attribute for why a message failed.
 const REASON: &str = "reason";
-/// Metric attribute: what it failed on.
+/// The metric attribute for the dependency it failed on.
 const DEPENDENCY: &str = "dependency";
-/// Metric attribute: when an event's age was taken, `received` or `done`.
+/// The metric attribute for when an event's age was measured, `received` or `done`.
 const STAGE: &str = "stage";
 
-/// Bucket bounds for ages in seconds: from what a customer does not notice to what a dead-letter alarm is about.
+/// Bucket bounds for ages in seconds: from delays no customer notices to those that end on the dead-letter queue.
 const AGES: [f64; 14] =
     [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
 /// Bucket bounds for shares.
 const SHARES: [f64; 11] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
-/// The instruments, with the attributes every measurement has. Cheap to clone.
+/// The instruments, with the attributes common to all measurements. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<Instruments>);
 
@@ -88,13 +88,13 @@ impl Metrics {
                 metric::MESSAGING_PROCESS_DURATION,
                 "s",
                 &bounds::DURATIONS,
-                "time handling a message",
+                "time taken to handle a message",
             ),
             call_duration: histogram(
                 metric::MESSAGING_CLIENT_OPERATION_DURATION,
                 "s",
                 &bounds::DURATIONS,
-                "time of calls to the queue",
+                "time taken by calls to the queue",
             ),
             event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),
             outcomes: counter(OUTCOMES, "messages by outcome"),
@@ -106,12 +106,14 @@ impl Metrics {
                 &SHARES,
                 "messages received as a share of those requested",
             ),
-            pollers: meter.u64_gauge(POLLERS).with_description("receives wanted in flight").build(),
+            pollers: meter.u64_gauge(POLLERS).with_description("target number of receives in flight").build(),
             extensions: counter(EXTENSIONS, "visibility extensions"),
-            unsettled: counter(UNSETTLED, "handled messages that will be redelivered"),
+            unsettled: counter(UNSETTLED, "messages whose delete or visibility change never succeeded"),
             circuit_open: meter
                 .u64_gauge(CIRCUIT_OPEN)
-                .with_description("1 while receiving pauses for a dependency")
+                .with_description(
+                    "1 while receiving pauses because a dependency is unavailable or misconfigured",
+                )
                 .build(),
             brake_engaged: meter
                 .u64_gauge(BRAKE_ENGAGED)
@@ -124,7 +126,7 @@ impl Metrics {
         self.0.common.iter().cloned().chain(more).collect()
     }
 
-    /// A receive that was answered.
+    /// Records a receive that succeeded.
     pub(crate) fn received(&self, asked: usize, received: usize, took: Duration) {
         self.call("receive", took, None);
         if received > 0 {
@@ -136,7 +138,7 @@ impl Metrics {
         self.0.batch_fill.record(received as f64 / asked as f64, &self.0.common);
     }
 
-    /// A call to the queue.
+    /// Records a call to the queue.
     pub(crate) fn call(&self, operation: &'static str, took: Duration, error: Option<&str>) {
         let mut attributes = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, operation)]);
         if let Some(code) = error {
@@ -145,7 +147,7 @@ impl Metrics {
         self.0.call_duration.record(took.as_secs_f64(), &attributes);
     }
 
-    /// The age of an event at `stage`.
+    /// Records the age of an event at `stage`.
     pub(crate) fn event_age(&self, stage: &'static str, age: Duration, event_type: &str) {
         let attributes = self.with([
             KeyValue::new(STAGE, stage),
@@ -154,7 +156,7 @@ impl Metrics {
         self.0.event_age.record(age.as_secs_f64(), &attributes);
     }
 
-    /// The end of a message.
+    /// Records the end of a message.
     pub(crate) fn processed(&self, took: Duration, event_type: Option<&str>, conclusion: &Conclusion) {
         let mut attributes = self.with([KeyValue::new(attributes::OUTCOME, conclusion.outcome)]);
         attributes.extend(event_type.map(|kind| KeyValue::new(attributes::EVENT_TYPE, kind.to_owned())));
@@ -175,13 +177,13 @@ impl Metrics {
         self.0.process_duration.record(took.as_secs_f64(), &duration);
     }
 
-    /// Messages released without having been handled.
+    /// Records messages released without having been handled.
     pub(crate) fn released(&self, messages: usize) {
         let outcome = KeyValue::new(attributes::OUTCOME, RELEASED);
         self.0.outcomes.add(messages as u64, &self.with([outcome]));
     }
 
-    /// A message in flight, until the guard is dropped.
+    /// Counts a message in flight until the guard is dropped.
     pub(crate) fn in_flight(&self) -> InFlightCount {
         self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlightCount(self.clone())
@@ -214,8 +216,9 @@ impl Metrics {
     }
 }
 
-/// Messages in flight, observed at each export. A gauge, because the collector's exporter for CloudWatch takes the
-/// sum of an up-down counter for a running total and sends how much it has grown.
+/// Registers the gauge of messages in flight, and returns the count it observes at each export. It is a gauge because
+/// the collector's CloudWatch exporter treats the sum of an up-down counter as a running total and sends only its
+/// increase.
 fn in_flight(meter: &Meter, attributes: [KeyValue; 2]) -> Arc<AtomicI64> {
     let count = Arc::new(AtomicI64::new(0));
     let observed = Arc::clone(&count);

@@ -1,8 +1,8 @@
-//! How many receives should be in flight.
+//! The number of receives that should be in flight.
 
 use crate::queue::MAX_BATCH;
 
-/// Adapts to how full the batches are: one more after a full batch, one fewer after a sparse one.
+/// The number of receives that should be in flight: one more after a full batch, one fewer after a sparse one.
 #[derive(Debug)]
 pub(crate) struct Pollers {
     wanted: usize,
@@ -18,8 +18,8 @@ impl Pollers {
         self.wanted
     }
 
-    /// Takes in one receive. A full batch means that more was waiting, unless the batch was cut short by permits:
-    /// then the handlers are the bottleneck, and another poller would not help.
+    /// Records one receive. A full batch means that more messages are waiting. If the batch was limited by permits
+    /// instead, the handlers are the bottleneck, and another poller would not help.
     pub(crate) fn observe(&mut self, asked: usize, received: usize) {
         if asked == MAX_BATCH && received >= asked {
             self.wanted = (self.wanted + 1).min(self.max);
@@ -28,7 +28,7 @@ impl Pollers {
         }
     }
 
-    /// Starts over with one, after a pause.
+    /// Starts over with one poller, after a pause.
     pub(crate) fn reset(&mut self) {
         self.wanted = 1;
     }
@@ -45,13 +45,13 @@ mod tests {
             pollers.observe(asked, received);
             pollers.wanted()
         };
-        assert_eq!(wanted(10, 5), 1, "half full is right as it is");
+        assert_eq!(wanted(10, 5), 1, "half full changes nothing");
         assert_eq!(wanted(10, 10), 2);
         assert_eq!(wanted(10, 10), 3);
-        assert_eq!(wanted(10, 10), 3, "no more than allowed");
-        assert_eq!(wanted(4, 4), 3, "cut short by permits");
+        assert_eq!(wanted(10, 10), 3, "never more than the maximum");
+        assert_eq!(wanted(4, 4), 3, "limited by permits");
         assert_eq!(wanted(10, 2), 2);
         assert_eq!(wanted(10, 0), 1);
-        assert_eq!(wanted(1, 0), 1, "one stays");
+        assert_eq!(wanted(1, 0), 1, "never fewer than one");
     }
 }

@@ -1,4 +1,4 @@
-//! One message from its receive to its settlement.
+//! Processing of one message, from its receipt to its settlement.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use crate::shared::Shared;
 use crate::trace::{ProcessSpan, age};
 use crate::visibility::InFlight;
 
-/// The handler's result, unless it was cut off.
+/// The handler's result, or that the handler was cut off.
 enum Verdict {
     Returned(Result<Done, Failure>),
     GraceOver,
 }
 
-/// Handles one message and settles it. `in_flight` keeps it invisible until then.
+/// Handles one message and settles it. `in_flight` keeps the message invisible until then.
 pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
@@ -41,7 +41,7 @@ pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     signal
 }
 
-/// Everything that happens inside the message's span.
+/// Handles one message inside its span, and returns how to settle it and what the circuit is to know.
 async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
@@ -65,7 +65,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 let Delivery { envelope, replay_name, .. } = delivery;
                 (verdict, Some(Received { envelope, replay_name }))
             }
-            // A body that is no event will be none at the next attempt either.
+            // A body that is not an event now will not be one at the next attempt either.
             Err(error) => (Verdict::Returned(Err(Failure::permanent(MALFORMED_EVENT).because(error))), None),
         };
         let envelope = received.as_ref().map(|received| &received.envelope);
@@ -102,10 +102,11 @@ fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_
     }
 }
 
-/// Lets the handler do its work, for as long as it may.
+/// Runs the handler until it returns, its time is up, or the grace period of a shutdown ends.
 async fn attempt<Q: Queue, H: AtLeastOnceHandler>(shared: &Shared<Q, H>, delivery: &Delivery) -> Verdict {
-    // The call is inside the future as well, so that a panic before the first await is caught too. What the handler
-    // left half done is no concern here: effects are idempotent, and the next attempt finds them as after a crash.
+    // The call to `handle` is inside the async block, so that a panic before the first await is caught as well.
+    // Asserting unwind safety is sound: effects are idempotent, so the next attempt copes with a half-done effect just
+    // as it does after a crash.
     let work = AssertUnwindSafe(async { shared.handler.handle(delivery).await }).catch_unwind();
     tokio::select! {
         biased;
@@ -118,7 +119,7 @@ async fn attempt<Q: Queue, H: AtLeastOnceHandler>(shared: &Shared<Q, H>, deliver
     }
 }
 
-/// Decides what becomes of the message, and moves it to the dead-letter queue if that is it.
+/// Decides how the message ends, and sends it to the dead-letter queue if that is the decision.
 async fn conclude<Q: Queue, H>(
     shared: &Shared<Q, H>,
     message: Message,
@@ -158,13 +159,14 @@ async fn settle<Q: Queue, H>(
 ) {
     match settlement {
         Settlement::Delete => {
-            // The message stays in flight until it is gone, so that it isn't redelivered while the delete is retried.
+            // The message stays in flight until it is deleted, so that it isn't redelivered while the delete is
+            // retried.
             if let Err(error) = shared.deletes.settle(receipt.clone()).await {
                 shared.metrics.unsettled("delete", &error.code);
                 tracing::error!(
                     message_id = receipt.message_id(),
                     error = error.code,
-                    "message settled but not deleted: it will be delivered again when its visibility ends"
+                    "message settled but not deleted: it will be redelivered when its visibility timeout ends"
                 );
             }
             drop(in_flight);

@@ -1,10 +1,10 @@
 //! Keeps ECS from stopping a task that has long work in flight.
 //!
-//! ECS gives a task on Fargate two minutes to stop at most, and a handler may need longer. Such a task asks the ECS agent
-//! for protection while it has messages in flight, and ends it when it has none
+//! ECS allows a task on Fargate at most two minutes to stop, and a handler may need longer. Such a task requests
+//! protection from the ECS agent while it has messages in flight, and ends the protection when it has none
 //! ([task scale-in protection](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html)).
-//! A message that is received in the moment before the protection holds is released by the drain and handled elsewhere:
-//! that costs time and no message.
+//! A message received just before the protection takes effect may be released by the drain and handled elsewhere: that
+//! costs time, but loses nothing.
 
 use std::time::Duration;
 
@@ -18,23 +18,24 @@ use crate::failure::describe;
 
 /// The longest `stopTimeout` on Fargate.
 const LONGEST_STOP: Duration = Duration::from_mins(2);
-/// How long the agent has to answer.
+/// How long the agent may take to respond.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// The protection outlasts the last message by this much, so that a gap between two messages makes no calls.
+/// How long the protection outlasts the last message, so that a gap between two messages causes no calls.
 const LINGER: Duration = Duration::from_secs(30);
-/// Pause after a call that failed.
+/// The pause after a failed call.
 const PAUSE: Duration = Duration::from_secs(10);
-/// The longest protection ECS gives, in minutes.
+/// The longest protection ECS grants, in minutes.
 const LONGEST_MINUTES: u64 = 2_880;
 
-/// Asks the agent for protection for as long as there is work.
+/// The task's protection, requested for as long as messages are in flight.
 pub(crate) struct ScaleInProtection {
     at_work: watch::Sender<bool>,
     asking: JoinHandle<()>,
 }
 
 impl ScaleInProtection {
-    /// None for a service whose messages are done within the time ECS gives, and outside ECS.
+    /// Starts the protection. Returns `None` outside ECS, and for a service whose messages take no longer than ECS
+    /// allows a task to stop.
     pub(crate) fn of(runtime: &Runtime, max_processing: Duration) -> Option<Self> {
         let agent = runtime.environment.get("ECS_AGENT_URI").filter(|_| max_processing > LONGEST_STOP)?;
         Some(Self::start(agent, max_processing))
@@ -50,7 +51,7 @@ impl ScaleInProtection {
         Self { at_work, asking: tokio::spawn(follow(agent, minutes, work)) }
     }
 
-    /// What the consumer reports to.
+    /// Returns the function to which the consumer reports whether messages are in flight.
     pub(crate) fn reporter(&self) -> impl Fn(bool) + Send + Sync + use<> {
         let at_work = self.at_work.clone();
         move |now| {
@@ -58,18 +59,18 @@ impl ScaleInProtection {
         }
     }
 
-    /// Gives the protection back.
+    /// Ends the protection.
     pub(crate) async fn end(self) {
         let Self { at_work, asking } = self;
         drop(at_work);
-        // Each answer of the agent is bounded; a task that is cut off here has nothing left to protect.
+        // Each call to the agent is bounded; if this times out, the task has nothing left to protect anyway.
         drop(timeout(CALL_LIMIT * 2, asking).await);
     }
 }
 
-/// Who gives protection.
+/// The granter of protection; a trait so that tests can record the calls.
 trait Protect: Send + 'static {
-    /// Protects the task for so many minutes, or no longer.
+    /// Protects the task for this many minutes, or ends its protection if `None`.
     fn protect(&self, minutes: Option<u64>) -> impl Future<Output = Result<(), reqwest::Error>> + Send;
 }
 
@@ -90,7 +91,7 @@ impl Protect for Agent {
     }
 }
 
-/// How a wait for the end of work ended.
+/// The result of waiting for work to end.
 enum Work {
     GoesOn,
     Ended,
@@ -105,14 +106,14 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
         let asked = agent.protect(Some(minutes)).await;
         let pause = if asked.is_ok() {
             protected = true;
-            // Half of it: work that goes on is never without.
+            // Renews at half the time, so that the protection never lapses while work goes on.
             Duration::from_secs(minutes * 30)
         } else {
             PAUSE
         };
         log_once(&asked, &mut logged);
         match end_of_work(Instant::now() + pause, &mut work).await {
-            // A protection that cannot be ended expires by itself.
+            // If the protection cannot be ended, it expires by itself.
             Work::Ended if protected => {
                 log_once(&agent.protect(None).await, &mut logged);
                 protected = false;
@@ -126,7 +127,7 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
     }
 }
 
-/// Waits until work has ended and none has come for a while, but no longer than `limit`.
+/// Waits until work has ended and no more has arrived for [`LINGER`], but no longer than `limit`.
 async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
     loop {
         tokio::select! {
@@ -140,7 +141,7 @@ async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
     }
 }
 
-/// Logs a failure once, for as long as it lasts.
+/// Logs a failure once for as long as it lasts.
 fn log_once(asked: &Result<(), reqwest::Error>, logged: &mut bool) {
     match asked {
         Ok(()) => *logged = false,
@@ -149,7 +150,7 @@ fn log_once(asked: &Result<(), reqwest::Error>, logged: &mut bool) {
             *logged = true;
             tracing::warn!(
                 error = describe(error),
-                "scale-in protection not set: a task with long work in hand may be stopped"
+                "scale-in protection not set: a task with long-running messages in flight may be stopped"
             );
         }
     }
@@ -164,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// After how many seconds what was requested.
+    /// The second of a request, and the minutes of protection it asked for.
     type Ask = (u64, Option<u64>);
 
     #[derive(Clone, Default)]
@@ -190,13 +191,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn protected_while_at_work_and_a_little_longer() {
+    async fn the_task_is_protected_while_at_work_and_a_little_longer() {
         let (asked, at_work, following) = followed();
         sleep(Duration::from_secs(5)).await;
         at_work.send_replace(true);
         sleep(Duration::from_secs(400)).await;
         at_work.send_replace(false);
-        // A gap between two messages gives nothing back.
+        // A gap between two messages does not end the protection.
         sleep(Duration::from_secs(20)).await;
         at_work.send_replace(true);
         sleep(Duration::from_secs(1)).await;
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_consumer_that_ends_gives_it_back() {
+    async fn the_protection_ends_with_the_consumer() {
         let (asked, at_work, following) = followed();
         at_work.send_replace(true);
         sleep(Duration::from_secs(3)).await;
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_agent_is_asked_as_ecs_documents() {
+    async fn the_agent_is_called_as_ecs_documents() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let agent = format!("http://{}/api/token", listener.local_addr().unwrap());
         let protection = ScaleInProtection::start(&agent, Duration::from_secs(601));

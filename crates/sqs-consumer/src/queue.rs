@@ -1,4 +1,4 @@
-//! The queue as the consumer sees it: a small contract over SQS, so that a consumer can be run against any of it.
+//! The queue as the consumer sees it: a small contract over SQS, so that a consumer can run on any implementation.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use thiserror::Error;
 
-/// The most entries SQS takes in a batch, and the most messages it gives in one receive
+/// The most entries SQS accepts in a batch, and the most messages it returns from one receive
 /// ([quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html)).
 pub const MAX_BATCH: usize = 10;
 
@@ -19,11 +19,11 @@ pub const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 
 /// A standard queue with its dead-letter queue.
 ///
-/// Every call is one request: an implementation neither retries nor logs, the consumer does both. Calls may run at
-/// the same time, and they make no spans of their own.
+/// Every call is one request: an implementation neither retries nor logs, because the consumer does both. Calls may run
+/// concurrently, and they create no spans.
 ///
-/// *Cancelling.* The consumer never drops a [`receive`](Self::receive) while it still has time to wait for it, because
-/// messages that were on their way would stay invisible until their visibility timeout ends.
+/// *Cancellation.* The consumer never drops a [`receive`](Self::receive) while it has time left to wait for it, because
+/// messages already in transit would stay invisible until their visibility timeout ends.
 pub trait Queue: Send + Sync + 'static {
     /// The queue's name, as it appears in spans, metrics and log lines.
     fn name(&self) -> &str;
@@ -31,7 +31,7 @@ pub trait Queue: Send + Sync + 'static {
     /// The queue's URL.
     fn url(&self) -> &str;
 
-    /// The region the queue is in, where that is known.
+    /// The region the queue is in, if known.
     fn region(&self) -> Option<&str> {
         None
     }
@@ -49,11 +49,11 @@ pub trait Queue: Send + Sync + 'static {
     fn receive(&self, request: Receive) -> impl Future<Output = Result<Vec<Message>, QueueError>> + Send;
 
     /// Deletes messages, at most [`MAX_BATCH`]. An empty slice does nothing. Returns the entries that were refused;
-    /// those not named are deleted. A message that is gone already counts as deleted.
+    /// all others are deleted. A message that no longer exists counts as deleted.
     fn delete(&self, receipts: &[Receipt]) -> impl Future<Output = Result<Vec<Rejected>, QueueError>> + Send;
 
-    /// Sets how long messages stay invisible from now on, at most [`MAX_BATCH`]. Zero gives a message back at once. An
-    /// empty slice does nothing. Returns the entries that were refused.
+    /// Sets how long messages stay invisible from now on, for at most [`MAX_BATCH`] messages. Zero makes a message
+    /// visible at once. An empty slice does nothing. Returns the entries that were refused.
     fn change_visibility(
         &self,
         changes: &[VisibilityChange],
@@ -66,7 +66,7 @@ pub trait Queue: Send + Sync + 'static {
     ) -> impl Future<Output = Result<SentDeadLetter, QueueError>> + Send;
 }
 
-/// What one receive asks for.
+/// The parameters of one receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receive {
     /// The most messages to take, from one to [`MAX_BATCH`].
@@ -77,9 +77,9 @@ pub struct Receive {
     pub visibility: Duration,
 }
 
-/// A message as it was received. `Debug` leaves its body and attributes out, since that is where personal data is.
+/// A message as it was received. `Debug` omits the body and the attributes, since they may hold personal data.
 pub struct Message {
-    /// What the message is settled with.
+    /// The receipt the message is settled with.
     pub receipt: Receipt,
     /// The body.
     pub body: String,
@@ -106,7 +106,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// A message attribute, passed on to the dead-letter queue as it came.
+/// A message attribute, passed on to the dead-letter queue unchanged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageAttribute {
     /// `String`, `Number`, `Binary`, or one of them with a label (`Number.int`).
@@ -124,7 +124,7 @@ pub enum AttributeValue {
     Binary(Vec<u8>),
 }
 
-/// What a received message is settled with: its receipt handle, and its id to name it by. Cloning is cheap.
+/// The receipt a message is settled with: its receipt handle, and its id for log lines. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Receipt(Arc<ReceiptParts>);
 
@@ -135,19 +135,19 @@ struct ReceiptParts {
 }
 
 impl Receipt {
-    /// The receipt of the message `message_id`.
+    /// Creates the receipt of the message `message_id`.
     #[must_use]
     pub fn new(message_id: impl Into<String>, handle: impl Into<String>) -> Self {
         Self(Arc::new(ReceiptParts { message_id: message_id.into(), handle: handle.into() }))
     }
 
-    /// The message's id; the same at every delivery.
+    /// Returns the message's id, which is the same for every delivery.
     #[must_use]
     pub fn message_id(&self) -> &str {
         &self.0.message_id
     }
 
-    /// The receipt handle; another one at every delivery.
+    /// Returns the receipt handle, which differs for every delivery.
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.0.handle
@@ -165,30 +165,30 @@ impl fmt::Debug for Receipt {
 pub struct VisibilityChange {
     /// The message.
     pub receipt: Receipt,
-    /// How long it stays invisible from now on; whole seconds, zero gives it back at once.
+    /// How long it stays invisible from now on; whole seconds, and zero makes it visible at once.
     pub timeout: Duration,
 }
 
 /// An entry of a batch that was refused while the call itself succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// The entry's place in the slice that was passed.
+    /// The entry's index in the slice that was passed.
     pub index: usize,
     /// The queue's error code, such as `ReceiptHandleIsInvalid`.
     pub code: String,
-    /// Whether the entry itself is at fault, so that trying again would not help.
+    /// Whether the entry itself is at fault, so that retrying would not help.
     pub sender_fault: bool,
 }
 
-/// A message for the dead-letter queue. `Debug` leaves its body and attributes out.
+/// A message for the dead-letter queue. `Debug` omits the body and the attributes.
 pub struct DeadLetter {
     /// The body, as it was received.
     pub body: String,
-    /// The `AWSTraceHeader` it is sent with: the one it came with, so that a redrive continues the same trace.
+    /// The `AWSTraceHeader` it is sent with: the message's original one, so that a redrive continues the same trace.
     pub trace_header: Option<String>,
-    /// The message attributes it came with.
+    /// The message's original attributes.
     pub attributes: HashMap<String, MessageAttribute>,
-    /// The JSON text of the attribute [`DEAD_LETTER_ATTRIBUTE`](crate::DEAD_LETTER_ATTRIBUTE).
+    /// The JSON text for the attribute [`DEAD_LETTER_ATTRIBUTE`](crate::DEAD_LETTER_ATTRIBUTE).
     pub description: String,
 }
 
@@ -198,12 +198,12 @@ impl fmt::Debug for DeadLetter {
     }
 }
 
-/// The answer to [`Queue::send_dead_letter`].
+/// The result of [`Queue::send_dead_letter`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SentDeadLetter {
     /// The id of the new message.
     pub message_id: Option<String>,
-    /// The id AWS gave the request.
+    /// The id AWS assigned to the request.
     pub request_id: Option<String>,
 }
 
@@ -211,9 +211,9 @@ pub struct SentDeadLetter {
 #[derive(Debug, Error)]
 #[error("{operation} failed: {code}")]
 pub struct QueueError {
-    /// The operation, as AWS calls it: `ReceiveMessage`.
+    /// The operation by its AWS name, such as `ReceiveMessage`.
     pub operation: &'static str,
-    /// The queue's error code, or what kind of failure it was when no answer came (`timeout`).
+    /// The queue's error code, or the kind of failure if no response arrived (`timeout`).
     pub code: String,
     /// The cause.
     #[source]
@@ -221,7 +221,7 @@ pub struct QueueError {
 }
 
 impl QueueError {
-    /// `operation` failed with `code`.
+    /// Creates the error of an `operation` that failed with `code`.
     #[must_use]
     pub fn new(operation: &'static str, code: impl Into<String>) -> Self {
         Self { operation, code: code.into(), source: None }

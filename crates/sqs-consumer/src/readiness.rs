@@ -1,19 +1,19 @@
-//! What a consumer reports while it runs.
+//! The reports of a running consumer.
 
-/// Whether messages come in, for a readiness check.
+/// Whether messages are being received, for a readiness check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Receiving works.
     Up,
-    /// It does not, or pauses.
+    /// Receiving fails or pauses.
     Down {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Where readiness is reported to.
+/// The callback for readiness.
 pub(crate) type OnHealth = Box<dyn Fn(Readiness) + Send + Sync>;
 
-/// Where it is reported whether messages are in flight.
+/// The callback for whether messages are in flight.
 pub(crate) type OnWork = Box<dyn Fn(bool) + Send + Sync>;

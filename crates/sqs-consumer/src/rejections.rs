@@ -1,8 +1,8 @@
-//! Messages that a dependency rejected, until it is known whose fault that is.
+//! Messages that a dependency rejected, until it is clear whether the message or the dependency is at fault.
 //!
-//! One rejection is ambiguous: the message may be at fault, or a deployment has broken something and every message is
-//! rejected. A message is believed to be at fault itself when another one of its type has passed since it was first
-//! rejected, or when a whole window has gone by without the brake engaging.
+//! One rejection is ambiguous: the message may be at fault, or a deployment may have broken something so that every
+//! message is rejected. The message itself is held to be at fault once another message of its type has taken effect
+//! since the first rejection, or once a whole window has passed without the brake engaging.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,11 @@ use std::time::Duration;
 use outcome::Done;
 use tokio::time::Instant;
 
-/// How many messages are remembered at most. One that is forgotten counts as rejected for the first time, so it stays on
-/// the queue for a little longer.
+/// The maximum number of messages remembered. A forgotten message counts as rejected for the first time, so it only
+/// stays on the queue a little longer.
 const REMEMBERED: usize = 10_000;
 
+/// The first rejections of messages, and the evidence against each since.
 pub(crate) struct Rejections {
     window: Duration,
     state: Mutex<State>,
@@ -23,9 +24,10 @@ pub(crate) struct Rejections {
 #[derive(Default)]
 struct State {
     first: HashMap<String, First>,
-    /// The messages in the order of their first rejection.
+    /// The messages in the order of their first rejection, so that the oldest is forgotten first. An id may outlive its
+    /// entry in `first`.
     order: VecDeque<String>,
-    /// How many messages of each event type took effect.
+    /// How many messages of each event type have taken effect.
     passed: HashMap<String, u64>,
     paused: bool,
 }
@@ -33,6 +35,8 @@ struct State {
 /// The first rejection of a message.
 struct First {
     at: Instant,
+    /// How many messages of its type had taken effect by then. Only later ones are evidence: something may have broken
+    /// in between.
     passed: u64,
 }
 
@@ -42,17 +46,18 @@ impl Rejections {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock panics; a poisoned lock would hold sound maps all the same.
+        // Nothing panics while holding the lock; even if it were poisoned, the maps would be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a rejection, and says whether the message is at fault itself.
+    /// Records a rejection. Returns whether the message itself is at fault.
     pub(crate) fn is_own_fault(&self, message_id: &str, event_type: &str, now: Instant) -> bool {
         let mut state = self.state();
         let passed = state.passed.get(event_type).copied().unwrap_or_default();
         if let Some(first) = state.first.get(message_id) {
-            let believed = passed > first.passed || now.duration_since(first.at) >= self.window;
-            if believed && !state.paused {
+            let proven = passed > first.passed || now.duration_since(first.at) >= self.window;
+            // While receiving pauses, every message may be affected, so nothing is proven about this one.
+            if proven && !state.paused {
                 state.first.remove(message_id);
                 return true;
             }
@@ -68,8 +73,8 @@ impl Rejections {
         false
     }
 
-    /// Takes in a message that was handled. A duplicate or an ignored event proves nothing: its handler may have left out
-    /// the very call that others are rejected for.
+    /// Records a message that was handled. A duplicate or an ignored event proves nothing: its handler may have skipped
+    /// the very call that is rejected for others.
     pub(crate) fn handled(&self, message_id: &str, event_type: &str, done: Done) {
         let mut state = self.state();
         state.first.remove(message_id);
@@ -82,8 +87,8 @@ impl Rejections {
         }
     }
 
-    /// While receiving pauses, nothing rejected is believed. When it resumes, everything counts anew: what was rejected
-    /// before the mend says nothing about after.
+    /// Records that receiving pauses or resumes. While it pauses, no message is held to be at fault. Either way the
+    /// first rejections are forgotten: a rejection from before the repair says nothing about the time after it.
     pub(crate) fn paused(&self, paused: bool) {
         let mut state = self.state();
         state.paused = paused;
@@ -99,7 +104,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_mins(1);
 
     #[test]
-    fn a_message_is_believed_at_fault_once_another_of_its_type_took_effect() {
+    fn a_message_is_at_fault_once_another_of_its_type_has_taken_effect() {
         let (rejections, now) = (Rejections::new(WINDOW), Instant::now());
         assert!(!rejections.is_own_fault("bad", "Renamed", now), "never at once");
         assert!(!rejections.is_own_fault("bad", "Renamed", now));
@@ -109,11 +114,11 @@ mod tests {
         assert!(!rejections.is_own_fault("bad", "Renamed", now));
         rejections.handled("good", "Renamed", Done::new("sent"));
         assert!(rejections.is_own_fault("bad", "Renamed", now));
-        assert!(!rejections.is_own_fault("late", "Renamed", now), "what passed before proves nothing");
+        assert!(!rejections.is_own_fault("late", "Renamed", now), "earlier successes prove nothing");
     }
 
     #[test]
-    fn a_message_is_believed_at_fault_after_a_window() {
+    fn a_message_is_at_fault_after_a_window() {
         let (rejections, now) = (Rejections::new(WINDOW), Instant::now());
         assert!(!rejections.is_own_fault("bad", "Renamed", now));
         assert!(!rejections.is_own_fault("bad", "Renamed", now + WINDOW / 2));
@@ -121,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_believed_while_receiving_pauses_and_all_counts_anew_after() {
+    fn no_message_is_at_fault_while_receiving_pauses_and_counting_restarts_afterwards() {
         let (rejections, now) = (Rejections::new(WINDOW), Instant::now());
         assert!(!rejections.is_own_fault("bad", "Renamed", now));
         rejections.paused(true);
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn the_memory_is_bounded() {
         let (rejections, now) = (Rejections::new(WINDOW), Instant::now());
         for number in 0..=REMEMBERED {
             assert!(!rejections.is_own_fault(&number.to_string(), "Renamed", now));

@@ -1,4 +1,4 @@
-//! The consumer at work: decides when to receive, starts a task for each message, and drains at the end.
+//! The running consumer: decides when to receive, starts a task for each message, and drains on shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receipt, Receive};
 use crate::readiness::{OnHealth, OnWork, Readiness};
 use crate::shared::Shared;
 
-/// All state that decisions are made from is here, in one task; receives and messages are tasks that report back.
+/// The running consumer. One task owns all the state that decisions depend on; receives and messages are separate tasks
+/// that report back to it, so no decision needs a lock.
 pub(crate) struct Running<Q, H> {
     shared: Arc<Shared<Q, H>>,
     permits: Arc<Permits>,
@@ -26,10 +27,10 @@ pub(crate) struct Running<Q, H> {
     messages: JoinSet<Option<Finished>>,
     pollers: Pollers,
     circuit: Circuit,
-    /// Whether a probe is on its way, from its receive to the end of its message.
+    /// Whether a probe is in flight, from its receive to the end of its message.
     probing: bool,
     receiving: Receiving,
-    /// Ends the polls that wait for permits; a new one after each pause.
+    /// Ends the polls that wait for permits; replaced at the start of each pause.
     stop_waiting: CancellationToken,
     rng: StdRng,
     on_health: OnHealth,
@@ -38,12 +39,12 @@ pub(crate) struct Running<Q, H> {
     at_work: bool,
 }
 
-/// The shutdown's time was up with messages neither finished nor released.
+/// The error of a shutdown that ran out of time with messages neither finished nor released.
 pub(crate) struct DrainOverran {
     pub(crate) unsettled: usize,
 }
 
-/// The end of a message that was handled.
+/// The result of a message's task.
 struct Finished {
     message: Receipt,
     signal: Signal,
@@ -94,6 +95,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 }
             };
             tokio::select! {
+                // In this order, so that a shutdown starts nothing more, and ends of messages reach the circuit before
+                // more messages do.
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(finished) = self.messages.join_next() => self.finished(finished),
@@ -105,7 +108,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.drain().await
     }
 
-    /// Reports whether messages are in flight when that has changed.
+    /// Reports whether messages are in flight, if that has changed.
     fn report_work(&mut self) {
         let at_work = !self.messages.is_empty();
         if at_work != self.at_work {
@@ -114,7 +117,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
     }
 
-    /// Starts as many receives as there should be. Returns the end of the pause, if receiving pauses.
+    /// Starts receives up to the wanted number. Returns the end of the pause if receiving pauses.
     fn start_polls(&mut self) -> Option<Instant> {
         let now = Instant::now();
         if let Receiving::Fails { until, .. } = self.receiving
@@ -153,7 +156,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.polls.spawn(async move { (poll.await, purpose) });
     }
 
-    /// Receiving pauses: polls that have not requested messages yet must not, and it starts again with one.
+    /// Prepares a pause of receiving: stops the polls that have not requested messages yet, and resets the pollers, so
+    /// that receiving resumes with one.
     fn pause(&mut self) {
         self.stop_waiting.cancel();
         self.stop_waiting = CancellationToken::new();
@@ -164,7 +168,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     fn polled(&mut self, polled: Result<(Polled, Purpose), JoinError>) {
         let (polled, purpose) = match polled {
             Ok(polled) => polled,
-            // A fault in the queue's implementation: neither fatal nor ignorable.
+            // A panic in the queue's implementation: neither fatal nor ignorable. Which poll it was is unknown, so a
+            // probe counts as ended.
             Err(error) => {
                 self.probing = false;
                 return self.receive_failed(&QueueError::new("ReceiveMessage", "panic").because(error));
@@ -182,7 +187,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 self.receive_worked();
                 let admission = self.circuit.admits(Instant::now());
                 if purpose == Purpose::Work && admission != Admission::All {
-                    // Requested before the pause began.
+                    // Requested before the pause began, so these messages are returned until it ends. The delay is
+                    // rounded up, since SQS takes whole seconds.
                     let delay = match admission {
                         Admission::NothingUntil(until) => until.duration_since(Instant::now()),
                         Admission::All | Admission::OneProbe => Duration::ZERO,
@@ -200,7 +206,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 let mut surplus = Vec::new();
                 for message in messages {
                     let Some(permit) = permits.split(1) else {
-                        // More than was requested; the contract says never, but losing one would be worse.
+                        // The contract rules out more messages than requested, but losing one would be worse.
                         surplus.push(message);
                         continue;
                     };
@@ -227,11 +233,11 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         };
         let pause = self.shared.settings.receive_pause.pause(failures, &mut self.rng);
         if failures == 1 {
-            // Once for as long as it lasts; metrics and the health check say the rest.
+            // Logged once for as long as it lasts; metrics and the health check show the rest.
             tracing::error!(
                 queue = self.shared.queue.name(),
                 error = describe(error),
-                "receiving failed: no messages come in until it works again"
+                "receiving failed: no messages are received until it works again"
             );
         }
         let code = error.code.clone();
@@ -257,7 +263,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             Ok(Some(finished)) => finished,
             Ok(None) => return,
             Err(error) => {
-                // A fault of the consumer itself: a handler's panic is caught before it gets here.
+                // A bug in the consumer itself: a handler's panic is caught before it gets here.
                 self.probing = false;
                 tracing::error!(
                     error = describe(&error),
@@ -312,7 +318,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.shared.metrics.brake_engaged(trouble.is_some_and(Trouble::is_brake));
     }
 
-    /// Reports readiness when it has changed.
+    /// Reports readiness, if it has changed.
     fn report(&mut self) {
         let readiness = match (&self.receiving, self.circuit.trouble()) {
             (Receiving::Unknown, _) => return,
@@ -328,7 +334,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
     }
 
-    /// Returns messages to the queue that were not handled.
+    /// Returns unhandled messages to the queue, visible again after `delay`.
     fn release(&mut self, messages: Vec<Message>, delay: Duration) {
         self.shared.metrics.released(messages.len());
         for message in messages {
@@ -340,11 +346,13 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
     }
 
-    /// Finishes what is in flight, and releases what cannot be finished in time.
+    /// Waits for messages in flight to finish, and releases those that don't finish in time.
     async fn drain(mut self) -> Result<(), DrainOverran> {
         let started = Instant::now();
         let (drain, last) = (self.shared.settings.drain, self.shared.settings.settle_timeout);
         tracing::info!(queue = self.shared.queue.name(), in_flight = self.messages.len(), "draining");
+        // Only polls without a receive in flight end here. A receive in flight is waited for: SQS has already hidden
+        // the messages it returns, and only their receipts can make them visible again.
         self.stop_waiting.cancel();
         while !(self.polls.is_empty() && self.messages.is_empty()) {
             tokio::select! {
@@ -361,11 +369,11 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         if !self.polls.is_empty() {
             tracing::warn!(
                 receives = self.polls.len(),
-                "a receive was cut off: messages on their way become visible when their visibility timeout ends"
+                "a receive was cut off: messages in transit become visible when their visibility timeout ends"
             );
             self.polls.shutdown().await;
         }
-        // Handlers that are still at work are dropped, and their messages released at once.
+        // Handlers still running are dropped, and their messages are released at once.
         self.shared.grace_over.cancel();
         let settled = timeout(last, async { while self.messages.join_next().await.is_some() {} }).await;
         let unsettled = self.messages.len();

@@ -1,4 +1,4 @@
-//! A consumer as a service: its settings from the environment, its readiness on the health routes.
+//! A consumer as a service: settings come from the environment, readiness is reported on the health routes.
 
 use std::time::Duration;
 
@@ -16,13 +16,14 @@ pub struct QueueSettings {
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
-    /// `CONSUMER_*`, fitted into the service's grace period.
+    /// The `CONSUMER_*` settings, fitted into the service's grace period.
     pub consumer: ConsumerSettings,
 }
 
 impl QueueSettings {
-    /// Reads them for the service of this name, which has `grace` to end. What is missing or wrong is reported to
-    /// `settings`, and [`finish`](service_runtime::Settings::finish) names it with the service's own.
+    /// Reads the settings for the service named `service`, which has `grace` to shut down. Missing and invalid settings
+    /// are recorded in `settings`, and [`finish`](service_runtime::Settings::finish) reports them with the service's
+    /// own.
     #[must_use]
     pub fn read(service: &str, grace: Duration, settings: &mut service_runtime::Settings<'_>) -> Self {
         let queue_url = settings.required("QUEUE_URL");
@@ -39,11 +40,11 @@ impl QueueSettings {
     }
 }
 
-/// Consumes the queue until the service is shut down and what is in flight is settled. The service is ready from here
-/// on, as long as receiving works (the check `queue`).
+/// Consumes the queue until the service is shut down and the messages in flight are settled. From this call on, the
+/// service is ready as long as receiving works (the check `queue`).
 ///
-/// A service whose messages may take longer than ECS gives a task to stop (`CONSUMER_MAX_PROCESSING_S` above 120) is
-/// protected from scaling in and from deployments while it has messages in flight.
+/// A service whose messages may take longer than ECS allows a task to stop (`CONSUMER_MAX_PROCESSING_S` above 120) is
+/// protected from scale-in and from deployments while it has messages in flight.
 ///
 /// ```no_run
 /// use service_runtime::{BoxError, Runtime};
@@ -58,13 +59,13 @@ impl QueueSettings {
 /// ```
 ///
 /// # Errors
-/// [`ConsumerError`]: a drain that overran.
+/// Returns a [`ConsumerError`] if the settings are invalid or the drain overran.
 pub async fn serve<H: AtLeastOnceHandler>(
     runtime: &Runtime,
     settings: QueueSettings,
     handler: H,
 ) -> Result<(), ConsumerError> {
-    // Without the tracing interceptor: receiving and deleting make metrics, not spans.
+    // Without the tracing interceptor: receives and deletes are recorded as metrics, not spans.
     let client = aws_sdk_sqs::Client::new(&runtime.aws);
     let queue = SqsQueue::new(client, settings.queue_url, settings.dead_letter_queue_url);
     let receiving = runtime.health.register("queue");

@@ -1,4 +1,4 @@
-//! What can be set about a consumer, and what it is when nobody sets it.
+//! The consumer's settings and their defaults.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,47 +8,48 @@ use thiserror::Error;
 use crate::Backoff;
 use crate::queue::MAX_VISIBILITY;
 
-/// What can be set about a consumer.
+/// The settings of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerSettings {
-    /// The service's own name: process spans become segments of this name, dead letters say who wrote them.
+    /// The service's name. Process spans become segments with this name, and dead letters name the service that sent
+    /// them.
     pub service: String,
-    /// Messages in flight at the same time. `CONSUMER_CONCURRENCY`, 32.
+    /// The most messages in flight at the same time. `CONSUMER_CONCURRENCY`, 32.
     pub concurrency: usize,
-    /// Receives in flight at the same time, at most. `CONSUMER_MAX_POLLERS`, 4.
+    /// The most receives in flight at the same time. `CONSUMER_MAX_POLLERS`, 4.
     pub max_pollers: usize,
-    /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS takes.
+    /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS allows.
     pub wait: Duration,
-    /// How long a message stays invisible before it has to be extended, and so how long it is lost for after the
-    /// process was killed. `CONSUMER_VISIBILITY_TIMEOUT_S`, 30.
+    /// How long a message stays invisible unless it is extended, and so how long it is delayed when the process is
+    /// killed. `CONSUMER_VISIBILITY_TIMEOUT_S`, 30.
     pub visibility: Duration,
-    /// How long a handler may take for one message; then it is dropped and the message retried.
+    /// How long a handler may take for one message; after that the handler is dropped and the message retried.
     /// `CONSUMER_MAX_PROCESSING_S`, 60.
     pub max_processing: Duration,
-    /// Delay of a retry. `CONSUMER_BACKOFF_BASE_MS`, 1,000, and `CONSUMER_BACKOFF_CAP_S`, 900.
+    /// The delay of a retry. `CONSUMER_BACKOFF_BASE_MS`, 1,000, and `CONSUMER_BACKOFF_CAP_S`, 900.
     pub backoff: Backoff,
-    /// How old a message may get on this queue: one that fails when it is older goes to the dead-letter queue. Must
-    /// be below the queue's retention, or SQS drops the message before the consumer can dead-letter it.
-    /// `CONSUMER_MAX_MESSAGE_AGE_S`, 259,200: three days, one less than SQS' own default retention, so a dependency
-    /// may be unavailable for a weekend.
+    /// How old a message on this queue may get: an older one is dead-lettered when it fails. Must be below the queue's
+    /// retention period, or SQS drops the message before the consumer can dead-letter it. `CONSUMER_MAX_MESSAGE_AGE_S`,
+    /// 259,200: three days, one less than SQS's default retention, so that a dependency may be unavailable over a
+    /// weekend.
     pub max_message_age: Duration,
-    /// How long a message is tried, from its first receive, when its transient failures name no dependency (a panic, a
-    /// timeout). Such a message is probably the cause itself, so its retries are exhausted sooner. `CONSUMER_GIVE_UP_AFTER_S`,
-    /// 21,600: six hours.
+    /// How long a message is retried, counted from its first receive, when its transient failures name no dependency (a
+    /// panic, a timeout). Such a message is probably the cause itself, so its retries are exhausted sooner.
+    /// `CONSUMER_GIVE_UP_AFTER_S`, 21,600: six hours.
     pub give_up_after: Duration,
-    /// An event published longer ago than this starts a separate trace. Not read from a variable: 24 hours, the age
-    /// at which X-Ray stops taking segments of a trace.
+    /// The age, counted from its publication, above which an event starts a separate trace. Not read from a variable:
+    /// 24 hours, the age at which X-Ray stops accepting segments for a trace.
     pub new_trace_after: Duration,
     /// When receiving pauses because a dependency is unavailable or misconfigured.
     pub circuit: CircuitSettings,
     /// When receiving pauses because most messages are rejected for one reason.
     pub brake: BrakeSettings,
-    /// Pause after a receive that failed, with half of it as jitter. 1 s, doubling to 30 s.
+    /// The pause after a failed receive, half of which is jitter. 1 s, doubling up to 30 s.
     pub receive_pause: Backoff,
     /// How calls that settle messages are batched and retried.
     pub settle: SettleSettings,
-    /// How long a shutdown waits for messages in flight, and for a receive in flight. `CONSUMER_DRAIN_S`, 21. Must be
-    /// longer than [`wait`](Self::wait).
+    /// How long a shutdown waits for messages and receives in flight. `CONSUMER_DRAIN_S`, 21. Must be longer than
+    /// [`wait`](Self::wait), because a receive in flight is waited for.
     pub drain: Duration,
     /// How long a shutdown then waits for the last deletes and releases. `CONSUMER_SETTLE_S`, 3. With
     /// [`drain`](Self::drain) it must stay below the service's grace period.
@@ -58,36 +59,37 @@ pub struct ConsumerSettings {
 /// When receiving pauses because a dependency is unavailable or misconfigured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CircuitSettings {
-    /// How far back outcomes count. `CONSUMER_CIRCUIT_WINDOW_S`, 60.
+    /// How long an outcome counts. `CONSUMER_CIRCUIT_WINDOW_S`, 60.
     pub window: Duration,
-    /// How many outcomes there must be before it opens. `CONSUMER_CIRCUIT_MIN_MESSAGES`, 10.
+    /// The fewest outcomes with which the circuit opens for an unavailable dependency. `CONSUMER_CIRCUIT_MIN_MESSAGES`,
+    /// 10.
     pub min_messages: usize,
-    /// The pause before a probe, growing with each probe that fails. 5 s, doubling to 60 s.
+    /// The pause before a probe, growing with each failed probe. 5 s, doubling up to 60 s.
     pub pause: Backoff,
 }
 
 /// When receiving pauses because a dependency rejects most messages for one reason, within the circuit's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrakeSettings {
-    /// How many different messages must have been rejected. `CONSUMER_BRAKE_MIN_MESSAGES`, 3.
+    /// The fewest different messages that must have been rejected. `CONSUMER_BRAKE_MIN_MESSAGES`, 3.
     pub min_messages: usize,
 }
 
 /// How deletes and visibility changes are batched and retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettleSettings {
-    /// How long a batch waits to become full. 5 ms.
+    /// How long a batch waits for further entries. 5 ms.
     pub linger: Duration,
-    /// Calls of one kind at the same time. 4.
+    /// The most concurrent calls of one kind. 4.
     pub concurrency: usize,
-    /// How often an entry is tried. 5.
+    /// The most attempts per entry. 5.
     pub attempts: u32,
-    /// Delay between tries. 100 ms, doubling to 2 s.
+    /// The pause between attempts. 100 ms, doubling up to 2 s.
     pub backoff: Backoff,
 }
 
 impl ConsumerSettings {
-    /// The defaults, for the service of this name.
+    /// Returns the defaults for the service named `service`.
     #[must_use]
     pub fn new(service: impl Into<String>) -> Self {
         Self {
@@ -119,7 +121,7 @@ impl ConsumerSettings {
         }
     }
 
-    /// The defaults, changed by the `CONSUMER_*` variables that `lookup` knows.
+    /// Returns the defaults, overridden by the `CONSUMER_*` variables that `lookup` finds.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -132,7 +134,7 @@ impl ConsumerSettings {
     /// ```
     ///
     /// # Errors
-    /// [`SettingsError`] names the variable that is no number, or that does not go with the others.
+    /// Returns a [`SettingsError`] that names a variable which is not a number or conflicts with the other settings.
     pub fn read(
         service: impl Into<String>,
         lookup: impl Fn(&str) -> Option<String>,
@@ -157,9 +159,9 @@ impl ConsumerSettings {
         Ok(settings)
     }
 
-    /// Fits the shutdown into a service's grace period: [`settle_timeout`](Self::settle_timeout) and a second stay
-    /// free for what comes after (flushing telemetry), the rest is the drain, and the wait of a receive is shortened
-    /// where it would outlast that.
+    /// Fits the shutdown into a service's grace period. [`settle_timeout`](Self::settle_timeout) and one second for
+    /// what follows (flushing telemetry) are set aside, the rest becomes the drain, and the wait of a receive is
+    /// shortened if it would outlast the drain.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -176,17 +178,17 @@ impl ConsumerSettings {
         self
     }
 
-    /// How long a message waits that a dependency rejected, until it is known whose fault that is: never for long, since
-    /// either answer is due within the circuit's window.
+    /// Returns the delay of a message that a dependency rejected. It is short, since the circuit's window decides
+    /// whether the message or the dependency is at fault.
     pub(crate) fn rejected_backoff(&self) -> Backoff {
         let longest = Duration::from_secs(10);
         Backoff { base: self.backoff.base.min(longest), cap: self.backoff.cap.min(longest) }
     }
 
-    /// Whether the settings go together.
+    /// Checks that the settings are usable and do not conflict.
     ///
     /// # Errors
-    /// [`SettingsError::Conflict`] names the variable and what it has to be.
+    /// Returns a [`SettingsError::Conflict`] that names the variable and the rule it breaks.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let second = Duration::from_secs(1);
         let conflict = |name, rule| Err(SettingsError::Conflict { name, rule });
@@ -225,18 +227,18 @@ fn number<T: FromStr, U>(
 /// A setting that cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
-    /// Not a whole number.
+    /// The value is not a whole number.
     #[error("{name} is not a whole number")]
     NotANumber {
         /// The variable.
         name: &'static str,
     },
-    /// Does not go with the others.
+    /// The value is out of range or conflicts with another setting.
     #[error("{name} must be {rule}")]
     Conflict {
         /// The variable.
         name: &'static str,
-        /// What it has to be.
+        /// The rule it has to satisfy.
         rule: &'static str,
     },
 }
@@ -252,15 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_go_together() {
+    fn the_defaults_are_valid() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings, ConsumerSettings::new("membership"));
-        assert!(settings.drain + settings.settle_timeout < Duration::from_secs(25), "the services' grace");
-        assert!(settings.max_message_age < Duration::from_hours(96), "SQS' default retention");
+        assert!(
+            settings.drain + settings.settle_timeout < Duration::from_secs(25),
+            "the services' grace period"
+        );
+        assert!(settings.max_message_age < Duration::from_hours(96), "SQS's default retention");
     }
 
     #[test]
-    fn reads_what_is_set() {
+    fn reads_the_variables_that_are_set() {
         let settings = read(&[
             ("CONSUMER_CONCURRENCY", "8"),
             ("CONSUMER_WAIT_S", " 3 "),
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_variable_that_is_wrong() {
+    fn names_the_invalid_variable() {
         for (variables, message) in [
             (&[("CONSUMER_CONCURRENCY", "many")][..], "CONSUMER_CONCURRENCY is not a whole number"),
             (&[("CONSUMER_WAIT_S", "-1")], "CONSUMER_WAIT_S is not a whole number"),

@@ -1,4 +1,4 @@
-//! What the tasks of all messages use.
+//! The state shared by the tasks of all messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::rejections::Rejections;
 use crate::settings::ConsumerSettings;
 use crate::visibility::InFlightMessages;
 
-/// What the tasks of all messages use.
+/// The state shared by the tasks of all messages.
 pub(crate) struct Shared<Q, H> {
     pub(crate) queue: Arc<Q>,
     pub(crate) handler: H,

@@ -1,4 +1,4 @@
-//! The queue on SQS.
+//! The implementation of the queue on SQS.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,14 +27,14 @@ const DELETE: &str = "DeleteMessageBatch";
 const CHANGE: &str = "ChangeMessageVisibilityBatch";
 const SEND: &str = "SendMessage";
 
-/// How long a call may take beyond the time it waits for messages. Generous for a queue, and short enough that an
-/// entry can be tried again before its message's visibility ends.
+/// How long a call may take beyond the time it waits for messages: generous for SQS, and short enough to retry an entry
+/// before its message's visibility timeout ends.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A queue and its dead-letter queue on SQS.
 ///
-/// The client is to be built *without* a tracing interceptor: receives, deletes and visibility changes make metrics,
-/// not spans, and the consumer makes the span of a dead letter itself.
+/// The client must be built *without* a tracing interceptor: receives, deletes and visibility changes are recorded as
+/// metrics, not spans, and the consumer creates the span of a dead letter itself.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
@@ -43,7 +43,7 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at `queue_url`, with its dead-letter queue.
+    /// Creates the queue at `queue_url` with its dead-letter queue.
     #[must_use]
     pub fn new(
         client: Client,
@@ -155,8 +155,8 @@ impl Queue for SqsQueue {
     }
 }
 
-/// One request that may take this long. The consumer retries by its own rules, which know about batches and about
-/// shutting down.
+/// Returns the configuration of a call that makes a single request and takes at most `limit`. The SDK's retries are
+/// off: the consumer's own take batches and the shutdown into account.
 fn call_within(limit: Duration) -> Builder {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(limit)
@@ -165,18 +165,18 @@ fn call_within(limit: Duration) -> Builder {
     Config::builder().timeout_config(timeouts.build()).retry_config(RetryConfig::disabled())
 }
 
-/// The last part of a queue's URL, `https://sqs.<region>.amazonaws.com/<account>/<name>`.
+/// Returns the last part of a queue's URL, `https://sqs.<region>.amazonaws.com/<account>/<name>`.
 fn name_in(url: &str) -> &str {
     url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
 }
 
-/// Numbers here are small by SQS' own limits.
+/// Converts a number, which is small by SQS's own limits.
 fn number(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// A message without a receipt handle cannot be settled, and one without a body was not sent by anyone: SQS gives
-/// neither.
+/// Converts a message. Returns `None` for one without an id, a receipt handle or a body, which SQS never returns and
+/// the consumer could not settle.
 fn message(message: SqsMessage) -> Option<Message> {
     let SqsMessage { message_id, receipt_handle, body, attributes, message_attributes, .. } = message;
     let mut system = attributes.unwrap_or_default();
@@ -199,7 +199,7 @@ fn message(message: SqsMessage) -> Option<Message> {
     })
 }
 
-/// A system attribute that holds milliseconds since 1970.
+/// Reads a system attribute that holds milliseconds since 1970.
 fn timestamp(
     attributes: &HashMap<MessageSystemAttributeName, String>,
     name: &MessageSystemAttributeName,
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_a_queue_by_the_end_of_its_url() {
+    fn a_queue_is_named_by_the_end_of_its_url() {
         assert_eq!(
             name_in("http://127.0.0.1:4566/000000000000/foostore-local-email"),
             "foostore-local-email"
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_a_message_carries() {
+    fn reads_all_parts_of_a_message() {
         let text =
             MessageAttributeValue::builder().data_type("String").string_value("email").build().unwrap();
         let bytes = MessageAttributeValue::builder()

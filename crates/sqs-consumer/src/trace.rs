@@ -18,24 +18,25 @@ use crate::settings::ConsumerSettings;
 
 /// `messaging.system` of SQS.
 pub(crate) const AWS_SQS: &str = "aws_sqs";
-/// Name of an event that describes a failure ([conventions](https://opentelemetry.io/docs/specs/semconv/exceptions/)).
+/// The name of an event that describes a failure ([conventions](https://opentelemetry.io/docs/specs/semconv/exceptions/)).
 const EXCEPTION: &str = "exception";
-/// Attribute: how old the event was when it was received, in milliseconds.
+/// The attribute for the event's age when it was received, in milliseconds.
 const EVENT_AGE_MS: &str = "event.age_ms";
-/// `rpc.service` of SQS, the name of its node in X-Ray.
+/// `rpc.service` of SQS, which names its node in X-Ray.
 const SQS: &str = "SQS";
 
-/// The span of one message, and where it came from if it had to start a trace of its own.
+/// The span of one message, and the trace the message came from if the span had to start a new one.
 pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
     origin: Option<xray::TraceId>,
-    /// Whether this is the first segment of a trace.
+    /// Whether this span is the first segment of its trace.
     first: bool,
 }
 
 impl ProcessSpan {
     /// Starts the span. It continues the trace that the message carries, unless the event was replayed or is too old:
-    /// X-Ray takes no more segments of a trace after a day, so it starts a trace that leads back to the old one.
+    /// X-Ray accepts no segments for a trace older than a day, so the span starts a new trace that refers to the old
+    /// one.
     pub(crate) fn start<Q: Queue>(
         queue: &Q,
         settings: &ConsumerSettings,
@@ -61,7 +62,7 @@ impl ProcessSpan {
             otel.kind = "consumer",
         );
         if let Err(error) = span.set_parent(parent) {
-            // Only without a telemetry subscriber, where there is no trace to continue.
+            // Happens only without a telemetry subscriber, where there is no trace to continue.
             tracing::trace!(error = %error, "no parent set");
         }
         span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
@@ -116,8 +117,8 @@ fn failed(span: &Span, reason: &str, detail: Option<&str>) {
     span.add_event(EXCEPTION, exception);
 }
 
-/// Starts the span of sending a dead letter, under the current span. The call itself makes none, so this is the
-/// call's: it becomes the `aws` subsegment.
+/// Starts the span for sending a dead letter, as a child of the current span. The call itself creates no span, so this
+/// one stands for it and becomes the `aws` subsegment.
 pub(crate) fn dead_letter_span<Q: Queue>(queue: &Q) -> Span {
     let span = tracing::info_span!(
         "send",
@@ -154,7 +155,7 @@ pub(crate) fn finish_dead_letter(span: &Span, result: Result<&SentDeadLetter, &s
     }
 }
 
-/// The time from `then` to `now`; nothing if another machine's clock is ahead of ours.
+/// Returns the time from `then` to `now`, or zero if another machine's clock is ahead of this one's.
 pub(crate) fn age(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Keeps the messages in flight invisible to others: extends their visibility, in batches, shortly before it ends.
+//! Keeps the messages in flight invisible to other consumers by extending their visibility, in batches, before it ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ pub(crate) struct InFlightMessages {
     entries: Mutex<Entries>,
     /// Notified when the first message is in flight.
     first: Notify,
-    /// Locked while extensions are on their way.
+    /// Locked while extension calls are in flight.
     extending: AsyncMutex<()>,
     visibility: Duration,
 }
@@ -29,10 +29,11 @@ struct Entries {
 
 struct Entry {
     receipt: Receipt,
-    /// When it becomes visible again.
+    /// When the message becomes visible again.
     visible_at: Instant,
-    /// When it is to be extended.
+    /// When its visibility is to be extended.
     extend_at: Instant,
+    /// Whether an extension is in flight.
     extending: bool,
     /// Whether a failed extension has been logged.
     logged: bool,
@@ -74,18 +75,18 @@ impl InFlightMessages {
         InFlight { messages: Arc::clone(self), number }
     }
 
-    /// Messages are extended when a third of their visibility is left: late enough that most are done before, early
-    /// enough to try more than once.
+    /// Returns the time from a receive or an extension to the next extension. It leaves a third of the visibility: late
+    /// enough that most messages are done by then, early enough to retry a failed extension.
     fn before_expiry(&self) -> Duration {
         self.visibility * 2 / 3
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        // Nothing under the lock panics; a poisoned lock would hold a sound map all the same.
+        // Nothing panics while holding the lock; even if it were poisoned, the map would be consistent.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The messages to extend now; with them those that would be next in a moment, so that batches are full.
+    /// Returns the messages to extend now, together with those due shortly after, so that batches are fuller.
     fn take_due(&self, now: Instant) -> Vec<(u64, VisibilityChange)> {
         let horizon = now + self.visibility / 12;
         let mut entries = self.lock();
@@ -114,31 +115,33 @@ impl InFlightMessages {
         }
     }
 
-    /// Plans the next try of an extension that failed; says whether this is to be logged.
+    /// Schedules the next attempt after a failed extension. Returns whether the failure is to be logged.
     fn failed(&self, number: u64, now: Instant, for_good: bool) -> bool {
         let mut entries = self.lock();
         let Some(entry) = entries.by_number.get_mut(&number) else {
-            return false; // Settled in the meantime: its receipt handle is no longer valid, and need not be.
+            return false; // Settled in the meantime, which invalidated its receipt handle: expected, nothing to log.
         };
         entry.extending = false;
         let logged = std::mem::replace(&mut entry.logged, true);
         if for_good || now >= entry.visible_at {
-            // The message is visible again already; nothing is left to extend.
+            // The receipt is no longer valid or the message is already visible again, so there is nothing to extend.
             entries.by_number.remove(&number);
         } else {
+            // A quarter of the time left allows several more attempts before the message becomes visible.
             let left = entry.visible_at - now;
             entry.extend_at = now + (left / 4).max(Duration::from_millis(500));
         }
         !logged
     }
 
-    /// Extends what is near expiry, until it is dropped.
+    /// Extends messages that are close to becoming visible. Never returns; the caller aborts its task.
     pub(crate) async fn extend<Q: Queue>(self: Arc<Self>, queue: Arc<Q>, metrics: Metrics) {
         loop {
             match self.next_due() {
                 None => self.first.notified().await,
                 Some(due) => {
-                    // A message that comes in now is due later than those there are, unless there are none left.
+                    // A message added while this sleeps is due later than those already in flight, so it wakes the loop
+                    // only if all of those have been settled.
                     tokio::select! {
                         () = sleep_until(due) => {}
                         () = self.first.notified() => {}
@@ -187,12 +190,13 @@ impl InFlightMessages {
             let for_good = refused.is_some_and(|refused| refused.sender_fault);
             metrics.extended(Some(code));
             if self.failed(*number, now, for_good) {
-                // Handling goes on: effects are idempotent, and stopping would only make a second attempt certain.
+                // The handler goes on: effects are idempotent, and stopping it would make a redelivery certain instead
+                // of likely.
                 tracing::warn!(
                     message_id = change.receipt.message_id(),
                     error = code,
                     for_good,
-                    "visibility not extended: the message may be delivered again while it is being handled"
+                    "visibility not extended: the message may be redelivered while it is being handled"
                 );
             }
         }
@@ -200,7 +204,8 @@ impl InFlightMessages {
 }
 
 impl InFlight {
-    /// Ends the extensions, and waits for one that is on its way, so that it cannot undo a visibility set after this.
+    /// Ends the extensions and waits for one that is in flight. SQS applies visibility changes in order of arrival, so
+    /// a late extension would otherwise overwrite the visibility that the caller sets next.
     pub(crate) async fn release(self) {
         let entry = self.messages.lock().by_number.remove(&self.number);
         if entry.is_some_and(|entry| entry.extending) {

@@ -1,4 +1,4 @@
-//! The state machine without a runtime.
+//! Tests of the state machine, without a runtime.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -79,7 +79,7 @@ fn opens_when_most_messages_fail_for_one_dependency() {
 }
 
 #[test]
-fn half_is_not_most_and_dependencies_are_not_added_up() {
+fn half_is_not_most_and_failures_of_different_dependencies_are_not_summed() {
     for others in [Signal::Handled, Signal::Unclear, Signal::OwnFault] {
         let mut bench = Bench::new();
         for _ in 0..50 {
@@ -100,7 +100,7 @@ fn half_is_not_most_and_dependencies_are_not_added_up() {
 }
 
 #[test]
-fn forgets_what_is_long_ago() {
+fn old_outcomes_are_forgotten() {
     let mut bench = Bench::new();
     for _ in 0..100 {
         assert_eq!(bench.record(unavailable("SES")), None);
@@ -114,7 +114,7 @@ fn forgets_what_is_long_ago() {
 }
 
 #[test]
-fn lets_one_probe_through_and_waits_longer_each_time_it_fails() {
+fn one_probe_is_admitted_at_a_time_and_pauses_grow_while_probes_fail() {
     let mut bench = Bench::new();
     let mut pause = bench.open();
     for _ in 0..8 {
@@ -139,7 +139,7 @@ fn a_misconfigured_dependency_opens_at_the_first_message() {
 }
 
 #[test]
-fn one_misconfigured_type_does_not_pause_a_busy_queue() {
+fn one_misconfigured_event_type_does_not_pause_a_busy_queue() {
     let mut bench = Bench::new();
     for _ in 0..100 {
         assert_eq!(bench.record(Signal::Handled), None);
@@ -149,11 +149,11 @@ fn one_misconfigured_type_does_not_pause_a_busy_queue() {
 }
 
 #[test]
-fn the_brake_takes_most_messages_and_three_of_them_for_one_reason() {
+fn the_brake_requires_most_messages_and_three_different_ones_rejected_for_one_reason() {
     let mut bench = Bench::new();
     let one = bench.message();
     for _ in 0..40 {
-        assert_eq!(bench.record_of(&one, rejected("NotLiked")), None, "one message that keeps coming");
+        assert_eq!(bench.record_of(&one, rejected("NotLiked")), None, "one message, redelivered");
     }
     let mut bench = Bench::new();
     for code in ["A", "B", "C", "D", "E", "F"] {
@@ -168,7 +168,7 @@ fn the_brake_takes_most_messages_and_three_of_them_for_one_reason() {
 }
 
 #[test]
-fn good_traffic_keeps_the_brake_off() {
+fn successful_messages_keep_the_brake_off() {
     let mut bench = Bench::new();
     for _ in 0..100 {
         assert_eq!(bench.record(Signal::Handled), None);
@@ -177,7 +177,7 @@ fn good_traffic_keeps_the_brake_off() {
 }
 
 #[test]
-fn a_probe_that_is_at_fault_itself_makes_room_for_the_next() {
+fn a_probe_that_is_at_fault_itself_is_followed_by_the_next_at_once() {
     let mut bench = Bench::new();
     let pause = bench.open();
     bench.now += pause;
@@ -186,13 +186,13 @@ fn a_probe_that_is_at_fault_itself_makes_room_for_the_next() {
 }
 
 #[test]
-fn a_rejected_probe_shows_that_the_dependency_answers() {
+fn a_rejected_probe_shows_that_the_dependency_is_available() {
     let mut bench = Bench::new();
     bench.opened(misconfigured());
     assert!(matches!(bench.probe(rejected("NotLiked")), Some(Change::Closed { .. })));
     assert_eq!(bench.record(rejected("NotLiked")), None);
     bench.opened(rejected("NotLiked"));
-    // While the brake is on, another refusal says nothing about the one it is on for.
+    // While the brake is engaged, a rejection for another reason says nothing about the original one.
     let Some(Change::StillOpen { trouble, .. }) = bench.probe(rejected("Other")) else { unreachable!() };
     assert_eq!(trouble.code, "NotLiked");
 }

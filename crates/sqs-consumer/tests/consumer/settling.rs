@@ -77,7 +77,7 @@ async fn a_delete_that_never_succeeds_is_logged_once_with_its_consequence() {
     bench.queue.until_empty().await;
     bench.stop(task).await;
     assert_eq!(bench.queue.state().deliveries[&id], 2, "it came back, and then it was deleted");
-    let lines = bench.lines("message settled but not deleted: it will be delivered again");
+    let lines = bench.lines("message settled but not deleted: it will be redelivered");
     assert_eq!(lines.len(), 1);
     assert_eq!((&lines[0]["message_id"], &lines[0]["error"]), (&id.into(), &"ServiceUnavailable".into()));
 }
