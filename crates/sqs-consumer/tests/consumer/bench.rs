@@ -1,4 +1,4 @@
-//! A consumer running on a fake queue, with its telemetry kept.
+//! A consumer running on a fake queue, with its telemetry recorded.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -35,20 +35,20 @@ impl Event for Ordered {
 
 pub(crate) const CUSTOMER: &str = "123456789012";
 
-/// An envelope around the event number `item`.
+/// Returns an envelope with the event number `item`.
 pub(crate) fn ordered(queue: &FakeQueue, item: u32) -> Envelope {
     let metadata = Metadata::first(Uuid::new_v4(), queue.now(), queue.now());
     Envelope::new(metadata, &Ordered { customer_number: CUSTOMER.into(), item }).unwrap()
 }
 
-/// The item of the event in a delivery.
+/// Returns the item of the event in a delivery.
 pub(crate) fn item(delivery: &Delivery) -> u32 {
     delivery.envelope.decode::<Ordered>().unwrap().item
 }
 
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Done, Failure>> + Send>>;
 
-/// A handler made of a closure.
+/// A handler made from a closure.
 pub(crate) struct Does<F>(pub(crate) F);
 
 impl<F: Fn(&Delivery) -> Answer + Send + Sync + 'static> AtLeastOnceHandler for Does<F> {
@@ -57,7 +57,7 @@ impl<F: Fn(&Delivery) -> Answer + Send + Sync + 'static> AtLeastOnceHandler for 
     }
 }
 
-/// A handler that answers at once.
+/// Returns a handler that returns the result of `answer` at once.
 pub(crate) fn answers(
     answer: impl Fn(&Delivery) -> Result<Done, Failure> + Send + Sync + 'static,
 ) -> impl AtLeastOnceHandler {
@@ -67,7 +67,7 @@ pub(crate) fn answers(
     })
 }
 
-/// A handler that takes a while.
+/// Returns a handler that takes `duration`.
 pub(crate) fn takes(duration: Duration) -> impl AtLeastOnceHandler {
     Does(move |_: &Delivery| {
         Box::pin(async move {
@@ -81,7 +81,7 @@ pub(crate) fn settings() -> ConsumerSettings {
     ConsumerSettings::new("membership")
 }
 
-/// Everything around a test.
+/// The environment of a test: the queue, the recorded telemetry and the shutdown.
 pub(crate) struct Bench {
     pub(crate) queue: FakeQueue,
     pub(crate) recorder: Recorder,
@@ -126,20 +126,20 @@ impl Bench {
         (0..count).map(|item| self.queue.put(ordered(&self.queue, item).message())).collect()
     }
 
-    /// Stops the consumer and waits until it has.
+    /// Stops the consumer and waits until it has ended.
     pub(crate) async fn stop(&self, task: Task) {
         self.shutdown.cancel();
         task.await.unwrap().unwrap();
     }
 
-    /// The hop lines written so far.
+    /// Returns the hop lines written so far.
     pub(crate) fn hops(&self) -> Vec<Value> {
         let mut logs = self.recorder.logs();
         logs.retain(|line| line["message"] == "event");
         logs
     }
 
-    /// The log lines whose message starts with `text`.
+    /// Returns the log lines whose message starts with `text`.
     pub(crate) fn lines(&self, text: &str) -> Vec<Value> {
         let mut logs = self.recorder.logs();
         logs.retain(|line| line["message"].as_str().unwrap().starts_with(text));

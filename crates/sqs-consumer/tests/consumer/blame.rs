@@ -1,4 +1,4 @@
-//! Whose fault a failure is: a dependency that nobody can use, one that rejects everything, and one poison message.
+//! Finding what is at fault: a misconfigured dependency, one that rejects every message, or a single poison message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep};
 use crate::bench::{Bench, answers, down, item};
 use crate::settling::description;
 
-/// SNS answers with this code.
+/// Returns the failure of a call that SNS answers with `code`.
 fn sns(code: &str) -> Failure {
     AwsError::of_entry("SNS", "PublishBatch", code, None).into()
 }
 
-/// A handler that fails with `failure` until the switch is off.
-fn until_mended(
+/// Returns a handler that fails with `failure` until the switch is off, and the switch.
+fn until_fixed(
     failure: impl Fn(&Delivery) -> Failure + Send + Sync + 'static,
 ) -> (Arc<AtomicBool>, impl sqs_consumer::AtLeastOnceHandler) {
     let broken = Arc::new(AtomicBool::new(true));
@@ -31,11 +31,11 @@ fn until_mended(
     (broken, handler)
 }
 
-/// Runs `count` messages into `code` for ten hours, mends it, and expects every message to be handled.
-async fn waits_until_mended(count: u32, code: &'static str, reason: &str) {
+/// Lets `count` messages fail with `code` for ten hours, fixes the fault, and expects every message to be handled.
+async fn waits_until_fixed(count: u32, code: &'static str, reason: &str) {
     let bench = Bench::new();
     bench.put(count);
-    let (broken, handler) = until_mended(move |_| sns(code));
+    let (broken, handler) = until_fixed(move |_| sns(code));
     let task = bench.start(handler);
     sleep(Duration::from_hours(10)).await;
     assert_eq!(bench.readiness().last(), Some(&down(reason)), "{code}");
@@ -43,15 +43,15 @@ async fn waits_until_mended(count: u32, code: &'static str, reason: &str) {
     broken.store(false, Ordering::SeqCst);
     bench.queue.until_empty().await;
     bench.stop(task).await;
-    assert!(bench.queue.state().letters.is_empty(), "{code}: nothing was at fault itself");
+    assert!(bench.queue.state().letters.is_empty(), "{code}: no message was at fault itself");
     assert_eq!(bench.readiness().last(), Some(&Readiness::Up));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_misconfigured_dependency_pauses_at_the_first_message_and_loses_none() {
+async fn a_misconfigured_dependency_pauses_receiving_at_the_first_message_and_loses_none() {
     for code in ["NotFound", "AuthorizationError", "KMSAccessDenied", "InvalidClientTokenId"] {
         for count in [1, 30] {
-            waits_until_mended(count, code, &format!("SNS misconfigured: {code}")).await;
+            waits_until_fixed(count, code, &format!("SNS misconfigured: {code}")).await;
         }
     }
 }
@@ -59,15 +59,15 @@ async fn a_misconfigured_dependency_pauses_at_the_first_message_and_loses_none()
 #[tokio::test(start_paused = true)]
 async fn when_every_message_is_rejected_the_brake_engages_and_none_is_dead_lettered() {
     for count in [3, 30, 200] {
-        waits_until_mended(count, "NotLiked", "SNS rejects most messages: NotLiked").await;
+        waits_until_fixed(count, "NotLiked", "SNS rejects most messages: NotLiked").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_brake_is_on_single_messages_probe_and_the_log_says_why() {
+async fn while_the_brake_is_engaged_single_messages_probe_and_the_log_gives_the_reason() {
     let bench = Bench::new();
     bench.put(30);
-    let (broken, handler) = until_mended(|_| sns("NotLiked"));
+    let (broken, handler) = until_fixed(|_| sns("NotLiked"));
     let task = bench.start(handler);
     sleep(Duration::from_mins(5)).await;
     let engaged = &bench.lines("brake engaged")[0];
@@ -83,7 +83,7 @@ async fn while_the_brake_is_on_single_messages_probe_and_the_log_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poison_message_in_good_traffic_is_dead_lettered_with_its_reason() {
+async fn a_poison_message_among_good_ones_is_dead_lettered_with_its_reason() {
     let bench = Bench::new();
     bench.put(60);
     let handler = answers(|delivery| match item(delivery) {
@@ -134,7 +134,7 @@ async fn duplicates_prove_nothing_about_a_rejected_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_at_fault_themselves_engage_no_brake() {
+async fn messages_at_fault_themselves_do_not_engage_the_brake() {
     let bench = Bench::new();
     for _ in 0..100 {
         bench.queue.put("no event");
@@ -148,10 +148,10 @@ async fn messages_at_fault_themselves_engage_no_brake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dependency_that_gives_no_answer_is_named_with_the_word_for_it() {
+async fn a_dependency_that_does_not_respond_is_reported_as_unavailable() {
     let bench = Bench::new();
     bench.put(30);
-    let (broken, handler) = until_mended(|_| AwsError::timeout("DynamoDB", "GetItem").into());
+    let (broken, handler) = until_fixed(|_| AwsError::timeout("DynamoDB", "GetItem").into());
     let task = bench.start(handler);
     sleep(Duration::from_mins(1)).await;
     let reason = format!("DynamoDB unavailable: {}", code::TIMEOUT);

@@ -1,5 +1,5 @@
-//! A queue in memory that behaves as SQS does where a consumer can tell: it hides what it gives out, gives it out
-//! again when its visibility ends, counts receives, and fails when told to.
+//! An in-memory queue that behaves like SQS wherever a consumer can notice: it hides the messages it delivers,
+//! redelivers them when their visibility timeout ends, counts receives, and fails on request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,7 +29,7 @@ pub(crate) struct Put {
     pub(crate) body: String,
     pub(crate) trace_header: Option<String>,
     pub(crate) attributes: HashMap<String, MessageAttribute>,
-    /// How long ago it was sent, and as it seems first received.
+    /// How long ago it was sent, and first received if its receive count is above zero.
     pub(crate) age: Duration,
     pub(crate) receive_count: u32,
 }
@@ -52,8 +52,9 @@ pub(crate) struct Letter {
 #[derive(Default)]
 pub(crate) struct State {
     messages: Vec<Stored>,
-    /// Messages given out and not settled since.
+    /// Completed receives: when each ended, its request, and the number of messages returned.
     pub(crate) receives: Vec<(Instant, Receive, usize)>,
+    /// The number of receives in flight.
     pub(crate) receiving: usize,
     pub(crate) deliveries: HashMap<String, u32>,
     pub(crate) deletes: Vec<Vec<String>>,
@@ -63,9 +64,10 @@ pub(crate) struct State {
     pub(crate) fail_deletes: usize,
     pub(crate) fail_changes: usize,
     pub(crate) fail_letters: usize,
-    /// The next deletes in which the first entry is refused, and whether that is the entry's own fault.
+    /// For each of the next deletes, taken from the end: the first entry is refused, and this is whether the entry
+    /// itself is at fault.
     pub(crate) refuse_deletes: Vec<bool>,
-    /// How long a change of visibility takes.
+    /// How long a visibility change takes.
     pub(crate) change_takes: Duration,
     pub(crate) deletes_at_once: usize,
     pub(crate) most_deletes_at_once: usize,
@@ -79,7 +81,7 @@ impl FakeQueue {
         Self(Arc::new(inner))
     }
 
-    /// The time of day, by the paused clock.
+    /// Returns the time of day by the paused clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.0.epoch + self.0.started.elapsed()
     }
@@ -106,12 +108,12 @@ impl FakeQueue {
         self.0.state.lock().unwrap()
     }
 
-    /// Messages on the queue, visible or not.
+    /// Returns the number of messages on the queue, visible or not.
     pub(crate) fn len(&self) -> usize {
         self.state().messages.len()
     }
 
-    /// Waits until `condition` holds, at most a day of the paused clock.
+    /// Waits until `condition` holds, for at most a day of the paused clock.
     pub(crate) async fn until(&self, condition: impl Fn(&State) -> bool) {
         let wait = async {
             loop {
@@ -127,7 +129,7 @@ impl FakeQueue {
         timeout(Duration::from_hours(24), wait).await.expect("the condition never held");
     }
 
-    /// Waits until the queue holds nothing.
+    /// Waits until the queue is empty.
     pub(crate) async fn until_empty(&self) {
         self.until(|state| state.messages.is_empty()).await;
     }
@@ -161,7 +163,7 @@ impl FakeQueue {
     }
 }
 
-/// The place of the message whose latest delivery `receipt` is of.
+/// Returns the index of the message whose latest delivery has this receipt.
 fn find(messages: &[Stored], receipt: &Receipt) -> Option<usize> {
     messages
         .iter()

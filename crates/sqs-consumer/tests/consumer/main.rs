@@ -1,4 +1,4 @@
-//! The consumer under paused time, on a queue in memory.
+//! Tests of the consumer under paused time, on an in-memory queue.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
 
 mod bench;

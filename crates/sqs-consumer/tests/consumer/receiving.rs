@@ -1,4 +1,4 @@
-//! When and how much is received: permits, pollers, pauses, the circuit.
+//! When and how much the consumer receives: permits, pollers, pauses, the circuit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::bench::{Answer, Bench, Does, answers, down, settings, takes};
 
 #[tokio::test(start_paused = true)]
-async fn permits_are_never_exceeded_and_nothing_is_received_without_one() {
+async fn permits_are_never_exceeded_and_no_message_is_received_without_one() {
     for concurrency in [1, 3, 7, 16] {
         let bench = Bench::new();
         bench.put(100);
@@ -27,7 +27,7 @@ async fn permits_are_never_exceeded_and_nothing_is_received_without_one() {
             }) as Answer
         });
         let task = bench.start_with(ConsumerSettings { concurrency, ..settings() }, handler);
-        // What was given out and not deleted yet is in hand, so it never exceeds the permits either.
+        // Messages that were received and not yet deleted are in flight, so they never exceed the permits either.
         let queue = bench.queue.clone();
         queue
             .until(|state| {
@@ -37,13 +37,13 @@ async fn permits_are_never_exceeded_and_nothing_is_received_without_one() {
             })
             .await;
         bench.stop(task).await;
-        assert_eq!(most.load(Ordering::SeqCst), concurrency, "all permits are used, and no more");
+        assert_eq!(most.load(Ordering::SeqCst), concurrency, "all permits are used, and never more");
         assert!(bench.queue.state().receives.iter().all(|(_, request, _)| request.max <= concurrency));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn pollers_follow_how_full_the_batches_are() {
+async fn the_number_of_pollers_follows_the_fill_of_the_batches() {
     let bench = Bench::new();
     let settings = ConsumerSettings { concurrency: 100, max_pollers: 4, ..settings() };
     let task = bench.start_with(settings, takes(Duration::from_millis(10)));
@@ -57,13 +57,13 @@ async fn pollers_follow_how_full_the_batches_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn receives_wait_long_when_idle_and_ask_for_ten() {
+async fn an_idle_consumer_long_polls_for_ten_messages() {
     let bench = Bench::new();
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
     bench.queue.until(|state| state.receives.len() == 4).await;
     bench.stop(task).await;
     let state = bench.queue.state();
-    assert_eq!(state.receives[0].1.wait, Duration::ZERO, "the first finds out whether receiving works");
+    assert_eq!(state.receives[0].1.wait, Duration::ZERO, "the first shows whether receiving works");
     for (_, request, _) in &state.receives[1..4] {
         assert_eq!((request.max, request.wait), (10, Duration::from_secs(20)));
         assert_eq!(request.visibility, Duration::from_secs(30));
@@ -82,7 +82,7 @@ async fn permits_are_gathered_so_that_a_busy_consumer_still_receives_in_batches(
         }) as Answer
     });
     let mut settings = ConsumerSettings { concurrency: 32, ..settings() };
-    settings.settle.linger = Duration::ZERO; // or permits would come back in batches for that reason
+    settings.settle.linger = Duration::ZERO; // otherwise permits would be returned in batches for that reason
     let task = bench.start_with(settings, handler);
     bench.queue.until_empty().await;
     bench.stop(task).await;
@@ -92,7 +92,7 @@ async fn permits_are_gathered_so_that_a_busy_consumer_still_receives_in_batches(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_receive_is_followed_by_growing_pauses_and_told_once() {
+async fn failed_receives_are_followed_by_growing_pauses_and_logged_once() {
     let bench = Bench::new();
     bench.queue.state().fail_receives = 6;
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
@@ -115,7 +115,7 @@ async fn a_failed_receive_is_followed_by_growing_pauses_and_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_ready_with_the_first_receive_even_if_the_queue_is_empty() {
+async fn the_consumer_is_ready_after_the_first_receive_even_if_the_queue_is_empty() {
     let bench = Bench::new();
     let started = Instant::now();
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
@@ -123,17 +123,17 @@ async fn it_is_ready_with_the_first_receive_even_if_the_queue_is_empty() {
     assert_eq!(bench.readiness(), [Readiness::Up]);
     assert!(started.elapsed() < Duration::from_millis(100));
     bench.stop(task).await;
-    assert_eq!(bench.readiness(), [Readiness::Up], "told when it changes");
+    assert_eq!(bench.readiness(), [Readiness::Up], "reported only when it changes");
 }
 
 #[tokio::test(start_paused = true)]
 async fn receiving_pauses_while_a_dependency_is_unavailable_and_probes_with_one_message() {
     let bench = Bench::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let is_away = Arc::clone(&away);
+    let unavailable = Arc::new(AtomicBool::new(true));
+    let is_unavailable = Arc::clone(&unavailable);
     bench.put(200);
     let handler = answers(move |_| {
-        if is_away.load(Ordering::SeqCst) {
+        if is_unavailable.load(Ordering::SeqCst) {
             Err(Failure::transient("unavailable").on("DynamoDB"))
         } else {
             Ok(Done::APPLIED)
@@ -156,7 +156,7 @@ async fn receiving_pauses_while_a_dependency_is_unavailable_and_probes_with_one_
         bench.queue.state().receives[before..].iter().all(|(_, request, got)| request.max == 1 && *got <= 1)
     );
 
-    away.store(false, Ordering::SeqCst);
+    unavailable.store(false, Ordering::SeqCst);
     bench.queue.until_empty().await;
     bench.stop(task).await;
     assert_eq!(bench.readiness().last(), Some(&Readiness::Up));
@@ -166,7 +166,7 @@ async fn receiving_pauses_while_a_dependency_is_unavailable_and_probes_with_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_for_before_a_pause_is_given_back_until_its_end() {
+async fn messages_requested_before_a_pause_are_released_until_it_ends() {
     let bench = Bench::new();
     let settings = ConsumerSettings { concurrency: 30, ..settings() };
     let handler = Does(|_: &sqs_consumer::Delivery| {
@@ -196,12 +196,12 @@ async fn what_was_asked_for_before_a_pause_is_given_back_until_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_fail_for_themselves_open_no_circuit() {
+async fn failures_of_single_messages_open_no_circuit() {
     let bench = Bench::new();
     bench.put(60);
     let task = bench.start(answers(|delivery| match (delivery.attempt, crate::bench::item(delivery) % 3) {
         (1, 0) => Err(Failure::transient("odd")),
-        (1, 1) => Err(Failure::transient("away").on("SES")),
+        (1, 1) => Err(Failure::transient("unavailable").on("SES")),
         (1, _) => Err(Failure::permanent("bad")),
         _ => Ok(Done::APPLIED),
     }));

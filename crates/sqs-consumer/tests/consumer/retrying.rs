@@ -1,4 +1,4 @@
-//! Transient failures: how long a message waits, and when it is given up.
+//! Transient failures: how long a message waits for its retry, and when its retries are exhausted.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::fake_queue::Put;
 use crate::settling::description;
 
 #[tokio::test(start_paused = true)]
-async fn a_message_comes_back_after_growing_delays() {
+async fn a_message_is_retried_after_growing_delays() {
     let bench = Bench::new();
     bench.put(1);
     let task = bench.start(answers(|delivery| match delivery.attempt {
@@ -27,7 +27,7 @@ async fn a_message_comes_back_after_growing_delays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_dependency_asks_for_is_honoured() {
+async fn a_delay_requested_by_the_dependency_is_honoured() {
     let bench = Bench::new();
     bench.put(1);
     let task = bench.start(answers(|delivery| match delivery.attempt {
@@ -57,7 +57,7 @@ async fn retries_are_batched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_cannot_be_set_still_comes_when_the_visibility_ends() {
+async fn a_message_whose_retry_delay_cannot_be_set_is_redelivered_when_its_visibility_timeout_ends() {
     let bench = Bench::new();
     bench.queue.state().fail_changes = 5;
     bench.put(1);
@@ -73,7 +73,7 @@ async fn a_retry_that_cannot_be_set_still_comes_when_the_visibility_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_receive_count_is_no_budget() {
+async fn the_receive_count_does_not_exhaust_retries() {
     let bench = Bench::new();
     let body = ordered(&bench.queue, 1).message();
     bench.queue.put_with(Put { body, receive_count: 1_000, ..Put::default() });
@@ -87,7 +87,7 @@ async fn the_receive_count_is_no_budget() {
 }
 
 /// Puts one message on the queue that was first received `age` ago, lets it fail, and returns its dead letter's
-/// reason and detail, if it was given up.
+/// reason and detail if it was dead-lettered.
 async fn fails_at(age: Duration, failure: fn() -> Failure) -> Option<(String, String)> {
     let bench = Bench::new();
     let body = ordered(&bench.queue, 1).message();
@@ -110,10 +110,10 @@ async fn fails_at(age: Duration, failure: fn() -> Failure) -> Option<(String, St
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_given_up_by_age_and_by_class() {
+async fn retries_are_exhausted_by_age_and_by_class() {
     const HOUR: u64 = 3_600;
     let unexplained = || Failure::transient("odd").because("cause");
-    let dependency = || Failure::transient("away").on("DynamoDB");
+    let dependency = || Failure::transient("unavailable").on("DynamoDB");
     assert_eq!(fails_at(Duration::from_secs(5 * HOUR), unexplained).await, None);
     assert_eq!(
         fails_at(Duration::from_secs(7 * HOUR), unexplained).await,
@@ -122,12 +122,12 @@ async fn a_message_is_given_up_by_age_and_by_class() {
     assert_eq!(fails_at(Duration::from_secs(71 * HOUR), dependency).await, None);
     assert_eq!(
         fails_at(Duration::from_secs(73 * HOUR), dependency).await,
-        Some(("away".into(), "retries exhausted, on the queue for more than 259200 s".into()))
+        Some(("unavailable".into(), "retries exhausted, on the queue for more than 259200 s".into()))
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_only_waited_long_is_not_given_up_at_its_first_failure() {
+async fn a_message_that_only_waited_long_is_not_dead_lettered_at_its_first_failure() {
     let bench = Bench::new();
     let body = ordered(&bench.queue, 1).message();
     bench.queue.put_with(Put { body, age: Duration::from_hours(24), ..Put::default() });

@@ -1,4 +1,4 @@
-//! What becomes of messages by the handler's answer.
+//! Settling of messages according to the handler's result.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn a_lone_message_is_deleted_within_milliseconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_delete_calls_at_once_than_allowed() {
+async fn concurrent_delete_calls_never_exceed_the_limit() {
     let bench = Bench::new();
     bench.queue.state().delete_takes = Duration::from_millis(200);
     bench.put(100);
@@ -53,7 +53,7 @@ async fn no_more_delete_calls_at_once_than_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_fails_is_tried_again_entry_by_entry() {
+async fn a_failed_delete_is_retried_entry_by_entry() {
     let bench = Bench::new();
     bench.queue.state().fail_deletes = 2;
     bench.queue.state().refuse_deletes = vec![false];
@@ -62,7 +62,11 @@ async fn a_delete_that_fails_is_tried_again_entry_by_entry() {
     bench.queue.until_empty().await;
     bench.stop(task).await;
     let state = bench.queue.state();
-    assert_eq!(state.deletes.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1], "the refused one on its own");
+    assert_eq!(
+        state.deletes.iter().map(Vec::len).collect::<Vec<_>>(),
+        [2, 1],
+        "only the refused entry was retried"
+    );
     assert!(state.deliveries.values().all(|count| *count == 1));
     drop(state);
     assert_eq!(bench.lines("message settled but not deleted").len(), 0);
@@ -76,14 +80,14 @@ async fn a_delete_that_never_succeeds_is_logged_once_with_its_consequence() {
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
     bench.queue.until_empty().await;
     bench.stop(task).await;
-    assert_eq!(bench.queue.state().deliveries[&id], 2, "it came back, and then it was deleted");
+    assert_eq!(bench.queue.state().deliveries[&id], 2, "it was redelivered, and then deleted");
     let lines = bench.lines("message settled but not deleted: it will be redelivered");
     assert_eq!(lines.len(), 1);
     assert_eq!((&lines[0]["message_id"], &lines[0]["error"]), (&id.into(), &"ServiceUnavailable".into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_at_fault_itself_is_not_tried_again() {
+async fn an_entry_at_fault_itself_is_not_retried() {
     let bench = Bench::new();
     bench.queue.state().refuse_deletes = vec![true];
     bench.put(1);
@@ -91,11 +95,11 @@ async fn an_entry_at_fault_itself_is_not_tried_again() {
     bench.queue.until_empty().await;
     bench.stop(task).await;
     assert_eq!(bench.lines("message settled but not deleted").len(), 1);
-    assert_eq!(bench.queue.state().deletes.len(), 2, "refused once, and deleted at its next delivery");
+    assert_eq!(bench.queue.state().deletes.len(), 2, "refused once, and deleted after its next delivery");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permanent_failure_goes_to_the_dead_letter_queue_at_once_and_holds_nobody_up() {
+async fn a_permanent_failure_is_dead_lettered_at_once_and_delays_no_other_message() {
     let bench = Bench::new();
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let text = |value: &str| MessageAttribute {
@@ -108,7 +112,7 @@ async fn a_permanent_failure_goes_to_the_dead_letter_queue_at_once_and_holds_nob
         trace_header: Some(header.into()),
         attributes: HashMap::from([
             ("channel".to_owned(), text("email")),
-            (DEAD_LETTER_ATTRIBUTE.to_owned(), text("{\"reason\":\"an earlier death\"}")),
+            (DEAD_LETTER_ATTRIBUTE.to_owned(), text("{\"reason\":\"an earlier reason\"}")),
         ]),
         ..Put::default()
     });
@@ -125,7 +129,7 @@ async fn a_permanent_failure_goes_to_the_dead_letter_queue_at_once_and_holds_nob
     assert!(state.changes.is_empty());
     let [letter] = &state.letters[..] else { panic!("{} dead letters", state.letters.len()) };
     assert_eq!((&letter.body, letter.trace_header.as_deref()), (&body, Some(header)));
-    assert!(letter.attributes["channel"] == text("email"), "what it came with goes along");
+    assert!(letter.attributes["channel"] == text("email"), "its own attributes are passed on");
     let description = description(letter);
     for (key, value) in [
         ("reason", "unlucky"),
@@ -141,7 +145,7 @@ async fn a_permanent_failure_goes_to_the_dead_letter_queue_at_once_and_holds_nob
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_malformed_body_goes_to_the_dead_letter_queue_unseen_by_the_handler() {
+async fn a_malformed_body_is_dead_lettered_without_reaching_the_handler() {
     let bench = Bench::new();
     for body in ["rubbish Mustermann", "{}", "[]", ""] {
         bench.queue.put(body);
@@ -160,14 +164,14 @@ async fn a_malformed_body_goes_to_the_dead_letter_queue_unseen_by_the_handler() 
         let description = description(letter);
         assert_eq!(description["reason"], "malformed-event");
         assert!(!description.to_string().contains("Mustermann"));
-        assert!(letter.trace_header.is_some(), "the trace of its death, for want of another");
+        assert!(letter.trace_header.is_some(), "the header of the `send` span, as it has no other");
     }
     drop(state);
     assert!(!bench.recorder.logs().iter().any(|line| line.to_string().contains("Mustermann")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn data_of_another_shape_is_malformed_as_well() {
+async fn data_that_cannot_be_decoded_is_malformed_as_well() {
     let bench = Bench::new();
     let body = ordered(&bench.queue, 1).message().replace("\"item\":1", "\"item\":\"Mustermann\"");
     bench.queue.put(body);
@@ -184,7 +188,7 @@ async fn data_of_another_shape_is_malformed_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_that_cannot_be_sent_is_tried_again() {
+async fn a_message_whose_dead_letter_cannot_be_sent_is_retried() {
     let bench = Bench::new();
     bench.queue.state().fail_letters = 2;
     bench.put(1);
@@ -207,7 +211,7 @@ async fn a_panic_is_a_transient_failure_of_that_message_alone() {
     let ids = bench.put(5);
     let task = bench.start(Does(|delivery: &sqs_consumer::Delivery| {
         let (item, attempt) = (item(delivery), delivery.attempt);
-        assert!(item != 1 || attempt > 1, "before the future is made");
+        assert!(item != 1 || attempt > 1, "before the future is created");
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert!(item != 2 || attempt > 2, "in the middle of it");

@@ -1,4 +1,4 @@
-//! The end of a consumer.
+//! The shutdown of a consumer.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::bench::{Bench, answers, settings, takes};
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_hand_is_finished_and_nothing_more_is_received() {
+async fn messages_in_flight_are_finished_and_no_more_are_received() {
     let bench = Bench::new();
     bench.put(50);
     let task =
@@ -23,7 +23,7 @@ async fn what_is_in_hand_is_finished_and_nothing_more_is_received() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_finished_is_given_back_at_once() {
+async fn messages_that_cannot_be_finished_are_released_at_once() {
     let bench = Bench::new();
     bench.put(12);
     let settings = ConsumerSettings {
@@ -38,9 +38,9 @@ async fn what_cannot_be_finished_is_given_back_at_once() {
     bench.stop(task).await;
     assert!(started.elapsed() >= drain && started.elapsed() < drain + Duration::from_secs(1));
     let state = bench.queue.state();
-    let given: Vec<_> = state.changes.iter().flat_map(|(_, changes)| changes).collect();
-    assert_eq!(given.len(), 12);
-    assert!(given.iter().all(|(_, timeout)| timeout.is_zero()));
+    let released: Vec<_> = state.changes.iter().flat_map(|(_, changes)| changes).collect();
+    assert_eq!(released.len(), 12);
+    assert!(released.iter().all(|(_, timeout)| timeout.is_zero()));
     assert!(state.changes.len() <= 3, "in batches");
     assert!(state.deletes.is_empty());
     drop(state);
@@ -48,7 +48,7 @@ async fn what_cannot_be_finished_is_given_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_in_flight_is_waited_for_and_its_messages_given_back() {
+async fn a_receive_in_flight_is_waited_for_and_its_messages_are_released() {
     let bench = Bench::new();
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
     bench.queue.until(|state| state.receives.len() == 1 && state.receiving == 1).await;
@@ -60,7 +60,7 @@ async fn a_receive_in_flight_is_waited_for_and_its_messages_given_back() {
     assert!(started.elapsed() < Duration::from_secs(1));
     let state = bench.queue.state();
     assert_eq!(state.deliveries[&id], 1, "it was received");
-    assert_eq!(state.changes[0].1, [(id, Duration::ZERO)], "and given back, visible at once");
+    assert_eq!(state.changes[0].1, [(id, Duration::ZERO)], "and released, visible at once");
     drop(state);
     assert_eq!(bench.queue.len(), 1);
     assert!(bench.hops().is_empty());
@@ -78,7 +78,7 @@ async fn an_idle_consumer_ends_with_its_receive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_waits_for_permits_or_in_a_pause_ends_at_once() {
+async fn a_consumer_that_pauses_ends_at_once() {
     let bench = Bench::new();
     bench.queue.state().fail_receives = usize::MAX;
     let task = bench.start(answers(|_| Ok(Done::APPLIED)));
@@ -89,7 +89,7 @@ async fn a_consumer_that_waits_for_permits_or_in_a_pause_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_deadline_is_the_last_word() {
+async fn the_second_deadline_is_final() {
     let bench = Bench::new();
     bench.put(3);
     bench.queue.state().change_takes = Duration::from_hours(1);
@@ -109,7 +109,7 @@ async fn the_second_deadline_is_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn settings_that_do_not_go_together_are_refused_before_anything_is_received() {
+async fn invalid_settings_are_refused_before_anything_is_received() {
     let bench = Bench::new();
     let task =
         bench.start_with(ConsumerSettings { concurrency: 0, ..settings() }, answers(|_| Ok(Done::APPLIED)));

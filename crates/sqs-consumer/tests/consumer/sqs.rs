@@ -1,4 +1,4 @@
-//! What goes over the wire to SQS, and what is made of the answers.
+//! The requests sent to SQS, and the reading of its responses.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 const URL: &str = "https://sqs.eu-central-1.amazonaws.com/1/orders";
 
-/// Answers one request; the task returns the operation and the request's body.
+/// Starts a server that answers one request. Its task returns the operation and the request's body.
 async fn answering(status: u16, answer: Value) -> (SqsQueue, JoinHandle<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -56,7 +56,7 @@ async fn answering(status: u16, answer: Value) -> (SqsQueue, JoinHandle<(String,
 }
 
 #[tokio::test]
-async fn a_receive_asks_for_every_attribute() {
+async fn a_receive_requests_every_attribute() {
     let message = json!({"MessageId": "m", "ReceiptHandle": "h", "Body": "{}",
         "Attributes": {"AWSTraceHeader": "Root=1", "ApproximateReceiveCount": "2"}});
     let (queue, server) = answering(200, json!({"Messages": [message]})).await;
@@ -76,7 +76,7 @@ async fn a_receive_asks_for_every_attribute() {
 }
 
 #[tokio::test]
-async fn deletes_tell_entry_by_entry_what_was_refused() {
+async fn deletes_return_the_entries_that_were_refused() {
     let failed = json!([{"Id": "1", "Code": "InternalError", "SenderFault": false}]);
     let (queue, server) = answering(200, json!({"Successful": [{"Id": "0"}], "Failed": failed})).await;
     let rejected = queue.delete(&[Receipt::new("a", "h0"), Receipt::new("b", "h1")]).await.unwrap();
@@ -91,7 +91,7 @@ async fn deletes_tell_entry_by_entry_what_was_refused() {
 }
 
 #[tokio::test]
-async fn visibility_changes_go_in_one_call() {
+async fn visibility_changes_are_sent_in_one_call() {
     let (queue, server) = answering(200, json!({"Successful": [{"Id": "0"}], "Failed": []})).await;
     let change = VisibilityChange { receipt: Receipt::new("a", "h0"), timeout: Duration::from_secs(9) };
     assert!(queue.change_visibility(&[change]).await.unwrap().is_empty());
@@ -101,7 +101,7 @@ async fn visibility_changes_go_in_one_call() {
 }
 
 #[tokio::test]
-async fn nothing_is_called_for_an_empty_list() {
+async fn an_empty_list_makes_no_call() {
     let (queue, server) = answering(200, json!({})).await;
     assert!(queue.delete(&[]).await.unwrap().is_empty());
     assert!(queue.change_visibility(&[]).await.unwrap().is_empty());
@@ -137,13 +137,13 @@ async fn a_dead_letter_carries_header_attributes_and_reason() {
 }
 
 #[tokio::test]
-async fn errors_are_named_as_aws_names_them_and_not_retried_here() {
+async fn errors_keep_the_names_aws_gives_them_and_are_not_retried() {
     let answer = json!({"__type": "com.amazonaws.sqs#RequestThrottled", "message": "slow down"});
     let (queue, server) = answering(400, answer).await;
     let error = queue.delete(&[Receipt::new("a", "h0")]).await.unwrap_err();
     server.await.unwrap();
     assert_eq!(error.to_string(), "DeleteMessageBatch failed: RequestThrottled");
-    // The server took one connection and is gone.
+    // The server accepted one connection and has ended.
     let error = queue.delete(&[Receipt::new("a", "h0")]).await.unwrap_err();
     assert_eq!(error.code, "connection");
 }

@@ -1,4 +1,4 @@
-//! What a hop leaves behind: its span, its log line, its metrics.
+//! The telemetry of a hop: its span, its log line, its metrics.
 
 use std::time::Duration;
 
@@ -63,7 +63,11 @@ async fn a_message_has_one_process_span_that_continues_the_events_trace() {
 
     assert_eq!(span.span_kind, SpanKind::Consumer);
     assert_eq!(span.span_context.trace_id(), TraceId::from_hex("5759e988bd862e3fe1be46a994272793").unwrap());
-    assert_eq!(span.parent_span_id, SpanId::from_hex("53995c3f42cd8ad8").unwrap(), "metadata decides");
+    assert_eq!(
+        span.parent_span_id,
+        SpanId::from_hex("53995c3f42cd8ad8").unwrap(),
+        "the metadata takes precedence"
+    );
     assert_eq!(span.status, Status::Unset);
     for (key, value) in [
         (semconv::MESSAGING_SYSTEM, "aws_sqs"),
@@ -85,11 +89,11 @@ async fn a_message_has_one_process_span_that_continues_the_events_trace() {
     {
         assert_eq!(attribute(&span, key), None, "{key}");
     }
-    assert_eq!(bench.recorder.spans().len(), 1, "receives, deletes and visibility changes make none");
+    assert_eq!(bench.recorder.spans().len(), 1, "receives, deletes and visibility changes create none");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_native_header_serves_alone_and_adds_its_unknown_fields() {
+async fn the_native_header_is_the_fallback_and_its_unknown_fields_are_kept() {
     for (metadata, parent) in [(None, "00f067aa0ba902b7"), (Some(METADATA), "53995c3f42cd8ad8")] {
         let bench = Bench::new();
         let body = traced(&bench, metadata).message();
@@ -106,12 +110,12 @@ async fn the_native_header_serves_alone_and_adds_its_unknown_fields() {
         assert_eq!(span.parent_span_id.to_string(), parent);
         let id = span.span_context.span_id();
         let expected = format!("Root={ROOT};Parent={id};Sampled=1;Lineage=1:a87bd80c:1");
-        assert_eq!(header.lock().unwrap().as_deref(), Some(&*expected), "what a handler injects");
+        assert_eq!(header.lock().unwrap().as_deref(), Some(&*expected), "the header a handler injects");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_sns_envelope_around_the_message_is_read_as_well() {
+async fn a_message_wrapped_in_an_sns_envelope_is_read_as_well() {
     let bench = Bench::new();
     let message = traced(&bench, Some(METADATA)).message();
     let body = json!({"Type": "Notification", "MessageId": "x", "TopicArn": "arn", "Message": message});
@@ -136,7 +140,7 @@ async fn spans_of_the_handler_are_children_of_the_process_span() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replayed_or_old_event_starts_a_trace_that_leads_back() {
+async fn a_replayed_or_old_event_starts_a_trace_that_refers_to_the_original() {
     let old = |bench: &Bench, hours: i64| {
         let mut envelope = traced(bench, Some(METADATA));
         envelope.metadata.published_at = bench.queue.now() - jiff::SignedDuration::from_hours(hours);
@@ -192,7 +196,7 @@ async fn a_retry_is_annotated_with_its_attempt_and_a_failure_marks_the_span() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_has_a_producer_span_that_draws_sqs() {
+async fn a_dead_letter_has_a_producer_span_that_shows_sqs() {
     let bench = Bench::new();
     let body = traced(&bench, Some(METADATA)).message();
     let process = hop(&bench, Put { body, ..Put::default() }, |_| Err(Failure::permanent("bad"))).await;
@@ -212,13 +216,13 @@ async fn a_dead_letter_has_a_producer_span_that_draws_sqs() {
     ] {
         assert_eq!(text(&send, key).as_deref(), Some(value), "{key}");
     }
-    // The message had no native header, so the dead letter carries the one of its sending.
+    // The message had no native header, so the dead letter carries the header of its `send` span.
     let header = bench.queue.state().letters[0].trace_header.clone().unwrap();
     assert_eq!(header, format!("Root={ROOT};Parent={};Sampled=1", send.span_context.span_id()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_hop_writes_one_line_sampled_or_not() {
+async fn every_hop_writes_one_line_whether_sampled_or_not() {
     for sampled in ["1", "0"] {
         let bench = Bench::new();
         let envelope =
@@ -256,7 +260,7 @@ async fn every_hop_writes_one_line_sampled_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_hop_says_why_at_the_level_that_fits() {
+async fn a_failed_hop_is_logged_with_its_reason_at_the_right_level() {
     let bench = Bench::new();
     bench.put(1);
     bench.queue.put("rubbish");
@@ -276,12 +280,12 @@ async fn a_failed_hop_says_why_at_the_level_that_fits() {
     let dead = of("dead-letter");
     assert_eq!((&dead["level"], &dead["reason"]), (&json!("ERROR"), &json!("malformed-event")));
     assert_eq!(dead["error"], "body is not JSON: line 1, column 1");
-    assert!(dead["message_id"].is_string() && dead["trace_id"].is_string(), "found by these alone");
+    assert!(dead["message_id"].is_string() && dead["trace_id"].is_string(), "these alone identify it");
     assert_eq!(hops.len(), 3, "one for each delivery");
 }
 
 #[tokio::test(start_paused = true)]
-async fn measures_what_operators_ask_for_and_never_by_customer_or_event() {
+async fn measures_what_operators_need_and_never_by_customer_or_event() {
     let exporter = InMemoryMetricExporter::default();
     let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter.clone()).build();
     let bench = Bench::with(provider.meter("test"), Recorder::new());

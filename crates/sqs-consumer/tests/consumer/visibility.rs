@@ -1,4 +1,4 @@
-//! Messages stay invisible for as long as they are in hand.
+//! Messages stay invisible for as long as they are in flight.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn slow_messages_are_extended_shortly_before_expiry_in_batches() {
     bench.queue.until_empty().await;
     bench.stop(task).await;
     let state = bench.queue.state();
-    assert!(state.deliveries.values().all(|count| *count == 1), "nobody else got them meanwhile");
+    assert!(state.deliveries.values().all(|count| *count == 1), "no message was redelivered");
     let mut rounds: Vec<(u64, usize)> = Vec::new();
     for (at, changes) in &state.changes {
         assert!(changes.iter().all(|(_, timeout)| *timeout == Duration::from_secs(30)));
@@ -44,11 +44,15 @@ async fn slow_messages_are_extended_shortly_before_expiry_in_batches() {
             _ => rounds.push((second, 1)),
         }
     }
-    assert_eq!(rounds, [(20, 3), (40, 3), (60, 3)], "25 messages in 3 calls, when a third is left");
+    assert_eq!(
+        rounds,
+        [(20, 3), (40, 3), (60, 3)],
+        "25 messages in 3 calls, when a third of the visibility is left"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_extension_is_loud_tried_again_and_does_not_stop_the_handler() {
+async fn a_failed_extension_is_logged_and_retried_and_does_not_stop_the_handler() {
     let bench = Bench::new();
     bench.put(1);
     bench.queue.state().fail_changes = 2;
@@ -56,7 +60,7 @@ async fn a_failed_extension_is_loud_tried_again_and_does_not_stop_the_handler() 
     bench.queue.until_empty().await;
     bench.stop(task).await;
     let state = bench.queue.state();
-    assert_eq!(state.changes.len(), 3, "twice failed, then extended before it expired");
+    assert_eq!(state.changes.len(), 3, "it failed twice, then succeeded in time");
     assert!(state.deliveries.values().all(|count| *count == 1));
     drop(state);
     let lines = bench.lines("visibility not extended");
@@ -64,7 +68,7 @@ async fn a_failed_extension_is_loud_tried_again_and_does_not_stop_the_handler() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_visibility_is_given_up_and_the_handler_goes_on() {
+async fn the_handler_goes_on_after_its_message_has_become_visible() {
     let bench = Bench::new();
     bench.put(1);
     bench.queue.state().fail_changes = 100;
@@ -73,11 +77,11 @@ async fn a_lost_visibility_is_given_up_and_the_handler_goes_on() {
     bench.queue.state().fail_changes = 0;
     bench.queue.until_empty().await;
     bench.stop(task).await;
-    assert!(bench.hops().iter().all(|hop| hop["outcome"] == "applied"), "both, and the effect is idempotent");
+    assert!(bench.hops().iter().all(|hop| hop["outcome"] == "applied"), "both deliveries were handled");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_on_its_way_cannot_undo_a_retry() {
+async fn an_extension_in_flight_cannot_undo_a_retry() {
     let bench = Bench::new();
     bench.put(1);
     bench.queue.state().change_takes = Duration::from_secs(3);
@@ -86,7 +90,7 @@ async fn an_extension_on_its_way_cannot_undo_a_retry() {
     let handler = Does(move |delivery: &sqs_consumer::Delivery| {
         let (first, queue) = (delivery.attempt == 1, queue.clone());
         Box::pin(async move {
-            // Fails while the extension due at 20 s is on its way, which arrives at 23 s; the retry would overtake it.
+            // Fails while the extension due at 20 s is in flight. It arrives at 23 s, so the retry would overtake it.
             tokio::time::sleep(Duration::from_secs(if first { 21 } else { 0 })).await;
             queue.state().change_takes = Duration::ZERO;
             if first { Err(Failure::transient("odd")) } else { Ok(Done::APPLIED) }
@@ -98,7 +102,7 @@ async fn an_extension_on_its_way_cannot_undo_a_retry() {
     bench.stop(task).await;
     let state = bench.queue.state();
     let timeouts: Vec<u64> = state.changes.iter().map(|(_, changes)| changes[0].1.as_secs()).collect();
-    assert_eq!(timeouts, [30, 1], "the retry last");
+    assert_eq!(timeouts, [30, 1], "the retry comes last");
 }
 
 #[tokio::test(start_paused = true)]
