@@ -87,13 +87,13 @@ mod tests {
             prop_assert!(delay <= backoff.ceiling(attempt) && backoff.ceiling(attempt) <= backoff.cap);
             prop_assert!(backoff.ceiling(attempt) <= backoff.ceiling(attempt.saturating_add(1)));
 
-            let asked = retry_after.map(Duration::from_secs);
-            let visibility = backoff.visibility(attempt, asked, &mut rng);
+            let requested = retry_after.map(Duration::from_secs);
+            let visibility = backoff.visibility(attempt, requested, &mut rng);
             prop_assert_eq!(visibility.subsec_nanos(), 0);
             prop_assert!(visibility >= Duration::from_secs(1) && visibility <= MAX_VISIBILITY);
-            let highest = backoff.ceiling(attempt).max(asked.unwrap_or_default()) + Duration::from_secs(1);
+            let highest = backoff.ceiling(attempt).max(requested.unwrap_or_default()) + Duration::from_secs(1);
             prop_assert!(visibility <= highest);
-            prop_assert!(visibility >= asked.unwrap_or_default().min(Duration::from_hours(11)));
+            prop_assert!(visibility >= requested.unwrap_or_default().min(Duration::from_hours(11)));
         }
     }
 }

@@ -146,12 +146,12 @@ async fn settle<C: BatchCall>(
         let mut retried = (Vec::new(), Vec::new());
         for ((entry, reply), verdict) in entries.into_iter().zip(replies).zip(verdicts.drain(..)) {
             match verdict {
-                Verdict::Again { .. } if !last => {
+                Verdict::Retry { .. } if !last => {
                     retried.0.push(entry);
                     retried.1.push(reply);
                 }
                 Verdict::Settled => answer(reply, Ok(())),
-                Verdict::Again { code } | Verdict::Refused { code } => answer(reply, Err(Unsettled { code })),
+                Verdict::Retry { code } | Verdict::Refused { code } => answer(reply, Err(Unsettled { code })),
             }
         }
         (entries, replies) = retried;
@@ -164,18 +164,18 @@ async fn settle<C: BatchCall>(
 
 enum Verdict {
     Settled,
-    Again { code: String },
+    Retry { code: String },
     Refused { code: String },
 }
 
 fn verdicts(result: Result<Vec<Rejected>, QueueError>, entries: usize) -> Vec<Verdict> {
     match result {
-        Err(error) => (0..entries).map(|_| Verdict::Again { code: error.code.clone() }).collect(),
+        Err(error) => (0..entries).map(|_| Verdict::Retry { code: error.code.clone() }).collect(),
         Ok(rejected) => {
             let mut verdicts: Vec<_> = (0..entries).map(|_| Verdict::Settled).collect();
             for Rejected { index, code, sender_fault } in rejected {
                 if let Some(verdict) = verdicts.get_mut(index) {
-                    *verdict = if sender_fault { Verdict::Refused { code } } else { Verdict::Again { code } };
+                    *verdict = if sender_fault { Verdict::Refused { code } } else { Verdict::Retry { code } };
                 }
             }
             verdicts

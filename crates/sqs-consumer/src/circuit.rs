@@ -168,7 +168,7 @@ impl Circuit {
             Signal::Handled => return self.close(message, signal, trouble, now),
             // A rejection for another reason says nothing about the trouble that receiving pauses for.
             Signal::Failed(other) if other.is_brake() && *other != trouble => (trouble, probes),
-            // The newest trouble is the one to report; the pause grows all the same.
+            // The newest trouble is reported from now on, and the pause grows.
             Signal::Failed(other) => (other.clone(), probes.saturating_add(1)),
             // The message is gone and showed nothing about the dependency, so the next one probes at once.
             Signal::OwnFault => {
@@ -190,6 +190,7 @@ impl Circuit {
         }
     }
 
+    /// Adds an outcome, and forgets those that are too many or too old.
     fn remember(&mut self, message: &Receipt, signal: Signal, now: Instant) {
         self.recent.push_back(Outcome { at: now, message: message.clone(), signal });
         while let Some(oldest) = self.recent.front()
@@ -228,6 +229,8 @@ impl Circuit {
     /// Returns whether most messages were rejected for one reason. Several different messages are required, since a
     /// single one that is redelivered again and again is probably at fault itself.
     fn is_rejecting(&self, newest: &Trouble) -> bool {
+        // Messages at fault themselves don't count: however many there are, they must not hide that a dependency
+        // rejects most of the others.
         let counted = self.recent.iter().filter(|outcome| outcome.signal != Signal::OwnFault).count();
         let rejected = self
             .recent
@@ -237,6 +240,7 @@ impl Circuit {
         messages.len() >= self.brake.min_messages && rejected.count() * 2 > counted
     }
 
+    /// Returns how many of the recent messages failed with such a trouble.
     fn count(&self, of: impl Fn(&Trouble) -> bool) -> usize {
         self.recent
             .iter()
@@ -253,9 +257,10 @@ impl Circuit {
         pause
     }
 
+    /// Closes the circuit. The probe's outcome is the first to count again.
     fn close(&mut self, message: &Receipt, signal: Signal, trouble: Trouble, now: Instant) -> Change {
         self.state = State::Closed;
-        // Otherwise the memory would be empty, and a single misconfigured message would open the circuit again at once.
+        // Without it, a single misconfigured message would be most of all messages and open the circuit again at once.
         self.remember(message, signal, now);
         Change::Closed { trouble }
     }

@@ -18,7 +18,7 @@ pub(crate) enum Polled {
     /// Before its receive: receiving was paused or stopped while the poll waited for permits.
     Stopped,
     /// With messages, or without any. There is a permit for each message that was requested.
-    Received { asked: usize, permits: OwnedSemaphorePermit, messages: Vec<Message>, took: Duration },
+    Received { requested: usize, permits: OwnedSemaphorePermit, messages: Vec<Message>, took: Duration },
     /// With an error.
     Failed { error: QueueError, took: Duration },
 }
@@ -35,12 +35,12 @@ pub(crate) async fn poll<Q: Queue>(
     let Some(Some(permits)) = stop.run_until_cancelled(permits.acquire(request.max)).await else {
         return Polled::Stopped;
     };
-    let asked = permits.num_permits();
+    let requested = permits.num_permits();
     let started = Instant::now();
-    let received = queue.receive(Receive { max: asked, ..request }).await;
+    let received = queue.receive(Receive { max: requested, ..request }).await;
     let took = started.elapsed();
     match received {
-        Ok(messages) => Polled::Received { asked, permits, messages, took },
+        Ok(messages) => Polled::Received { requested, permits, messages, took },
         Err(error) => Polled::Failed { error, took },
     }
 }

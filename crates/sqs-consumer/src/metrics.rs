@@ -127,7 +127,7 @@ impl Metrics {
     }
 
     /// Records a receive that succeeded.
-    pub(crate) fn received(&self, asked: usize, received: usize, took: Duration) {
+    pub(crate) fn received(&self, requested: usize, received: usize, took: Duration) {
         self.call("receive", took, None);
         if received > 0 {
             let name = KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "receive");
@@ -135,7 +135,7 @@ impl Metrics {
         }
         // Both are at most ten.
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        self.0.batch_fill.record(received as f64 / asked as f64, &self.0.common);
+        self.0.batch_fill.record(received as f64 / requested as f64, &self.0.common);
     }
 
     /// Records a call to the queue.

@@ -20,10 +20,10 @@ impl Pollers {
 
     /// Records one receive. A full batch means that more messages are waiting. If the batch was limited by permits
     /// instead, the handlers are the bottleneck, and another poller would not help.
-    pub(crate) fn observe(&mut self, asked: usize, received: usize) {
-        if asked == MAX_BATCH && received >= asked {
+    pub(crate) fn observe(&mut self, requested: usize, received: usize) {
+        if requested == MAX_BATCH && received >= requested {
             self.wanted = (self.wanted + 1).min(self.max);
-        } else if received * 4 < asked {
+        } else if received * 4 < requested {
             self.wanted = (self.wanted - 1).max(1);
         }
     }
@@ -41,8 +41,8 @@ mod tests {
     #[test]
     fn grows_with_full_batches_and_shrinks_with_sparse_ones() {
         let mut pollers = Pollers::new(3);
-        let mut wanted = |asked, received| {
-            pollers.observe(asked, received);
+        let mut wanted = |requested, received| {
+            pollers.observe(requested, received);
             pollers.wanted()
         };
         assert_eq!(wanted(10, 5), 1, "half full changes nothing");

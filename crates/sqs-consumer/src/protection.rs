@@ -30,7 +30,7 @@ const LONGEST_MINUTES: u64 = 2_880;
 /// The task's protection, requested for as long as messages are in flight.
 pub(crate) struct ScaleInProtection {
     at_work: watch::Sender<bool>,
-    asking: JoinHandle<()>,
+    following: JoinHandle<()>,
 }
 
 impl ScaleInProtection {
@@ -48,7 +48,7 @@ impl ScaleInProtection {
             http: reqwest::Client::new(),
             url: format!("{}/task-protection/v1/state", agent.trim_end_matches('/')),
         };
-        Self { at_work, asking: tokio::spawn(follow(agent, minutes, work)) }
+        Self { at_work, following: tokio::spawn(follow(agent, minutes, work)) }
     }
 
     /// Returns the function to which the consumer reports whether messages are in flight.
@@ -61,10 +61,10 @@ impl ScaleInProtection {
 
     /// Ends the protection.
     pub(crate) async fn end(self) {
-        let Self { at_work, asking } = self;
+        let Self { at_work, following } = self;
         drop(at_work);
         // Each call to the agent is bounded; if this times out, the task has nothing left to protect anyway.
-        drop(timeout(CALL_LIMIT * 2, asking).await);
+        drop(timeout(CALL_LIMIT * 2, following).await);
     }
 }
 
@@ -93,7 +93,7 @@ impl Protect for Agent {
 
 /// The result of waiting for work to end.
 enum Work {
-    GoesOn,
+    Continues,
     Ended,
     ConsumerGone,
 }
@@ -103,22 +103,22 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
     let mut protected = false;
     let mut logged = false;
     while work.wait_for(|at_work| *at_work).await.is_ok() {
-        let asked = agent.protect(Some(minutes)).await;
-        let pause = if asked.is_ok() {
+        let result = agent.protect(Some(minutes)).await;
+        let pause = if result.is_ok() {
             protected = true;
             // Renews at half the time, so that the protection never lapses while work goes on.
             Duration::from_secs(minutes * 30)
         } else {
             PAUSE
         };
-        log_once(&asked, &mut logged);
+        log_once(&result, &mut logged);
         match end_of_work(Instant::now() + pause, &mut work).await {
             // If the protection cannot be ended, it expires by itself.
             Work::Ended if protected => {
                 log_once(&agent.protect(None).await, &mut logged);
                 protected = false;
             }
-            Work::GoesOn | Work::Ended => {}
+            Work::Continues | Work::Ended => {}
             Work::ConsumerGone => break,
         }
     }
@@ -131,7 +131,7 @@ async fn follow(agent: impl Protect, minutes: u64, mut work: watch::Receiver<boo
 async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
     loop {
         tokio::select! {
-            () = sleep_until(limit) => return Work::GoesOn,
+            () = sleep_until(limit) => return Work::Continues,
             ended = work.wait_for(|at_work| !*at_work) => if ended.is_err() { return Work::ConsumerGone },
         }
         tokio::select! {
@@ -142,8 +142,8 @@ async fn end_of_work(limit: Instant, work: &mut watch::Receiver<bool>) -> Work {
 }
 
 /// Logs a failure once for as long as it lasts.
-fn log_once(asked: &Result<(), reqwest::Error>, logged: &mut bool) {
-    match asked {
+fn log_once(result: &Result<(), reqwest::Error>, logged: &mut bool) {
+    match result {
         Ok(()) => *logged = false,
         Err(_) if *logged => {}
         Err(error) => {
@@ -165,34 +165,34 @@ mod tests {
 
     use super::*;
 
-    /// The second of a request, and the minutes of protection it asked for.
-    type Ask = (u64, Option<u64>);
+    /// The second of a request, and the minutes of protection it requested.
+    type Request = (u64, Option<u64>);
 
     #[derive(Clone, Default)]
-    struct Asked(Arc<Mutex<Vec<Ask>>>);
+    struct Requests(Arc<Mutex<Vec<Request>>>);
 
     struct Recording {
-        asked: Asked,
+        requests: Requests,
         begun: Instant,
     }
 
     impl Protect for Recording {
         async fn protect(&self, minutes: Option<u64>) -> Result<(), reqwest::Error> {
-            self.asked.0.lock().unwrap().push((self.begun.elapsed().as_secs(), minutes));
+            self.requests.0.lock().unwrap().push((self.begun.elapsed().as_secs(), minutes));
             Ok(())
         }
     }
 
-    fn followed() -> (Asked, watch::Sender<bool>, JoinHandle<()>) {
-        let asked = Asked::default();
+    fn followed() -> (Requests, watch::Sender<bool>, JoinHandle<()>) {
+        let requests = Requests::default();
         let (at_work, work) = watch::channel(false);
-        let agent = Recording { asked: asked.clone(), begun: Instant::now() };
-        (asked, at_work, tokio::spawn(follow(agent, 11, work)))
+        let agent = Recording { requests: requests.clone(), begun: Instant::now() };
+        (requests, at_work, tokio::spawn(follow(agent, 11, work)))
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_task_is_protected_while_at_work_and_a_little_longer() {
-        let (asked, at_work, following) = followed();
+        let (requests, at_work, following) = followed();
         sleep(Duration::from_secs(5)).await;
         at_work.send_replace(true);
         sleep(Duration::from_secs(400)).await;
@@ -205,18 +205,18 @@ mod tests {
         sleep(Duration::from_mins(10)).await;
         drop(at_work);
         following.await.unwrap();
-        let asked = asked.0.lock().unwrap();
-        assert_eq!(*asked, [(5, Some(11)), (335, Some(11)), (456, None)]);
+        let requests = requests.0.lock().unwrap();
+        assert_eq!(*requests, [(5, Some(11)), (335, Some(11)), (456, None)]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_protection_ends_with_the_consumer() {
-        let (asked, at_work, following) = followed();
+        let (requests, at_work, following) = followed();
         at_work.send_replace(true);
         sleep(Duration::from_secs(3)).await;
         drop(at_work);
         following.await.unwrap();
-        assert_eq!(*asked.0.lock().unwrap(), [(0, Some(11)), (3, None)]);
+        assert_eq!(*requests.0.lock().unwrap(), [(0, Some(11)), (3, None)]);
     }
 
     #[tokio::test]

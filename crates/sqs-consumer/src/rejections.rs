@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// stays on the queue a little longer.
 const REMEMBERED: usize = 10_000;
 
-/// The first rejections of messages, and the evidence against each since.
+/// The first rejections of messages, and how many other messages have taken effect.
 pub(crate) struct Rejections {
     window: Duration,
     state: Mutex<State>,
@@ -35,8 +35,8 @@ struct State {
 /// The first rejection of a message.
 struct First {
     at: Instant,
-    /// How many messages of its type had taken effect by then. Only later ones are evidence: something may have broken
-    /// in between.
+    /// How many messages of its type had taken effect by then. Only later ones are evidence, since something may have
+    /// broken after the earlier ones.
     passed: u64,
 }
 
@@ -87,7 +87,7 @@ impl Rejections {
         }
     }
 
-    /// Records that receiving pauses or resumes. While it pauses, no message is held to be at fault. Either way the
+    /// Records whether receiving pauses. While it pauses, no message is held to be at fault. Either way the
     /// first rejections are forgotten: a rejection from before the repair says nothing about the time after it.
     pub(crate) fn paused(&self, paused: bool) {
         let mut state = self.state();

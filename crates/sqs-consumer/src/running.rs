@@ -182,8 +182,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 self.shared.metrics.call("receive", took, Some(&error.code));
                 self.receive_failed(&error);
             }
-            Polled::Received { asked, mut permits, messages, took } => {
-                self.shared.metrics.received(asked, messages.len(), took);
+            Polled::Received { requested, mut permits, messages, took } => {
+                self.shared.metrics.received(requested, messages.len(), took);
                 self.receive_worked();
                 let admission = self.circuit.admits(Instant::now());
                 if purpose == Purpose::Work && admission != Admission::All {
@@ -199,7 +199,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     self.probing = false;
                 }
                 if purpose == Purpose::Work {
-                    self.pollers.observe(asked, messages.len());
+                    self.pollers.observe(requested, messages.len());
                     self.shared.metrics.pollers(self.pollers.wanted());
                 }
                 let received_at = self.shared.clock.now();

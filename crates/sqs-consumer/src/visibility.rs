@@ -103,10 +103,13 @@ impl InFlightMessages {
         due
     }
 
+    /// Returns when the next extension is due, if any message is in flight.
     fn next_due(&self) -> Option<Instant> {
         self.lock().by_number.values().map(|entry| entry.extend_at).min()
     }
 
+    /// Schedules the next extension after a successful one whose call started `at`. SQS counts from the call's arrival,
+    /// so counting from its start errs on the safe side.
     fn extended(&self, number: u64, at: Instant) {
         if let Some(entry) = self.lock().by_number.get_mut(&number) {
             entry.extending = false;
@@ -152,6 +155,7 @@ impl InFlightMessages {
         }
     }
 
+    /// Extends the messages that are due, in concurrent batches.
     async fn round<Q: Queue>(&self, queue: &Q, metrics: &Metrics) {
         let _extending = self.extending.lock().await;
         let due = self.take_due(Instant::now());
@@ -167,6 +171,7 @@ impl InFlightMessages {
         join_all(calls).await;
     }
 
+    /// Applies the result of one batch to its entries.
     fn apply(
         &self,
         numbers: &[u64],
