@@ -1,4 +1,4 @@
-//! Processing of one message, from its receipt to its settlement.
+//! Processing of one message, from receive to settlement.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     signal
 }
 
-/// Handles one message inside its span, and returns how to settle it and what the circuit is to know.
+/// Handles one message inside its span. Returns how to settle it, and the signal for the circuit.
 async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,

@@ -25,21 +25,21 @@ pub const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 /// *Cancellation.* The consumer never drops a [`receive`](Self::receive) while it has time left to wait for it, because
 /// messages already in transit would stay invisible until their visibility timeout ends.
 pub trait Queue: Send + Sync + 'static {
-    /// The queue's name, as it appears in spans, metrics and log lines.
+    /// Returns the queue's name, as it appears in spans, metrics and log lines.
     fn name(&self) -> &str;
 
-    /// The queue's URL.
+    /// Returns the queue's URL.
     fn url(&self) -> &str;
 
-    /// The region the queue is in, if known.
+    /// Returns the queue's region, if known.
     fn region(&self) -> Option<&str> {
         None
     }
 
-    /// The dead-letter queue's name.
+    /// Returns the dead-letter queue's name.
     fn dead_letter_name(&self) -> &str;
 
-    /// The dead-letter queue's URL.
+    /// Returns the dead-letter queue's URL.
     fn dead_letter_url(&self) -> &str;
 
     /// Receives at most `request.max` messages and hides them for `request.visibility`. Waits up to `request.wait` for

@@ -18,7 +18,8 @@ use crate::settings::ConsumerSettings;
 
 /// `messaging.system` of SQS.
 pub(crate) const AWS_SQS: &str = "aws_sqs";
-/// The name of an event that describes a failure ([conventions](https://opentelemetry.io/docs/specs/semconv/exceptions/)).
+/// The name of an event that describes a failure
+/// ([conventions](https://opentelemetry.io/docs/specs/semconv/exceptions/)).
 const EXCEPTION: &str = "exception";
 /// The attribute for the event's age when it was received, in milliseconds.
 const EVENT_AGE_MS: &str = "event.age_ms";
