@@ -195,8 +195,8 @@ impl InFlightMessages {
             let for_good = refused.is_some_and(|refused| refused.sender_fault);
             metrics.extended(Some(code));
             if self.failed(*number, now, for_good) {
-                // The handler goes on: effects are idempotent, and stopping it would make a redelivery certain instead
-                // of likely.
+                // The handler continues: effects are idempotent, and stopping it would make a redelivery certain
+                // instead of likely.
                 tracing::warn!(
                     message_id = change.receipt.message_id(),
                     error = code,
