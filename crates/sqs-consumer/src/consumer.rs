@@ -109,7 +109,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
     }
 }
 
-/// Why a consumer ended.
+/// The reason why a consumer ended with an error.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConsumerError {
     /// A setting cannot be used.

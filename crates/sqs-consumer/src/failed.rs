@@ -52,8 +52,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         }
     }
 
-    /// Concludes a rejection. The first one never dead-letters the message: see
-    /// [`Rejections`](crate::rejections::Rejections).
+    /// Concludes a rejection. Unless the message's retries are exhausted, its first rejection never dead-letters it:
+    /// see [`Rejections`](crate::rejections::Rejections).
     async fn rejected(self, problem: Problem, signal: Signal) -> Conclusion {
         if let Some(limit) = self.exhausted(problem.dependency) {
             return self.dead_letter(problem.after(limit), signal).await;

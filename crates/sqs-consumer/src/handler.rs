@@ -24,9 +24,9 @@ pub trait AtLeastOnceHandler: Send + Sync + 'static {
     /// Handles one delivery of an event.
     ///
     /// # Errors
-    /// Returns [`Failure::Transient`] to have the message retried later, [`Failure::Permanent`] to have it dead-lettered
-    /// at once, and [`Failure::Rejected`] to let the consumer determine whether the message or the dependency is at
-    /// fault.
+    /// Returns [`Failure::Transient`] to have the message retried later, [`Failure::Permanent`] to have it
+    /// dead-lettered at once, and [`Failure::Rejected`] to let the consumer determine whether the message or the
+    /// dependency is at fault.
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 
