@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use envelope::Envelope;
 use jiff::Timestamp;
+use telemetry::hop::HopLine;
+use tracing::Level;
 
 use crate::conclusion::{Conclusion, DEAD_LETTER, RETRY};
 use crate::queue::Message;
@@ -31,36 +33,27 @@ impl Hop {
     /// Writes the line. Must be called inside the message's span, which supplies the trace id.
     pub(crate) fn log(&self, envelope: Option<&Envelope>, processing: Duration, conclusion: &Conclusion) {
         let Conclusion { outcome, problem, .. } = conclusion;
-        let event_id = envelope.map(|envelope| envelope.metadata.event_id.to_string());
-        let correlation_id = envelope.map(|envelope| envelope.metadata.correlation_id.to_string());
-        let waiting_ms = millis(age(self.sent_at, self.received_at));
-        let processing_ms = millis(processing);
-        // A macro, because the level of a log line has to be known at compile time, and three levels share these
-        // fields.
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    event_type = envelope.map(|envelope| envelope.event_type.as_str()),
-                    event_id,
-                    correlation_id,
-                    customer_number = envelope.and_then(|envelope| envelope.customer_number.as_deref()),
-                    message_id = self.message_id,
-                    attempt = self.attempt,
-                    waiting_ms,
-                    processing_ms,
-                    outcome,
-                    reason = problem.as_ref().map(|problem| problem.reason),
-                    dependency = problem.as_ref().and_then(|problem| problem.dependency),
-                    error = problem.as_ref().and_then(|problem| problem.detail.as_deref()),
-                    "event"
-                )
-            };
-        }
-        match *outcome {
-            DEAD_LETTER => line!(error),
-            RETRY => line!(warn),
-            _ => line!(info),
-        }
+        let problem = problem.as_ref();
+        let line = HopLine {
+            event_type: envelope.map(|envelope| envelope.event_type.as_str()),
+            event_id: envelope.map(|envelope| envelope.metadata.event_id.to_string()),
+            correlation_id: envelope.map(|envelope| envelope.metadata.correlation_id.to_string()),
+            customer_number: envelope.and_then(|envelope| envelope.customer_number.as_deref()),
+            message_id: Some(&self.message_id),
+            attempt: Some(self.attempt),
+            waiting_ms: Some(millis(age(self.sent_at, self.received_at))),
+            processing_ms: millis(processing),
+            outcome,
+            reason: problem.map(|problem| problem.reason),
+            dependency: problem.and_then(|problem| problem.dependency),
+            error: problem.and_then(|problem| problem.detail.as_deref()),
+            ..HopLine::default()
+        };
+        line.write(match *outcome {
+            DEAD_LETTER => Level::ERROR,
+            RETRY => Level::WARN,
+            _ => Level::INFO,
+        });
     }
 }
 

@@ -30,6 +30,7 @@ pub mod attributes;
 pub mod bounds;
 pub mod context;
 mod export;
+pub mod hop;
 mod log_line;
 mod logs;
 mod processor;

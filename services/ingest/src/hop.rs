@@ -1,7 +1,9 @@
 //! The log line of an event at this hop: one for each event received, whether its trace is sampled or not.
 
 use envelope::Envelope;
+use telemetry::hop::HopLine;
 use tokio::time::Instant;
+use tracing::Level;
 use uuid::Uuid;
 
 use crate::validation::Rejected;
@@ -42,51 +44,31 @@ impl Hop {
     }
 
     pub(crate) fn accepted(&self) {
-        let (event_id, processing_ms) = (self.event_id(), self.processing_ms());
-        tracing::info!(
-            event_type = self.event_type,
-            event_id,
-            correlation_id = event_id,
-            customer_number = self.customer_number,
-            processing_ms,
-            outcome = "accepted",
-            "event"
-        );
+        self.line("accepted").write(Level::INFO);
     }
 
     pub(crate) fn unpublished(&self, reason: &str) {
-        let (event_id, processing_ms) = (self.event_id(), self.processing_ms());
-        tracing::error!(
-            event_type = self.event_type,
-            event_id,
-            correlation_id = event_id,
-            customer_number = self.customer_number,
-            processing_ms,
-            outcome = "unpublished",
-            reason,
-            "event"
-        );
+        HopLine { reason: Some(reason), ..self.line("unpublished") }.write(Level::ERROR);
     }
 
     /// Logs a refusal. `fields` are the wrong ones, as `code:pointer` separated by commas.
     pub(crate) fn refused(&self, reason: &str, fields: &str) {
-        let (event_id, processing_ms) = (self.event_id(), self.processing_ms());
-        tracing::warn!(
-            event_type = self.event_type,
-            event_id,
-            correlation_id = event_id,
-            customer_number = self.customer_number,
-            processing_ms,
-            outcome = "rejected",
-            reason,
-            fields,
-            "event"
-        );
+        let line = HopLine { reason: Some(reason), fields: Some(fields), ..self.line("rejected") };
+        line.write(Level::WARN);
     }
 
-    /// An event received here starts its chain: its id is also the correlation id.
-    fn event_id(&self) -> Option<String> {
-        self.event_id.map(|id| id.to_string())
+    fn line(&self, outcome: &'static str) -> HopLine<'_> {
+        // An event received here starts its chain: its id is also the correlation id.
+        let event_id = self.event_id.map(|id| id.to_string());
+        HopLine {
+            event_type: self.event_type(),
+            correlation_id: event_id.clone(),
+            event_id,
+            customer_number: self.customer_number.as_deref(),
+            processing_ms: self.processing_ms(),
+            outcome,
+            ..HopLine::default()
+        }
     }
 
     fn processing_ms(&self) -> u64 {

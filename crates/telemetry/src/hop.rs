@@ -1,0 +1,97 @@
+//! The log line of a hop: one for each event at each service, whether or not its trace is sampled.
+
+use tracing::Level;
+
+/// The fields of a hop's log line; those that are `None` are left out.
+///
+/// ```
+/// use telemetry::hop::HopLine;
+///
+/// let line = HopLine { event_type: Some("CustomerRenamed"), outcome: "applied", ..HopLine::default() };
+/// line.write(tracing::Level::INFO);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct HopLine<'a> {
+    /// The event's type, as far as it could be read; so for the ids and the customer number.
+    pub event_type: Option<&'a str>,
+    /// The event's id.
+    pub event_id: Option<String>,
+    /// The id of the event that started the chain.
+    pub correlation_id: Option<String>,
+    /// The customer the event concerns.
+    pub customer_number: Option<&'a str>,
+    /// The id of the SQS message.
+    pub message_id: Option<&'a str>,
+    /// The number of receives so far, including this one.
+    pub attempt: Option<u32>,
+    /// The time from sending the message until its receipt, in milliseconds.
+    pub waiting_ms: Option<u64>,
+    /// The time from there until the outcome, in milliseconds.
+    pub processing_ms: u64,
+    /// The outcome, one word of a fixed set.
+    pub outcome: &'a str,
+    /// Why the event was not handled, one word of a fixed set.
+    pub reason: Option<&'a str>,
+    /// The dependency that failed.
+    pub dependency: Option<&'a str>,
+    /// The error and its causes, without values of the event.
+    pub error: Option<&'a str>,
+    /// The invalid fields of a refused event.
+    pub fields: Option<&'a str>,
+}
+
+impl HopLine<'_> {
+    /// Writes the line at `level`: `ERROR`, `WARN`, or `INFO` for every other. Called inside the event's span, from which
+    /// the log takes the trace id.
+    pub fn write(&self, level: Level) {
+        // The level of a callsite is a constant, so there is one callsite for each.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    event_type = self.event_type,
+                    event_id = self.event_id,
+                    correlation_id = self.correlation_id,
+                    customer_number = self.customer_number,
+                    message_id = self.message_id,
+                    attempt = self.attempt,
+                    waiting_ms = self.waiting_ms,
+                    processing_ms = self.processing_ms,
+                    outcome = self.outcome,
+                    reason = self.reason,
+                    dependency = self.dependency,
+                    error = self.error,
+                    fields = self.fields,
+                    "event"
+                )
+            };
+        }
+        match level {
+            Level::ERROR => line!(error),
+            Level::WARN => line!(warn),
+            _ => line!(info),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Recorder;
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let recorder = Recorder::new();
+        recorder.run(|| {
+            let line =
+                HopLine { event_type: Some("CustomerRenamed"), outcome: "retry", ..HopLine::default() };
+            line.write(Level::WARN);
+        });
+        let lines = recorder.logs();
+        assert_eq!((&lines[0]["level"], &lines[0]["message"]), (&"WARN".into(), &"event".into()));
+        assert_eq!(
+            (&lines[0]["event_type"], &lines[0]["outcome"]),
+            (&"CustomerRenamed".into(), &"retry".into())
+        );
+        assert!(lines[0].get("reason").is_none() && lines[0].get("attempt").is_none(), "{}", lines[0]);
+    }
+}
