@@ -24,7 +24,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 #[must_use = "an effect that is not returned never happens"]
 pub struct Effect {
-    done: Done,
+    outcome: &'static str,
     writes: Vec<Write>,
     announcements: Vec<Result<Envelope, EncodeError>>,
 }
@@ -52,7 +52,7 @@ impl Effect {
     /// Creates an effect with this outcome, one of a fixed set of words. Without writes and announcements, only the
     /// event's marker is written.
     pub const fn new(outcome: &'static str) -> Self {
-        Self { done: Done::new(outcome), writes: Vec::new(), announcements: Vec::new() }
+        Self { outcome, writes: Vec::new(), announcements: Vec::new() }
     }
 
     /// Creates an effect with the outcome `applied`.
@@ -100,7 +100,11 @@ impl Effect {
 
     /// Returns the outcome of the message once the effect is written.
     pub(crate) fn done(&self) -> Done {
-        self.done
+        if self.writes.is_empty() && self.announcements.is_empty() {
+            Done::without_effect(self.outcome)
+        } else {
+            Done::new(self.outcome)
+        }
     }
 
     /// Returns the items to write, and the announcements as events caused by `cause`.

@@ -18,20 +18,29 @@ pub const MALFORMED_EVENT: &str = "malformed-event";
 pub struct Done {
     /// The outcome, for the hop log line, the annotation and the metrics: one of a fixed set of words.
     pub outcome: &'static str,
+    /// Whether the handler did what it does for such an event. Only then does the success show that the dependencies
+    /// accept what such events lead to.
+    pub took_effect: bool,
 }
 
 impl Done {
     /// The event's effect was applied.
     pub const APPLIED: Self = Self::new("applied");
     /// The event had been handled before; nothing was changed.
-    pub const DUPLICATE: Self = Self::new("duplicate");
+    pub const DUPLICATE: Self = Self::without_effect("duplicate");
     /// The event requires nothing of this service.
-    pub const IGNORED: Self = Self::new("ignored");
+    pub const IGNORED: Self = Self::without_effect("ignored");
 
     /// Creates a success with this outcome.
     #[must_use]
     pub const fn new(outcome: &'static str) -> Self {
-        Self { outcome }
+        Self { outcome, took_effect: true }
+    }
+
+    /// Creates a success with this outcome for an event that left nothing to do.
+    #[must_use]
+    pub const fn without_effect(outcome: &'static str) -> Self {
+        Self { outcome, took_effect: false }
     }
 }
 

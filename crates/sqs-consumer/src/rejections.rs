@@ -78,7 +78,7 @@ impl Rejections {
     pub(crate) fn handled(&self, message_id: &str, event_type: &str, done: Done) {
         let mut state = self.state();
         state.first.remove(message_id);
-        if done == Done::DUPLICATE || done == Done::IGNORED {
+        if !done.took_effect {
             return;
         }
         match state.passed.get_mut(event_type) {

@@ -54,7 +54,7 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
 
         let requests = notice.requests(cause.event_id);
         if requests.is_empty() {
-            return Ok(Done::new(NOTHING_TO_SEND));
+            return Ok(Done::without_effect(NOTHING_TO_SEND));
         }
         // Publishes all of them before it returns the first failure: a retry of the event publishes all of them again,
         // so the others need not wait for the one that failed.

@@ -221,7 +221,7 @@ async fn without_a_contact_or_a_channel_there_is_nothing_to_send() {
     let silent =
         MemberPreferencesChanged { customer_number: CUSTOMER.parse().unwrap(), contact: contact("Ada", []) };
     for delivery in [announced(&silent, 1), erased(None, 2)] {
-        assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::new("nothing-to-send"));
+        assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::without_effect("nothing-to-send"));
     }
     assert!(house.remembered().await.contains_key("erased_at"));
     house.cloud.shutdown().await;

@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use self::cloud::Cloud;
 
-const STALE: Done = Done::new("stale");
-const ERASED: Done = Done::new("erased");
+const STALE: Done = Done::without_effect("stale");
+const ERASED: Done = Done::without_effect("erased");
 
 fn ada() -> CustomerNumber {
     "123456789012".parse().unwrap()
