@@ -93,6 +93,10 @@ fn left_to_write(spec: &Spec) -> String {
         ));
     }
     steps.push("`cargo run -- synth`: its templates and its place in docker compose".to_owned());
+    steps.push(
+        "docs/telemetry.md: its segment, and its name in the rows of the log lines it writes; a test lists them"
+            .to_owned(),
+    );
     steps
         .push("`cargo test --workspace`, then `cargo run`: it is provisioned, started and traced".to_owned());
     let numbered: Vec<_> = (1..).zip(steps).map(|(number, step)| format!("  {number}. {step}")).collect();

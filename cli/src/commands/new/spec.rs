@@ -110,17 +110,17 @@ mod tests {
 
     #[test]
     fn names_follow_the_place_they_stand_in() {
-        let spec = spec("email-digest", &["MemberRenamed"], &["DigestSent"]).unwrap();
+        let spec = spec("sun-dial", &["MemberRenamed"], &["ShadowMoved"]).unwrap();
         assert_eq!(
             (spec.module(), spec.variable(), spec.handler()),
-            ("email_digest".into(), "EMAIL_DIGEST".into(), "EmailDigest".into())
+            ("sun_dial".into(), "SUN_DIAL".into(), "SunDial".into())
         );
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
         for name in
-            ["", "Rewards", "re_wards", "-rewards", "rewards-", "1st", "contracts", "type", &"r".repeat(21)]
+            ["", "Sundial", "sun_dial", "-sundial", "sundial-", "1st", "contracts", "type", &"r".repeat(21)]
         {
             assert!(
                 spec(name, &["MemberRenamed"], &[]).unwrap_err().contains("cannot be a service's name"),
@@ -128,21 +128,21 @@ mod tests {
             );
         }
         assert_eq!(spec("email", &["MemberRenamed"], &[]).unwrap_err(), "there is a service email already");
-        let unknown = spec("rewards", &["PointsEarned"], &[]).unwrap_err();
+        let unknown = spec("sundial", &["ShadowMoved"], &[]).unwrap_err();
         assert!(
-            unknown.starts_with("no service emits PointsEarned; emitted are CustomerEnrolled, "),
+            unknown.starts_with("no service emits ShadowMoved; emitted are CustomerEnrolled, "),
             "{unknown}"
         );
         assert!(
-            spec("rewards", &["MemberRenamed"], &["MemberErased"]).unwrap_err().contains("emitted already")
+            spec("sundial", &["MemberRenamed"], &["MemberErased"]).unwrap_err().contains("emitted already")
         );
         assert!(
-            spec("rewards", &["MemberRenamed"], &["points"])
+            spec("sundial", &["MemberRenamed"], &["shadow"])
                 .unwrap_err()
                 .contains("cannot be an event's name")
         );
         assert!(
-            spec("rewards", &["MemberRenamed", "MemberRenamed"], &[]).unwrap_err().contains("named twice")
+            spec("sundial", &["MemberRenamed", "MemberRenamed"], &[]).unwrap_err().contains("named twice")
         );
     }
 }
