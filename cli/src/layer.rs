@@ -103,7 +103,7 @@ mod tests {
         assert!(find("nobody").is_none());
     }
 
-    /// A package under `services/` with a program of its own is a service.
+    /// A package under `services/` with its own program is a service.
     #[test]
     fn every_service_of_the_workspace_is_in_the_list() {
         let services = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../services");

@@ -56,7 +56,7 @@ pub struct Lease {
 /// record:
 ///
 /// - If the effect fails, the claim is released, so that the retry need not wait for the lease to end. Waiting would
-///   not help an effect whose response was lost either: it would be repeated just as surely, only later.
+///   not help an effect whose response was lost either: it would still be repeated, only later.
 /// - If the process dies, the claim ends with its lease, and the next delivery carries out the effect.
 /// - If the record fails, it is retried for a few seconds. After that the message is acknowledged nevertheless: a retry
 ///   of the message would certainly repeat the effect, whereas an acknowledged message repeats it only if it is

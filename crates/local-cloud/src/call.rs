@@ -64,7 +64,7 @@ impl Service {
         AwsError::new(status, code, "Rate exceeded")
     }
 
-    /// Returns the service's error for a failure of its own.
+    /// Returns the service's error for an internal failure.
     pub(crate) fn internal_failure(self) -> AwsError {
         let code = match self {
             Self::Sqs | Self::Sns | Self::Ses | Self::Sts | Self::Unknown => "InternalFailure",

@@ -32,7 +32,7 @@ pub(super) struct Spec {
 pub(super) struct Report {
     /// The address of its health checks.
     pub(super) health: Option<SocketAddr>,
-    /// The address of its own traffic, if it listens.
+    /// The address at which it accepts requests, if it listens.
     pub(super) listening: Option<SocketAddr>,
     /// The last error it reported.
     pub(super) last_error: Option<String>,
