@@ -25,6 +25,9 @@ pub(crate) enum Protocol {
 pub(crate) struct AwsError {
     pub(crate) status: StatusCode,
     pub(crate) code: Cow<'static, str>,
+    /// The code for clients of the query protocol, where the service model names another one (the trait
+    /// `awsQueryError`). SDKs of query-compatible services show this one.
+    pub(crate) query_code: Option<Cow<'static, str>>,
     pub(crate) message: String,
 }
 
@@ -34,7 +37,16 @@ impl AwsError {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self { status, code: code.into(), query_code: None, message: message.into() }
+    }
+
+    pub(crate) fn with_query_code(self, query_code: impl Into<Cow<'static, str>>) -> Self {
+        Self { query_code: Some(query_code.into()), ..self }
+    }
+
+    /// Returns the code that an SDK shows for this error.
+    pub(crate) fn shown_code(&self) -> &str {
+        self.query_code.as_deref().unwrap_or(&self.code)
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -59,7 +71,7 @@ impl AwsError {
         match protocol {
             Protocol::Json => {
                 let mut response = json(self.status, &json!({"__type": self.code, "message": self.message}));
-                if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.code)) {
+                if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.shown_code())) {
                     response.headers_mut().insert("x-amzn-query-error", value);
                 }
                 response
@@ -75,7 +87,7 @@ impl AwsError {
                 let body = format!(
                     "<ErrorResponse><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
                      <RequestId>{}</RequestId></ErrorResponse>",
-                    rustack_sns_http::response::xml_escape(&self.code),
+                    rustack_sns_http::response::xml_escape(self.shown_code()),
                     rustack_sns_http::response::xml_escape(&self.message),
                     Uuid::new_v4()
                 );

@@ -15,10 +15,10 @@ use rustack_events_model::output::{
     PutTargetsOutput, RemoveTargetsOutput,
 };
 use rustack_events_model::types::{PutTargetsResultEntry, Target};
-use rustack_sqs_model::error::SqsError;
 
 use super::entry::{Entry, Rejected};
 use super::targets::{self, RuleContext};
+use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::sqs::{Outgoing, Queues};
 
@@ -107,11 +107,11 @@ impl Buses {
         &self,
         route: &Route,
         target: &Target,
-        error: &SqsError,
+        error: &AwsError,
         text: &str,
         trace_header: Option<String>,
     ) {
-        let code = error.code.error_type();
+        let code = error.shown_code();
         let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.as_deref()) else {
             tracing::warn!(
                 rule = route.arn,
@@ -138,7 +138,7 @@ impl Buses {
                 rule = route.arn,
                 target = target.arn,
                 code,
-                dead_letter_code = error.code.error_type(),
+                dead_letter_code = error.shown_code(),
                 "an event was lost: neither its target nor the dead-letter queue accepted it"
             ),
         }

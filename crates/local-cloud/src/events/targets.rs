@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use rustack_events_model::types::Target;
-use rustack_sqs_model::error::{SqsError, SqsErrorCode};
-use rustack_sqs_model::types::MessageAttributeValue;
 use serde_json::Value;
 
 use super::entry::Event;
-use crate::sqs::Queues;
+use crate::reply::AwsError;
+use crate::sqs::{MessageAttributeValue, Queues};
 use crate::template::{at_path, render};
 
 /// Returns why a target is not supported, if so. Better to refuse it now than to lose an event later.
@@ -60,13 +59,13 @@ pub(super) fn input(target: &Target, rule: &RuleContext<'_>, value: &Value, text
 /// Returns the attributes that AWS adds to an event in a dead-letter queue (EventBridge user guide, "Using dead-letter
 /// queues to process undelivered events").
 pub(super) fn dead_letter_attributes(
-    error: &SqsError,
+    error: &AwsError,
     rule_arn: &str,
     target_arn: &str,
 ) -> HashMap<String, MessageAttributeValue> {
-    let code = match error.code {
-        SqsErrorCode::NonExistentQueue => "NO_RESOURCE",
-        SqsErrorCode::InternalError => "INTERNAL_ERROR",
+    let code = match &*error.code {
+        "QueueDoesNotExist" => "NO_RESOURCE",
+        "InternalFailure" | "InternalError" => "INTERNAL_ERROR",
         _ => "SDK_CLIENT_ERROR",
     };
     [
@@ -76,13 +75,6 @@ pub(super) fn dead_letter_attributes(
         ("TARGET_ARN", target_arn),
     ]
     .into_iter()
-    .map(|(name, value)| {
-        let value = MessageAttributeValue {
-            data_type: "String".to_owned(),
-            string_value: Some(value.to_owned()),
-            binary_value: None,
-        };
-        (name.to_owned(), value)
-    })
+    .map(|(name, value)| (name.to_owned(), MessageAttributeValue::string(value)))
     .collect()
 }

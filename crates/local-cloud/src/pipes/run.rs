@@ -171,7 +171,7 @@ impl Pipe {
         });
         let message = Outgoing { body: body.to_string(), ..Outgoing::default() };
         if let Err(error) = self.connections.queues.send_to(arn, message).await {
-            let code = error.code.error_type();
+            let code = error.shown_code();
             tracing::error!(
                 pipe = self.name,
                 code,

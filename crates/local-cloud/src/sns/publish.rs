@@ -4,21 +4,18 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rustack_sns_core::delivery::{EnvelopeParams, build_sns_envelope};
 use rustack_sns_core::filter::{evaluate_filter_policy, resolve_protocol_message};
 use rustack_sns_core::provider::RustackSns;
 use rustack_sns_model::error::SnsError;
 use rustack_sns_model::types::{MessageAttributeValue, PublishBatchRequestEntry};
-use rustack_sqs_model::types::MessageAttributeValue as QueueAttributeValue;
 use uuid::Uuid;
 
 use super::redrive::Redrive;
 use super::size::{MAX_BYTES, size_of};
 use super::subscriptions::{Cache, Subscription, Subscriptions};
 use crate::settings::Settings;
-use crate::sqs::{Outgoing, Queues};
+use crate::sqs::{MessageAttributeValue as QueueAttributeValue, Outgoing, Queues};
 
 type Attributes = HashMap<String, MessageAttributeValue>;
 
@@ -103,7 +100,7 @@ impl Topics {
                 tracing::warn!(
                     subscription = subscription.arn,
                     queue = subscription.queue_arn,
-                    code = error.code.error_type(),
+                    code = error.shown_code(),
                     "a message could not be delivered to a subscribed queue"
                 );
             }
@@ -164,7 +161,7 @@ fn to_queue(attributes: &Attributes) -> HashMap<String, QueueAttributeValue> {
             let value = QueueAttributeValue {
                 data_type: value.data_type.clone(),
                 string_value: value.string_value.clone(),
-                binary_value: value.binary_value.as_ref().and_then(|encoded| STANDARD.decode(encoded).ok()),
+                binary_value: value.binary_value.clone(),
             };
             (name.clone(), value)
         })

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::queues::Queues;
+use crate::reply::AwsError;
 
 /// How many tasks per queue are remembered; `ListMessageMoveTasks` returns at most ten.
 const REMEMBERED: usize = 10;
@@ -79,10 +80,10 @@ impl MessageMoveTasks {
         &self,
         input: StartMessageMoveTaskInput,
     ) -> Result<StartMessageMoveTaskOutput, SqsError> {
-        let source_url = self.queues.url_of(&input.source_arn)?;
+        let source_url = self.queues.url_of(&input.source_arn).map_err(engine_error)?;
         let to_move = self.queues.depth(&source_url).await.map_err(|_| no_such_resource())?;
         if let Some(arn) = &input.destination_arn {
-            let url = self.queues.url_of(arn)?;
+            let url = self.queues.url_of(arn).map_err(engine_error)?;
             self.queues.depth(&url).await.map_err(|_| no_such_resource())?;
         }
         let sources = ListDeadLetterSourceQueuesInput {
@@ -131,7 +132,7 @@ impl MessageMoveTasks {
         &self,
         input: &ListMessageMoveTasksInput,
     ) -> Result<ListMessageMoveTasksOutput, SqsError> {
-        self.queues.url_of(&input.source_arn)?;
+        self.queues.url_of(&input.source_arn).map_err(engine_error)?;
         let most = usize::try_from(input.max_results.unwrap_or(1)).unwrap_or(1).clamp(1, REMEMBERED);
         let results = self
             .tasks()
@@ -160,6 +161,10 @@ fn no_such_resource() -> SqsError {
     SqsError::resource_not_found(
         "The resource that you specified for the SourceArn or DestinationArn parameter doesn't exist.",
     )
+}
+
+fn engine_error(error: AwsError) -> SqsError {
+    SqsError::invalid_parameter_value(error.message)
 }
 
 fn entry(task: &Task) -> ListMessageMoveTasksResultEntry {

@@ -1,6 +1,7 @@
 //! SQS: rustack's queues, with the trace header, message move tasks and checks that they lack.
 
 mod message_move_tasks;
+mod outgoing;
 mod packed_attributes;
 mod queues;
 
@@ -23,8 +24,8 @@ use rustack_sqs_model::input::{ReceiveMessageInput, SendMessageBatchInput, SendM
 use rustack_sqs_model::operations::SqsOperation;
 use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageBatchOutput};
 use rustack_sqs_model::types::{
-    BatchResultErrorEntry, MessageAttributeValue, MessageSystemAttributeValue, RedrivePolicy,
-    SendMessageBatchResultEntry,
+    BatchResultErrorEntry, MessageAttributeValue as EngineAttributeValue, MessageSystemAttributeValue,
+    RedrivePolicy, SendMessageBatchResultEntry,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,8 +34,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::message_move_tasks::MessageMoveTasks;
+pub(crate) use self::outgoing::{MessageAttributeValue, Outgoing};
+pub(crate) use self::queues::Queues;
 use self::queues::TRACE_HEADER;
-pub(crate) use self::queues::{Outgoing, Queues};
 use crate::call::Call;
 use crate::settings::Settings;
 use crate::{reply, trace_header};
@@ -238,7 +240,7 @@ fn own_header(attributes: &HashMap<String, MessageSystemAttributeValue>) -> Resu
     Ok(attributes.get(TRACE_HEADER).and_then(|value| value.string_value.as_deref()))
 }
 
-fn size_of(attributes: &HashMap<String, MessageAttributeValue>) -> usize {
+fn size_of(attributes: &HashMap<String, EngineAttributeValue>) -> usize {
     attributes
         .iter()
         .map(|(name, value)| {

@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustack_sqs_core::message::md5_of_message_attributes;
 use rustack_sqs_core::provider::RustackSqs;
-use rustack_sqs_model::error::SqsError;
+use rustack_sqs_model::error::{SqsError, SqsErrorCode};
 use rustack_sqs_model::input::{
     DeleteMessageInput, GetQueueAttributesInput, ReceiveMessageInput, SendMessageInput,
 };
 use rustack_sqs_model::output::{ReceiveMessageOutput, SendMessageOutput};
 use rustack_sqs_model::types::{Message, MessageAttributeValue, MessageSystemAttributeValue};
 
+use super::outgoing::Outgoing;
 use super::packed_attributes;
+use crate::reply::AwsError;
 
 pub(crate) const TRACE_HEADER: &str = "AWSTraceHeader";
 const MAX_ATTRIBUTES: usize = 10;
@@ -23,33 +27,37 @@ pub(crate) struct Queues {
     pub(super) engine: Arc<RustackSqs>,
 }
 
-/// A message that another service sends to a queue.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outgoing {
-    pub(crate) body: String,
-    pub(crate) attributes: HashMap<String, MessageAttributeValue>,
-    pub(crate) group_id: Option<String>,
-    pub(crate) deduplication_id: Option<String>,
-    pub(crate) trace_header: Option<String>,
-}
-
 impl Queues {
     /// Returns the URL of the queue with this ARN, which must be of this account and region but need not exist.
-    pub(crate) fn url_of(&self, arn: &str) -> Result<String, SqsError> {
-        self.engine.queue_url_for_arn(arn)
+    pub(crate) fn url_of(&self, arn: &str) -> Result<String, AwsError> {
+        self.engine.queue_url_for_arn(arn).map_err(aws_error)
     }
 
     /// Sends to the queue with this ARN. Waits if the queue's engine is busy; nothing is dropped.
-    pub(crate) async fn send_to(&self, arn: &str, message: Outgoing) -> Result<(), SqsError> {
+    pub(crate) async fn send_to(&self, arn: &str, message: Outgoing) -> Result<(), AwsError> {
+        let attributes = message
+            .attributes
+            .into_iter()
+            .map(|(name, value)| {
+                let binary_value =
+                    value.binary_value.map(|encoded| STANDARD.decode(encoded).unwrap_or_default());
+                let value = MessageAttributeValue {
+                    data_type: value.data_type,
+                    string_value: value.string_value,
+                    binary_value,
+                };
+                (name, value)
+            })
+            .collect();
         let input = SendMessageInput {
             queue_url: self.url_of(arn)?,
             message_body: message.body,
-            message_attributes: message.attributes,
+            message_attributes: attributes,
             message_group_id: message.group_id,
             message_deduplication_id: message.deduplication_id,
             ..SendMessageInput::default()
         };
-        self.send(input, message.trace_header).await.map(|_| ())
+        self.send(input, message.trace_header).await.map(|_| ()).map_err(aws_error)
     }
 
     /// Performs `SendMessage`. The caller has read the trace header from the system attributes.
@@ -159,4 +167,13 @@ fn md5_of_system_attributes(attributes: HashMap<String, MessageSystemAttributeVa
         })
         .collect();
     md5_of_message_attributes(&attributes)
+}
+
+fn aws_error(error: SqsError) -> AwsError {
+    let shown = error.code.error_type();
+    let code = match error.code {
+        SqsErrorCode::NonExistentQueue => "QueueDoesNotExist",
+        _ => shown,
+    };
+    AwsError::new(error.code.status_code(), code, error.message).with_query_code(shown)
 }
