@@ -9,8 +9,15 @@ use serde_json::Value;
 use crate::world::files_below;
 
 /// Crates for development and tests, which nothing deployed to production may depend on.
-const DEVELOPMENT_ONLY: [&str; 6] =
-    ["cloudformation", "event-pattern", "local-cloud", "provisioning", "service-test", "xray-engine"];
+const DEVELOPMENT_ONLY: [&str; 6] = [
+    "aws-models",
+    "cloudformation",
+    "event-pattern",
+    "local-cloud",
+    "provisioning",
+    "service-test",
+    "xray-engine",
+];
 
 /// Returns, by package name, the folder and the workspace's packages it depends on, except for tests.
 fn packages() -> BTreeMap<String, (String, BTreeSet<String>)> {

@@ -1,10 +1,11 @@
 //! A request: which operation of which service, and who calls.
 
-use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::reply::{AwsError, Protocol};
+use crate::reply::AwsError;
 
 /// An AWS service behind the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) enum Service {
     SesV2,
     Pipes,
     Sts,
+    /// Recognised so that its clients can read the refusal.
+    S3,
     Unknown,
 }
 
@@ -33,18 +36,8 @@ impl Service {
             Self::Ses | Self::SesV2 => "ses",
             Self::Pipes => "pipes",
             Self::Sts => "sts",
+            Self::S3 => "s3",
             Self::Unknown => "unknown",
-        }
-    }
-
-    /// Returns the wire format of requests and responses.
-    pub(crate) fn protocol(self) -> Protocol {
-        match self {
-            Self::Sqs | Self::Events | Self::DynamoDb | Self::DynamoDbStreams | Self::Unknown => {
-                Protocol::Json
-            }
-            Self::SesV2 | Self::Pipes => Protocol::RestJson,
-            Self::Sns | Self::Ses | Self::Sts => Protocol::Query,
         }
     }
 
@@ -59,6 +52,7 @@ impl Service {
             Self::SesV2 => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException"),
             Self::Pipes => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
             Self::Ses | Self::Sts => (StatusCode::BAD_REQUEST, "Throttling"),
+            Self::S3 => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
             Self::Events | Self::Unknown => (StatusCode::BAD_REQUEST, "ThrottlingException"),
         };
         AwsError::new(status, code, "Rate exceeded")
@@ -69,6 +63,7 @@ impl Service {
         let code = match self {
             Self::Sqs | Self::Sns | Self::Ses | Self::Sts | Self::Unknown => "InternalFailure",
             Self::DynamoDb | Self::DynamoDbStreams => "InternalServerError",
+            Self::S3 => "InternalError",
             Self::Events | Self::Pipes => "InternalException",
             Self::SesV2 => "InternalServiceErrorException",
         };
@@ -81,37 +76,37 @@ impl Service {
 pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) operation: String,
-    pub(crate) method: Method,
-    pub(crate) path: String,
+    /// The input in the shape of the service's model, whatever the protocol: members by their names, blobs in base64,
+    /// timestamps in seconds. It satisfies the model.
+    pub(crate) input: Value,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl Call {
-    /// Names the missing operation, to the client and in the log: a bare 404 would cost somebody an afternoon.
-    pub(crate) fn unknown_operation(&self) -> Response {
-        let Self { service, operation, method, path, .. } = self;
-        tracing::warn!(
-            service = service.name(),
-            operation,
-            %method,
-            path,
-            "operation not supported"
-        );
-        let code = match service.protocol() {
-            Protocol::Query => "InvalidAction",
-            Protocol::Json | Protocol::RestJson => "UnknownOperationException",
-        };
-        let message = match service {
-            Service::Unknown => format!("The local cloud does not support {operation}"),
-            service => format!("The local cloud does not support {operation} of {}", service.name()),
-        };
-        self.refuse(AwsError::bad_request(code, message))
+    /// Reads the input as the operation's type.
+    ///
+    /// # Errors
+    /// If the type demands more than the model.
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, AwsError> {
+        T::deserialize(&self.input)
+            .map_err(|error| AwsError::bad_request("SerializationException", error.to_string()))
     }
 
-    /// Returns an error in the protocol of the call.
-    pub(crate) fn refuse(&self, error: AwsError) -> Response {
-        error.into_response(self.service.protocol())
+    /// Names the missing operation, to the client and in the log: a bare 404 would cost somebody an afternoon.
+    pub(crate) fn not_supported(&self) -> AwsError {
+        let Self { service, operation, .. } = self;
+        tracing::warn!(service = service.name(), operation, "operation not supported");
+        let (status, code) = match service {
+            Service::Sns | Service::Ses | Service::Sts => (StatusCode::BAD_REQUEST, "InvalidAction"),
+            Service::S3 => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            _ => (StatusCode::BAD_REQUEST, "UnknownOperationException"),
+        };
+        let of = match service {
+            Service::Unknown => String::new(),
+            service => format!(" of {}", service.name()),
+        };
+        AwsError::new(status, code, format!("The local cloud does not support {operation}{of}"))
     }
 
     /// Returns the access key that the request was signed with, which identifies the caller.
@@ -135,36 +130,4 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let (_, rest) = authorization.split_once("Credential=")?;
     rest.split(',').next()
-}
-
-/// Decodes percent escapes such as `%40`. Invalid ones are left as they are.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
-        let decoded = escaped
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        if let Some(byte) = decoded {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percent_escapes_are_decoded_and_others_left() {
-        assert_eq!(percent_decoded("a%40b.example"), "a@b.example");
-        assert_eq!(percent_decoded("100%"), "100%");
-        assert_eq!(percent_decoded("%zz%C3%A4"), "%zzä");
-    }
 }

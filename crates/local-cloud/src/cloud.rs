@@ -10,6 +10,7 @@ use crate::audit::AuditLog;
 use crate::dynamodb::DynamoDb;
 use crate::events::Events;
 use crate::faults::Faults;
+use crate::models::Models;
 use crate::pipes::Pipes;
 use crate::ses::Ses;
 use crate::settings::Settings;
@@ -19,6 +20,7 @@ use crate::sqs::Sqs;
 #[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) account_id: String,
+    pub(crate) models: Models,
     pub(crate) sqs: Sqs,
     pub(crate) sns: Sns,
     pub(crate) events: Events,
@@ -55,6 +57,7 @@ impl Cloud {
         let ses = Ses::new(settings);
         Arc::new(Self {
             account_id: settings.account_id.clone(),
+            models: Models::default(),
             sqs,
             sns,
             events,

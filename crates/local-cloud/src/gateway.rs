@@ -1,5 +1,7 @@
-//! One endpoint for all services: recognises the operation, applies faults, and passes the call to its service.
+//! One endpoint for all services: recognises the operation, reads and checks its input, applies faults, passes the call to
+//! its service, and writes the answer in the protocol of the request.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,15 +9,17 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use http::{HeaderValue, StatusCode};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::call::{Call, Service};
 use crate::cloud::Cloud;
 use crate::faults::{Answer, Injected};
-use crate::reply::AwsError;
+use crate::reply::{AwsError, Format, Protocol};
 use crate::server::Cut;
-use crate::{control, operation, sts};
+use crate::{control, input, operation, sts};
 
 /// The largest DynamoDB request, in bytes: `BatchWriteItem` takes 16 MB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -57,41 +61,59 @@ async fn audit_xray(State(cloud): State<Arc<Cloud>>, request: Request, next: Nex
 
 async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let target = operation::target(&parts.headers);
-    let limit = match target {
-        Some((Service::DynamoDb, _)) => MAX_BODY_BYTES,
+    let target = operation::by_target(&parts.headers).or_else(|| operation::by_path(&cloud.models, &parts));
+    let limit = match &target {
+        Some(target) if target.service == Service::DynamoDb => MAX_BODY_BYTES,
         _ => MAX_SMALL_BODY_BYTES,
     };
     let Ok(body) = axum::body::to_bytes(body, limit).await else {
-        let service = target.map_or(Service::Unknown, |(service, _)| service);
-        return AwsError::new(
+        let (service, protocol) =
+            target.map_or((Service::Unknown, Protocol::Query), |target| (target.service, target.protocol));
+        let format = Format { service, protocol, model: cloud.models.of(service) };
+        return format.error(AwsError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
             format!("The request is larger than {limit} bytes, or ended early"),
-        )
-        .into_response(service.protocol());
+        ));
     };
-    let (service, operation) = match target {
-        Some((service, operation)) => (service, operation.to_owned()),
-        None => operation::by_path(&parts.method, parts.uri.path())
-            .unwrap_or_else(|| operation::by_action(&parts.headers, &body)),
+    let (mut requested, form) = match target {
+        Some(requested) => (requested, Vec::new()),
+        None => {
+            let form = input::form(&parts.uri, &body);
+            (operation::by_action(&cloud.models, &parts.headers, &form), form)
+        }
+    };
+    let model = cloud.models.of(requested.service);
+    let format = Format { service: requested.service, protocol: requested.protocol, model };
+    let read = input::read(&mut requested, model, &parts.uri, &body, form);
+    let (input, malformed) = match read {
+        Ok(input) => (input, None),
+        Err(error) => (Value::Null, Some(error)),
     };
     let call = Call {
-        service,
-        operation,
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
+        service: requested.service,
+        operation: std::mem::take(&mut requested.operation),
+        input,
         headers: parts.headers,
         body,
     };
     cloud.audit.record(&call);
-    match cloud.faults.next(call.caller(), service.name(), &call.operation) {
-        None => dispatch(&cloud, call).await,
-        Some(Injected::Throttle) => call.refuse(service.throttle()),
-        Some(Injected::Failure) => call.refuse(service.internal_failure()),
+    requested.operation.clone_from(&call.operation);
+    let valid = match (malformed, model) {
+        (Some(error), _) => Err(error),
+        (None, Some(model)) => input::check(&requested, model, &call.input),
+        (None, None) => Ok(()),
+    };
+    match cloud.faults.next(call.caller(), call.service.name(), &call.operation) {
+        None => match valid {
+            Ok(()) => dispatch(&cloud, &call, format).await,
+            Err(error) => format.error(error),
+        },
+        Some(Injected::Throttle) => format.error(call.service.throttle()),
+        Some(Injected::Failure) => format.error(call.service.internal_failure()),
         Some(Injected::Answer(Answer { code, status, message })) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            call.refuse(AwsError::new(status, code, message))
+            format.error(AwsError::new(status, code, message))
         }
         Some(Injected::Timeout) => {
             // The client gives up first, unless the cloud stops before.
@@ -99,7 +121,9 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
             cut()
         }
         Some(Injected::DropResponse) => {
-            drop(dispatch(&cloud, call).await);
+            if valid.is_ok() {
+                drop(dispatch(&cloud, &call, format).await);
+            }
             cut()
         }
     }
@@ -111,17 +135,37 @@ fn cut() -> Response {
     response
 }
 
-async fn dispatch(cloud: &Arc<Cloud>, call: Call) -> Response {
-    match call.service {
-        Service::Sqs => cloud.sqs.answer(&call).await,
-        Service::Sns => cloud.sns.answer(&call).await,
-        Service::Events => cloud.events.answer(&call).await,
-        Service::DynamoDb => cloud.dynamodb.answer(&call).await,
-        Service::DynamoDbStreams => cloud.dynamodb.answer_streams(&call).await,
-        Service::Ses => cloud.ses.answer(&call).await,
-        Service::SesV2 => cloud.ses.answer_v2(&call).await,
-        Service::Pipes => cloud.pipes.answer(&call).await,
-        Service::Sts => sts::answer(&call, &cloud.account_id),
-        Service::Unknown => call.unknown_operation(),
+/// Passes a call to its service. A panic there is this request's failure and nobody else's.
+async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
+    let answered = AssertUnwindSafe(serve(cloud, call, format)).catch_unwind().await;
+    answered.unwrap_or_else(|panic| {
+        let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
+        tracing::error!(
+            service = call.service.name(),
+            operation = call.operation,
+            reason = reason.as_deref().unwrap_or("unknown"),
+            "a request made the service panic"
+        );
+        format.error(call.service.internal_failure())
+    })
+}
+
+async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
+    let result = match call.service {
+        Service::Sqs => return cloud.sqs.answer(call, format).await,
+        Service::Sns => return cloud.sns.answer(call, format).await,
+        Service::Events => return cloud.events.answer(call, format).await,
+        Service::DynamoDb => return cloud.dynamodb.answer(call, format).await,
+        Service::DynamoDbStreams => return cloud.dynamodb.answer_streams(call, format).await,
+        Service::Ses => return cloud.ses.answer(call, format).await,
+        Service::SesV2 => cloud.ses.answer_v2(call).await,
+        Service::Pipes => cloud.pipes.answer(call).await,
+        Service::Sts => sts::answer(call, &cloud.account_id),
+        Service::S3 | Service::Unknown => Err(call.not_supported()),
+    };
+    match result {
+        Ok(output) => format.output(&call.operation, &output),
+        Err(error) => format.error(error),
     }
 }

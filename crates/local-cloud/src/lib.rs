@@ -38,6 +38,8 @@ mod dynamodb;
 mod events;
 mod faults;
 mod gateway;
+mod input;
+mod models;
 mod operation;
 mod pipes;
 mod reply;

@@ -2,20 +2,25 @@
 
 use std::borrow::Cow;
 
+use aws_models::Model;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// The wire format of a service.
+use crate::call::Service;
+
+/// The wire format of a request and its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// The header `X-Amz-Target`, and JSON bodies.
     Json,
     /// Methods and paths, and JSON bodies.
     RestJson,
+    /// Methods and paths, and XML bodies: S3.
+    RestXml,
     /// Form bodies with `Action`, and XML responses.
     Query,
 }
@@ -25,10 +30,12 @@ pub(crate) enum Protocol {
 pub(crate) struct AwsError {
     pub(crate) status: StatusCode,
     pub(crate) code: Cow<'static, str>,
-    /// The code for clients of the query protocol, where the service model names another one (the trait
-    /// `awsQueryError`). SDKs of query-compatible services show this one.
+    /// The code for clients of the query protocol where the model does not name it. SDKs of query-compatible services show
+    /// this one.
     pub(crate) query_code: Option<Cow<'static, str>>,
     pub(crate) message: String,
+    /// Further members of the error in JSON protocols, such as `CancellationReasons`.
+    pub(crate) members: Map<String, Value>,
 }
 
 impl AwsError {
@@ -37,7 +44,7 @@ impl AwsError {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, code: code.into(), query_code: None, message: message.into() }
+        Self { status, code: code.into(), query_code: None, message: message.into(), members: Map::new() }
     }
 
     pub(crate) fn with_query_code(self, query_code: impl Into<Cow<'static, str>>) -> Self {
@@ -64,36 +71,100 @@ impl AwsError {
             ),
         )
     }
+}
 
-    /// Returns the error as this protocol writes it.
-    pub(crate) fn into_response(self, protocol: Protocol) -> Response {
-        let fault = if self.status.is_server_error() { "Receiver" } else { "Sender" };
-        match protocol {
+/// Where a response goes: in which protocol, and by which model it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Format<'a> {
+    pub(crate) service: Service,
+    pub(crate) protocol: Protocol,
+    pub(crate) model: Option<&'a Model>,
+}
+
+impl Format<'_> {
+    /// Writes an operation's output.
+    pub(crate) fn output(self, operation: &str, output: &Value) -> Response {
+        match (self.protocol, self.model) {
+            (Protocol::Query, Some(model)) => {
+                xml(StatusCode::OK, model.write_response(operation, output, &Uuid::new_v4().to_string()))
+            }
+            (Protocol::RestJson, _) => typed(json(StatusCode::OK, output), "application/json"),
+            // EventBridge speaks version 1.1, the others 1.0.
+            _ if self.service == Service::Events => {
+                typed(json(StatusCode::OK, output), "application/x-amz-json-1.1")
+            }
+            _ => json(StatusCode::OK, output),
+        }
+    }
+
+    /// Writes an error.
+    pub(crate) fn error(self, error: AwsError) -> Response {
+        let sender = !error.status.is_server_error();
+        let AwsError { status, code, query_code, message, members } = error;
+        let (kind, in_model) = self.names(&code);
+        let query = query_code.map_or(in_model, Cow::into_owned);
+        match self.protocol {
             Protocol::Json => {
-                let mut response = json(self.status, &json!({"__type": self.code, "message": self.message}));
-                if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.shown_code())) {
+                let mut body = members;
+                body.insert("__type".to_owned(), kind.into());
+                body.insert("message".to_owned(), message.into());
+                let mut response = json(status, &body);
+                let fault = if sender { "Sender" } else { "Receiver" };
+                if let Ok(value) = HeaderValue::from_str(&format!("{query};{fault}")) {
                     response.headers_mut().insert("x-amzn-query-error", value);
                 }
                 response
             }
             Protocol::RestJson => {
-                let mut response = json(self.status, &json!({"message": self.message}));
-                if let Ok(value) = HeaderValue::from_str(&self.code) {
+                let mut body = members;
+                body.insert("message".to_owned(), message.into());
+                let mut response = typed(json(status, &body), "application/json");
+                if let Ok(value) = HeaderValue::from_str(&code) {
                     response.headers_mut().insert("x-amzn-errortype", value);
                 }
                 response
             }
             Protocol::Query => {
-                let body = format!(
-                    "<ErrorResponse><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
-                     <RequestId>{}</RequestId></ErrorResponse>",
-                    rustack_sns_http::response::xml_escape(self.shown_code()),
-                    rustack_sns_http::response::xml_escape(&self.message),
-                    Uuid::new_v4()
-                );
-                xml(self.status, body)
+                let id = Uuid::new_v4().to_string();
+                let body = match self.model {
+                    Some(model) => model.write_error(&query, &message, sender, &id),
+                    None => error_document("ErrorResponse", &query, &message, &id),
+                };
+                xml(status, body)
+            }
+            Protocol::RestXml => {
+                xml(status, error_document("Error", &code, &message, &Uuid::new_v4().to_string()))
             }
         }
+    }
+
+    /// Returns an error's type in the JSON protocol and its code in the query protocol. SQS has different ones, and sends
+    /// both (Smithy, "AWS query compatible").
+    fn names(self, code: &str) -> (String, String) {
+        let (Service::Sqs, Some(model)) = (self.service, self.model) else {
+            return (code.to_owned(), code.to_owned());
+        };
+        let modelled = model.errors.iter().find(|(shape, error)| *shape == code || error.code == code);
+        match modelled {
+            Some((shape, error)) => (format!("com.amazonaws.sqs#{shape}"), error.code.clone()),
+            None => (format!("com.amazon.coral.service#{code}"), code.to_owned()),
+        }
+    }
+}
+
+/// Writes the error of a service without a model.
+fn error_document(root: &str, code: &str, message: &str, request_id: &str) -> String {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let (code, message) = (escaped(code), escaped(message));
+    match root {
+        "Error" => format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+             <RequestId>{request_id}</RequestId></Error>"
+        ),
+        root => format!(
+            "<{root}><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>{request_id}</RequestId></{root}>"
+        ),
     }
 }
 
@@ -115,6 +186,41 @@ pub(crate) fn xml(status: StatusCode, body: String) -> Response {
 fn with_type(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
+    typed(response, content_type)
+}
+
+fn typed(mut response: Response, content_type: &'static str) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::models::Models;
+
+    #[test]
+    fn sqs_sends_the_type_and_the_code_of_its_query_protocol() {
+        let models = Models::default();
+        let format =
+            Format { service: Service::Sqs, protocol: Protocol::Json, model: models.of(Service::Sqs) };
+        for code in ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"] {
+            let (kind, query) = format.names(code);
+            assert_eq!(kind, "com.amazonaws.sqs#QueueDoesNotExist");
+            assert_eq!(query, "AWS.SimpleQueueService.NonExistentQueue");
+        }
+        assert_eq!(format.names("InvalidParameterValue").1, "InvalidParameterValue");
+    }
+
+    #[test]
+    fn an_error_carries_its_members() {
+        let format = Format { service: Service::DynamoDb, protocol: Protocol::Json, model: None };
+        let mut error = AwsError::bad_request("TransactionCanceledException", "cancelled");
+        error.members.insert("CancellationReasons".to_owned(), json!([{"Code": "None"}]));
+        let response = format.error(error);
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.headers()["x-amzn-query-error"], "TransactionCanceledException;Sender");
+    }
 }

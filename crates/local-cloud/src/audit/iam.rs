@@ -78,7 +78,7 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
         Service::Events => events(call, place),
         Service::Sns => sns(call, place),
         Service::SesV2 => return ses_v2(call, place),
-        Service::Ses | Service::Pipes | Service::Sts | Service::Unknown => Vec::new(),
+        Service::Ses | Service::Pipes | Service::Sts | Service::S3 | Service::Unknown => Vec::new(),
     };
     let mut permissions: BTreeSet<_> = pairs
         .into_iter()
@@ -93,7 +93,7 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
 
 /// A body that cannot be read names nothing; its service will refuse it.
 fn named(call: &Call) -> Named {
-    serde_json::from_slice(&call.body).unwrap_or_default()
+    call.read().unwrap_or_default()
 }
 
 /// Batches have no separate action:
@@ -147,10 +147,7 @@ fn events(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
 /// `sns:Publish` also covers batches:
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>
 fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
-    let form = rustack_sns_http::request::parse_form_params(&call.body);
-    let named = ["TopicArn", "TargetArn"]
-        .into_iter()
-        .find_map(|name| rustack_sns_http::request::get_optional_param(&form, name));
+    let named = ["TopicArn", "TargetArn"].into_iter().find_map(|name| call.input[name].as_str());
     let action = call.operation.strip_suffix("Batch").unwrap_or(&call.operation);
     named.map(|arn| (format!("sns:{action}"), arn.to_owned())).into_iter().collect()
 }

@@ -29,7 +29,7 @@ use self::request_tokens::RequestTokens;
 pub(crate) use self::streams::Streams;
 use crate::call::Call;
 use crate::reply;
-use crate::reply::AwsError;
+use crate::reply::{AwsError, Format};
 use crate::settings::Settings;
 
 /// The engine handles one operation at a time; further ones would only block threads.
@@ -73,9 +73,9 @@ impl DynamoDb {
         self.engine.is_ready()
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
+    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = DynamoDBOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         let _turn = self.turns.acquire().await;
         let result = match operation {
@@ -89,9 +89,9 @@ impl DynamoDb {
         result.unwrap_or_else(|error| error_to_response(&error, &Uuid::new_v4().to_string()).map(Body::new))
     }
 
-    pub(crate) async fn answer_streams(&self, call: &Call) -> Response {
+    pub(crate) async fn answer_streams(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = DynamoDBStreamsOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         match self.streams_handler.handle_operation(operation, call.body.clone()).await {
             Ok(response) => response.map(Body::new),

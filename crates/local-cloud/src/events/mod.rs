@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub(crate) use self::bus::Buses;
 pub(crate) use self::entry::{Entry, Rejected};
 use crate::call::Call;
-use crate::reply::AwsError;
+use crate::reply::{AwsError, Format};
 use crate::settings::Settings;
 use crate::sqs::Queues;
 use crate::{reply, trace_header};
@@ -61,16 +61,16 @@ impl Events {
         self.buses.clone()
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
+    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = EventsOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         if operation == EventsOperation::PutEvents {
-            return self.put_events(call).await;
+            return self.put_events(call, format).await;
         }
         let body = match with_bus_name(&call.body) {
             Ok(body) => body,
-            Err(error) => return call.refuse(AwsError::malformed(&error)),
+            Err(error) => return format.error(AwsError::malformed(&error)),
         };
         let result = match operation {
             EventsOperation::PutTargets => {
@@ -107,10 +107,10 @@ impl Events {
         Ok(self.handler.handle_operation(operation, body.into()).await?.map(Body::new))
     }
 
-    async fn put_events(&self, call: &Call) -> Response {
+    async fn put_events(&self, call: &Call, format: Format<'_>) -> Response {
         let entries = match entry::read(&call.body) {
             Ok(entries) => entries,
-            Err(error) => return call.refuse(error),
+            Err(error) => return format.error(error),
         };
         let of_request = trace_header::of_http(&call.headers);
         let buses = self.buses.clone();
@@ -134,7 +134,7 @@ impl Events {
             Ok(output) => reply::json(StatusCode::OK, &output),
             Err(error) => {
                 tracing::error!(%error, "putting events failed");
-                call.refuse(call.service.internal_failure())
+                format.error(call.service.internal_failure())
             }
         }
     }

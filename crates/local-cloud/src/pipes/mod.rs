@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::response::Response;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -19,30 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use self::definition::{Definition, StartingPosition};
 use self::run::{Connections, Pipe};
-use crate::call::{Call, percent_decoded};
+use crate::call::Call;
 use crate::dynamodb::Streams;
 use crate::events::Buses;
 use crate::faults::Faults;
-use crate::reply::{self, AwsError};
+use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::sqs::Queues;
-
-const PIPES: &str = "/v1/pipes";
-
-/// Returns the operation of a method and path.
-pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
-    let parts: Vec<_> = path.strip_prefix(PIPES)?.split('/').filter(|part| !part.is_empty()).collect();
-    Some(match (method.as_str(), parts.as_slice()) {
-        ("GET", []) => "ListPipes",
-        ("POST", [_]) => "CreatePipe",
-        ("GET", [_]) => "DescribePipe",
-        ("PUT", [_]) => "UpdatePipe",
-        ("DELETE", [_]) => "DeletePipe",
-        ("POST", [_, "start"]) => "StartPipe",
-        ("POST", [_, "stop"]) => "StopPipe",
-        _ => return None,
-    })
-}
 
 #[derive(Debug)]
 pub(crate) struct Pipes {
@@ -85,11 +67,10 @@ impl Pipes {
         }
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
-        let name = call.path.strip_prefix(PIPES).unwrap_or_default().split('/').nth(1).unwrap_or_default();
-        let name = percent_decoded(name);
+    pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
+        let name = call.input["Name"].as_str().unwrap_or_default().to_owned();
         let mut pipes = self.entries.lock().await;
-        let result = match call.operation.as_str() {
+        match call.operation.as_str() {
             "CreatePipe" => self.create(&mut pipes, &name, call),
             "UpdatePipe" => self.update(&mut pipes, &name, call).await,
             "DescribePipe" => found(&mut pipes, &name).map(|pipe| pipe.describe(&name)),
@@ -97,11 +78,7 @@ impl Pipes {
             "StartPipe" => self.start(&mut pipes, &name),
             "StopPipe" => stop(&mut pipes, &name).await,
             "ListPipes" => Ok(list(&pipes)),
-            _ => return call.unknown_operation(),
-        };
-        match result {
-            Ok(output) => reply::json(StatusCode::OK, &output),
-            Err(error) => call.refuse(error),
+            _ => Err(call.not_supported()),
         }
     }
 
@@ -118,7 +95,7 @@ impl Pipes {
                 format!("Pipe {name} already exists"),
             ));
         }
-        let request = serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let request = call.input.clone();
         let definition = self.checked(&request)?;
         let end = self.connections.streams.end(&definition.source);
         let start = match definition.starting_position() {
@@ -151,8 +128,7 @@ impl Pipes {
         call: &Call,
     ) -> Result<Value, AwsError> {
         let pipe = found(pipes, name)?;
-        let changes: Value =
-            serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let changes = call.input.clone();
         let mut request = pipe.request.clone();
         merge(&mut request, changes);
         let definition = self.checked(&request)?;
@@ -294,14 +270,6 @@ fn merge(into: &mut Value, from: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_operations() {
-        assert_eq!(operation(&Method::GET, "/v1/pipes"), Some("ListPipes"));
-        assert_eq!(operation(&Method::PUT, "/v1/pipes/a"), Some("UpdatePipe"));
-        assert_eq!(operation(&Method::POST, "/v1/pipes/a/stop"), Some("StopPipe"));
-        assert_eq!(operation(&Method::POST, "/v1/pipes/a/b"), None);
-    }
 
     #[test]
     fn an_update_keeps_what_it_does_not_name() {

@@ -20,8 +20,9 @@ use uuid::Uuid;
 
 pub(crate) use self::mail::Mail;
 use self::mail::Sent;
-pub(crate) use self::v2::{bare_address, operation as operation_v2};
+pub(crate) use self::v2::bare_address;
 use crate::call::Call;
+use crate::reply::Format;
 use crate::settings::Settings;
 
 pub(crate) struct Ses {
@@ -65,9 +66,9 @@ impl Ses {
         self.sent.forget();
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
+    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = SesOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         let _turn = self.turn.lock().await;
         let result = self.handler.handle_operation(operation, call.body.clone()).await;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use rustack_ses_model::error::{SesError, SesErrorCode};
 use rustack_ses_model::input::{
     DeleteIdentityInput, ListIdentitiesInput, SendEmailInput, SendRawEmailInput, VerifyDomainIdentityInput,
@@ -16,25 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Mail, Ses};
-use crate::call::{Call, percent_decoded};
-use crate::reply::{self, AwsError};
-
-const IDENTITIES: &str = "/v2/email/identities";
-
-/// Returns the operation of a method and path.
-pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static str> {
-    let one_identity =
-        path.strip_prefix(IDENTITIES).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1);
-    Some(match (method.as_str(), path.trim_end_matches('/')) {
-        ("POST", "/v2/email/outbound-emails") => "SendEmail",
-        ("POST", IDENTITIES) => "CreateEmailIdentity",
-        ("GET", IDENTITIES) | ("POST", "/v2/email/list-identities") => "ListEmailIdentities",
-        ("GET", "/v2/email/account") => "GetAccount",
-        ("GET", _) if one_identity => "GetEmailIdentity",
-        ("DELETE", _) if one_identity => "DeleteEmailIdentity",
-        _ => return None,
-    })
-}
+use crate::call::Call;
+use crate::reply::AwsError;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -73,25 +55,20 @@ struct Raw {
 }
 
 impl Ses {
-    pub(crate) async fn answer_v2(&self, call: &Call) -> Response {
-        let result = match call.operation.as_str() {
+    pub(crate) async fn answer_v2(&self, call: &Call) -> Result<Value, AwsError> {
+        match call.operation.as_str() {
             "SendEmail" => self.send(call).await,
             "CreateEmailIdentity" => self.create_identity(call),
             "GetEmailIdentity" => self.get_identity(call),
             "ListEmailIdentities" => self.list_identities(),
             "DeleteEmailIdentity" => self.delete_identity(call),
             "GetAccount" => Ok(account()),
-            _ => return call.unknown_operation(),
-        };
-        match result {
-            Ok(output) => reply::json(StatusCode::OK, &output),
-            Err(error) => call.refuse(error),
+            _ => Err(call.not_supported()),
         }
     }
 
     async fn send(&self, call: &Call) -> Result<Value, AwsError> {
-        let input: SendEmail =
-            serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let input: SendEmail = call.read()?;
         let source = input.from_email_address.as_deref().map(bare_address).unwrap_or_default().to_owned();
         let recipients = &input.destination;
         let no_recipient = recipients.to_addresses.is_empty()
@@ -149,8 +126,7 @@ impl Ses {
         struct Input {
             email_identity: String,
         }
-        let Input { email_identity } =
-            serde_json::from_slice(&call.body).map_err(|error| AwsError::malformed(&error))?;
+        let Input { email_identity } = call.read()?;
         if self.exists(&email_identity) {
             return Err(AwsError::bad_request("AlreadyExistsException", "The identity already exists"));
         }
@@ -200,8 +176,7 @@ impl Ses {
 
     /// Returns the identity in a path, if it exists.
     fn named(&self, call: &Call) -> Result<String, AwsError> {
-        let encoded = call.path.strip_prefix(IDENTITIES).unwrap_or_default().trim_matches('/');
-        let name = percent_decoded(encoded);
+        let name = call.input["EmailIdentity"].as_str().unwrap_or_default().to_owned();
         if self.exists(&name) {
             Ok(name)
         } else {
@@ -261,14 +236,6 @@ pub(crate) fn bare_address(address: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_operations() {
-        assert_eq!(operation(&Method::POST, "/v2/email/outbound-emails"), Some("SendEmail"));
-        assert_eq!(operation(&Method::POST, "/v2/email/identities"), Some("CreateEmailIdentity"));
-        assert_eq!(operation(&Method::GET, "/v2/email/identities/a%40b"), Some("GetEmailIdentity"));
-        assert_eq!(operation(&Method::PUT, "/v2/email/identities/a/dkim"), None);
-    }
 
     #[test]
     fn address_is_found_behind_the_name() {

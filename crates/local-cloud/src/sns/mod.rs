@@ -31,6 +31,7 @@ use uuid::Uuid;
 use self::publish::Topics;
 use self::size::{MAX_BYTES, size_of};
 use crate::call::Call;
+use crate::reply::Format;
 use crate::settings::Settings;
 use crate::sqs::{Outgoing, Queues};
 use crate::{reply, trace_header};
@@ -61,9 +62,9 @@ impl Sns {
         }
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
+    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = SnsOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         let form = parse_form_params(&call.body);
         let header = trace_header::of_http(&call.headers);

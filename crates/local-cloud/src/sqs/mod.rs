@@ -38,6 +38,7 @@ pub(crate) use self::outgoing::{MessageAttributeValue, Outgoing};
 pub(crate) use self::queues::Queues;
 use self::queues::TRACE_HEADER;
 use crate::call::Call;
+use crate::reply::Format;
 use crate::settings::Settings;
 use crate::{reply, trace_header};
 
@@ -90,9 +91,9 @@ impl Sqs {
         self.queues.engine.shutdown_all().await;
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Response {
+    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
         let Some(operation) = SqsOperation::from_name(&call.operation) else {
-            return call.unknown_operation();
+            return format.error(call.not_supported());
         };
         let of_request = trace_header::of_http(&call.headers);
         let result = match operation {
