@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::world::files_below;
 
 /// Crates for development and tests, which nothing deployed to production may depend on.
-const DEVELOPMENT_ONLY: [&str; 6] = [
+const DEVELOPMENT_ONLY: [&str; 7] = [
     "aws-models",
     "cloudformation",
     "event-pattern",
