@@ -34,8 +34,10 @@ mod check;
 mod model;
 mod query;
 mod rest;
+mod sample;
 mod scalar;
 mod xml;
 
 pub use check::{Refusal, Violation, Violations};
 pub use model::{Model, ModelledError, Operation, Service};
+pub use sample::Choices;

@@ -18,6 +18,13 @@ impl Model {
         })
     }
 
+    /// Returns the method and the template of the path, such as `/v1/pipes/{Name}`, of an operation.
+    #[must_use]
+    pub fn route_of(&self, operation: &str) -> Option<(&str, &str)> {
+        let operation = self.operations.get(operation)?;
+        operation.method.as_deref().zip(operation.path.as_deref())
+    }
+
     /// Adds what stands in the path and in the query string to the members of the body.
     #[must_use]
     pub fn bind(

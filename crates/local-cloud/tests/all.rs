@@ -10,6 +10,8 @@ mod dynamodb;
 mod events;
 #[path = "all/faults.rs"]
 mod faults;
+#[path = "all/fuzz.rs"]
+mod fuzz;
 #[path = "all/gateway.rs"]
 mod gateway;
 #[path = "all/pipes.rs"]
