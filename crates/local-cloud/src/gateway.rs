@@ -135,10 +135,13 @@ fn cut() -> Response {
     response
 }
 
-/// Passes a call to its service. A panic there is this request's failure and nobody else's.
 async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
-    let answered = AssertUnwindSafe(serve(cloud, call, format)).catch_unwind().await;
-    answered.unwrap_or_else(|panic| {
+    guarded(call, format, serve(cloud, call, format)).await
+}
+
+/// Makes a panic in a service this request's failure and nobody else's.
+async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
         let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);
         let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
         tracing::error!(
@@ -167,5 +170,29 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response 
     match result {
         Ok(output) => format.output(&call.operation, &output),
         Err(error) => format.error(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_failure_of_its_request() {
+        let call = Call {
+            service: Service::DynamoDb,
+            operation: "Query".to_owned(),
+            input: Value::Null,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let format = Format { service: call.service, protocol: Protocol::Json, model: None };
+        let answer = async { panic!("range start is greater than range end") };
+        let response = guarded(&call, format, answer).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()["x-amzn-query-error"], "InternalServerError;Receiver");
     }
 }

@@ -40,6 +40,43 @@ async fn bodies_are_limited_and_health_is_reported() {
 }
 
 #[tokio::test]
+async fn each_protocol_carries_its_errors() {
+    let cloud = cloud().await;
+    let signed = |service: &str| {
+        format!("AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/{service}/aws4_request, Signature=0")
+    };
+    // S3 is not part of the cloud, but its clients can read that.
+    let bucket = cloud.http.put(cloud.url("/bucket")).header("authorization", signed("s3"));
+    let response = bucket.send().await.unwrap();
+    assert_eq!(response.status(), 501);
+    let text = response.text().await.unwrap();
+    assert!(text.contains("<Error><Code>NotImplemented</Code>"), "{text}");
+
+    let json = cloud.http.post(cloud.url("/")).header("x-amz-target", "AmazonSQS.SendMessage").body("[1");
+    let error: serde_json::Value = json.send().await.unwrap().json().await.unwrap();
+    assert!(error["__type"].as_str().unwrap().ends_with("SerializationException"), "{error}");
+
+    let query =
+        cloud.http.get(cloud.url("/?Action=SendMessage&QueueUrl=q")).header("authorization", signed("sqs"));
+    let response = query.send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    let text = response.text().await.unwrap();
+    assert!(
+        text.contains(
+            "<Code>MissingParameter</Code><Message>The request must contain the parameter MessageBody."
+        ),
+        "{text}"
+    );
+
+    let rest = cloud.http.post(cloud.url("/v2/email/outbound-emails")).body("{}");
+    let response = rest.send().await.unwrap();
+    assert_eq!(response.headers()["x-amzn-errortype"], "BadRequestException");
+    let error: serde_json::Value = response.json().await.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("at 'content'"), "{error}");
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_caller_is_the_account() {
     let cloud = cloud().await;
     let response = cloud
