@@ -342,7 +342,7 @@ fn dotted(path: &Path<'_>) -> String {
                 out.extend(characters.next().map(|first| first.to_ascii_lowercase()));
                 out.push_str(characters.as_str());
             }
-            Step::Item(index) => out.push_str(&format!("{}.member", index + 1)),
+            Step::Item(index) => out.extend([&(index + 1).to_string(), ".member"]),
             Step::Key(key) => {
                 out.push_str(key);
                 out.push_str(".member");

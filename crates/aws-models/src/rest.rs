@@ -31,18 +31,18 @@ impl Model {
         &self,
         operation: &str,
         mut body: Map<String, Value>,
-        labels: Vec<(String, String)>,
-        query: Vec<(String, String)>,
+        labels: &[(String, String)],
+        query: &[(String, String)],
     ) -> Value {
         let Some(shape) = self.input(operation) else { return Value::Object(body) };
         for (name, member) in &shape.members.0 {
             let Some(of_member) = self.shape(member) else { continue };
             let wire = member.wire(name);
             let source = match member.location.as_deref() {
-                Some("uri") => &labels,
-                Some("querystring") => &query,
+                Some("uri") => labels,
+                Some("querystring") => query,
                 // Older clients send in the query string what the model has in the body.
-                None if !body.contains_key(name) => &query,
+                None if !body.contains_key(name) => query,
                 _ => continue,
             };
             let mut texts = source.iter().filter(|(of, _)| of == wire).map(|(_, text)| text.clone());
@@ -105,11 +105,14 @@ mod tests {
         let (operation, labels) = model.route("GET", "/v1/pipes").unwrap();
         let query = vec![("Limit".to_owned(), "5".to_owned()), ("NamePrefix".to_owned(), "a".to_owned())];
         assert_eq!(operation, "ListPipes");
-        assert_eq!(model.bind(operation, Map::new(), labels, query), json!({"Limit": 5, "NamePrefix": "a"}));
+        assert_eq!(
+            model.bind(operation, Map::new(), &labels, &query),
+            json!({"Limit": 5, "NamePrefix": "a"})
+        );
         let (operation, labels) = model.route("DELETE", "/tags/arn%3Aaws%2Fp").unwrap();
         let query = vec![("tagKeys".to_owned(), "a".to_owned()), ("tagKeys".to_owned(), "b".to_owned())];
         assert_eq!(
-            model.bind(operation, Map::new(), labels, query),
+            model.bind(operation, Map::new(), &labels, &query),
             json!({"resourceArn": "arn:aws/p", "tagKeys": ["a", "b"]})
         );
     }

@@ -1,7 +1,5 @@
 //! The query protocol's responses.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use crate::model::{Kind, Member, Model, Shape};
@@ -16,7 +14,7 @@ impl Model {
             element(&mut xml, &format!("{operation}Result"), |xml| self.structure_xml(shape, output, xml));
         }
         element(&mut xml, "ResponseMetadata", |xml| text(xml, "RequestId", request_id));
-        xml.push_str(&format!("</{operation}Response>"));
+        xml.extend(["</", operation, "Response>"]);
         xml
     }
 
@@ -53,11 +51,11 @@ impl Model {
         match (&shape.kind, value) {
             (Kind::Structure, _) => element(xml, name, |xml| self.structure_xml(shape, value, xml)),
             (Kind::List, Value::Array(items)) => {
-                let Some((item, of_item)) = pair(self, &shape.item) else { return };
+                let Some((item, of_item)) = pair(self, shape.item.as_ref()) else { return };
                 if flattened {
-                    items
-                        .iter()
-                        .for_each(|value| self.member_xml(item.wire(name), item, of_item, value, xml));
+                    for value in items {
+                        self.member_xml(item.wire(name), item, of_item, value, xml);
+                    }
                 } else {
                     element(xml, name, |xml| {
                         for value in items {
@@ -68,7 +66,7 @@ impl Model {
             }
             (Kind::Map, Value::Object(entries)) => {
                 let (Some((key, of_key)), Some((content, of_content))) =
-                    (pair(self, &shape.key), pair(self, &shape.value))
+                    (pair(self, shape.key.as_ref()), pair(self, shape.value.as_ref()))
                 else {
                     return;
                 };
@@ -91,15 +89,14 @@ impl Model {
     }
 }
 
-fn pair<'a>(model: &'a Model, member: &'a Option<Member>) -> Option<(&'a Member, &'a Shape)> {
-    let member = member.as_ref()?;
-    Some((member, model.shape(member)?))
+fn pair<'a>(model: &'a Model, member: Option<&'a Member>) -> Option<(&'a Member, &'a Shape)> {
+    member.and_then(|member| Some((member, model.shape(member)?)))
 }
 
 fn element(xml: &mut String, name: &str, content: impl FnOnce(&mut String)) {
-    let _ = write!(xml, "<{name}>");
+    xml.extend(["<", name, ">"]);
     content(xml);
-    let _ = write!(xml, "</{name}>");
+    xml.extend(["</", name, ">"]);
 }
 
 fn text(xml: &mut String, name: &str, text: &str) {

@@ -76,16 +76,15 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
             format!("The request is larger than {limit} bytes, or ended early"),
         ));
     };
-    let (mut requested, form) = match target {
-        Some(requested) => (requested, Vec::new()),
-        None => {
-            let form = input::form(&parts.uri, &body);
-            (operation::by_action(&cloud.models, &parts.headers, &form), form)
-        }
+    let (mut requested, form) = if let Some(requested) = target {
+        (requested, Vec::new())
+    } else {
+        let form = input::form(&parts.uri, &body);
+        (operation::by_action(&cloud.models, &parts.headers, &form), form)
     };
     let model = cloud.models.of(requested.service);
     let format = Format { service: requested.service, protocol: requested.protocol, model };
-    let read = input::read(&mut requested, model, &parts.uri, &body, form);
+    let read = input::read(&requested, model, &parts.uri, &body, form);
     let (input, malformed) = match read {
         Ok(input) => (input, None),
         Err(error) => (Value::Null, Some(error)),

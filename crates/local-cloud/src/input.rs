@@ -20,7 +20,7 @@ pub(crate) fn form(uri: &Uri, body: &[u8]) -> Vec<(String, String)> {
 /// # Errors
 /// If a JSON body is not a JSON object.
 pub(crate) fn read(
-    requested: &mut Requested,
+    requested: &Requested,
     model: Option<&Model>,
     uri: &Uri,
     body: &[u8],
@@ -30,9 +30,8 @@ pub(crate) fn read(
     match requested.protocol {
         Protocol::Json => object(body).map(Value::Object),
         Protocol::RestJson => {
-            let query = parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-            let labels = std::mem::take(&mut requested.labels);
-            Ok(model.bind(&requested.operation, object(body)?, labels, query))
+            let query: Vec<_> = parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+            Ok(model.bind(&requested.operation, object(body)?, &requested.labels, &query))
         }
         Protocol::Query => {
             let mut input = model.read_form(&requested.operation, form);
@@ -63,7 +62,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, AwsError> {
 pub(crate) fn check(requested: &Requested, model: &Model, input: &Value) -> Result<(), AwsError> {
     match model.check(&requested.operation, input) {
         Ok(()) => Ok(()),
-        Err(Refusal::Invalid(violations)) => invalid(requested, violations),
+        Err(Refusal::Invalid(violations)) => invalid(requested, &violations),
         Err(refusal @ Refusal::Mistyped { .. }) => {
             let code = match requested.protocol {
                 Protocol::Query => "MalformedInput",
@@ -74,11 +73,11 @@ pub(crate) fn check(requested: &Requested, model: &Model, input: &Value) -> Resu
     }
 }
 
-fn invalid(requested: &Requested, violations: Violations) -> Result<(), AwsError> {
+fn invalid(requested: &Requested, violations: &Violations) -> Result<(), AwsError> {
     let code = match requested.service {
-        Service::Sqs => return missing_parameter(requested, &violations),
+        Service::Sqs => return missing_parameter(requested, violations),
         // The engine has DynamoDB's separate words for this.
-        Service::DynamoDb if is_only_table_name(&violations) => return Ok(()),
+        Service::DynamoDb if is_only_table_name(violations) => return Ok(()),
         Service::Sns | Service::Ses | Service::Sts => "ValidationError",
         Service::SesV2 => "BadRequestException",
         Service::DynamoDb
