@@ -71,11 +71,6 @@ impl Cloud {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.stop.is_cancelled() && self.sqs.is_ready() && self.dynamodb.is_ready()
-    }
-
-    /// Ends the tasks that the engines run themselves.
-    pub(crate) async fn shutdown(&self) {
-        self.sqs.shutdown().await;
+        !self.stop.is_cancelled() && self.dynamodb.is_ready()
     }
 }

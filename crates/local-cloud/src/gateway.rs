@@ -155,7 +155,7 @@ async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = R
 
 async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
     let result = match call.service {
-        Service::Sqs => return cloud.sqs.answer(call, format).await,
+        Service::Sqs => cloud.sqs.answer(call).await,
         Service::Sns => return cloud.sns.answer(call, format).await,
         Service::Events => return cloud.events.answer(call, format).await,
         Service::DynamoDb => return cloud.dynamodb.answer(call, format).await,

@@ -1,6 +1,6 @@
 //! AWS in one process, behind one HTTP endpoint: for development and tests, never for production.
 //!
-//! The `rustack-*` crates are the engines. This crate adds what an event-driven system on AWS relies on and the engines
+//! The `rustack-*` crates are the engines, except of SQS, which is implemented here. This crate adds what an event-driven system on AWS relies on and the engines
 //! lack: trace headers that travel over EventBridge, SNS and SQS; rules whose targets have dead-letter queues and lose
 //! nothing; Pipes from a DynamoDB stream to a bus; message move tasks; SES v2; faults on demand. X-Ray is the crate
 //! `xray-engine`. Everything is kept in memory and ends with the process.
@@ -53,7 +53,6 @@ mod template;
 mod trace_header;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 pub use server::StartError;
 pub use settings::Settings;
@@ -66,7 +65,6 @@ use tokio_util::task::TaskTracker;
 pub struct LocalCloud {
     address: SocketAddr,
     otlp_address: SocketAddr,
-    cloud: Arc<cloud::Cloud>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -83,11 +81,11 @@ pub async fn start(settings: Settings) -> Result<LocalCloud, StartError> {
     let tasks = TaskTracker::new();
     let xray = xray_engine::Engine::new(xray_engine::Settings::default());
     let cloud = cloud::Cloud::new(&settings, address, stop.clone(), tasks.clone());
-    let router = gateway::router(Arc::clone(&cloud), xray.api_router());
+    let router = gateway::router(cloud, xray.api_router());
     tasks.spawn(server::serve(listener, router, stop.clone(), tasks.clone()));
     tasks.spawn(server::serve(otlp_listener, xray.otlp_router(), stop.clone(), tasks.clone()));
     tracing::info!(%address, %otlp_address, region = settings.region, "local cloud listening");
-    Ok(LocalCloud { address, otlp_address, cloud, stop, tasks })
+    Ok(LocalCloud { address, otlp_address, stop, tasks })
 }
 
 impl LocalCloud {
@@ -116,7 +114,6 @@ impl LocalCloud {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.cloud.shutdown().await;
     }
 }
 

@@ -22,5 +22,7 @@ mod ses;
 mod sns;
 #[path = "all/sqs.rs"]
 mod sqs;
+#[path = "all/sqs_answers.rs"]
+mod sqs_answers;
 #[path = "all/support.rs"]
 mod support;

@@ -6,27 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
-use jiff::Timestamp;
-use rustack_sqs_model::error::{SqsError, SqsErrorCode};
-use rustack_sqs_model::input::{
-    CancelMessageMoveTaskInput, ListDeadLetterSourceQueuesInput, ListMessageMoveTasksInput,
-    StartMessageMoveTaskInput,
-};
-use rustack_sqs_model::output::{
-    CancelMessageMoveTaskOutput, ListMessageMoveTasksOutput, StartMessageMoveTaskOutput,
-};
-use rustack_sqs_model::types::{ListMessageMoveTasksResultEntry, Message};
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::errors::{invalid_parameter, no_such_resource};
+use super::queue::{Queue, now_ms};
 use super::queues::Queues;
+use super::requests::{CancelMessageMoveTask, ListMessageMoveTasks, StartMessageMoveTask};
 use crate::reply::AwsError;
 
 /// How many tasks per queue are remembered; `ListMessageMoveTasks` returns at most ten.
 const REMEMBERED: usize = 10;
-/// How long a message being moved is hidden from other consumers.
-const VISIBILITY_S: i32 = 30;
+const MAX_PER_SECOND: i64 = 500;
+/// How many messages are moved before other tasks get their turn.
+const MOVED_AT_ONCE: u64 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -36,15 +34,24 @@ enum Status {
     Failed(&'static str),
 }
 
+/// What a task's handle contains.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Handle {
+    task_id: Uuid,
+    source_arn: String,
+}
+
 #[derive(Debug)]
 struct Task {
+    id: Uuid,
     handle: String,
     source_arn: String,
     destination_arn: Option<String>,
-    per_second: Option<i32>,
+    per_second: Option<u32>,
     to_move: u64,
     moved: AtomicU64,
-    started: Timestamp,
+    started: i64,
     status: Mutex<Status>,
     cancel: CancellationToken,
 }
@@ -54,8 +61,43 @@ impl Task {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn moved(&self) -> Option<i64> {
-        i64::try_from(self.moved.load(Ordering::Relaxed)).ok()
+    fn is_running(&self) -> bool {
+        *self.status() == Status::Running
+    }
+
+    fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    fn to_json(&self) -> Value {
+        let status = *self.status();
+        let (name, reason) = match status {
+            Status::Running if self.cancel.is_cancelled() => ("CANCELLING", None),
+            Status::Running => ("RUNNING", None),
+            Status::Completed => ("COMPLETED", None),
+            Status::Cancelled => ("CANCELLED", None),
+            Status::Failed(reason) => ("FAILED", Some(reason)),
+        };
+        let mut json = json!({
+            "Status": name,
+            "SourceArn": self.source_arn,
+            "ApproximateNumberOfMessagesMoved": self.moved(),
+            "ApproximateNumberOfMessagesToMove": self.to_move,
+            "StartedTimestamp": self.started,
+        });
+        // As on AWS, only a running task can be cancelled, so only it shows its handle.
+        let optional = [
+            ("TaskHandle", (name == "RUNNING").then(|| self.handle.clone().into())),
+            ("DestinationArn", self.destination_arn.clone().map(Value::from)),
+            ("MaxNumberOfMessagesPerSecond", self.per_second.map(Value::from)),
+            ("FailureReason", reason.map(Value::from)),
+        ];
+        for (member, value) in optional {
+            if let Some(value) = value {
+                json[member] = value;
+            }
+        }
+        json
     }
 }
 
@@ -76,125 +118,122 @@ impl MessageMoveTasks {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn start(
-        &self,
-        input: StartMessageMoveTaskInput,
-    ) -> Result<StartMessageMoveTaskOutput, SqsError> {
-        let source_url = self.queues.url_of(&input.source_arn).map_err(engine_error)?;
-        let to_move = self.queues.depth(&source_url).await.map_err(|_| no_such_resource())?;
-        if let Some(arn) = &input.destination_arn {
-            let url = self.queues.url_of(arn).map_err(engine_error)?;
-            self.queues.depth(&url).await.map_err(|_| no_such_resource())?;
+    pub(super) fn start(&self, input: StartMessageMoveTask) -> Result<Value, AwsError> {
+        let source = self.queue(&input.source_arn, "SourceArn")?;
+        if self.queues.sources_of(&source.arn).is_empty() {
+            return Err(invalid_parameter("Source queue must be configured as a Dead Letter Queue."));
         }
-        let sources = ListDeadLetterSourceQueuesInput {
-            queue_url: source_url.clone(),
-            ..ListDeadLetterSourceQueuesInput::default()
+        if let Some(arn) = &input.destination_arn
+            && self.queue(arn, "DestinationArn")?.fifo != source.fifo
+        {
+            return Err(invalid_parameter("Source queue and destination queue must be of the same type."));
+        }
+        let per_second = match input.max_number_of_messages_per_second {
+            None => None,
+            Some(rate) => Some(u32::try_from(rate).ok().filter(|_| (1..=MAX_PER_SECOND).contains(&rate)).ok_or_else(
+                || {
+                    invalid_parameter(format!(
+                        "Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 \
+                         and {MAX_PER_SECOND}, if provided."
+                    ))
+                },
+            )?),
         };
-        if self.queues.engine.list_dead_letter_source_queues(sources).await?.queue_urls.is_empty() {
-            return Err(SqsError::invalid_parameter_value(
-                "Source queue must be configured as a Dead Letter Queue.",
-            ));
-        }
-
+        let id = Uuid::new_v4();
+        let handle = serde_json::to_vec(&Handle { task_id: id, source_arn: input.source_arn.clone() })
+            .map(|handle| STANDARD.encode(handle))
+            .map_err(|_| invalid_parameter("Value for parameter SourceArn is invalid."))?;
         let task = Arc::new(Task {
-            handle: base64::engine::general_purpose::STANDARD.encode(format!(
-                r#"{{"taskId":"{}","sourceArn":"{}"}}"#,
-                Uuid::new_v4(),
-                input.source_arn
-            )),
-            source_arn: input.source_arn.clone(),
+            id,
+            handle: handle.clone(),
+            source_arn: input.source_arn,
             destination_arn: input.destination_arn,
-            per_second: input.max_number_of_messages_per_second,
-            to_move,
+            per_second,
+            to_move: u64::try_from(source.counts(Instant::now())?.ready).unwrap_or(u64::MAX),
             moved: AtomicU64::new(0),
-            started: Timestamp::now(),
+            started: now_ms(),
             status: Mutex::new(Status::Running),
             cancel: self.stop.child_token(),
         });
-        {
-            let mut tasks = self.tasks();
-            let of_source = tasks.entry(input.source_arn).or_default();
-            if of_source.iter().any(|task| *task.status() == Status::Running) {
-                return Err(SqsError::new(
-                    SqsErrorCode::UnsupportedOperation,
-                    "Only one active message movement task is supported per queue.",
-                ));
-            }
-            of_source.push_front(Arc::clone(&task));
-            of_source.truncate(REMEMBERED);
-        }
-        let handle = task.handle.clone();
-        self.tracker.spawn(run(self.queues.clone(), source_url, task));
-        Ok(StartMessageMoveTaskOutput { task_handle: Some(handle) })
+        self.remember(&task)?;
+        self.tracker.spawn(run(self.queues.clone(), source, task));
+        Ok(json!({"TaskHandle": handle}))
     }
 
-    pub(super) fn list(
-        &self,
-        input: &ListMessageMoveTasksInput,
-    ) -> Result<ListMessageMoveTasksOutput, SqsError> {
-        self.queues.url_of(&input.source_arn).map_err(engine_error)?;
-        let most = usize::try_from(input.max_results.unwrap_or(1)).unwrap_or(1).clamp(1, REMEMBERED);
-        let results = self
+    /// Keeps a task for `ListMessageMoveTasks`, if no other is running, and forgets those of deleted queues.
+    fn remember(&self, task: &Arc<Task>) -> Result<(), AwsError> {
+        let mut tasks = self.tasks();
+        tasks.retain(|arn, _| self.queues.exists(arn));
+        let of_source = tasks.entry(task.source_arn.clone()).or_default();
+        if of_source.iter().any(|task| task.is_running()) {
+            return Err(invalid_parameter(
+                "There is already a task running. Only one active task is allowed for a source queue arn at a given \
+                 time.",
+            ));
+        }
+        of_source.push_front(Arc::clone(task));
+        of_source.truncate(REMEMBERED);
+        Ok(())
+    }
+
+    pub(super) fn list(&self, input: &ListMessageMoveTasks) -> Result<Value, AwsError> {
+        self.queue(&input.source_arn, "SourceArn")?;
+        let most = input.max_results.unwrap_or(1);
+        let most = usize::try_from(most).ok().filter(|most| (1..=REMEMBERED).contains(most)).ok_or_else(|| {
+            invalid_parameter(format!(
+                "Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and {REMEMBERED}, if \
+                 provided."
+            ))
+        })?;
+        let results: Vec<_> = self
             .tasks()
             .get(&input.source_arn)
-            .map(|tasks| tasks.iter().take(most).map(|task| entry(task)).collect())
-            .unwrap_or_default();
-        Ok(ListMessageMoveTasksOutput { results })
+            .into_iter()
+            .flat_map(|tasks| tasks.iter().take(most))
+            .map(|task| task.to_json())
+            .collect();
+        Ok(if results.is_empty() { json!({}) } else { json!({"Results": results}) })
     }
 
-    pub(super) fn cancel(
-        &self,
-        input: &CancelMessageMoveTaskInput,
-    ) -> Result<CancelMessageMoveTaskOutput, SqsError> {
+    pub(super) fn cancel(&self, input: &CancelMessageMoveTask) -> Result<Value, AwsError> {
+        let handle: Handle = STANDARD
+            .decode(&input.task_handle)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .ok_or_else(|| invalid_parameter("Value for parameter TaskHandle is invalid."))?;
+        self.queue(&handle.source_arn, "SourceArn")?;
         let tasks = self.tasks();
         let task = tasks
-            .values()
-            .flatten()
-            .find(|task| task.handle == input.task_handle && *task.status() == Status::Running)
-            .ok_or_else(|| SqsError::resource_not_found("Task does not exist or is not running."))?;
+            .get(&handle.source_arn)
+            .and_then(|tasks| tasks.iter().find(|task| task.id == handle.task_id))
+            .ok_or_else(|| no_such_resource("Task does not exist."))?;
+        if !task.is_running() {
+            return Err(invalid_parameter("Only active tasks can be cancelled."));
+        }
         task.cancel.cancel();
-        Ok(CancelMessageMoveTaskOutput { approximate_number_of_messages_moved: task.moved() })
+        Ok(json!({"ApproximateNumberOfMessagesMoved": task.moved()}))
+    }
+
+    fn queue(&self, arn: &str, parameter: &str) -> Result<Arc<Queue>, AwsError> {
+        if arn.split(':').count() != 6 || !arn.starts_with("arn:") {
+            return Err(invalid_parameter(format!(
+                "You must use this format to specify the {parameter}: \
+                 arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+            )));
+        }
+        self.queues.by_arn(arn).ok_or_else(|| {
+            no_such_resource(format!(
+                "The resource that you specified for the {parameter} parameter doesn't exist."
+            ))
+        })
     }
 }
 
-fn no_such_resource() -> SqsError {
-    SqsError::resource_not_found(
-        "The resource that you specified for the SourceArn or DestinationArn parameter doesn't exist.",
-    )
-}
-
-fn engine_error(error: AwsError) -> SqsError {
-    SqsError::invalid_parameter_value(error.message)
-}
-
-fn entry(task: &Task) -> ListMessageMoveTasksResultEntry {
-    let status = *task.status();
-    let (name, reason) = match status {
-        Status::Running if task.cancel.is_cancelled() => ("CANCELLING", None),
-        Status::Running => ("RUNNING", None),
-        Status::Completed => ("COMPLETED", None),
-        Status::Cancelled => ("CANCELLED", None),
-        Status::Failed(reason) => ("FAILED", Some(reason)),
-    };
-    ListMessageMoveTasksResultEntry {
-        // As on AWS, only a running task can be cancelled, so only it shows its handle.
-        task_handle: (status == Status::Running).then(|| task.handle.clone()),
-        source_arn: Some(task.source_arn.clone()),
-        destination_arn: task.destination_arn.clone(),
-        max_number_of_messages_per_second: task.per_second,
-        approximate_number_of_messages_moved: task.moved(),
-        approximate_number_of_messages_to_move: i64::try_from(task.to_move).ok(),
-        failure_reason: reason.map(str::to_owned),
-        status: Some(name.to_owned()),
-        started_timestamp: Some(task.started.as_millisecond()),
-    }
-}
-
-async fn run(queues: Queues, source_url: String, task: Arc<Task>) {
+async fn run(queues: Queues, source: Arc<Queue>, task: Arc<Task>) {
     let status = tokio::select! {
         biased;
         () = task.cancel.cancelled() => Status::Cancelled,
-        status = move_all(&queues, &source_url, &task) => status,
+        status = move_all(&queues, &source, &task) => status,
     };
     if let Status::Failed(reason) = status {
         tracing::warn!(source = task.source_arn, reason, "message move task failed");
@@ -204,46 +243,45 @@ async fn run(queues: Queues, source_url: String, task: Arc<Task>) {
 
 /// Moves as many messages as were in the queue when the task started. Those that are dead-lettered again meanwhile are
 /// not moved a second time, or the task might never end.
-async fn move_all(queues: &Queues, source_url: &str, task: &Task) -> Status {
-    let pause = task
-        .per_second
-        .and_then(|rate| u32::try_from(rate).ok())
-        .filter(|rate| *rate > 0)
-        .map(|rate| Duration::from_secs(1) / rate);
-    while task.moved.load(Ordering::Relaxed) < task.to_move {
-        let Ok(messages) = queues.receive_packed(source_url, VISIBILITY_S).await else {
-            return Status::Failed("AWS.SimpleQueueService.NonExistentQueue");
-        };
-        if messages.is_empty() {
-            break;
+async fn move_all(queues: &Queues, source: &Queue, task: &Task) -> Status {
+    let pause = task.per_second.map(|rate| Duration::from_secs(1) / rate);
+    while task.moved() < task.to_move {
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        } else if task.moved() % MOVED_AT_ONCE == MOVED_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
         }
-        for message in messages {
-            if let Err(reason) = move_one(queues, source_url, task, &message).await {
-                return Status::Failed(reason);
+        match move_one(queues, source, task) {
+            Ok(true) => {
+                task.moved.fetch_add(1, Ordering::Relaxed);
             }
-            task.moved.fetch_add(1, Ordering::Relaxed);
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
+            Ok(false) => break,
+            Err(reason) => return Status::Failed(reason),
         }
     }
     Status::Completed
 }
 
-/// Sends before it deletes: an interrupted task duplicates a message rather than losing it.
-async fn move_one(
-    queues: &Queues,
-    source_url: &str,
-    task: &Task,
-    message: &Message,
-) -> Result<(), &'static str> {
-    let destination = task
-        .destination_arn
-        .as_ref()
-        .or_else(|| message.attributes.get("DeadLetterQueueSourceArn"))
-        .ok_or("CouldNotDetermineMessageSource")?;
-    let url = queues.url_of(destination).map_err(|_| "AWS.SimpleQueueService.NonExistentQueue")?;
-    queues.send_packed(&url, message).await.map_err(|error| error.code.error_type())?;
-    let receipt_handle = message.receipt_handle.as_deref().unwrap_or_default();
-    queues.delete(source_url, receipt_handle).await.map_err(|error| error.code.error_type())
+/// Moves a message, unless there is none. It is never in neither queue while anything is awaited.
+fn move_one(queues: &Queues, source: &Queue, task: &Task) -> Result<bool, &'static str> {
+    const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
+    let now = Instant::now();
+    let Some(message) = source.pop(now).map_err(|_| NO_QUEUE)? else { return Ok(false) };
+    let destination = task.destination_arn.as_deref().or(message.dead_letter_source.as_deref());
+    let (target, reason) = match destination {
+        Some(arn) => (queues.by_arn(arn), NO_QUEUE),
+        None => (None, "CouldNotDetermineMessageSource"),
+    };
+    let refused = match target {
+        Some(target) => target.take_over(message, true, now).err(),
+        None => Some(Box::new(message)),
+    };
+    match refused {
+        None => Ok(true),
+        Some(message) => {
+            // A deleted source has nothing to keep either.
+            drop(source.take_over(*message, false, now));
+            Err(reason)
+        }
+    }
 }
