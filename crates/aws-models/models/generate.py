@@ -93,8 +93,9 @@ def shape(definition):
     kind = KINDS[definition["type"]]
     rendered = {"kind": "document" if definition.get("document") else kind}
     for key in ("required", "min", "max", "pattern", "enum", "union", "flattened"):
-        if definition.get(key) not in (None, [], False):
-            rendered[key] = definition[key]
+        value = definition.get(key)
+        if value is not None and value is not False and value != []:
+            rendered[key] = value
     if rendered.get("pattern") in EQUIVALENT:
         rendered["equivalent"] = EQUIVALENT[rendered["pattern"]]
     if kind == "structure" and not definition.get("document"):

@@ -418,6 +418,8 @@ mod tests {
             "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value \
              greater than or equal to 1"
         );
+        let segment = json!({"TableName": "tab", "Segment": -1, "TotalSegments": 1});
+        assert!(refused(Service::DynamoDb, "Scan", &segment).contains("Value '-1' at 'segment'"));
         let token = json!({"TransactItems": [{}], "ClientRequestToken": "x".repeat(37)});
         assert!(refused(Service::DynamoDb, "TransactWriteItems", &token).ends_with(
             "at 'clientRequestToken' failed to satisfy constraint: Member must have length less than or equal to 36"

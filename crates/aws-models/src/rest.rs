@@ -65,8 +65,8 @@ impl Model {
 /// Returns the labels of a template such as `/v1/pipes/{Name}`, if the path fits it.
 fn labels(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut labels = Vec::new();
-    let mut parts = path.trim_end_matches('/').split('/');
-    for expected in template.trim_end_matches('/').split('/') {
+    let mut parts = path.split('/');
+    for expected in template.split('/') {
         let part = parts.next()?;
         match expected.strip_prefix('{').and_then(|label| label.strip_suffix('}')) {
             Some(_) if part.is_empty() => return None,
@@ -92,7 +92,8 @@ mod tests {
         let model = Model::of(Service::SesV2).unwrap();
         let route = |method, path| model.route(method, path).map(|(operation, _)| operation.to_owned());
         assert_eq!(route("POST", "/v2/email/outbound-emails").as_deref(), Some("SendEmail"));
-        assert_eq!(route("GET", "/v2/email/identities/").as_deref(), Some("ListEmailIdentities"));
+        assert_eq!(route("GET", "/v2/email/identities").as_deref(), Some("ListEmailIdentities"));
+        assert_eq!(route("GET", "/v2/email/identities/"), None);
         assert_eq!(route("PATCH", "/v2/email/identities"), None);
         let (operation, labels) = model.route("GET", "/v2/email/identities/a%40b.example").unwrap();
         assert_eq!(operation, "GetEmailIdentity");
