@@ -56,7 +56,7 @@ COPY otel-collector.yaml .
 RUN find cli crates services -name '*.rs' -exec touch {} + \
     && cargo build --locked --profile "$PROFILE" --package foostore --bins \
     && install -D target/*/foostore /out/foostore
-RUN strip /out/*
+RUN strip /out/foostore && mkdir /out/data
 
 # The base of all images: only the C library, certificates and an unprivileged user.
 FROM ${RUNTIME_IMAGE} AS runtime
@@ -72,6 +72,8 @@ USER 65532:65532
 FROM runtime AS foostore
 LABEL org.opencontainers.image.title="foostore"
 COPY --from=command-line /out/foostore /foostore
+# Where `cloud --data-dir=/data` keeps mails and traces: a new volume takes over the owner of the directory.
+COPY --from=command-line --chown=65532:65532 /out/data /data
 ENTRYPOINT ["/foostore"]
 CMD ["--help"]
 

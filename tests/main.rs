@@ -5,6 +5,7 @@
 mod architecture;
 mod ci;
 mod circles;
+mod cloud;
 mod collector;
 mod commands;
 mod compose;
@@ -15,7 +16,9 @@ mod foreign;
 mod misconfigured;
 mod new_service;
 mod poison;
+mod restart;
 mod roles;
+mod soak;
 mod source;
 mod telemetry_docs;
 mod traces;

@@ -43,6 +43,8 @@ LEFT_OUT = {
     "compose::": "reads docker compose's files",
     "dashboards::": "covers Grafana's queries to Prometheus",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
+    "restart::": "restarts the local cloud",
+    "soak::": "measures the local cloud",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
     "new_service::": "is about a service made by the command line, and needs faults on demand",

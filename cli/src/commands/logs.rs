@@ -1,5 +1,6 @@
 //! `foostore logs`: shows the log lines of one event or trace over all services.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use service_runtime::Environment;
 
 use crate::failure::Failure;
-use crate::log_lines::{DEFAULT_DIRECTORY, EXTENSION, Line, Record, Renderer, select};
+use crate::log_lines::{DEFAULT_DIRECTORY, EXTENSION, Line, Record, Renderer, prefixed, select};
 use crate::stdio::print;
 use crate::style::Style;
 use crate::wanted::Wanted;
@@ -19,11 +20,16 @@ Examples:
   foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
   foostore logs 1-5759e988-bd862e3fe1be46a994272793
   foostore logs --json 1-5759e988-bd862e3fe1be46a994272793 | jq .message
+  docker compose logs | docker compose exec -T cloud /foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d -
 
-Reads the log files of the newest run of `foostore up`.")]
+Reads the log files of the newest run of `foostore up`, or with - the lines on standard input: those of services, also as
+`docker compose logs` prints them.")]
 pub(crate) struct LogsArgs {
     /// An event id or correlation id (UUID), or a trace id (1-… or 32 hexadecimal digits)
     id: Wanted,
+    /// A file of log lines to read instead of those in --log-dir; - is standard input
+    #[arg(value_name = "FILE", conflicts_with = "log_dir")]
+    file: Option<PathBuf>,
     /// Directory of the log files
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
     log_dir: PathBuf,
@@ -37,11 +43,22 @@ pub(crate) struct LogsArgs {
 /// # Errors
 /// When there are no log files, or no line belongs to the id.
 pub(crate) fn run(args: &LogsArgs, environment: &Environment) -> anyhow::Result<()> {
-    let records = select(read_directory(&args.log_dir)?, &args.id);
+    let (read, from) = match &args.file {
+        None => (read_directory(&args.log_dir)?, args.log_dir.display().to_string()),
+        Some(file) if file.as_os_str() == "-" => {
+            let lines = read_lines(std::io::stdin().lock()).context("standard input cannot be read")?;
+            (lines, "standard input".to_owned())
+        }
+        Some(file) => {
+            let unreadable = || Failure::unavailable(format!("{} cannot be read", file.display()));
+            let open = std::fs::File::open(file).with_context(unreadable)?;
+            let lines = read_lines(std::io::BufReader::new(open)).with_context(unreadable)?;
+            (lines, file.display().to_string())
+        }
+    };
+    let records = select(read, &args.id);
     if records.is_empty() {
-        return Err(
-            Failure::refused(format!("no line in {} belongs to this id", args.log_dir.display())).into()
-        );
+        return Err(Failure::refused(format!("no line in {from} belongs to this id")).into());
     }
     let style = Style::for_stream(&std::io::stdout(), environment);
     let names: Vec<String> = records.iter().map(|record| record.service.clone()).collect();
@@ -55,6 +72,17 @@ pub(crate) fn run(args: &LogsArgs, environment: &Environment) -> anyhow::Result<
         print(&text)?;
     }
     Ok(())
+}
+
+/// Reads the records among lines of any origin.
+fn read_lines(mut lines: impl BufRead) -> std::io::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        records.extend(prefixed(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+    Ok(records)
 }
 
 fn read_directory(directory: &Path) -> anyhow::Result<Vec<Record>> {
@@ -73,7 +101,9 @@ fn read_directory(directory: &Path) -> anyhow::Result<Vec<Record>> {
             continue;
         }
         files += 1;
-        let service = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        // A long run has a second file, NAME.older.
+        let service = stem.split('.').next().unwrap_or_default().to_owned();
         let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         for line in String::from_utf8_lossy(&bytes).lines() {
             if let Line::Record(fields) = Line::read(line) {

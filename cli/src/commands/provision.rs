@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use service_runtime::Environment;
+use topology::Resources;
 
 use crate::endpoint;
 use crate::failure::Failure;
@@ -16,9 +17,10 @@ use crate::stdio::{print, remark};
 #[command(after_help = "\
 Examples:
   foostore provision --endpoint-url http://127.0.0.1:4566
-  foostore provision --endpoint-url http://cloud:4566 --env-dir env
+  foostore provision --endpoint-url http://127.0.0.1:4566 --env-dir env
+  foostore provision --endpoint-url http://127.0.0.1:4566 --json | jq .membership
 
-Prints the environment variables of each service as JSON. Running it again changes nothing.
+Running it again changes nothing. `foostore cloud --provision` does the same in a cloud that it starts.
 For development and emulators only; production is deployed from the CloudFormation templates.")]
 pub(crate) struct ProvisionArgs {
     /// Endpoint of all AWS APIs
@@ -33,9 +35,12 @@ pub(crate) struct ProvisionArgs {
     /// Environment; the second part of every resource's name
     #[arg(long, env = "ENVIRONMENT", hide_env_values = true, default_value = "local")]
     environment: String,
-    /// Write the variables of each service to NAME.env in this directory instead
+    /// Write the environment variables of each service to NAME.env in this directory
     #[arg(long, value_name = "DIR")]
     env_dir: Option<PathBuf>,
+    /// Print the environment variables of each service as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -64,15 +69,30 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
             (name, variables)
         })
         .collect();
-    match &args.env_dir {
-        None => print(&serde_json::to_string_pretty(&environments)?)?,
-        Some(directory) => {
-            for (name, variables) in &environments {
-                remark(&format!("wrote {}", write(directory, name, variables)?.display()));
-            }
+    if let Some(directory) = &args.env_dir {
+        for (name, variables) in &environments {
+            remark(&format!("wrote {}", write(directory, name, variables)?.display()));
         }
     }
+    if args.json {
+        print(&serde_json::to_string_pretty(&environments)?)?;
+    } else {
+        remark(&format!("{} at {}", summary(&resources), args.endpoint_url));
+    }
     Ok(())
+}
+
+/// Says in one line what was created.
+pub(crate) fn summary(resources: &Resources) -> String {
+    let Resources { application, environment, queues, rules, topics, tables, pipes, .. } = resources;
+    format!(
+        "{application}-{environment}: a bus, {} queues, {} rules, {} topics, {} tables and {} pipes",
+        queues.len(),
+        rules.len(),
+        topics.len(),
+        tables.len(),
+        pipes.len()
+    )
 }
 
 /// Writes `NAME.env` with a line `VARIABLE=value` for each variable, as `docker run --env-file` and compose read it.

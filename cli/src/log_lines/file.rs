@@ -1,4 +1,4 @@
-//! The log file of one service, and a line reader with bounded memory for the service's output.
+//! The log files of one service, which are bounded, and a line reader with bounded memory for the service's output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -12,14 +12,31 @@ use super::file_names::EXTENSION;
 /// The longest line kept; a longer one is truncated and marked.
 const LONGEST: usize = 64 * 1024;
 
-/// Returns the path of `service`'s log file.
+/// The limit of one file. A full one takes the place of the older one, so that a run keeps at least this much.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Returns the path of `service`'s newest log file.
 fn path(directory: &Path, service: &str) -> PathBuf {
     directory.join(service).with_extension(EXTENSION)
 }
 
-/// The log file of a service in the newest run. Clones append to the same file, a line at a time.
+/// Returns the path of the file with the lines before those in the newest one.
+fn older(directory: &Path, service: &str) -> PathBuf {
+    directory.join(format!("{service}.older.{EXTENSION}"))
+}
+
+/// The log files of a service in the newest run. Clones append to the same file, a line at a time.
 #[derive(Debug, Clone)]
-pub(crate) struct LogFile(Arc<Mutex<File>>);
+pub(crate) struct LogFile(Arc<Mutex<Rotating>>);
+
+#[derive(Debug)]
+struct Rotating {
+    file: File,
+    bytes: u64,
+    limit: u64,
+    path: PathBuf,
+    older: PathBuf,
+}
 
 impl LogFile {
     /// Creates (or empties) the file of `service` in `directory`.
@@ -27,7 +44,17 @@ impl LogFile {
     /// # Errors
     /// When the file cannot be created.
     pub(crate) fn create(directory: &Path, service: &str) -> io::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(File::create(path(directory, service))?))))
+        Self::with_limit(directory, service, LARGEST_FILE)
+    }
+
+    fn with_limit(directory: &Path, service: &str, limit: u64) -> io::Result<Self> {
+        let (path, older) = (path(directory, service), older(directory, service));
+        let file = File::create(&path)?;
+        match std::fs::remove_file(&older) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Self(Arc::new(Mutex::new(Rotating { file, bytes: 0, limit, path, older }))))
     }
 
     /// Appends one line, in one write, so that a reader sees whole lines.
@@ -38,7 +65,21 @@ impl LogFile {
         let mut text = String::with_capacity(line.len() + 1);
         text.push_str(line);
         text.push('\n');
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes())
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).append(text.as_bytes())
+    }
+}
+
+impl Rotating {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if self.bytes > 0 && self.bytes.saturating_add(length) > self.limit {
+            std::fs::rename(&self.path, &self.older)?;
+            self.file = File::create(&self.path)?;
+            self.bytes = 0;
+        }
+        self.file.write_all(line)?;
+        self.bytes += length;
+        Ok(())
     }
 }
 
@@ -128,5 +169,24 @@ mod tests {
         file.clone().append("{\"a\":1}").unwrap();
         let text = std::fs::read_to_string(path(directory.path(), "email")).unwrap();
         assert_eq!(text, "{}\n{\"a\":1}\n");
+    }
+
+    #[test]
+    fn a_long_run_keeps_its_newest_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let create = || LogFile::with_limit(directory.path(), "email", 100).unwrap();
+        let file = create();
+        for number in 0..100 {
+            file.append(&format!("{number:09}")).unwrap();
+        }
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let newest = read(path(directory.path(), "email"));
+        let older_lines = read(older(directory.path(), "email"));
+        assert!(newest.ends_with("000000099\n") && newest.len() <= 100, "{newest}");
+        assert!((100 - newest.len()..=100).contains(&older_lines.len()), "{older_lines}");
+
+        create().append("next run").unwrap();
+        assert_eq!(read(path(directory.path(), "email")), "next run\n");
+        assert_eq!(read(older(directory.path(), "email")), "");
     }
 }

@@ -8,6 +8,7 @@ mod file_names;
 #[cfg(feature = "local")]
 mod install;
 mod line;
+mod prefixed;
 mod render;
 mod select;
 
@@ -17,5 +18,6 @@ pub(crate) use file_names::{DEFAULT_DIRECTORY, EXTENSION};
 #[cfg(feature = "local")]
 pub(crate) use install::{install, to_standard_error};
 pub(crate) use line::Line;
+pub(crate) use prefixed::prefixed;
 pub(crate) use render::Renderer;
 pub(crate) use select::{Record, select};

@@ -12,7 +12,7 @@ use crate::events::Events;
 use crate::faults::Faults;
 use crate::models::Models;
 use crate::pipes::Pipes;
-use crate::ses::Ses;
+use crate::ses::{Sent, Ses};
 use crate::settings::Settings;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
@@ -33,10 +33,12 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Creates all services. `address` is where clients reach them; queue URLs contain it.
+    /// Creates all services. `address` is where clients reach them; queue URLs contain it. `mails` are
+    /// those that were sent before.
     pub(crate) fn new(
         settings: &Settings,
         address: SocketAddr,
+        mails: Sent,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> Arc<Self> {
@@ -54,7 +56,7 @@ impl Cloud {
             stop.clone(),
             tasks,
         );
-        let ses = Ses::new(settings);
+        let ses = Ses::new(settings, mails);
         Arc::new(Self {
             account_id: settings.account_id.clone(),
             models: Models::default(),

@@ -41,7 +41,8 @@ async fn health(State(cloud): State<Arc<Cloud>>) -> Response {
 }
 
 async fn mail(State(cloud): State<Arc<Cloud>>) -> Response {
-    Json(cloud.ses.sent()).into_response()
+    let sent = cloud.ses.sent();
+    Json(sent.iter().map(Arc::as_ref).collect::<Vec<_>>()).into_response()
 }
 
 async fn forget_mail(State(cloud): State<Arc<Cloud>>) -> StatusCode {

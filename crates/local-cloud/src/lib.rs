@@ -3,7 +3,8 @@
 //! The `rustack-*` crates are the engines, except of SQS, which is implemented here. This crate adds what an event-driven system on AWS relies on and the engines
 //! lack: trace headers that travel over EventBridge, SNS and SQS; rules whose targets have dead-letter queues and lose
 //! nothing; Pipes from a DynamoDB stream to a bus; message move tasks; SES v2; faults on demand. X-Ray is the crate
-//! `xray-engine`. Everything is kept in memory and ends with the process.
+//! `xray-engine`. Everything is kept in memory and ends with the process, except for mails and traces if
+//! [`Settings::data_dir`] is set.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), local_cloud::StartError> {
@@ -39,6 +40,7 @@ mod events;
 mod faults;
 mod gateway;
 mod input;
+mod journal;
 mod models;
 mod operation;
 mod pipes;
@@ -51,11 +53,15 @@ mod sqs;
 mod sts;
 mod template;
 mod trace_header;
+mod traces;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use axum::Router;
 pub use server::StartError;
 pub use settings::Settings;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,20 +78,75 @@ pub struct LocalCloud {
 /// Binds both listeners and starts serving. When this returns, clients can connect.
 ///
 /// # Errors
-/// When one of the addresses cannot be bound.
+/// When one of the addresses cannot be bound, or the data directory cannot be used.
 pub async fn start(settings: Settings) -> Result<LocalCloud, StartError> {
-    let (listener, address) = server::bind(settings.address, "AWS endpoint").await?;
-    let (otlp_listener, otlp_address) = server::bind(settings.otlp_address, "OTLP endpoint").await?;
+    Ok(Bound::new(&settings).await?.serve())
+}
 
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    let xray = xray_engine::Engine::new(xray_engine::Settings::default());
-    let cloud = cloud::Cloud::new(&settings, address, stop.clone(), tasks.clone());
-    let router = gateway::router(cloud, xray.api_router());
-    tasks.spawn(server::serve(listener, router, stop.clone(), tasks.clone()));
-    tasks.spawn(server::serve(otlp_listener, xray.otlp_router(), stop.clone(), tasks.clone()));
-    tracing::info!(%address, %otlp_address, region = settings.region, "local cloud listening");
-    Ok(LocalCloud { address, otlp_address, stop, tasks })
+/// Does the same, but serves no client before `prepare` has returned: it creates what clients rely on, at a private
+/// endpoint whose URL it is given. Meanwhile clients' connections wait. An event that arrived after its bus was created
+/// and before its rules were would be lost.
+///
+/// # Errors
+/// When one of the addresses cannot be bound, the data directory cannot be used, or `prepare` fails.
+pub async fn start_prepared<E: From<StartError>>(
+    settings: Settings,
+    prepare: impl AsyncFnOnce(String) -> Result<(), E>,
+) -> Result<LocalCloud, E> {
+    let bound = Bound::new(&settings).await?;
+    let (listener, address) = server::bind(([127, 0, 0, 1], 0).into(), "private endpoint").await?;
+    let stop = bound.local.stop.child_token();
+    let tasks = bound.local.tasks.clone();
+    tasks.spawn(server::serve(listener, bound.router.clone(), stop.clone(), tasks.clone()));
+    prepare(format!("http://{address}")).await?;
+    stop.cancel();
+    Ok(bound.serve())
+}
+
+/// A cloud whose addresses are bound and whose clients are not served yet.
+struct Bound {
+    local: LocalCloud,
+    listener: TcpListener,
+    router: Router,
+    otlp_listener: TcpListener,
+    otlp_router: Router,
+}
+
+impl Bound {
+    async fn new(settings: &Settings) -> Result<Self, StartError> {
+        let (listener, address) = server::bind(settings.address, "AWS endpoint").await?;
+        let (otlp_listener, otlp_address) = server::bind(settings.otlp_address, "OTLP endpoint").await?;
+        let (mails, traces) = kept(settings)?;
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let xray = xray_engine::Engine::with_store(xray_engine::Settings::default(), Arc::new(traces));
+        let cloud = cloud::Cloud::new(settings, address, mails, stop.clone(), tasks.clone());
+        let router = gateway::router(cloud, xray.api_router());
+        let local = LocalCloud { address, otlp_address, stop, tasks };
+        Ok(Self { local, listener, router, otlp_listener, otlp_router: xray.otlp_router() })
+    }
+
+    fn serve(self) -> LocalCloud {
+        let Self { local, listener, router, otlp_listener, otlp_router } = self;
+        for (listener, router) in [(listener, router), (otlp_listener, otlp_router)] {
+            local.tasks.spawn(server::serve(listener, router, local.stop.clone(), local.tasks.clone()));
+        }
+        tracing::info!(address = %local.address, otlp_address = %local.otlp_address, "local cloud listening");
+        local
+    }
+}
+
+/// Returns the mails and traces that earlier runs have left in the data directory.
+fn kept(settings: &Settings) -> Result<(ses::Sent, traces::Traces), StartError> {
+    let directory = settings.data_dir.as_deref();
+    let unusable = |source| StartError::DataDirectory {
+        directory: settings.data_dir.clone().unwrap_or_default(),
+        source,
+    };
+    let mails = ses::Sent::open(directory, settings.mail_bytes()).map_err(unusable)?;
+    let traces = traces::Traces::open(directory, settings.trace_bytes()).map_err(unusable)?;
+    Ok((mails, traces))
 }
 
 impl LocalCloud {

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
@@ -34,6 +35,15 @@ pub enum StartError {
         address: SocketAddr,
         /// Which listener: `AWS endpoint` or `OTLP endpoint`.
         what: &'static str,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The directory for mails and traces cannot be used.
+    #[error("the data directory {directory} cannot be used")]
+    DataDirectory {
+        /// The directory.
+        directory: PathBuf,
         /// The operating system's error.
         #[source]
         source: io::Error,

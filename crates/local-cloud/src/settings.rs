@@ -1,8 +1,12 @@
 //! What can be configured.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
-/// Where the cloud listens, and which account it stands for.
+/// Memory for mails and traces by default, in MiB: a container of 384 MiB has room for them and for the services' data.
+const MEMORY_MIB: usize = 160;
+
+/// Where the cloud listens, which account it stands for, and what it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Address of the AWS endpoint; with port 0 the system chooses one.
@@ -14,6 +18,26 @@ pub struct Settings {
     /// Account number in ARNs and events, 12 digits. The engine behind DynamoDB writes `000000000000` into the ARNs of
     /// tables regardless.
     pub account_id: String,
+    /// Where mails and traces are kept over a restart; in memory alone if missing. One cloud at a time may use it.
+    pub data_dir: Option<PathBuf>,
+    /// Memory for mails and traces, in MiB. Beyond it the oldest are dropped.
+    pub memory_mib: usize,
+}
+
+impl Settings {
+    /// Returns the share of the memory for traces, in bytes. An event leaves one mail and some ten segments.
+    pub(crate) fn trace_bytes(&self) -> usize {
+        self.memory_bytes() / 4 * 3
+    }
+
+    /// Returns the share of the memory for mails, in bytes.
+    pub(crate) fn mail_bytes(&self) -> usize {
+        self.memory_bytes() / 4
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory_mib.saturating_mul(1024 * 1024)
+    }
 }
 
 impl Default for Settings {
@@ -24,6 +48,8 @@ impl Default for Settings {
             otlp_address: SocketAddr::new(loopback, 4318),
             region: "eu-central-1".to_owned(),
             account_id: "000000000000".to_owned(),
+            data_dir: None,
+            memory_mib: MEMORY_MIB,
         }
     }
 }

@@ -20,7 +20,7 @@ const LOCAL: &str = "compose/services.yml";
 /// The override for a real account.
 const AWS: &str = "compose/aws.yml";
 
-/// The environment whose resources `provision` creates in compose.
+/// The environment whose resources the local cloud creates in compose.
 const LOCAL_ENVIRONMENT: &str = "local";
 /// The environment of the real account, which compose substitutes in every name.
 const AWS_ENVIRONMENT: &str = "${ENVIRONMENT}";
@@ -39,22 +39,28 @@ const GRACE: Duration = Duration::from_secs(25);
 const METRIC_INTERVAL_MS: &str = "5000";
 
 const LOCAL_HEAD: &str = r#"# Rendered by `foostore synth` from what the services declare; change their topology(), not this file.
-# `provision` creates the resources, whose names, URLs and ARNs are known in advance.
+# The local cloud creates the resources before it is healthy; their names, URLs and ARNs are known in advance.
 
 x-service: &service
   read_only: true
   cap_drop: [ALL]
   security_opt: ["no-new-privileges:true"]
+  pids_limit: 128
   mem_limit: 48m
-  restart: on-failure
+  restart: unless-stopped
   stop_grace_period: 30s
+  logging:
+    driver: local
+    options: {max-size: 10m, max-file: "3"}
   healthcheck:
     test: [CMD, /service, health]
     interval: 5s
     timeout: 5s
     retries: 6
+    start_period: 60s
+    start_interval: 500ms
   depends_on:
-    provision: {condition: service_completed_successfully}
+    cloud: {condition: service_healthy}
     collector: {condition: service_healthy}
 "#;
 
@@ -75,7 +81,6 @@ x-aws: &aws
 
 services:
   cloud: !reset null
-  provision: !reset null
   traffic: !reset null
 
   collector:

@@ -94,7 +94,7 @@ impl LocalRun {
             StartError::AddressInUse { address, .. } => {
                 anyhow::Error::new(ports::in_use(address, "the local cloud", "--cloud-address"))
             }
-            other @ StartError::Bind { .. } => anyhow::Error::new(other),
+            other => anyhow::Error::new(other),
         })?;
         self.cloud = Some(cloud);
         Ok(())

@@ -18,8 +18,7 @@ use rustack_ses_model::operations::SesOperation;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-pub(crate) use self::mail::Mail;
-use self::mail::Sent;
+pub(crate) use self::mail::{Mail, Sent};
 pub(crate) use self::v2::bare_address;
 use crate::call::Call;
 use crate::reply::Format;
@@ -41,7 +40,7 @@ impl std::fmt::Debug for Ses {
 }
 
 impl Ses {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, sent: Sent) -> Self {
         let engine = Arc::new(RustackSes::new(SesConfig {
             skip_signature_validation: true,
             default_region: settings.region.clone(),
@@ -49,16 +48,11 @@ impl Ses {
             require_verified_identity: true,
             ..SesConfig::default()
         }));
-        Self {
-            handler: RustackSesHandler::new(Arc::clone(&engine)),
-            engine,
-            sent: Sent::default(),
-            turn: Mutex::default(),
-        }
+        Self { handler: RustackSesHandler::new(Arc::clone(&engine)), engine, sent, turn: Mutex::default() }
     }
 
     /// Returns every mail sent, oldest first.
-    pub(crate) fn sent(&self) -> Vec<Mail> {
+    pub(crate) fn sent(&self) -> Vec<Arc<Mail>> {
         self.sent.all()
     }
 

@@ -10,8 +10,13 @@ use super::trace::{Document, Overview, Page, StoredTrace};
 
 /// Traces kept by default.
 const MAX_TRACES: usize = 20_000;
-/// Bytes of documents kept by default.
+/// Memory by default, in bytes.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// What a trace takes in memory besides its documents, in bytes: its places in the two maps and its overview, of which the
+/// annotations are the most.
+const TRACE_BYTES: usize = 3 * 1024;
+/// What a document takes besides its text, in bytes.
+const DOCUMENT_BYTES: usize = 100;
 
 /// Keeps documents in memory. Beyond its limits, the oldest traces are dropped.
 ///
@@ -24,6 +29,7 @@ pub struct MemoryStore(Mutex<Kept>);
 struct Kept {
     max_traces: usize,
     max_bytes: usize,
+    /// About how much memory the traces take.
     bytes: usize,
     next: u64,
     by_id: HashMap<TraceId, Trace>,
@@ -38,7 +44,7 @@ struct Trace {
 }
 
 impl MemoryStore {
-    /// Returns a store for at most `max_traces` traces and `max_bytes` bytes of documents. The newest trace is kept
+    /// Returns a store for at most `max_traces` traces, which take about `max_bytes` of memory. The newest trace is kept
     /// even if it alone is larger.
     #[must_use]
     pub fn new(max_traces: usize, max_bytes: usize) -> Self {
@@ -59,7 +65,7 @@ impl MemoryStore {
 }
 
 impl Default for MemoryStore {
-    /// Returns a store for 20,000 traces and 256 MiB of documents.
+    /// Returns a store for 20,000 traces in 256 MiB.
     fn default() -> Self {
         Self::new(MAX_TRACES, MAX_BYTES)
     }
@@ -86,13 +92,14 @@ impl Kept {
             let number = self.next;
             self.next += 1;
             self.order.insert(number, trace_id);
+            self.bytes += TRACE_BYTES;
             Trace::new(segment.start_time)
         });
         trace.overview.updated = now;
         trace.overview.revision += 1;
         match trace.documents.iter().position(|known| known.id == document.id) {
             None => {
-                self.bytes += document.json.len();
+                self.bytes += document_bytes(&document);
                 trace.documents.push(document);
                 trace.overview.add(segment);
             }
@@ -116,7 +123,7 @@ impl Kept {
     fn remove_oldest(&mut self) {
         let Some((_, id)) = self.order.pop_first() else { return };
         if let Some(trace) = self.by_id.remove(&id) {
-            self.bytes -= trace.documents.iter().map(|document| document.json.len()).sum::<usize>();
+            self.bytes -= TRACE_BYTES + trace.documents.iter().map(document_bytes).sum::<usize>();
         }
     }
 
@@ -139,6 +146,10 @@ impl Kept {
         }
         page
     }
+}
+
+fn document_bytes(document: &Document) -> usize {
+    DOCUMENT_BYTES + document.json.len()
 }
 
 impl Trace {
@@ -200,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_oldest_traces_are_dropped_when_they_are_too_large() {
-        let size = segment(1, 1.0).to_json().len();
+        let size = TRACE_BYTES + DOCUMENT_BYTES + segment(1, 1.0).to_json().len();
         let store = MemoryStore::new(100, size * 3);
         for number in 1..=9 {
             put(&store, number, &segment(number, 1.0));
@@ -232,7 +243,7 @@ mod tests {
         let stored = &kept.by_id[&id(1)].overview;
         assert_eq!((stored.start, stored.end, stored.revision), (5.0, 6.0, 3));
         assert_eq!(stored.annotations.values("outcome"), ["applied".into()]);
-        assert_eq!(kept.bytes, complete.to_json().len());
+        assert_eq!(kept.bytes, TRACE_BYTES + DOCUMENT_BYTES + complete.to_json().len());
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! The local cloud as a process, as docker compose runs it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::world::{PATIENCE, say_all};
+
+/// `foostore cloud --provision`.
+pub(crate) struct Cloud {
+    process: Child,
+    address: String,
+    endpoint: String,
+}
+
+impl Cloud {
+    /// Returns an address that was free a moment ago, at which a cloud can be started more than once.
+    pub(crate) fn free_address() -> String {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    }
+
+    /// Starts the cloud and waits until it is ready.
+    pub(crate) async fn start(address: &str, data: Option<&Path>) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_foostore"))
+            .args(["cloud", "--provision", "--json", "--address", address, "--otlp-address", "127.0.0.1:0"])
+            .args(data.iter().flat_map(|data| [Path::new("--data-dir"), data]))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        say_all("cloud: ", process.stderr.take().unwrap());
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line =
+            tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("the cloud starts").unwrap();
+        assert!(line.expect("a line").contains("\"ready\":true"));
+        Self { process, address: address.to_owned(), endpoint: format!("http://{address}") }
+    }
+
+    /// Returns the options with which `foostore up` runs its services at this cloud.
+    pub(crate) fn options(&self) -> [&str; 3] {
+        ["--endpoint-url", &self.endpoint, "--no-provision"]
+    }
+
+    /// Whether its health check, which is that of the container, succeeds.
+    pub(crate) async fn is_healthy(&self) -> bool {
+        let check = Command::new(env!("CARGO_BIN_EXE_foostore"))
+            .args(["cloud", "--health", "--address", &self.address])
+            .stderr(Stdio::null())
+            .status();
+        check.await.unwrap().success()
+    }
+
+    /// Returns the memory that it occupies, in KiB.
+    pub(crate) fn resident_kib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill().await.unwrap();
+    }
+}
