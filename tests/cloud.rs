@@ -1,7 +1,6 @@
 //! The local cloud as a process, as docker compose runs it.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,11 +21,11 @@ impl Cloud {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
     }
 
-    /// Starts the cloud and waits until it is ready.
-    pub(crate) async fn start(address: &str, data: Option<&Path>) -> Self {
+    /// Starts the cloud with further options and waits until it is ready.
+    pub(crate) async fn start(address: &str, options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_foostore"))
             .args(["cloud", "--provision", "--json", "--address", address, "--otlp-address", "127.0.0.1:0"])
-            .args(data.iter().flat_map(|data| [Path::new("--data-dir"), data]))
+            .args(options)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

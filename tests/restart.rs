@@ -32,8 +32,9 @@ async fn mailed(world: &World, address: &str) -> Option<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_layer_heals_when_the_cloud_alone_is_killed_and_started_again() {
     let data = tempfile::tempdir().unwrap();
+    let options = ["--data-dir", data.path().to_str().unwrap()];
     let address = Cloud::free_address();
-    let cloud = Cloud::start(&address, Some(data.path())).await;
+    let cloud = Cloud::start(&address, &options).await;
     let world = Arc::new(World::start_with(&cloud.options(), &[("CONSUMER_BACKOFF_CAP_S", "5")]).await);
     enrol_and_mail(&world, "470000000001").await;
     let pids: Vec<_> = world.services().iter().map(|service| world.pid(service)).collect();
@@ -57,7 +58,7 @@ async fn the_layer_heals_when_the_cloud_alone_is_killed_and_started_again() {
     })
     .await;
 
-    let cloud = Cloud::start(&address, Some(data.path())).await;
+    let cloud = Cloud::start(&address, &options).await;
     assert!(cloud.is_healthy().await);
     assert!(mailed(&world, "c470000000001@mail.example").await.is_some(), "mails outlive the cloud");
     enrol_and_mail(&world, "470000000003").await;
