@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::architecture::root;
 use crate::world::{World, files_below, say, until};
 
-const DOCUMENTS: [&str; 2] = ["README.md", "CONTRIBUTING.md"];
+const DOCUMENTS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/faults.md"];
 /// The events that documents send.
 const EXAMPLES: &str = "examples";
 
@@ -163,7 +163,7 @@ fn commands_in_the_text_exist() {
             };
             let mut words = line.split_whitespace();
             let command = words.next().unwrap();
-            let within = words.clone().next().filter(|_| command == "new");
+            let within = words.clone().next().filter(|_| ["new", "faults"].contains(&command));
             let path: Vec<_> =
                 Some(command).filter(|word| !word.starts_with("--")).into_iter().chain(within).collect();
             let help = std::process::Command::new(env!("CARGO_BIN_EXE_foostore"))

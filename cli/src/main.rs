@@ -70,6 +70,8 @@ enum Command {
     Trace(commands::trace::TraceArgs),
     Logs(commands::logs::LogsArgs),
     #[cfg(feature = "local")]
+    Faults(commands::faults::FaultsArgs),
+    #[cfg(feature = "local")]
     Mail(commands::mail::MailArgs),
     #[cfg(feature = "local")]
     New(commands::new::NewArgs),
@@ -129,6 +131,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Cloud(args) => commands::cloud::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Provision(args) => Box::pin(commands::provision::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Faults(args) => commands::faults::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Mail(args) => commands::mail::run(args, environment).await,
         #[cfg(feature = "local")]

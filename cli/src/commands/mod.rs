@@ -2,6 +2,8 @@
 
 #[cfg(feature = "local")]
 pub(crate) mod cloud;
+#[cfg(feature = "local")]
+pub(crate) mod faults;
 pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;

@@ -25,6 +25,19 @@ pub(crate) enum Service {
 }
 
 impl Service {
+    /// The services with a model.
+    pub(crate) const MODELLED: [Self; 9] = [
+        Self::Sqs,
+        Self::Sns,
+        Self::Events,
+        Self::DynamoDb,
+        Self::DynamoDbStreams,
+        Self::Ses,
+        Self::SesV2,
+        Self::Pipes,
+        Self::Sts,
+    ];
+
     /// Returns the name that faults and log lines use, which is the `SigV4` service name.
     pub(crate) fn name(self) -> &'static str {
         match self {

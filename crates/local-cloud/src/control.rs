@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{delete, get};
 use http::StatusCode;
 use serde_json::json;
 
+use crate::call::Service;
 use crate::cloud::Cloud;
 use crate::faults::Fault;
+use crate::guard;
 
 pub(crate) fn router() -> Router<Arc<Cloud>> {
     Router::new()
@@ -21,6 +24,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .fallback(not_found)
+        .layer(middleware::from_fn(guard::only_programs))
 }
 
 async fn not_found() -> Response {
@@ -64,10 +68,32 @@ async fn list_faults(State(cloud): State<Arc<Cloud>>) -> Response {
 }
 
 async fn add_fault(State(cloud): State<Arc<Cloud>>, body: Bytes) -> Response {
-    match serde_json::from_slice::<Fault>(&body) {
-        Ok(fault) => (StatusCode::CREATED, Json(cloud.faults.add(fault))).into_response(),
-        Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    let fault: Fault = match serde_json::from_slice(&body) {
+        Ok(fault) => fault,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    if let Err(refused) = fault.check() {
+        return problem(StatusCode::BAD_REQUEST, &refused.to_string());
     }
+    if let Some(operation) = fault.operation.as_deref().filter(|name| !is_known(&cloud, &fault.service, name))
+    {
+        let error = format!("{} has no operation {operation}", fault.service);
+        return problem(StatusCode::BAD_REQUEST, &error);
+    }
+    match cloud.faults.add(fault) {
+        Ok(armed) => (StatusCode::CREATED, Json(armed)).into_response(),
+        Err(error) => problem(StatusCode::CONFLICT, &error.to_string()),
+    }
+}
+
+/// Whether a fault can name the operation: one of AWS's, `*`, or the one that Pipes carry out inside the cloud.
+fn is_known(cloud: &Cloud, service: &str, operation: &str) -> bool {
+    let models = Service::MODELLED.into_iter().filter(|modelled| modelled.name() == service);
+    operation == "*"
+        || (service, operation) == ("pipes", "PutEvents")
+        || models
+            .filter_map(|modelled| cloud.models.of(modelled))
+            .any(|model| model.operations.contains_key(operation))
 }
 
 async fn clear_faults(State(cloud): State<Arc<Cloud>>) -> StatusCode {
@@ -75,6 +101,10 @@ async fn clear_faults(State(cloud): State<Arc<Cloud>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn remove_fault(State(cloud): State<Arc<Cloud>>, Path(id): Path<u64>) -> StatusCode {
-    if cloud.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+async fn remove_fault(State(cloud): State<Arc<Cloud>>, Path(id): Path<u64>) -> Response {
+    if cloud.faults.remove(id) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        problem(StatusCode::NOT_FOUND, &format!("there is no fault {id}"))
+    }
 }

@@ -11,12 +11,12 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, StatusCode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::call::{Call, Service};
 use crate::cloud::Cloud;
-use crate::faults::{Answer, Injected};
+use crate::faults::{Answer, Changes, Injected, Subject};
 use crate::reply::{AwsError, Format, Protocol};
 use crate::server::Cut;
 use crate::{control, input, operation, sts};
@@ -89,43 +89,58 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         Ok(input) => (input, None),
         Err(error) => (Value::Null, Some(error)),
     };
-    let call = Call {
+    let mut call = Call {
         service: requested.service,
         operation: std::mem::take(&mut requested.operation),
         input,
         headers: parts.headers,
         body,
     };
-    cloud.audit.record(&call);
+    let resources = cloud.audit.record(&call);
     requested.operation.clone_from(&call.operation);
     let valid = match (malformed, model) {
         (Some(error), _) => Err(error),
         (None, Some(model)) => input::check(&requested, model, &call.input),
         (None, None) => Ok(()),
     };
-    match cloud.faults.next(call.caller(), call.service.name(), &call.operation) {
-        None => match valid {
-            Ok(()) => dispatch(&cloud, &call, format).await,
-            Err(error) => format.error(error),
-        },
-        Some(Injected::Throttle) => format.error(call.service.throttle()),
-        Some(Injected::Failure) => format.error(call.service.internal_failure()),
+    let caller = call.caller().map(str::to_owned);
+    let subject = Subject {
+        caller: caller.as_deref(),
+        service: call.service.name(),
+        operation: &requested.operation,
+        resources: &resources,
+    };
+    let plan = cloud.faults.plan(&subject);
+    if !plan.delay.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(plan.delay) => {}
+            () = cloud.stop.cancelled() => return cut(),
+        }
+    }
+    let (entries, is_lost) = match plan.error {
+        None | Some(Injected::DelayMs(_) | Injected::Duplicate | Injected::Reorder) => (None, false),
+        Some(Injected::Throttle) => return format.error(call.service.throttle()),
+        Some(Injected::Failure) => return format.error(call.service.internal_failure()),
         Some(Injected::Answer(Answer { code, status, message })) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            format.error(AwsError::new(status, code, message))
+            return format.error(AwsError::new(status, code, message));
         }
         Some(Injected::Timeout) => {
             // The client gives up first, unless the cloud stops before.
             cloud.stop.cancelled().await;
-            cut()
+            return cut();
         }
-        Some(Injected::DropResponse) => {
-            if valid.is_ok() {
-                drop(dispatch(&cloud, &call, format).await);
-            }
-            cut()
+        Some(Injected::DropResponse) => (None, true),
+        Some(Injected::Entries(entries)) => (Some(entries), false),
+    };
+    let response = match valid {
+        Ok(()) => {
+            let changes = cloud.faults.prepare(subject, entries, &mut call.input);
+            dispatch(&cloud, &call, format, changes).await
         }
-    }
+        Err(error) => format.error(error),
+    };
+    if is_lost { cut() } else { response }
 }
 
 fn cut() -> Response {
@@ -134,8 +149,8 @@ fn cut() -> Response {
     response
 }
 
-async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
-    guarded(call, format, serve(cloud, call, format)).await
+async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
+    guarded(call, format, serve(cloud, call, format, changes)).await
 }
 
 /// Makes a panic in a service this request's failure and nobody else's.
@@ -153,8 +168,9 @@ async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = R
     })
 }
 
-async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response {
+async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
     let result = match call.service {
+        _ if changes.leave_nothing() => Ok(Value::Object(Map::new())),
         Service::Sqs => cloud.sqs.answer(call).await,
         Service::Sns => return cloud.sns.answer(call, format).await,
         Service::Events => return cloud.events.answer(call, format).await,
@@ -167,7 +183,10 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>) -> Response 
         Service::S3 | Service::Unknown => Err(call.not_supported()),
     };
     match result {
-        Ok(output) => format.output(&call.operation, &output),
+        Ok(mut output) => {
+            cloud.faults.complete(changes, &mut output);
+            format.output(&call.operation, &output)
+        }
         Err(error) => format.error(error),
     }
 }

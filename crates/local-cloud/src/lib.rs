@@ -22,8 +22,11 @@
 //! |---|---|
 //! | `/_local/health` | GET whether it is ready |
 //! | `/_local/mail` | GET the mail that SES sent, oldest first; DELETE forgets it |
-//! | `/_local/faults` | POST a fault, such as `{"service": "ses", "caller": "email", "error": "throttle"}` or `{"service": "sns", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE |
+//! | `/_local/faults` | POST a fault, such as `{"service": "sns", "caller": "notifier", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE. `docs/faults.md` describes every kind |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
+//!
+//! Web pages cannot: requests with `Origin`, or with the `Host` of another server, are refused, and a POST needs
+//! `content-type: application/json`.
 //!
 //! `GET /_local/calls` lists what IAM would have had to authorize:
 //! `{"calls": [{"caller", "operation", "action", "resource", "context", "count"}, …], "left_out": 0}`. The caller is the
@@ -39,6 +42,7 @@ mod dynamodb;
 mod events;
 mod faults;
 mod gateway;
+mod guard;
 mod input;
 mod journal;
 mod models;

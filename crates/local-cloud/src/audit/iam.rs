@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::permission::{ANY, Permission};
 use crate::call::{Call, Service};
@@ -89,6 +90,19 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
         permissions.insert(Permission { action, resource: ANY.to_owned(), context: BTreeMap::new() });
     }
     permissions
+}
+
+/// Returns the bus or the pipe that a call names although its permissions are not told apart by resource.
+pub(super) fn also_named(call: &Call, place: Place<'_>) -> Option<String> {
+    let member = |name: &str| call.input.get(name).and_then(Value::as_str);
+    match call.service {
+        Service::Events if call.operation.ends_with("EventBus") => {
+            member("Name").map(|bus| place.arn("events", "event-bus/", bus))
+        }
+        Service::Events => member("EventBusName").map(|bus| place.arn("events", "event-bus/", bus)),
+        Service::Pipes => member("Name").map(|pipe| place.arn("pipes", "pipe/", pipe)),
+        _ => None,
+    }
 }
 
 /// A body that cannot be read names nothing; its service will refuse it.

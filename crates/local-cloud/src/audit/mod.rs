@@ -3,7 +3,7 @@
 mod iam;
 mod permission;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
@@ -68,12 +68,18 @@ impl AuditLog {
         }
     }
 
-    /// Records a call, whatever its outcome: IAM decides before anything else happens.
-    pub(crate) fn record(&self, call: &Call) {
+    /// Records a call, whatever its outcome: IAM decides before anything else happens. Returns the ARNs of the resources
+    /// that the call names.
+    pub(crate) fn record(&self, call: &Call) -> BTreeSet<String> {
         let place = iam::Place { region: &self.region, account_id: &self.account_id };
+        let mut resources: BTreeSet<_> = iam::also_named(call, place).into_iter().collect();
         for permission in iam::permissions(call, place) {
+            if permission.resource != ANY {
+                resources.insert(permission.resource.clone());
+            }
             self.count(&call.headers, &call.operation, permission);
         }
+        resources
     }
 
     /// Records a request to X-Ray, which has no resources for its data.

@@ -100,7 +100,7 @@ impl Pipe {
         let mut pause = FIRST_PAUSE;
         let mut failures = 0;
         loop {
-            let code = if self.connections.faults.next(None, "pipes", "PutEvents").is_some() {
+            let code = if self.connections.faults.affects("pipes", "PutEvents") {
                 "fault on demand"
             } else {
                 let entry = record::to_entry(&record, &self.definition, &context);

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
@@ -5,7 +7,7 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
 use serde_json::json;
 
 use crate::dynamodb::table;
-use crate::support::{Cloud, cloud};
+use crate::support::{ACCOUNT, Cloud, cloud};
 
 fn without_retries(cloud: &Cloud) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::config::Builder::from(&cloud.sdk).retry_config(RetryConfig::disabled());
@@ -65,10 +67,9 @@ async fn a_timeout_leaves_the_client_waiting() {
     let cloud = cloud().await;
     let queue = cloud.queue("q").await;
     cloud.fault(json!({"service": "sqs", "operation": "SendMessage", "error": "timeout"})).await;
-    let config =
-        aws_sdk_sqs::config::Builder::from(&cloud.sdk).retry_config(RetryConfig::disabled()).timeout_config(
-            TimeoutConfig::builder().operation_timeout(std::time::Duration::from_millis(200)).build(),
-        );
+    let config = aws_sdk_sqs::config::Builder::from(&cloud.sdk)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_millis(200)).build());
     let sqs = aws_sdk_sqs::Client::from_conf(config.build());
     let error = sqs.send_message().queue_url(&queue).message_body("x").send().await.unwrap_err();
     assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
@@ -87,7 +88,86 @@ async fn faults_can_be_listed_and_removed() {
     cloud.http.delete(format!("{faults}/{}", listed[0]["id"])).send().await.unwrap();
     cloud.sqs.list_queues().send().await.unwrap();
     let refused =
-        cloud.http.post(&faults).body(r#"{"service": "sqs", "error": "explode"}"#).send().await.unwrap();
+        cloud.http.post(&faults).json(&json!({"service": "sqs", "error": "explode"})).send().await.unwrap();
     assert_eq!(refused.status(), 400);
+    cloud.local.shutdown().await;
+}
+
+fn faults_url(cloud: &Cloud) -> String {
+    cloud.url("/_local/faults")
+}
+
+#[tokio::test]
+async fn a_fault_for_one_queue_or_table_spares_the_others() {
+    let cloud = cloud().await;
+    let (broken, sound) = (cloud.queue("broken").await, cloud.queue("sound").await);
+    cloud.fault(json!({"service": "sqs", "resource": "broken", "error": "500"})).await;
+    let sqs = without_retries(&cloud);
+    let send = |queue: &str| sqs.send_message().queue_url(queue).message_body("x").send();
+    assert!(send(&broken).await.is_err());
+    send(&sound).await.unwrap();
+
+    table(&cloud, "items").await;
+    table(&cloud, "others").await;
+    let arn = format!("arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/others");
+    let code = json!({"answer": {"code": "ResourceNotFoundException", "status": 400, "message": "gone"}});
+    cloud.fault(json!({"service": "dynamodb", "resource": arn, "error": code})).await;
+    cloud.dynamodb.scan().table_name("items").send().await.unwrap();
+    let error = cloud.dynamodb.scan().table_name("others").send().await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (Some("ResourceNotFoundException"), Some("gone")));
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_delayed_call_is_carried_out() {
+    let cloud = cloud().await;
+    let queue = cloud.queue("q").await;
+    cloud.fault(json!({"service": "sqs", "operation": "SendMessage", "error": {"delay_ms": 150}})).await;
+    let began = Instant::now();
+    without_retries(&cloud).send_message().queue_url(&queue).message_body("x").send().await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(150));
+    assert_eq!(cloud.depth(&queue).await, 1);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_fault_that_could_never_affect_a_call_is_refused_with_what_is_wrong() {
+    let cloud = cloud().await;
+    for (fault, part) in [
+        (json!({"service": "s3", "error": "500"}), "no service \"s3\""),
+        (
+            json!({"service": "sqs", "operation": "SendMesage", "error": "500"}),
+            "sqs has no operation SendMesage",
+        ),
+        (json!({"service": "sqs", "error": "sometimes"}), "unknown variant `sometimes`"),
+        (json!({"service": "sns", "error": "reorder"}), "ReceiveMessage of sqs"),
+    ] {
+        let refused = cloud.http.post(faults_url(&cloud)).json(&fault).send().await.unwrap();
+        assert_eq!(refused.status(), 400);
+        let answer: serde_json::Value = refused.json().await.unwrap();
+        assert!(answer["error"].as_str().unwrap().contains(part), "{answer}");
+    }
+    let gone = cloud.http.delete(format!("{}/7", faults_url(&cloud))).send().await.unwrap();
+    assert_eq!(gone.status(), 404);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_web_page_can_neither_arm_a_fault_nor_read_mail() {
+    let cloud = cloud().await;
+    let fault = r#"{"service": "sqs", "error": "500"}"#;
+    let post = || cloud.http.post(faults_url(&cloud)).body(fault);
+    let json = ("content-type", "application/json");
+    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
+    assert_eq!(status(post()).await, 415);
+    assert_eq!(status(post().header("content-type", "text/plain")).await, 415);
+    assert_eq!(status(post().header(json.0, json.1).header("origin", "http://evil.example")).await, 403);
+    assert_eq!(status(post().header(json.0, json.1).header("sec-fetch-site", "cross-site")).await, 403);
+    assert_eq!(status(post().header(json.0, json.1).header("host", "evil.example:4566")).await, 403);
+    let rebound = cloud.http.get(cloud.url("/_local/mail")).header("host", "evil.example");
+    assert_eq!(status(rebound).await, 403);
+    let clear = cloud.http.delete(faults_url(&cloud)).header("origin", "http://evil.example");
+    assert_eq!(status(clear).await, 403);
+    assert_eq!(status(post().header(json.0, json.1).header("host", "cloud:4566")).await, 201);
     cloud.local.shutdown().await;
 }
