@@ -14,6 +14,9 @@ use crate::style::{Colour, Style, printable};
 /// The longest wait for the local cloud's answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The kinds to which the options of an error of AWS do not belong.
+const WITHOUT_CODE: [&str; 2] = ["error", "delay_ms"];
+
 /// Make calls to the local cloud fail, be late or be answered twice
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -67,13 +70,13 @@ struct AddArgs {
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
     /// With --code: the HTTP status
-    #[arg(long, value_name = "STATUS", requires = "code", default_value_t = 400)]
+    #[arg(long, value_name = "STATUS", conflicts_with_all = WITHOUT_CODE, default_value_t = 400)]
     status: u16,
     /// With --code: the text of the error
-    #[arg(long, value_name = "TEXT", requires = "code", default_value = "")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = WITHOUT_CODE, default_value = "")]
     message: String,
     /// With --code: entries of the batch fail with it, while the call succeeds
-    #[arg(long, requires = "code")]
+    #[arg(long, conflicts_with_all = WITHOUT_CODE)]
     entries: bool,
     /// With --entries: the positions that fail, from 0; all if missing
     #[arg(long, value_name = "POSITION", value_delimiter = ',', requires = "entries")]
@@ -150,12 +153,12 @@ pub(crate) async fn run(args: FaultsArgs, environment: &Environment) -> anyhow::
         }
         What::Clear(ClearArgs { id: None }) => {
             answer(&url, http.delete(&url)).await?;
-            remark("all faults are cleared");
+            print("all faults are cleared")?;
         }
         What::Clear(ClearArgs { id: Some(id) }) => {
             let one = format!("{url}/{id}");
             answer(&one, http.delete(&one)).await?;
-            remark(&format!("fault {id} is cleared"));
+            print(&format!("fault {id} is cleared"))?;
         }
     }
     Ok(())
@@ -277,7 +280,14 @@ mod tests {
 
     #[test]
     fn a_fault_has_exactly_one_kind() {
-        for line in ["sns", "sns --error 500 --code X", "sns --status 403", "sns --error 500 --entries"] {
+        for line in [
+            "sns",
+            "sns --error 500 --code X",
+            "sns --status 403",
+            "sns --error 500 --status 403",
+            "sns --error 500 --entries",
+            "sns --code X --at 1",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }
