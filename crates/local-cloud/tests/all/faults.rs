@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sqs::types::{MessageSystemAttributeName, SendMessageBatchRequestEntry};
 use serde_json::json;
 
 use crate::dynamodb::table;
@@ -169,5 +170,62 @@ async fn a_web_page_can_neither_arm_a_fault_nor_read_mail() {
     let clear = cloud.http.delete(faults_url(&cloud)).header("origin", "http://evil.example");
     assert_eq!(status(clear).await, 403);
     assert_eq!(status(post().header(json.0, json.1).header("host", "cloud:4566")).await, 201);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn entries_of_a_batch_fail_and_the_others_are_carried_out() {
+    let cloud = cloud().await;
+    let queue = cloud.queue("q").await;
+    let entries = json!({"entries": {"code": "InternalError", "message": "m", "at": [1]}});
+    cloud
+        .fault(json!({"service": "sqs", "operation": "SendMessageBatch", "error": entries, "times": 1}))
+        .await;
+    let entry = |id: &str| SendMessageBatchRequestEntry::builder().id(id).message_body(id).build().unwrap();
+    let batch = || {
+        let entries = Some(vec![entry("a"), entry("b"), entry("c")]);
+        cloud.sqs.send_message_batch().queue_url(&queue).set_entries(entries).send()
+    };
+    let sent = batch().await.unwrap();
+    assert_eq!(sent.successful().len(), 2);
+    let failed = &sent.failed()[0];
+    assert_eq!((failed.id(), failed.code(), failed.sender_fault()), ("b", "InternalError", false));
+    assert_eq!(cloud.depth(&queue).await, 2);
+    assert!(batch().await.unwrap().failed().is_empty());
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_again_although_it_was_deleted() {
+    let cloud = cloud().await;
+    let queue = cloud.queue("q").await;
+    cloud.fault(json!({"service": "sqs", "resource": "q", "error": "duplicate", "times": 1})).await;
+    cloud.sqs.send_message().queue_url(&queue).message_body("x").send().await.unwrap();
+    let first = cloud.receive(&queue).await;
+    let handle = first.receipt_handle().unwrap();
+    cloud.sqs.delete_message().queue_url(&queue).receipt_handle(handle).send().await.unwrap();
+    let again = cloud.receive(&queue).await;
+    assert_eq!(again.message_id(), first.message_id());
+    let count = &again.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount];
+    assert_eq!(count, "2");
+    let handle = again.receipt_handle().unwrap();
+    cloud.sqs.delete_message().queue_url(&queue).receipt_handle(handle).send().await.unwrap();
+    assert!(cloud.receive_within(&queue, 0).await.is_none());
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_younger_message_overtakes_an_older_one() {
+    let cloud = cloud().await;
+    let queue = cloud.queue("q").await;
+    cloud.fault(json!({"service": "sqs", "error": "reorder"})).await;
+    let send = |body: &str| cloud.sqs.send_message().queue_url(&queue).message_body(body).send();
+    send("old").await.unwrap();
+    assert!(cloud.receive_within(&queue, 0).await.is_none(), "held back");
+    send("young").await.unwrap();
+    let received = cloud.sqs.receive_message().queue_url(&queue).max_number_of_messages(10).send().await;
+    let messages = received.unwrap().messages.unwrap_or_default();
+    let bodies: Vec<_> = messages.iter().map(|message| message.body().unwrap()).collect();
+    assert_eq!(bodies, ["young", "old"]);
     cloud.local.shutdown().await;
 }
