@@ -78,6 +78,8 @@ fn invalid(requested: &Requested, violations: &Violations) -> Result<(), AwsErro
         Service::Sqs => return missing_parameter(requested, violations),
         // The engine has DynamoDB's separate words for this.
         Service::DynamoDb if is_only_table_name(violations) => return Ok(()),
+        // And SNS's: its own checks come before those of the model.
+        Service::Sns if are_only_missing_parameters(violations) => return Ok(()),
         Service::Sns | Service::Ses | Service::Sts => "ValidationError",
         Service::SesV2 => "BadRequestException",
         Service::DynamoDb
@@ -92,6 +94,10 @@ fn invalid(requested: &Requested, violations: &Violations) -> Result<(), AwsErro
 
 fn is_only_table_name(violations: &Violations) -> bool {
     violations.0.iter().all(|violation| violation.value.is_none() && violation.path == "tableName")
+}
+
+fn are_only_missing_parameters(violations: &Violations) -> bool {
+    violations.0.iter().all(|violation| violation.value.is_none() && !violation.path.contains('.'))
 }
 
 /// SQS has no words of the model: a missing parameter is named as in its query protocol, and everything else has its own
@@ -149,9 +155,10 @@ mod tests {
 
     #[test]
     fn a_violated_model_has_the_code_of_the_service() {
-        let (code, message) = refused(Service::Sns, "CreateTopic", Protocol::Query, &json!({}));
+        let untyped = json!({"Message": "m", "MessageAttributes": {"a": {"StringValue": "x"}}});
+        let (code, message) = refused(Service::Sns, "Publish", Protocol::Query, &untyped);
         assert_eq!(code, "ValidationError");
-        assert!(message.contains("Value null at 'name'"), "{message}");
+        assert!(message.contains("Value null at 'messageAttributes.a.member.dataType'"), "{message}");
         assert_eq!(
             refused(Service::SesV2, "SendEmail", Protocol::RestJson, &json!({})).0,
             "BadRequestException"

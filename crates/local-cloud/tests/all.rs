@@ -16,10 +16,24 @@ mod fuzz;
 mod gateway;
 #[path = "all/pipes.rs"]
 mod pipes;
+#[path = "all/pipes_strict.rs"]
+mod pipes_strict;
+#[path = "all/refusal.rs"]
+mod refusal;
 #[path = "all/ses.rs"]
 mod ses;
+#[path = "all/ses_strict.rs"]
+mod ses_strict;
 #[path = "all/sns.rs"]
 mod sns;
+#[path = "all/sns_fifo.rs"]
+mod sns_fifo;
+#[path = "all/sns_publish.rs"]
+mod sns_publish;
+#[path = "all/sns_subscriptions.rs"]
+mod sns_subscriptions;
+#[path = "all/sns_topics.rs"]
+mod sns_topics;
 #[path = "all/sqs.rs"]
 mod sqs;
 #[path = "all/sqs_answers.rs"]

@@ -13,8 +13,20 @@ use crate::journal::Journal;
 /// What a mail takes in memory besides its texts: its fields, and the allocator's share of each.
 const OVERHEAD_BYTES: usize = 1_000;
 
+/// What became of a mail at a recipient that does not just read it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Feedback {
+    /// The recipient's server refused it.
+    Bounce,
+    /// The recipient called it spam.
+    Complaint,
+    /// The recipient is on the suppression list, so it was not sent.
+    Suppressed,
+}
+
 /// A mail as `GET /_local/mail` lists it.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Mail {
     pub(crate) message_id: String,
     /// When it was accepted, RFC 3339.
@@ -35,9 +47,24 @@ pub(crate) struct Mail {
     pub(crate) raw: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
+    /// By recipient, for those who did not just receive it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) feedback: BTreeMap<String, Feedback>,
+}
+
+impl std::fmt::Debug for Mail {
+    /// Leaves out everything but the id: the rest is names, addresses and texts.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("message_id", &self.message_id).finish_non_exhaustive()
+    }
 }
 
 impl Mail {
+    /// Returns all recipients.
+    pub(super) fn recipients(&self) -> impl Iterator<Item = &str> {
+        [&self.to, &self.cc, &self.bcc].into_iter().flatten().map(String::as_str)
+    }
+
     /// Returns about how many bytes it takes in memory.
     fn bytes(&self) -> usize {
         let lists = [&self.to, &self.cc, &self.bcc, &self.reply_to].into_iter().flatten();

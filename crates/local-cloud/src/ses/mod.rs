@@ -1,35 +1,31 @@
-//! SES: rustack's v1, and the part of v2 that sends mail and manages identities.
+//! SES: mail is accepted as AWS accepts it and kept for people and tests to inspect, never delivered.
+//!
+//! An identity is verified as soon as it is created, and recipients need no verification: this account is out of the
+//! sandbox.
 
+mod account;
+mod address;
+mod draft;
 mod mail;
+mod outbox;
+mod raw;
+mod refusal;
+mod v1;
 mod v2;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::response::Response;
-use rustack_ses_core::config::SesConfig;
-use rustack_ses_core::handler::RustackSesHandler;
-use rustack_ses_core::provider::RustackSes;
-use rustack_ses_core::retrospection::SentEmail;
-use rustack_ses_http::dispatch::SesHandler as _;
-use rustack_ses_http::response::error_to_response;
-use rustack_ses_model::operations::SesOperation;
-use tokio::sync::Mutex;
-use uuid::Uuid;
+use serde_json::Value;
 
+pub(crate) use self::address::bare_address;
 pub(crate) use self::mail::{Mail, Sent};
-pub(crate) use self::v2::bare_address;
+use self::outbox::Outbox;
 use crate::call::Call;
-use crate::reply::Format;
+use crate::reply::AwsError;
 use crate::settings::Settings;
 
 pub(crate) struct Ses {
-    engine: Arc<RustackSes>,
-    handler: RustackSesHandler,
-    sent: Sent,
-    /// Held while a mail is sent, so that what is collected afterwards is that mail.
-    turn: Mutex<()>,
+    outbox: Outbox,
 }
 
 impl std::fmt::Debug for Ses {
@@ -41,67 +37,52 @@ impl std::fmt::Debug for Ses {
 
 impl Ses {
     pub(crate) fn new(settings: &Settings, sent: Sent) -> Self {
-        let engine = Arc::new(RustackSes::new(SesConfig {
-            skip_signature_validation: true,
-            default_region: settings.region.clone(),
-            default_account_id: settings.account_id.clone(),
-            require_verified_identity: true,
-            ..SesConfig::default()
-        }));
-        Self { handler: RustackSesHandler::new(Arc::clone(&engine)), engine, sent, turn: Mutex::default() }
+        Self { outbox: Outbox::new(&settings.region, sent) }
     }
 
-    /// Returns every mail sent, oldest first.
+    /// Returns the mails sent and still kept, oldest first.
     pub(crate) fn sent(&self) -> Vec<Arc<Mail>> {
-        self.sent.all()
+        self.outbox.sent.all()
     }
 
     pub(crate) fn forget_sent(&self) {
-        self.sent.forget();
+        self.outbox.sent.forget();
     }
 
-    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
-        let Some(operation) = SesOperation::from_name(&call.operation) else {
-            return format.error(call.not_supported());
-        };
-        let _turn = self.turn.lock().await;
-        let result = self.handler.handle_operation(operation, call.body.clone()).await;
-        self.collect(|_| {});
-        match result {
-            Ok(response) => response.map(Body::new),
-            Err(error) => error_to_response(&error, &Uuid::new_v4().to_string()).map(Body::new),
+    /// Answers a call of SES v1.
+    pub(crate) fn answer(&self, call: &Call) -> Result<Value, AwsError> {
+        let outbox = &self.outbox;
+        match call.operation.as_str() {
+            "SendEmail" => v1::send(outbox, call.read()?),
+            "SendRawEmail" => v1::send_raw(outbox, call.read()?),
+            "VerifyEmailIdentity" | "VerifyEmailAddress" => v1::verify_address(outbox, &call.read()?),
+            "VerifyDomainIdentity" => v1::verify_domain(outbox, &call.read()?),
+            "DeleteIdentity" => Ok(v1::delete_identity(outbox, &call.read()?)),
+            "ListIdentities" => v1::list_identities(outbox, &call.read()?),
+            "GetIdentityVerificationAttributes" => Ok(v1::verification_attributes(outbox, &call.read()?)),
+            "GetSendQuota" => Ok(v1::quota(outbox)),
+            "GetAccountSendingEnabled" => Ok(v1::may_send(outbox)),
+            "UpdateAccountSendingEnabled" => Ok(v1::let_send(outbox, &call.read()?)),
+            _ => Err(call.not_supported()),
         }
     }
 
-    /// Moves sent mails from the engine's store, which has no order, to [`Sent`]. `add` completes each mail.
-    fn collect(&self, add: impl Fn(&mut Mail)) {
-        let store = self.engine.email_store();
-        for email in store.query(None, None) {
-            store.remove(&email.id);
-            let mut mail = Mail::from(email);
-            add(&mut mail);
-            self.sent.keep(mail);
-        }
-    }
-}
-
-impl From<SentEmail> for Mail {
-    fn from(email: SentEmail) -> Self {
-        let (text, html) = email.body.map_or((None, None), |body| (body.text_part, body.html_part));
-        Self {
-            message_id: email.id,
-            timestamp: email.timestamp,
-            from: email.source,
-            to: email.destination.to_addresses,
-            cc: email.destination.cc_addresses,
-            bcc: email.destination.bcc_addresses,
-            reply_to: Vec::new(),
-            subject: email.subject,
-            text,
-            html,
-            raw: email.raw_data,
-            tags: email.tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
-            headers: BTreeMap::new(),
+    /// Answers a call of SES v2.
+    pub(crate) fn answer_v2(&self, call: &Call) -> Result<Value, AwsError> {
+        let outbox = &self.outbox;
+        match call.operation.as_str() {
+            "SendEmail" => v2::send(outbox, call.read()?),
+            "CreateEmailIdentity" => v2::create_identity(outbox, call.read()?),
+            "GetEmailIdentity" => v2::identity(outbox, &call.read()?),
+            "ListEmailIdentities" => v2::list_identities(outbox, &call.read()?),
+            "DeleteEmailIdentity" => v2::delete_identity(outbox, &call.read()?),
+            "PutSuppressedDestination" => v2::suppress(outbox, call.read()?),
+            "GetSuppressedDestination" => v2::suppressed(outbox, &call.read()?),
+            "ListSuppressedDestinations" => v2::list_suppressed(outbox, &call.read()?),
+            "DeleteSuppressedDestination" => v2::release(outbox, &call.read()?),
+            "GetAccount" => Ok(v2::account(outbox)),
+            "PutAccountSendingAttributes" => Ok(v2::let_send(outbox, &call.read()?)),
+            _ => Err(call.not_supported()),
         }
     }
 }

@@ -1,180 +1,234 @@
-//! Publishing: a message to every subscribed queue whose filter policy matches.
+//! Publishing: a message to every subscribed queue whose filter policy it passes.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustack_sns_core::delivery::{EnvelopeParams, build_sns_envelope};
-use rustack_sns_core::filter::{evaluate_filter_policy, resolve_protocol_message};
-use rustack_sns_core::provider::RustackSns;
-use rustack_sns_model::error::SnsError;
-use rustack_sns_model::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use jiff::{Timestamp, Unit};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::redrive::Redrive;
-use super::size::{MAX_BYTES, size_of};
-use super::subscriptions::{Cache, Subscription, Subscriptions};
-use crate::settings::Settings;
-use crate::sqs::{MessageAttributeValue as QueueAttributeValue, Outgoing, Queues};
+use super::attributes::{Attributes, Content};
+use super::envelope::Envelope;
+use super::errors::invalid_parameter;
+use super::fifo::{Order, Receipt};
+use super::message::Message;
+use super::registry::Registry;
+use super::subscription::Subscription;
+use super::topic::Topic;
+use crate::reply::AwsError;
+use crate::sqs::{MessageAttributeValue, Outgoing, Queues};
 
-type Attributes = HashMap<String, MessageAttributeValue>;
-
-/// All topics; cheap to clone.
+/// A handle to publish to topics; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Topics(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    engine: Arc<RustackSns>,
+pub(super) struct Publisher {
+    registry: Registry,
     queues: Queues,
-    cache: Cache,
-    redrive: Redrive,
-    region: String,
-    address: SocketAddr,
+    endpoint: Arc<str>,
 }
 
-impl Topics {
-    pub(super) fn new(
-        engine: Arc<RustackSns>,
-        queues: Queues,
-        settings: &Settings,
-        address: SocketAddr,
-    ) -> Self {
-        let region = settings.region.clone();
-        Self(Arc::new(Inner {
-            engine,
-            queues,
-            cache: Cache::default(),
-            redrive: Redrive::default(),
-            region,
-            address,
-        }))
+/// A topic at the moment of publishing.
+struct Target {
+    arn: String,
+    signature_version: String,
+    subscriptions: Vec<Arc<Subscription>>,
+    fifo: Option<Fifo>,
+}
+
+struct Fifo {
+    order: Arc<Mutex<Order>>,
+    by_content: bool,
+    in_groups: bool,
+}
+
+impl Publisher {
+    pub(super) fn new(registry: Registry, queues: Queues, address: SocketAddr) -> Self {
+        Self { registry, queues, endpoint: format!("http://{address}").into() }
     }
 
-    pub(super) fn forget_subscriptions(&self) {
-        self.0.cache.forget();
+    /// Checks messages against their topic, so that a batch is refused before any of it is published.
+    pub(super) fn check(&self, topic_arn: &str, messages: &[Message]) -> Result<(), AwsError> {
+        let target = self.registry.with_topic(topic_arn, Target::new)?;
+        messages.iter().try_for_each(|message| target.check(message))
     }
 
-    pub(super) fn subscriptions(&self, topic: &str) -> Result<Subscriptions, SnsError> {
-        self.0.cache.of(&self.0.engine, topic)
-    }
-
-    pub(super) fn set_redrive_policy(&self, subscription: &str, policy: &str) -> Result<(), SnsError> {
-        self.0.redrive.set(subscription, policy)
-    }
-
-    /// Delivers to every subscribed queue, then returns the message's id. An undeliverable message goes to the
-    /// subscription's dead-letter queue; without one it is lost, as on AWS, and that is logged.
+    /// Delivers to every subscribed queue, then returns the receipt. An undeliverable message goes to the subscription's
+    /// dead-letter queue; without one it is lost, as on AWS, and that is logged.
     pub(super) async fn publish(
         &self,
-        topic: &str,
-        entry: PublishBatchRequestEntry,
+        topic_arn: &str,
+        message: &Message,
         trace_header: Option<String>,
-    ) -> Result<String, SnsError> {
-        check(&entry)?;
-        let subscriptions = self.subscriptions(topic)?;
+    ) -> Result<Receipt, AwsError> {
+        let target = self.registry.with_topic(topic_arn, Target::new)?;
+        target.check(message)?;
         let message_id = Uuid::new_v4().to_string();
-        let text = text_for_queues(&entry)?;
-        for subscription in subscriptions.iter() {
-            if !passes(subscription, &entry.message_attributes, &text) {
-                continue;
-            }
-            let mut message = if subscription.raw {
-                Outgoing {
-                    body: text.clone(),
-                    attributes: to_queue(&entry.message_attributes),
-                    ..Outgoing::default()
-                }
-            } else {
-                Outgoing { body: self.envelope(topic, &message_id, &entry, &text)?, ..Outgoing::default() }
-            };
-            message.trace_header.clone_from(&trace_header);
-            let Err(error) = self.0.queues.send_to(&subscription.queue_arn, message.clone()).await else {
-                continue;
-            };
-            let dead_lettered = match self.0.redrive.of(&subscription.arn) {
-                Some(dead_letter_queue) => self.0.queues.send_to(&dead_letter_queue, message).await.is_ok(),
-                None => false,
-            };
-            if !dead_lettered {
-                tracing::warn!(
-                    subscription = subscription.arn,
-                    queue = subscription.queue_arn,
-                    code = error.shown_code(),
-                    "a message could not be delivered to a subscribed queue"
-                );
-            }
+        let Some(fifo) = &target.fifo else {
+            let receipt = Receipt { message_id, sequence_number: None };
+            self.deliver(&target, message, &receipt, None, trace_header).await;
+            return Ok(receipt);
+        };
+        let deduplication_id = message.deduplication_id.clone().unwrap_or_else(|| sha256(&message.published));
+        let key = fifo.key(&deduplication_id, message);
+        // Held until every queue has the message, so that all queues have all messages in the same order.
+        let mut order = fifo.order.lock().await;
+        if let Some(earlier) = order.earlier(&key, Instant::now()) {
+            return Ok(earlier);
         }
-        Ok(message_id)
+        let receipt = order.next(key, message_id, Instant::now());
+        self.deliver(&target, message, &receipt, Some(deduplication_id), trace_header).await;
+        Ok(receipt)
     }
 
-    fn envelope(
+    async fn deliver(
         &self,
-        topic: &str,
-        message_id: &str,
-        entry: &PublishBatchRequestEntry,
-        text: &str,
-    ) -> Result<String, SnsError> {
-        build_sns_envelope(&EnvelopeParams {
-            message_id,
-            topic_arn: topic,
-            subject: entry.subject.as_deref(),
-            message: text,
-            message_attributes: &with_binaries_as_text(&entry.message_attributes),
-            region: &self.0.region,
-            host: &self.0.address.ip().to_string(),
-            port: self.0.address.port(),
-        })
-        .map_err(|error| SnsError::internal_error(error.to_string()))
+        target: &Target,
+        message: &Message,
+        receipt: &Receipt,
+        deduplication_id: Option<String>,
+        trace_header: Option<String>,
+    ) {
+        let timestamp = timestamp();
+        for subscription in &target.subscriptions {
+            if subscription.filter.as_ref().is_some_and(|filter| !filter.passes(message)) {
+                continue;
+            }
+            let mut outgoing = if subscription.raw {
+                let attributes = to_queue(&message.attributes);
+                Outgoing { body: message.text.clone(), attributes, ..Outgoing::default() }
+            } else {
+                let envelope = Envelope {
+                    message_id: &receipt.message_id,
+                    sequence_number: receipt.sequence_number.as_deref(),
+                    topic_arn: &target.arn,
+                    subscription_arn: &subscription.arn(),
+                    signature_version: &target.signature_version,
+                    timestamp: &timestamp,
+                    endpoint: &self.endpoint,
+                };
+                Outgoing { body: envelope.to_json(message), ..Outgoing::default() }
+            };
+            outgoing.trace_header.clone_from(&trace_header);
+            // A standard queue gets the group of a standard topic's message, and nothing from a FIFO topic.
+            if subscription.is_fifo() || target.fifo.is_none() {
+                outgoing.group_id.clone_from(&message.group_id);
+                outgoing.deduplication_id.clone_from(&deduplication_id);
+            }
+            self.send(subscription, outgoing).await;
+        }
+    }
+
+    async fn send(&self, subscription: &Subscription, message: Outgoing) {
+        let Err(error) = self.queues.send_to(&subscription.endpoint, message.clone()).await else {
+            return;
+        };
+        let dead_lettered = match &subscription.redrive {
+            Some(redrive) => self.queues.send_to(&redrive.queue, message).await.is_ok(),
+            None => false,
+        };
+        if !dead_lettered {
+            tracing::warn!(
+                subscription = subscription.arn(),
+                queue = subscription.endpoint,
+                code = error.shown_code(),
+                "a message could not be delivered to a subscribed queue"
+            );
+        }
     }
 }
 
-fn check(entry: &PublishBatchRequestEntry) -> Result<(), SnsError> {
-    if entry.message.is_empty() {
-        return Err(SnsError::invalid_parameter("Invalid parameter: Empty message"));
+impl Target {
+    fn new(topic: &Topic) -> Self {
+        Self {
+            arn: topic.arn.clone(),
+            signature_version: topic.signature_version().to_owned(),
+            subscriptions: topic.subscriptions.values().cloned().collect(),
+            fifo: topic.order.as_ref().map(|order| Fifo {
+                order: Arc::clone(order),
+                by_content: topic.deduplicates_by_content(),
+                in_groups: topic.deduplicates_in_groups(),
+            }),
+        }
     }
-    if size_of(entry) > MAX_BYTES {
-        return Err(SnsError::invalid_parameter("Invalid parameter: Message too long"));
+
+    /// Checks what a FIFO topic requires and another forbids (SNS API reference, `Publish`).
+    fn check(&self, message: &Message) -> Result<(), AwsError> {
+        let reason = match &self.fifo {
+            Some(_) if message.group_id.is_none() => {
+                "The MessageGroupId parameter is required for FIFO topics"
+            }
+            Some(fifo) if !fifo.by_content && message.deduplication_id.is_none() => {
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+                 explicitly"
+            }
+            None if message.deduplication_id.is_some() => {
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not \
+                 valid for this topic type"
+            }
+            _ => return Ok(()),
+        };
+        Err(invalid_parameter(reason))
     }
-    Ok(())
 }
 
-/// Returns the text of the message: with the `MessageStructure` `json`, the one meant for queues or the default one.
-fn text_for_queues(entry: &PublishBatchRequestEntry) -> Result<String, SnsError> {
-    match entry.message_structure.as_deref() {
-        Some("json") => resolve_protocol_message(&entry.message, "sqs"),
-        _ => Ok(entry.message.clone()),
+impl Fifo {
+    /// Returns what two messages have in common of which the later is a duplicate.
+    fn key(&self, deduplication_id: &str, message: &Message) -> String {
+        match &message.group_id {
+            // Neither id contains a space.
+            Some(group) if self.in_groups => format!("{group} {deduplication_id}"),
+            _ => deduplication_id.to_owned(),
+        }
     }
-}
-
-fn passes(subscription: &Subscription, attributes: &Attributes, text: &str) -> bool {
-    let Some((policy, scope)) = &subscription.filter else { return true };
-    // An error means that a filter on the body cannot read it; AWS does not deliver such a message either.
-    evaluate_filter_policy(policy, scope, attributes, text).unwrap_or(false)
 }
 
 /// Converts the attributes of a raw message to attributes of the queue's message.
-fn to_queue(attributes: &Attributes) -> HashMap<String, QueueAttributeValue> {
-    attributes
-        .iter()
-        .map(|(name, value)| {
-            let value = QueueAttributeValue {
-                data_type: value.data_type.clone(),
-                string_value: value.string_value.clone(),
-                binary_value: value.binary_value.clone(),
-            };
-            (name.clone(), value)
-        })
-        .collect()
+fn to_queue(attributes: &Attributes) -> HashMap<String, MessageAttributeValue> {
+    let convert = |(name, attribute): (&String, &super::attributes::Attribute)| {
+        let text = Some(attribute.text().to_owned());
+        let data_type = attribute.data_type.clone();
+        let value = match attribute.content {
+            Content::Text(_) => MessageAttributeValue { data_type, string_value: text, binary_value: None },
+            Content::Binary { .. } => {
+                MessageAttributeValue { data_type, string_value: None, binary_value: text }
+            }
+        };
+        (name.clone(), value)
+    };
+    attributes.iter().map(convert).collect()
 }
 
-/// Moves binary values, which arrived as Base64, to where the envelope writes them as strings.
-fn with_binaries_as_text(attributes: &Attributes) -> Attributes {
-    let mut attributes = attributes.clone();
-    for value in attributes.values_mut() {
-        if value.string_value.is_none() {
-            value.string_value = value.binary_value.take();
-        }
+fn sha256(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        // Writing to a string cannot fail.
+        write!(hex, "{byte:02x}").ok();
     }
-    attributes
+    hex
+}
+
+/// Returns the present as envelopes write it.
+fn timestamp() -> String {
+    let now = Timestamp::now();
+    let now = now.round(Unit::Millisecond).unwrap_or(now);
+    format!("{now:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_identified_by_its_sha_256() {
+        assert_eq!(sha256("Test"), "532eaabd9574880dbf76b9b8cc00832c20a6ec113d682299550d7a6e0f345e25");
+    }
+
+    #[test]
+    fn timestamps_have_milliseconds() {
+        let now = timestamp();
+        assert_eq!((now.len(), &now[19..20], &now[23..]), (24, ".", "Z"), "{now}");
+    }
 }

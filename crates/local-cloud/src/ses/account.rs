@@ -1,0 +1,193 @@
+//! What an account has in SES: its identities, its suppression list, and whether it may send.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use jiff::Timestamp;
+
+use super::address;
+use super::mail::{Feedback, Mail};
+
+/// AWS General Reference, "Amazon SES quotas": identities in a region.
+const MAX_IDENTITIES: usize = 10_000;
+/// Bounds memory; AWS has no quota.
+const MAX_SUPPRESSED: usize = 100_000;
+const SIMULATOR: &str = "simulator.amazonses.com";
+
+/// A suppressed address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Suppressed {
+    /// `BOUNCE` or `COMPLAINT`.
+    pub(super) reason: String,
+    pub(super) since: Timestamp,
+}
+
+/// The tags of each identity, by address or domain.
+type Identities = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Debug)]
+pub(super) struct Account {
+    identities: RwLock<Identities>,
+    suppressed: RwLock<BTreeMap<String, Suppressed>>,
+    sending: AtomicBool,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self { identities: RwLock::default(), suppressed: RwLock::default(), sending: AtomicBool::new(true) }
+    }
+}
+
+impl Account {
+    pub(super) fn may_send(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn let_send(&self, may_send: bool) {
+        self.sending.store(may_send, Ordering::Relaxed);
+    }
+
+    /// Adds an identity, which is verified at once: there is no mailbox to send a confirmation to. Returns whether there
+    /// was room.
+    pub(super) fn add_identity(&self, name: &str, tags: BTreeMap<String, String>) -> bool {
+        let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
+        if identities.len() >= MAX_IDENTITIES && !identities.contains_key(name) {
+            return false;
+        }
+        identities.entry(name.to_owned()).or_default().extend(tags);
+        true
+    }
+
+    pub(super) fn remove_identity(&self, name: &str) -> bool {
+        self.identities.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+    }
+
+    /// Returns the tags of an identity, if it exists.
+    pub(super) fn identity(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        self.identities.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Returns the names of all identities behind a position, in their order.
+    pub(super) fn identities(&self, after: Option<&str>) -> Vec<String> {
+        let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
+        let behind = |name: &&String| after.is_none_or(|after| name.as_str() > after);
+        identities.keys().filter(behind).cloned().collect()
+    }
+
+    /// Returns whether mail may be sent from an address: it is verified, or its domain or one above is (SES developer
+    /// guide, "Verified identities").
+    pub(super) fn is_verified(&self, sender: &str) -> bool {
+        let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
+        let domain = address::domain(sender).unwrap_or_default().to_ascii_lowercase();
+        let mut domains = std::iter::successors(Some(domain.as_str()), |domain| {
+            domain.split_once('.').map(|(_, parent)| parent)
+        });
+        identities.contains_key(sender) || domains.any(|domain| identities.contains_key(domain))
+    }
+
+    /// Adds to the suppression list and returns whether there was room.
+    pub(super) fn suppress(&self, address: &str, reason: String) -> bool {
+        let mut suppressed = self.suppressed.write().unwrap_or_else(PoisonError::into_inner);
+        let address = address.to_ascii_lowercase();
+        if suppressed.len() >= MAX_SUPPRESSED && !suppressed.contains_key(&address) {
+            return false;
+        }
+        suppressed.insert(address, Suppressed { reason, since: Timestamp::now() });
+        true
+    }
+
+    pub(super) fn suppressed(&self, address: &str) -> Option<Suppressed> {
+        let suppressed = self.suppressed.read().unwrap_or_else(PoisonError::into_inner);
+        suppressed.get(&address.to_ascii_lowercase()).cloned()
+    }
+
+    pub(super) fn release(&self, address: &str) -> bool {
+        let mut suppressed = self.suppressed.write().unwrap_or_else(PoisonError::into_inner);
+        suppressed.remove(&address.to_ascii_lowercase()).is_some()
+    }
+
+    /// Returns the suppressed addresses behind a position, in their order.
+    pub(super) fn all_suppressed(&self, after: Option<&str>) -> Vec<(String, Suppressed)> {
+        let suppressed = self.suppressed.read().unwrap_or_else(PoisonError::into_inner);
+        let behind = |(address, _): &(&String, &Suppressed)| after.is_none_or(|it| address.as_str() > it);
+        suppressed
+            .iter()
+            .filter(behind)
+            .map(|(address, suppressed)| (address.clone(), suppressed.clone()))
+            .collect()
+    }
+
+    /// Returns what becomes of a mail at recipients that are suppressed or belong to SES's mailbox simulator.
+    pub(super) fn feedback(&self, mail: &Mail) -> BTreeMap<String, Feedback> {
+        let mut feedback = BTreeMap::new();
+        for recipient in mail.recipients() {
+            let bare = address::bare_address(recipient);
+            let found =
+                if self.suppressed(bare).is_some() { Some(Feedback::Suppressed) } else { simulated(bare) };
+            if let Some(found) = found {
+                feedback.insert(bare.to_owned(), found);
+            }
+        }
+        feedback
+    }
+}
+
+/// Returns what an address of the mailbox simulator does (SES developer guide, "Using the mailbox simulator manually").
+/// A label behind a plus sign does not matter.
+fn simulated(address: &str) -> Option<Feedback> {
+    let (local, domain) = address.rsplit_once('@')?;
+    let mailbox = local.split('+').next()?;
+    if !domain.eq_ignore_ascii_case(SIMULATOR) {
+        return None;
+    }
+    match mailbox.to_ascii_lowercase().as_str() {
+        "bounce" => Some(Feedback::Bounce),
+        "complaint" => Some(Feedback::Complaint),
+        "suppressionlist" => Some(Feedback::Suppressed),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_verifies_its_addresses_and_subdomains() {
+        let account = Account::default();
+        account.add_identity("b.example", BTreeMap::new());
+        account.add_identity("a@c.example", BTreeMap::new());
+        for (sender, verified) in [
+            ("x@b.example", true),
+            ("x@B.example", true),
+            ("x@sub.b.example", true),
+            ("x@bb.example", false),
+            ("a@c.example", true),
+            ("x@c.example", false),
+        ] {
+            assert_eq!(account.is_verified(sender), verified, "{sender}");
+        }
+        assert!(account.remove_identity("b.example") && !account.is_verified("x@b.example"));
+    }
+
+    #[test]
+    fn recipients_may_be_suppressed_or_simulated() {
+        let account = Account::default();
+        assert!(account.suppress("Zoe@d.example", "BOUNCE".to_owned()));
+        let to = [
+            "zoe@d.example",
+            "Y <bounce+1@simulator.amazonses.com>",
+            "complaint@simulator.amazonses.com",
+            "success@simulator.amazonses.com",
+            "bounce@d.example",
+        ];
+        let mail = Mail { to: to.iter().map(|to| (*to).to_owned()).collect(), ..Mail::default() };
+        let feedback = account.feedback(&mail);
+        assert_eq!(feedback.len(), 3);
+        assert_eq!(feedback["zoe@d.example"], Feedback::Suppressed);
+        assert_eq!(feedback["bounce+1@simulator.amazonses.com"], Feedback::Bounce);
+        assert_eq!(feedback["complaint@simulator.amazonses.com"], Feedback::Complaint);
+        assert!(account.release("zoe@D.example") && account.suppressed("zoe@d.example").is_none());
+    }
+}
