@@ -1,8 +1,10 @@
 //! EventBridge Pipes, of the one kind that an outbox needs: from a DynamoDB stream to an event bus.
 
 mod definition;
+mod listing;
 mod record;
 mod run;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::definition::{Definition, StartingPosition};
+use self::listing::Listing;
 use self::run::{Connections, Pipe};
 use crate::call::Call;
 use crate::dynamodb::Streams;
@@ -68,7 +71,7 @@ impl Pipes {
     }
 
     pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
-        let name = call.input["Name"].as_str().unwrap_or_default().to_owned();
+        let name = self.name(&call.input);
         let mut pipes = self.entries.lock().await;
         match call.operation.as_str() {
             "CreatePipe" => self.create(&mut pipes, &name, call),
@@ -77,9 +80,18 @@ impl Pipes {
             "DeletePipe" => delete(&mut pipes, &name).await,
             "StartPipe" => self.start(&mut pipes, &name),
             "StopPipe" => stop(&mut pipes, &name).await,
-            "ListPipes" => Ok(list(&pipes)),
+            "ListPipes" => list(&pipes, &call.read()?),
+            "TagResource" => tags::add(&mut found(&mut pipes, &name)?.request, &call.input),
+            "UntagResource" => tags::remove(&mut found(&mut pipes, &name)?.request, &call.input),
+            "ListTagsForResource" => Ok(tags::list(&found(&mut pipes, &name)?.request)),
             _ => Err(call.not_supported()),
         }
+    }
+
+    /// Returns the name of the pipe that a request is about: operations on tags have its ARN instead.
+    fn name(&self, input: &Value) -> String {
+        let arn = || input["resourceArn"].as_str()?.strip_prefix(&self.arn_prefix);
+        input["Name"].as_str().or_else(arn).unwrap_or_default().to_owned()
     }
 
     fn create(
@@ -92,7 +104,7 @@ impl Pipes {
             return Err(AwsError::new(
                 StatusCode::CONFLICT,
                 "ConflictException",
-                format!("Pipe {name} already exists"),
+                format!("Pipe {name} already exists."),
             ));
         }
         let request = call.input.clone();
@@ -220,7 +232,7 @@ impl Entry {
 
 fn found<'a>(pipes: &'a mut BTreeMap<String, Entry>, name: &str) -> Result<&'a mut Entry, AwsError> {
     pipes.get_mut(name).ok_or_else(|| {
-        AwsError::new(StatusCode::NOT_FOUND, "NotFoundException", format!("Pipe {name} does not exist"))
+        AwsError::new(StatusCode::NOT_FOUND, "NotFoundException", format!("Pipe {name} does not exist."))
     })
 }
 
@@ -240,20 +252,17 @@ async fn stop(pipes: &mut BTreeMap<String, Entry>, name: &str) -> Result<Value, 
     Ok(pipe.summary(name, "STOPPING"))
 }
 
-fn list(pipes: &BTreeMap<String, Entry>) -> Value {
-    let pipes: Vec<_> = pipes
-        .iter()
-        .map(|(name, pipe)| {
-            let mut summary = pipe.summary(name, pipe.current_state());
-            for field in ["Source", "Target", "Enrichment"] {
-                if let Some(value) = pipe.request.get(field) {
-                    summary[field] = value.clone();
-                }
+fn list(pipes: &BTreeMap<String, Entry>, request: &Listing) -> Result<Value, AwsError> {
+    let summaries = pipes.iter().map(|(name, pipe)| {
+        let mut summary = pipe.summary(name, pipe.current_state());
+        for field in ["Source", "Target", "Enrichment"] {
+            if let Some(value) = pipe.request.get(field) {
+                summary[field] = value.clone();
             }
-            summary
-        })
-        .collect();
-    json!({"Pipes": pipes})
+        }
+        (name.clone(), summary)
+    });
+    request.of(summaries)
 }
 
 fn merge(into: &mut Value, from: Value) {
