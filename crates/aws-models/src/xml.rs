@@ -93,10 +93,17 @@ fn pair<'a>(model: &'a Model, member: Option<&'a Member>) -> Option<(&'a Member,
     member.and_then(|member| Some((member, model.shape(member)?)))
 }
 
+/// Writes an element, which AWS closes at once if it is empty.
 fn element(xml: &mut String, name: &str, content: impl FnOnce(&mut String)) {
     xml.extend(["<", name, ">"]);
+    let start = xml.len();
     content(xml);
-    xml.extend(["</", name, ">"]);
+    if xml.len() == start {
+        xml.truncate(start - 1);
+        xml.push_str("/>");
+    } else {
+        xml.extend(["</", name, ">"]);
+    }
 }
 
 fn text(xml: &mut String, name: &str, text: &str) {
@@ -151,6 +158,8 @@ mod tests {
     fn flattened_lists_and_maps_of_sqs() {
         let model = Model::of(Service::Sqs).unwrap();
         let message = json!({"Messages": [{"Body": "a\rb", "Attributes": {"SentTimestamp": "1"}}]});
+        let empty = model.write_response("ReceiveMessage", &json!({}), "id");
+        assert!(empty.contains("<ReceiveMessageResult/>"), "{empty}");
         let xml = model.write_response("ReceiveMessage", &message, "id");
         assert!(
             xml.contains(

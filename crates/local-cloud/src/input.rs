@@ -15,10 +15,25 @@ pub(crate) fn form(uri: &Uri, body: &[u8]) -> Vec<(String, String)> {
     parse(fields).into_owned().collect()
 }
 
+/// Checks that SQS has an action: not every one is there at a queue's URL (SQS developer guide, "Making Query API
+/// requests").
+fn check_action(requested: &Requested, model: &Model, at_queue: bool) -> Result<(), AwsError> {
+    let action = requested.operation.as_str();
+    let valid = model.operations.contains_key(action)
+        && !(at_queue && matches!(action, "CreateQueue" | "ListQueues"));
+    if valid || requested.service != Service::Sqs {
+        return Ok(());
+    }
+    Err(AwsError::bad_request(
+        "InvalidAction",
+        format!("The action {action} is not valid for this endpoint."),
+    ))
+}
+
 /// Reads the input of a request.
 ///
 /// # Errors
-/// If a JSON body is not a JSON object.
+/// If a JSON body is not a JSON object, or SQS does not have the action.
 pub(crate) fn read(
     requested: &Requested,
     model: Option<&Model>,
@@ -34,11 +49,10 @@ pub(crate) fn read(
             Ok(model.bind(&requested.operation, object(body)?, &requested.labels, &query))
         }
         Protocol::Query => {
+            let at_queue = requested.service == Service::Sqs && uri.path() != "/";
+            check_action(requested, model, at_queue)?;
             let mut input = model.read_form(&requested.operation, form);
-            if requested.service == Service::Sqs
-                && uri.path() != "/"
-                && let Some(input) = input.as_object_mut()
-            {
+            if at_queue && let Some(input) = input.as_object_mut() {
                 // At a queue's URL, the path names the queue.
                 input.entry("QueueUrl").or_insert_with(|| uri.path().into());
             }
@@ -107,9 +121,10 @@ fn missing_parameter(requested: &Requested, violations: &Violations) -> Result<(
         return Ok(());
     };
     Err(AwsError::bad_request(
-        "MissingParameter",
+        "MissingRequiredParameterException",
         format!("The request must contain the parameter {}.", parameter(requested, missing)),
-    ))
+    )
+    .with_query_code("MissingParameter"))
 }
 
 /// Returns the name of a parameter in SQS's query protocol, such as `SendMessageBatchRequestEntry.1.Id`.
@@ -140,7 +155,7 @@ mod tests {
         let requested = Requested { service, operation: operation.to_owned(), protocol, labels: Vec::new() };
         let models = Models::default();
         let error = check(&requested, models.of(service).unwrap(), input).unwrap_err();
-        (error.code.into_owned(), error.message)
+        (error.shown_code().to_owned(), error.message)
     }
 
     #[test]

@@ -126,11 +126,15 @@ impl Format<'_> {
             }
             Protocol::Query => {
                 let id = Uuid::new_v4().to_string();
-                let body = match self.model {
-                    Some(model) => model.write_error(&query, &message, sender, &id),
-                    None => error_document("ErrorResponse", &query, &message, &id),
-                };
-                xml(status, body)
+                match self.model {
+                    Some(model) if self.service == Service::Sqs => {
+                        let error = model.write_error(&query, &of_query(&query, message), sender, &id);
+                        xml(status, error.replace("</Error>", "<Detail/></Error>"))
+                    }
+                    Some(model) => xml(status, model.write_error(&query, &message, sender, &id)),
+                    // Without an action nobody knows the service. AWS answers with this element alone.
+                    None => xml(StatusCode::NOT_FOUND, error_document(&code, &query, &message, &id)),
+                }
             }
             Protocol::RestXml => {
                 xml(status, error_document("Error", &code, &message, &Uuid::new_v4().to_string()))
@@ -149,6 +153,16 @@ impl Format<'_> {
             Some((shape, error)) => (format!("com.amazonaws.sqs#{shape}"), error.code.clone()),
             None => (format!("com.amazon.coral.service#{code}"), code.to_owned()),
         }
+    }
+}
+
+/// Returns an error's message as SQS words it in its query protocol.
+fn of_query(code: &str, message: String) -> String {
+    match code {
+        "AWS.SimpleQueueService.NonExistentQueue" => {
+            "The specified queue does not exist for this wsdl version.".to_owned()
+        }
+        _ => message,
     }
 }
 

@@ -235,3 +235,35 @@ async fn queues_are_listed_page_by_page() {
     assert_eq!(refused(bad).1, "InvalidParameterValue");
     cloud.local.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_query_protocol_has_its_own_words() {
+    let cloud = cloud().await;
+    let queue = cloud.queue("q").await;
+    let get = async |url: String| {
+        let signature =
+            "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/sqs/aws4_request, Signature=0";
+        let response = cloud.http.get(url).header("authorization", signature).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let (status, text) = get(format!("{queue}?Action=ReceiveMessage")).await;
+    assert!(status == 200 && text.contains("<ReceiveMessageResult/>"), "{text}");
+    for action in ["FooBar", "CreateQueue", "ListQueues"] {
+        let (status, text) = get(format!("{queue}?Action={action}")).await;
+        let message = format!("<Message>The action {action} is not valid for this endpoint.</Message>");
+        assert!(status == 400 && text.contains("<Code>InvalidAction</Code>"), "{text}");
+        assert!(text.contains(&message), "{text}");
+    }
+    let (status, text) = get(queue.clone()).await;
+    assert!(status == 404 && text.contains("<UnknownOperationException"), "{text}");
+    let (status, text) = get(format!("{queue}-missing?Action=ReceiveMessage")).await;
+    assert_eq!(status, 400);
+    assert!(
+        text.contains(
+            "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>\
+             <Message>The specified queue does not exist for this wsdl version.</Message><Detail/>"
+        ),
+        "{text}"
+    );
+    cloud.local.shutdown().await;
+}
