@@ -133,6 +133,11 @@ pub(crate) fn signed_for(headers: &HeaderMap) -> Option<&str> {
     credential(headers)?.rsplit('/').nth(1)
 }
 
+/// Returns the region that a request was signed for.
+pub(crate) fn region(headers: &HeaderMap) -> Option<&str> {
+    credential(headers)?.rsplit('/').nth(2)
+}
+
 /// Returns the access key that a request was signed with.
 pub(crate) fn caller(headers: &HeaderMap) -> Option<&str> {
     credential(headers)?.split('/').next()

@@ -9,16 +9,22 @@ use crate::reply::AwsError;
 const MIN_ELEMENTS: usize = 6;
 const FIFO_SUFFIX: &str = ".fifo";
 
-/// The account and the region whose topics these are.
+/// The account and the region of a request's topics, and the region that has queues.
 #[derive(Clone, Debug)]
 pub(super) struct Home {
     pub(super) region: String,
     pub(super) account: String,
+    pub(super) queue_region: String,
 }
 
 impl Home {
     pub(super) fn topic_arn(&self, name: &str) -> String {
         format!("arn:aws:sns:{}:{}:{name}", self.region, self.account)
+    }
+
+    /// Returns whether an ARN names a topic of this region.
+    pub(super) fn has_topic(&self, arn: &str) -> bool {
+        arn.split(':').nth(3) == Some(self.region.as_str())
     }
 
     /// Checks that an ARN names a topic that could be here.
@@ -36,13 +42,13 @@ impl Home {
         }
     }
 
-    /// Returns whether an ARN names a queue of this account and region.
+    /// Returns whether an ARN names a queue that could be here.
     pub(super) fn owns_queue(&self, arn: &str) -> bool {
         let elements: Vec<_> = arn.split(':').collect();
         matches!(
             elements[..],
             ["arn", _, "sqs", region, account, name]
-                if region == self.region && account == self.account && !name.is_empty()
+                if region == self.queue_region && account == self.account && !name.is_empty()
         )
     }
 }
@@ -96,7 +102,8 @@ mod tests {
     use super::*;
 
     fn home() -> Home {
-        Home { region: "eu-central-1".to_owned(), account: "000000000000".to_owned() }
+        let region = "eu-central-1".to_owned();
+        Home { queue_region: region.clone(), region, account: "000000000000".to_owned() }
     }
 
     fn refusal(arn: &str) -> String {

@@ -24,6 +24,7 @@ mod topic_attributes;
 mod topics;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::Value;
@@ -34,37 +35,41 @@ use self::fifo::Receipt;
 use self::publish::Publisher;
 use self::publishing::Order;
 use self::registry::Registry;
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::sqs::Queues;
 use crate::trace_header;
 
+const MAX_REGION: usize = 32;
+
 #[derive(Debug)]
 pub(crate) struct Sns {
     registry: Registry,
-    publisher: Publisher,
+    queues: Queues,
+    /// Where this cloud is reached.
+    endpoint: Arc<str>,
     tasks: TaskTracker,
 }
 
 impl Sns {
     pub(crate) fn new(settings: &Settings, address: SocketAddr, queues: Queues, tasks: TaskTracker) -> Self {
-        let home = Home { region: settings.region.clone(), account: settings.account_id.clone() };
-        let registry = Registry::new(home);
-        Self { publisher: Publisher::new(registry.clone(), queues, address), registry, tasks }
+        let (region, account) = (settings.region.clone(), settings.account_id.clone());
+        let home = Home { queue_region: region.clone(), region, account };
+        Self { registry: Registry::new(home), queues, endpoint: format!("http://{address}").into(), tasks }
     }
 
     pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
-        let registry = &self.registry;
+        let registry = &self.registry_for(call);
         match call.operation.as_str() {
             "Publish" => {
                 let order = publishing::single(call.read()?)?;
-                let receipt = self.publish(call, order).await?.pop();
+                let receipt = self.publish(call, registry, order).await?.pop();
                 receipt.unwrap_or_else(|| Err(lost())).map(publishing::receipt)
             }
             "PublishBatch" => {
                 let (ids, order) = publishing::batch(call.read()?)?;
-                Ok(publishing::receipts(ids, self.publish(call, order).await?))
+                Ok(publishing::receipts(ids, self.publish(call, registry, order).await?))
             }
             "CreateTopic" => topics::create(registry, call.read()?),
             "DeleteTopic" => topics::delete(registry, call.read()?),
@@ -85,15 +90,26 @@ impl Sns {
         }
     }
 
+    /// Returns the topics as the region sees them that the request was signed for.
+    fn registry_for(&self, call: &Call) -> Registry {
+        let plausible = |region: &&str| {
+            (1..=MAX_REGION).contains(&region.len())
+                && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        let region = call::region(&call.headers).filter(plausible);
+        region.map_or_else(|| self.registry.clone(), |region| self.registry.in_region(region))
+    }
+
     /// Publishes in a separate task, so that a client that disconnects cannot leave a message at half of its queues.
     async fn publish(
         &self,
         call: &Call,
+        registry: &Registry,
         Order { topic_arn, messages }: Order,
     ) -> Result<Vec<Result<Receipt, AwsError>>, AwsError> {
-        self.publisher.check(&topic_arn, &messages)?;
+        let publisher = Publisher::new(registry.clone(), self.queues.clone(), &self.endpoint);
+        publisher.check(&topic_arn, &messages)?;
         let trace_header = trace_header::of_http(&call.headers);
-        let publisher = self.publisher.clone();
         let task = self.tasks.spawn(async move {
             let mut results = Vec::with_capacity(messages.len());
             for message in &messages {

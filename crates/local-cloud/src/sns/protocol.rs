@@ -86,7 +86,11 @@ mod tests {
 
     #[test]
     fn only_queues_of_this_account_are_supported() {
-        let home = Home { region: "eu-central-1".to_owned(), account: "000000000000".to_owned() };
+        let home = Home {
+            region: "eu-central-1".to_owned(),
+            account: "000000000000".to_owned(),
+            queue_region: "eu-central-1".to_owned(),
+        };
         assert!(check_supported("sqs", "arn:aws:sqs:eu-central-1:000000000000:q", &home).is_ok());
         for (protocol, endpoint) in [
             ("sqs", "arn:aws:sqs:eu-central-1:111111111111:q"),

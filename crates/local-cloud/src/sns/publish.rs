@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::{Timestamp, Unit};
@@ -45,8 +44,8 @@ struct Fifo {
 }
 
 impl Publisher {
-    pub(super) fn new(registry: Registry, queues: Queues, address: SocketAddr) -> Self {
-        Self { registry, queues, endpoint: format!("http://{address}").into() }
+    pub(super) fn new(registry: Registry, queues: Queues, endpoint: &Arc<str>) -> Self {
+        Self { registry, queues, endpoint: Arc::clone(endpoint) }
     }
 
     /// Checks messages against their topic, so that a batch is refused before any of it is published.

@@ -47,7 +47,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, fifo: bool) -> Result<Redrive, AwsError> {
-        let home = Home { region: "eu-central-1".to_owned(), account: "000000000000".to_owned() };
+        let home = Home {
+            region: "eu-central-1".to_owned(),
+            account: "000000000000".to_owned(),
+            queue_region: "eu-central-1".to_owned(),
+        };
         Redrive::parse(text, &home, fifo, Given::Alone)
     }
 

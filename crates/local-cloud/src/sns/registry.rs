@@ -26,6 +26,15 @@ impl Registry {
         Self { home: Arc::new(home), topics: Arc::default() }
     }
 
+    /// Returns the same topics as a request for another region sees them.
+    pub(super) fn in_region(&self, region: &str) -> Self {
+        if region == self.home.region {
+            return self.clone();
+        }
+        let home = Home { region: region.to_owned(), ..Home::clone(&self.home) };
+        Self { home: Arc::new(home), topics: Arc::clone(&self.topics) }
+    }
+
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Topics> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }

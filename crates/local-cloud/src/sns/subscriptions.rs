@@ -161,11 +161,8 @@ pub(super) fn list(registry: &Registry, input: &List) -> Result<Value, AwsError>
     let topics = registry.read();
     let after = position(input.next_token.as_deref()).map_err(|_| no_token())?;
     let after = after.as_deref().map(arn::subscription).transpose().map_err(|_| no_token())?;
-    Ok(page(
-        "Subscriptions",
-        PAGE,
-        all_after(&topics, after).map(|it| (it.arn(), it.summary(&registry.home))),
-    ))
+    let here = all_after(&topics, after).filter(|it| registry.home.has_topic(&it.topic_arn));
+    Ok(page("Subscriptions", PAGE, here.map(|it| (it.arn(), it.summary(&registry.home)))))
 }
 
 /// Iterates over the subscriptions of all topics behind a position.

@@ -123,7 +123,11 @@ mod tests {
     use super::*;
 
     fn home() -> Home {
-        Home { region: "eu-central-1".to_owned(), account: "000000000000".to_owned() }
+        Home {
+            region: "eu-central-1".to_owned(),
+            account: "000000000000".to_owned(),
+            queue_region: "eu-central-1".to_owned(),
+        }
     }
 
     fn topic(name: &str, attributes: &[(&str, &str)]) -> Result<Topic, AwsError> {

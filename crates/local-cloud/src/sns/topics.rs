@@ -115,7 +115,7 @@ pub(super) fn list(registry: &Registry, input: &ListTopics) -> Result<Value, Aws
     let after = position(input.next_token.as_deref()).map_err(|_| invalid_parameter("NextToken"))?;
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
     let topics = registry.read();
-    let arns =
-        topics.range((start, Bound::Unbounded)).map(|(arn, _)| (arn.clone(), json!({"TopicArn": arn})));
-    Ok(page("Topics", PAGE, arns))
+    let arns = topics.range((start, Bound::Unbounded)).map(|(arn, _)| arn);
+    let here = arns.filter(|arn| registry.home.has_topic(arn));
+    Ok(page("Topics", PAGE, here.map(|arn| (arn.clone(), json!({"TopicArn": arn})))))
 }

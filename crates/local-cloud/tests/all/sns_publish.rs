@@ -41,6 +41,15 @@ async fn the_envelope_names_the_subscription() {
 }
 
 #[tokio::test]
+async fn a_standard_queue_gets_the_messages_group() {
+    let cloud = cloud().await;
+    let (topic, _, queue) = topic_to_queue(&cloud, &[]).await;
+    cloud.sns.publish().topic_arn(&topic).message("m").message_group_id("g").send().await.unwrap();
+    let attributes = cloud.receive(&queue).await.attributes.unwrap();
+    assert_eq!(attributes[&aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId], "g");
+}
+
+#[tokio::test]
 async fn invalid_messages_are_refused_in_awss_words() {
     let cloud = cloud().await;
     let (topic, _, queue) = topic_to_queue(&cloud, &[]).await;

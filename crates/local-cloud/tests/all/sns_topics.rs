@@ -164,3 +164,21 @@ async fn a_missing_parameter_is_named() {
         assert!(text.contains("<Code>InvalidParameter</Code>") && text.contains(&message), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_topic_belongs_to_the_region_of_its_request() {
+    let cloud = cloud().await;
+    let there = aws_sdk_sns::config::Builder::from(&cloud.sdk)
+        .region(aws_sdk_sns::config::Region::new("us-west-1"))
+        .build();
+    let there = aws_sdk_sns::Client::from_conf(there);
+    let arn = topic(&cloud, "t").await;
+    let publish = there.publish().topic_arn(&arn).message("m").send().await;
+    assert_refused(publish, "InvalidParameter", "Invalid parameter: TopicArn");
+    let delete = there.delete_topic().topic_arn(&arn).send().await;
+    assert_refused(delete, "InvalidParameter", "Invalid parameter: TopicArn");
+    let other = there.create_topic().name("t").send().await.unwrap().topic_arn.unwrap();
+    assert_eq!(other, format!("arn:aws:sns:us-west-1:{ACCOUNT}:t"));
+    let listed = there.list_topics().send().await.unwrap();
+    assert_eq!(listed.topics().iter().map(|topic| topic.topic_arn().unwrap()).collect::<Vec<_>>(), [&other]);
+}
