@@ -35,6 +35,7 @@
 //! different entries, and what a Pipe, a rule or a topic does inside the cloud does not appear in it.
 
 mod audit;
+mod budget;
 mod call;
 mod cloud;
 mod control;

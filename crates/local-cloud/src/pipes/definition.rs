@@ -285,6 +285,30 @@ fn refuse_unsupported(request: &Value) -> Result<(), AwsError> {
     Ok(())
 }
 
+/// Returns what `UpdatePipe` can change: not where a pipe reads, and not its tags.
+pub(super) fn changes(request: &Value) -> Value {
+    let mut changes = request.clone();
+    for (place, fixed) in
+        [("", &["Source", "Tags"][..]), ("/SourceParameters/DynamoDBStreamParameters", &["StartingPosition"])]
+    {
+        if let Some(members) = changes.pointer_mut(place).and_then(Value::as_object_mut) {
+            members.retain(|name, _| !fixed.contains(&name.as_str()));
+        }
+    }
+    changes
+}
+
+/// Returns a request without what AWS does not know, so that nothing else is kept.
+pub(super) fn pruned(request: &Value) -> Value {
+    let mut pruned = request.clone();
+    for (place, supported) in SUPPORTED {
+        if let Some(members) = pruned.pointer_mut(place).and_then(Value::as_object_mut) {
+            members.retain(|name, _| supported.contains(&name.as_str()));
+        }
+    }
+    pruned
+}
+
 /// Returns whether a parameter says nothing, as `UpdatePipe` sends it to remove what was there.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_object().is_some_and(Map::is_empty)
@@ -356,6 +380,17 @@ mod tests {
         harmless["LogConfiguration"] = json!({});
         harmless["NotInTheModel"] = json!(1);
         assert!(Definition::read(&harmless).is_ok());
+        assert_eq!(pruned(&harmless), request());
+    }
+
+    #[test]
+    fn an_update_cannot_change_where_a_pipe_reads() {
+        let mut update = request();
+        update["SourceParameters"]["DynamoDBStreamParameters"]["BatchSize"] = 1.into();
+        let changes = changes(&update);
+        assert!(changes.get("Source").is_none() && changes.get("RoleArn").is_some());
+        let stream = &changes["SourceParameters"]["DynamoDBStreamParameters"];
+        assert_eq!((&stream["BatchSize"], stream.get("StartingPosition")), (&json!(1), None));
     }
 
     #[test]

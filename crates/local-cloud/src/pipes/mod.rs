@@ -29,6 +29,9 @@ use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::sqs::Queues;
 
+/// AWS General Reference, "Amazon EventBridge Pipes quotas": pipes of an account in a region.
+const MAX_PIPES: usize = 1000;
+
 #[derive(Debug)]
 pub(crate) struct Pipes {
     connections: Connections,
@@ -107,8 +110,16 @@ impl Pipes {
                 format!("Pipe {name} already exists."),
             ));
         }
-        let request = call.input.clone();
-        let definition = self.checked(&request)?;
+        if pipes.len() >= MAX_PIPES {
+            let message = format!("The account has {MAX_PIPES} pipes already");
+            return Err(AwsError::new(
+                StatusCode::PAYMENT_REQUIRED,
+                "ServiceQuotaExceededException",
+                message,
+            ));
+        }
+        let definition = self.checked(&call.input)?;
+        let request = definition::pruned(&call.input);
         let end = self.connections.streams.end(&definition.source);
         let start = match definition.starting_position() {
             StartingPosition::TrimHorizon => 0,
@@ -140,12 +151,11 @@ impl Pipes {
         call: &Call,
     ) -> Result<Value, AwsError> {
         let pipe = found(pipes, name)?;
-        let changes = call.input.clone();
         let mut request = pipe.request.clone();
-        merge(&mut request, changes);
+        merge(&mut request, definition::changes(&call.input));
         let definition = self.checked(&request)?;
         pipe.halt().await;
-        pipe.request = request;
+        pipe.request = definition::pruned(&request);
         pipe.definition = Arc::new(definition);
         pipe.modified = Timestamp::now();
         if pipe.definition.wants_to_run() {

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 
 use super::address;
 use super::mail::{Feedback, Mail};
+use crate::budget::{Budget, Share};
 
 /// AWS General Reference, "Amazon SES quotas": identities in a region.
 const MAX_IDENTITIES: usize = 10_000;
-/// Bounds memory; AWS has no quota.
-const MAX_SUPPRESSED: usize = 100_000;
+/// For identities and the suppression list, of which AWS has no quota.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// What an entry of a map takes besides its texts, about.
+const OVERHEAD: usize = 128;
 const SIMULATOR: &str = "simulator.amazonses.com";
 
 /// A suppressed address.
@@ -23,19 +26,25 @@ pub(super) struct Suppressed {
     pub(super) since: Timestamp,
 }
 
-/// The tags of each identity, by address or domain.
-type Identities = BTreeMap<String, BTreeMap<String, String>>;
+/// The tags of each identity, and the memory it takes, by address or domain.
+type Identities = BTreeMap<String, (BTreeMap<String, String>, Share)>;
 
 #[derive(Debug)]
 pub(super) struct Account {
     identities: RwLock<Identities>,
-    suppressed: RwLock<BTreeMap<String, Suppressed>>,
+    suppressed: RwLock<BTreeMap<String, (Suppressed, Share)>>,
+    budget: Budget,
     sending: AtomicBool,
 }
 
 impl Default for Account {
     fn default() -> Self {
-        Self { identities: RwLock::default(), suppressed: RwLock::default(), sending: AtomicBool::new(true) }
+        Self {
+            identities: RwLock::default(),
+            suppressed: RwLock::default(),
+            budget: Budget::new(MAX_BYTES),
+            sending: AtomicBool::new(true),
+        }
     }
 }
 
@@ -55,7 +64,9 @@ impl Account {
         if identities.len() >= MAX_IDENTITIES && !identities.contains_key(name) {
             return false;
         }
-        identities.entry(name.to_owned()).or_default().extend(tags);
+        let bytes = OVERHEAD * (1 + tags.len()) + name.len() + length(&tags);
+        let Some(share) = self.budget.take(bytes) else { return false };
+        identities.insert(name.to_owned(), (tags, share));
         true
     }
 
@@ -65,7 +76,7 @@ impl Account {
 
     /// Returns the tags of an identity, if it exists.
     pub(super) fn identity(&self, name: &str) -> Option<BTreeMap<String, String>> {
-        self.identities.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.identities.read().unwrap_or_else(PoisonError::into_inner).get(name).map(|(tags, _)| tags.clone())
     }
 
     /// Returns the names of all identities behind a position, in their order.
@@ -90,16 +101,14 @@ impl Account {
     pub(super) fn suppress(&self, address: &str, reason: String) -> bool {
         let mut suppressed = self.suppressed.write().unwrap_or_else(PoisonError::into_inner);
         let address = address.to_ascii_lowercase();
-        if suppressed.len() >= MAX_SUPPRESSED && !suppressed.contains_key(&address) {
-            return false;
-        }
-        suppressed.insert(address, Suppressed { reason, since: Timestamp::now() });
+        let Some(share) = self.budget.take(OVERHEAD + address.len()) else { return false };
+        suppressed.insert(address, (Suppressed { reason, since: Timestamp::now() }, share));
         true
     }
 
     pub(super) fn suppressed(&self, address: &str) -> Option<Suppressed> {
         let suppressed = self.suppressed.read().unwrap_or_else(PoisonError::into_inner);
-        suppressed.get(&address.to_ascii_lowercase()).cloned()
+        suppressed.get(&address.to_ascii_lowercase()).map(|(suppressed, _)| suppressed.clone())
     }
 
     pub(super) fn release(&self, address: &str) -> bool {
@@ -110,11 +119,12 @@ impl Account {
     /// Returns the suppressed addresses behind a position, in their order.
     pub(super) fn all_suppressed(&self, after: Option<&str>) -> Vec<(String, Suppressed)> {
         let suppressed = self.suppressed.read().unwrap_or_else(PoisonError::into_inner);
-        let behind = |(address, _): &(&String, &Suppressed)| after.is_none_or(|it| address.as_str() > it);
+        let behind =
+            |(address, _): &(&String, &(Suppressed, Share))| after.is_none_or(|it| address.as_str() > it);
         suppressed
             .iter()
             .filter(behind)
-            .map(|(address, suppressed)| (address.clone(), suppressed.clone()))
+            .map(|(address, (suppressed, _))| (address.clone(), suppressed.clone()))
             .collect()
     }
 
@@ -131,6 +141,10 @@ impl Account {
         }
         feedback
     }
+}
+
+fn length(tags: &BTreeMap<String, String>) -> usize {
+    tags.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// Returns what an address of the mailbox simulator does (SES developer guide, "Using the mailbox simulator manually").

@@ -137,7 +137,8 @@ pub(super) fn verify_domain(outbox: &Outbox, input: &VerifyDomain) -> Result<Val
 }
 
 fn verify(outbox: &Outbox, name: &str) -> Result<(), AwsError> {
-    if outbox.account.add_identity(name, std::collections::BTreeMap::new()) {
+    let known = outbox.account.identity(name).is_some();
+    if known || outbox.account.add_identity(name, std::collections::BTreeMap::new()) {
         return Ok(());
     }
     Err(AwsError::bad_request("LimitExceeded", "Too many identities"))

@@ -19,6 +19,15 @@ pub(super) fn no_value(parameter: &str) -> AwsError {
     invalid_parameter(format!("{parameter} Reason: no value for required parameter"))
 }
 
+/// Returns the error for what would be within AWS's quotas and exceed this cloud's memory.
+pub(super) fn out_of_memory(code: &'static str) -> AwsError {
+    AwsError::new(
+        StatusCode::FORBIDDEN,
+        code,
+        "The local cloud has no memory left for topics and subscriptions",
+    )
+}
+
 pub(super) fn topic_not_found() -> AwsError {
     AwsError::new(StatusCode::NOT_FOUND, "NotFound", "Topic does not exist")
 }

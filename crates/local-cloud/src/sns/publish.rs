@@ -77,7 +77,7 @@ impl Publisher {
         if let Some(earlier) = order.earlier(&key, Instant::now()) {
             return Ok(earlier);
         }
-        let receipt = order.next(key, message_id, Instant::now());
+        let receipt = order.next(key, message_id, Instant::now(), &self.registry.budget);
         self.deliver(&target, message, &receipt, Some(deduplication_id), trace_header).await;
         Ok(receipt)
     }

@@ -9,7 +9,11 @@ use super::arn::Home;
 use super::errors::topic_not_found;
 use super::subscription::Subscription;
 use super::topic::Topic;
+use crate::budget::Budget;
 use crate::reply::AwsError;
+
+/// For all topics, subscriptions, and what FIFO topics remember.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Topics by ARN.
 pub(super) type Topics = BTreeMap<String, Topic>;
@@ -18,12 +22,13 @@ pub(super) type Topics = BTreeMap<String, Topic>;
 #[derive(Clone, Debug)]
 pub(super) struct Registry {
     pub(super) home: Arc<Home>,
+    pub(super) budget: Budget,
     topics: Arc<RwLock<Topics>>,
 }
 
 impl Registry {
     pub(super) fn new(home: Home) -> Self {
-        Self { home: Arc::new(home), topics: Arc::default() }
+        Self { home: Arc::new(home), budget: Budget::new(MAX_BYTES), topics: Arc::default() }
     }
 
     /// Returns the same topics as a request for another region sees them.
@@ -32,7 +37,7 @@ impl Registry {
             return self.clone();
         }
         let home = Home { region: region.to_owned(), ..Home::clone(&self.home) };
-        Self { home: Arc::new(home), topics: Arc::clone(&self.topics) }
+        Self { home: Arc::new(home), ..self.clone() }
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Topics> {

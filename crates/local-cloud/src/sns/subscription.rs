@@ -38,6 +38,15 @@ impl Subscription {
         }
     }
 
+    /// Returns about how much memory the subscription takes. A compiled filter policy is many times its text.
+    pub(super) fn bytes(&self) -> usize {
+        const FIXED: usize = 1024;
+        const COMPILED: usize = 20;
+        let filter = self.filter.as_ref().map_or(0, |filter| filter.text().len() * COMPILED);
+        let redrive = self.redrive.as_ref().map_or(0, |redrive| redrive.text.len() * 2);
+        FIXED + self.topic_arn.len() + self.endpoint.len() + filter + redrive
+    }
+
     pub(super) fn arn(&self) -> String {
         format!("{}:{}", self.topic_arn, self.id)
     }

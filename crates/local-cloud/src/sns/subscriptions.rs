@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::arn;
-use super::errors::{Given, invalid_parameter, no_value, subscription_not_found, topic_not_found};
+use super::errors::{
+    Given, invalid_parameter, no_value, out_of_memory, subscription_not_found, topic_not_found,
+};
 use super::protocol;
 use super::registry::{Registry, Topics, subscription};
 use super::subscription::Subscription;
@@ -95,8 +97,16 @@ pub(super) fn subscribe(registry: &Registry, input: &Subscribe) -> Result<Value,
     protocol::check_supported(protocol, &input.endpoint, home)?;
     check_limits(topic, &new)?;
     let arn = new.arn();
-    topic.subscriptions.insert(new.id, Arc::new(new));
+    keep(registry, topic, new)?;
     Ok(json!({"SubscriptionArn": arn}))
+}
+
+fn keep(registry: &Registry, topic: &mut Topic, subscription: Subscription) -> Result<(), AwsError> {
+    let share = registry.budget.take(subscription.bytes());
+    let share = share.ok_or_else(|| out_of_memory("SubscriptionLimitExceeded"))?;
+    topic.shares.insert(subscription.id, share);
+    topic.subscriptions.insert(subscription.id, Arc::new(subscription));
+    Ok(())
 }
 
 fn check_limits(topic: &Topic, new: &Subscription) -> Result<(), AwsError> {
@@ -125,6 +135,7 @@ pub(super) fn unsubscribe(registry: &Registry, input: &SubscriptionArn) -> Resul
     if let Some(topic) = registry.write().get_mut(topic)
         && topic.subscriptions.remove(&id).is_some()
     {
+        topic.shares.remove(&id);
         topic.unsubscribed += 1;
     }
     Ok(json!({}))
@@ -148,7 +159,7 @@ pub(super) fn set_attributes(
     let changed = existing.with(name, &input.attribute_value, &registry.home, Given::Alone)?;
     if let Some(topic) = topics.get_mut(topic) {
         check_filters(topic, &changed)?;
-        topic.subscriptions.insert(id, Arc::new(changed));
+        keep(registry, topic, changed)?;
     }
     Ok(json!({}))
 }

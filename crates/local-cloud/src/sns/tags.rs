@@ -106,7 +106,9 @@ fn change(
     let arn = arn.ok_or_else(|| no_value("ResourceArn"))?;
     registry.home.check_topic("ResourceArn", &arn)?;
     let mut topics = registry.write();
-    change(topics.get_mut(&arn).ok_or_else(not_found)?)?;
+    let topic = topics.get_mut(&arn).ok_or_else(not_found)?;
+    change(topic)?;
+    topic.account(&registry.budget)?;
     Ok(json!({}))
 }
 

@@ -9,25 +9,32 @@ use uuid::Uuid;
 
 use super::arn::Home;
 use super::delivery_policy;
-use super::errors::{Given, invalid_parameter};
+use super::errors::{Given, invalid_parameter, out_of_memory};
 use super::fifo::Order;
 use super::subscription::Subscription;
 use super::topic_attributes::{
     CONTENT_BASED_DEDUPLICATION, DELIVERY_POLICY, FIFO_THROUGHPUT_SCOPE, FIFO_TOPIC, SIGNATURE_VERSION,
     checked, default_policy,
 };
+use crate::budget::{Budget, Share};
 use crate::reply::AwsError;
 
 const FIFO_SUFFIX: &str = ".fifo";
 const MAX_NAME: usize = 256;
+/// What an entry of a map takes besides its texts, about.
+const OVERHEAD: usize = 128;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Topic {
     pub(super) arn: String,
     /// What was set, with values as they are kept.
     attributes: BTreeMap<&'static str, String>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) subscriptions: BTreeMap<Uuid, Arc<Subscription>>,
+    /// The memory that each subscription takes.
+    pub(super) shares: BTreeMap<Uuid, Share>,
+    /// The memory that the topic takes without them.
+    share: Option<Share>,
     pub(super) unsubscribed: u64,
     /// Of a FIFO topic.
     pub(super) order: Option<Arc<Mutex<Order>>>,
@@ -49,9 +56,21 @@ impl Topic {
             attributes,
             tags: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            share: None,
             unsubscribed: 0,
             order: fifo.then(Arc::default),
         })
+    }
+
+    /// Takes the memory for the topic as it is now.
+    pub(super) fn account(&mut self, budget: &Budget) -> Result<(), AwsError> {
+        let tags = self.tags.iter().map(|(key, value)| OVERHEAD + key.len() + value.len());
+        let attributes = self.attributes.values().map(|value| OVERHEAD + value.len());
+        let bytes = OVERHEAD * 4 + self.arn.len() * 2 + tags.chain(attributes).sum::<usize>();
+        let share = budget.take(bytes).ok_or_else(|| out_of_memory("TopicLimitExceeded"))?;
+        self.share = Some(share);
+        Ok(())
     }
 
     pub(super) fn is_fifo(&self) -> bool {

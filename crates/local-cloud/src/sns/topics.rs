@@ -79,6 +79,7 @@ pub(super) fn create(registry: &Registry, input: CreateTopic) -> Result<Value, A
             let message = "Topic limit exceeded";
             return Err(AwsError::new(StatusCode::FORBIDDEN, "TopicLimitExceeded", message));
         }
+        topic.account(&registry.budget)?;
         topics.insert(arn.clone(), topic);
     }
     Ok(json!({"TopicArn": arn}))
@@ -108,6 +109,7 @@ pub(super) fn set_attributes(registry: &Registry, input: SetTopicAttributes) -> 
     let mut topics = registry.write();
     let topic = topics.get_mut(&arn).ok_or_else(topic_not_found)?;
     topic.set(&name, &input.attribute_value)?;
+    topic.account(&registry.budget)?;
     Ok(json!({}))
 }
 

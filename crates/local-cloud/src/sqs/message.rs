@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::budget::Share;
 use super::deduplication::Sent;
 use super::digest;
 use super::outgoing::MessageAttributeValue;
+use crate::budget::Share;
 
 /// Message attributes in the order of their names, in which their digest is calculated.
 pub(super) type Attributes = BTreeMap<String, MessageAttributeValue>;

@@ -6,7 +6,6 @@
 mod attributes;
 mod backlog;
 mod batch;
-mod budget;
 mod characters;
 mod deduplication;
 mod digest;

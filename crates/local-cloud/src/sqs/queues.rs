@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::attributes::{Attributes, Given};
-use super::budget::Budget;
 use super::deduplication::Sent;
 use super::digest;
 use super::draft::Draft;
@@ -18,6 +17,7 @@ use super::outgoing::Outgoing;
 use super::queue::{Identity, Queue, Receive, now_ms};
 use super::receipt_handle::Seal;
 use super::redrive::RedrivePolicy;
+use crate::budget::Budget;
 use crate::reply::AwsError;
 
 /// What a message takes besides its texts.

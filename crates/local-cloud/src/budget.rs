@@ -1,28 +1,28 @@
-//! How much memory the messages of all queues may take together.
+//! How much memory what clients store may take together: the messages of all queues, all topics, all identities.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A budget in bytes; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     free: Arc<AtomicUsize>,
 }
 
 /// Bytes taken from a budget, which get them back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(crate) struct Share {
     bytes: usize,
     of: Budget,
 }
 
 impl Budget {
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         Self { free: Arc::new(AtomicUsize::new(bytes)) }
     }
 
     /// Returns `None` if fewer bytes are left.
-    pub(super) fn take(&self, bytes: usize) -> Option<Share> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<Share> {
         self.free
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(bytes))
             .ok()
