@@ -150,9 +150,8 @@ impl Fault {
     fn check_kind(&self) -> Result<(), Refused> {
         let operation = self.operation.as_deref();
         match &self.error {
-            Kind::Throttle | Kind::Failure | Kind::Timeout | Kind::DropResponse => Ok(()),
             Kind::DelayMs(delay) if Duration::from_millis(*delay) > MAX_DELAY => Err(Refused::Delay),
-            Kind::DelayMs(_) => Ok(()),
+            Kind::Throttle | Kind::Failure | Kind::Timeout | Kind::DropResponse | Kind::DelayMs(_) => Ok(()),
             Kind::Answer(Answer { code, message, .. }) => check_error(code, message),
             Kind::Entries(Entries { code, message, at, .. }) => {
                 if !operation

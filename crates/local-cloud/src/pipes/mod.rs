@@ -85,7 +85,7 @@ impl Pipes {
             "StopPipe" => stop(&mut pipes, &name).await,
             "ListPipes" => list(&pipes, &call.read()?),
             "TagResource" => tags::add(&mut found(&mut pipes, &name)?.request, &call.input),
-            "UntagResource" => tags::remove(&mut found(&mut pipes, &name)?.request, &call.input),
+            "UntagResource" => Ok(tags::remove(&mut found(&mut pipes, &name)?.request, &call.input)),
             "ListTagsForResource" => Ok(tags::list(&found(&mut pipes, &name)?.request)),
             _ => Err(call.not_supported()),
         }

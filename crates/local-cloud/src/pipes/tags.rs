@@ -18,13 +18,13 @@ pub(super) fn add(pipe: &mut Value, input: &Value) -> Result<Value, AwsError> {
     Ok(json!({}))
 }
 
-pub(super) fn remove(pipe: &mut Value, input: &Value) -> Result<Value, AwsError> {
+pub(super) fn remove(pipe: &mut Value, input: &Value) -> Value {
     let mut tags = all(pipe);
     for key in input["tagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         tags.remove(key);
     }
     pipe[TAGS] = tags.into();
-    Ok(json!({}))
+    json!({})
 }
 
 pub(super) fn list(pipe: &Value) -> Value {

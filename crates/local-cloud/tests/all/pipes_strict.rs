@@ -42,7 +42,7 @@ async fn what_a_pipe_would_ignore_or_could_not_do_is_refused() {
     let cloud = cloud().await;
     let stream = table(&cloud, "members").await;
     let with = |name: &str| pipe(&cloud, name, &stream);
-    for (call, message) in [
+    for (call, message) in vec![
         (with("p").enrichment(format!("arn:aws:lambda:eu-central-1:{ACCOUNT}:function:f")), "enrichment"),
         (with("p").source(queue_arn("q")), "sources other than streams"),
         (with("p").target(queue_arn("q")), "targets other than event buses"),

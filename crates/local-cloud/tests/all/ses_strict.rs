@@ -52,7 +52,7 @@ async fn invalid_mails_are_refused_in_ses_words() {
     let cloud = verified().await;
     let zoe = ["zoe@customer.example"];
     let many = vec!["zoe@customer.example"; 51];
-    for (call, message) in [
+    for (call, message) in vec![
         (mail(&cloud, &["zoe"]), "Missing final '@domain'"),
         (mail(&cloud, &["Zoe zoe@customer.example"]), "Local address contains control or whitespace"),
         (mail(&cloud, &["zoë@customer.example"]), "Local address contains illegal character"),

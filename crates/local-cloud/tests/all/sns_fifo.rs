@@ -20,7 +20,7 @@ async fn fifo_topic(cloud: &Cloud, attributes: &[(&str, &str)]) -> String {
 
 /// Creates a queue, FIFO if its name says so, and returns its URL.
 async fn queue(cloud: &Cloud, name: &str) -> String {
-    if !name.ends_with(".fifo") {
+    if !name.contains(".fifo") {
         return cloud.queue(name).await;
     }
     let create = cloud.sqs.create_queue().queue_name(name).attributes(QueueAttributeName::FifoQueue, "true");

@@ -170,7 +170,7 @@ async fn endpoints_and_topics_are_checked() {
         ),
     ] {
         let refused = subscribe(topic, protocol, endpoint).await;
-        assert_refused(refused, "InvalidParameter", &*format!("Invalid parameter: {message}"));
+        assert_refused(refused, "InvalidParameter", &format!("Invalid parameter: {message}"));
     }
     assert_refused(
         subscribe(&arn, "sms", "+15--551234567").await,
@@ -199,7 +199,7 @@ async fn unsubscribing_is_idempotent_and_other_operations_miss_the_subscription(
         ("arn:aws:sns:us-east-1:111111111111:random", "SubscriptionId"),
     ] {
         let refused = cloud.sns.unsubscribe().subscription_arn(arn).send().await;
-        assert_refused(refused, "InvalidParameter", &*format!("Invalid parameter: {reason}"));
+        assert_refused(refused, "InvalidParameter", &format!("Invalid parameter: {reason}"));
     }
     let all = cloud.sns.get_topic_attributes().topic_arn(&topic).send().await.unwrap().attributes.unwrap();
     assert_eq!((&*all["SubscriptionsConfirmed"], &*all["SubscriptionsDeleted"]), ("0", "1"));
