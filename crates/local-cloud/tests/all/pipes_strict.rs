@@ -49,7 +49,9 @@ async fn what_a_pipe_would_ignore_or_could_not_do_is_refused() {
         (with("p").source_parameters(source(&[r#"{"eventName": "INSERT"}"#])), "Event pattern is not valid."),
         (with("p").source(format!("{stream}-other")), "stream of a table that exists"),
         (with("p q"), ""),
-    ] {
+    ]
+    .into_boxed_slice()
+    {
         let (code, text) = refusal(call.send().await);
         assert_eq!(code, "ValidationException");
         assert!(text.contains(message), "{text}");
