@@ -40,6 +40,7 @@ mod call;
 mod cloud;
 mod control;
 mod dynamodb;
+mod error;
 mod events;
 mod faults;
 mod gateway;
