@@ -171,6 +171,10 @@ impl Backlog {
         })
     }
 
+    pub(super) fn message(&self, key: Key) -> Option<&Message> {
+        self.entries.get(&key).map(|entry| &entry.message)
+    }
+
     /// Hides a message until then, or makes it visible at once.
     pub(super) fn hide(&mut self, key: Key, until: Option<Instant>) {
         self.put(key, until.map_or(Place::Ready, |until| Place::InFlight { until }));

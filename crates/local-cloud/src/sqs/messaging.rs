@@ -140,8 +140,8 @@ pub(super) async fn receive(
         ));
     }
     let wait = seconds("WaitTimeSeconds", input.wait_time_seconds, MAX_WAIT)?.unwrap_or_else(|| queue.wait());
-    if let Some(id) = input.receive_request_attempt_id.filter(|_| queue.fifo) {
-        characters::check_id("ReceiveRequestAttemptId", &id)?;
+    if let Some(id) = &input.receive_request_attempt_id {
+        characters::check_id("ReceiveRequestAttemptId", id)?;
     }
     let mut system = input.attribute_names.unwrap_or_default();
     system.extend(input.message_system_attribute_names.unwrap_or_default());
@@ -152,6 +152,7 @@ pub(super) async fn receive(
         most: usize::try_from(most).unwrap_or(1),
         visibility: seconds("VisibilityTimeout", input.visibility_timeout, MAX_VISIBILITY)?,
         wanted: Wanted { system, attributes: input.message_attribute_names.unwrap_or_default() },
+        attempt_id: input.receive_request_attempt_id,
         waits: !wait.is_zero(),
     };
     let received = poll(queues, &queue, &receive, Instant::now() + wait, stop).await?;

@@ -3,6 +3,7 @@
 //! `queue` is one queue and its lock, `backlog` and `order` are the logic of its messages, `queues` is all of them.
 //! `management` and `messaging` are the operations.
 
+mod attempts;
 mod attributes;
 mod backlog;
 mod batch;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::attempts::{Attempts, Returned};
 use super::attributes::{Attributes, MAX_WAIT};
 use super::backlog::{Backlog, Counts, Standing, Take};
 use super::deduplication::{Deduplication, Sent};
@@ -49,6 +50,7 @@ struct State {
     tags: BTreeMap<String, String>,
     backlog: Backlog,
     deduplication: Deduplication,
+    attempts: Attempts,
     purged: Option<Instant>,
     deleted: bool,
     next_sequence_number: u64,
@@ -70,6 +72,8 @@ pub(super) struct Receive {
     /// The queue's own if there is none.
     pub(super) visibility: Option<Duration>,
     pub(super) wanted: Wanted,
+    /// The id under which a receive from a FIFO queue can be repeated.
+    pub(super) attempt_id: Option<String>,
     /// Whether it waits for messages; a long poll does not fail when too many are in flight.
     pub(super) waits: bool,
 }
@@ -105,6 +109,7 @@ impl Queue {
                 modified: now,
                 tags,
                 deduplication: Deduplication::default(),
+                attempts: Attempts::default(),
                 purged: None,
                 deleted: false,
                 next_sequence_number: FIRST_SEQUENCE_NUMBER,
@@ -254,26 +259,62 @@ impl Queue {
         now: Instant,
     ) -> Result<(Vec<Received>, Vec<Message>), AwsError> {
         let mut state = self.at(now)?;
+        let visibility = receive.visibility.unwrap_or_else(|| state.attributes.visibility());
+        let attempt = receive.attempt_id.as_ref().filter(|_| self.fifo);
+        if let Some(id) = attempt
+            && let Some(received) = self.repeat(&mut state, id, &receive.wanted, visibility, now)
+        {
+            return Ok((received, Vec::new()));
+        }
         let room = MAX_IN_FLIGHT.saturating_sub(state.backlog.counts().in_flight);
         if room == 0 && !self.fifo && !receive.waits {
             return Err(over_limit(format!("More than {MAX_IN_FLIGHT} messages are in flight.")));
         }
-        let take = Take {
-            most: receive.most.min(room),
-            visibility: receive.visibility.unwrap_or_else(|| state.attributes.visibility()),
-            max_receives,
-        };
+        let take = Take { most: receive.most.min(room), visibility, max_receives };
         let earlier = state.backlog.next_event();
         let time = now_ms();
+        let mut returned = Returned::new();
         let (received, dead) = state.backlog.take(take, now, |key, receive_number, message| {
             message.first_received.get_or_insert(time);
+            returned.push((key, receive_number));
             let receipt = Receipt { queue: self.id, message: key, receive: receive_number };
             message.received(self.seal.encode(receipt), &receive.wanted)
         });
         if !received.is_empty() {
+            if let Some(id) = attempt {
+                state.attempts.remember(id.clone(), returned, now);
+            }
             self.wake(&state, earlier, now);
         }
         Ok((received, dead))
+    }
+
+    /// Returns what the receive with this id returned, hidden anew, if all of it is still in flight.
+    fn repeat(
+        &self,
+        state: &mut State,
+        id: &str,
+        wanted: &Wanted,
+        visibility: Duration,
+        now: Instant,
+    ) -> Option<Vec<Received>> {
+        let returned = state.attempts.take(id, now)?;
+        let mut received = Vec::with_capacity(returned.len());
+        for (key, receive) in &returned {
+            state
+                .backlog
+                .standing(*key, *receive)
+                .filter(|standing| standing.in_flight && standing.is_last)?;
+            let receipt = Receipt { queue: self.id, message: *key, receive: *receive };
+            received.push(state.backlog.message(*key)?.received(self.seal.encode(receipt), wanted));
+        }
+        let earlier = state.backlog.next_event();
+        for (key, _) in &returned {
+            state.backlog.hide(*key, (!visibility.is_zero()).then(|| now + visibility));
+        }
+        state.attempts.remember(id.to_owned(), returned, now);
+        self.wake(state, earlier, now);
+        Some(received)
     }
 
     /// Removes the first message that is ready, to move it to another queue.
@@ -353,6 +394,7 @@ impl Queue {
         state.purged = Some(now);
         state.backlog.clear();
         state.deduplication.clear();
+        state.attempts.clear();
         Ok(())
     }
 
@@ -362,6 +404,7 @@ impl Queue {
         state.deleted = true;
         state.backlog.clear();
         state.deduplication.clear();
+        state.attempts.clear();
         self.signal.notify_waiters();
     }
 

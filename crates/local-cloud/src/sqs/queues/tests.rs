@@ -78,7 +78,7 @@ fn send_to_group(queues: &World, queue: &Queue, group: &str, body: &str) -> Sent
 /// Receives up to `most` messages; `visibility` is the queue's if there is none.
 fn receive(queues: &World, queue: &Queue, most: usize, visibility: Option<Duration>) -> Vec<Received> {
     let wanted = Wanted { system: vec!["All".to_owned()], attributes: Vec::new() };
-    let receive = Receive { most, visibility, wanted, waits: false };
+    let receive = Receive { most, visibility, wanted, attempt_id: None, waits: false };
     queues.receive(queue, &receive, queues.now()).unwrap()
 }
 
@@ -331,6 +331,30 @@ fn a_purge_also_forgets_deduplication_ids_and_is_not_repeated_soon() {
     assert_eq!(error.message, "Only one PurgeQueue operation on q.fifo is allowed every 60 seconds.");
     queues.advance(Duration::from_mins(1));
     queue.purge(queues.now()).unwrap();
+}
+
+#[test]
+fn a_receive_from_a_fifo_queue_can_be_repeated() {
+    let queues = queues();
+    let queue = fifo(&queues, &[]);
+    for body in ["a", "b", "c"] {
+        send_to_group(&queues, &queue, body, body);
+    }
+    let attempt = |id: &str| {
+        let attempt_id = Some(id.to_owned());
+        let receive =
+            Receive { most: 1, visibility: None, wanted: Wanted::default(), attempt_id, waits: false };
+        queues.receive(&queue, &receive, queues.now()).unwrap().remove(0)
+    };
+    let first = attempt("1");
+    queues.advance(29 * SECOND);
+    let again = attempt("1");
+    assert_eq!((&again.body, &again.receipt_handle), (&first.body, &first.receipt_handle));
+    assert_eq!(attempt("2").body, "b");
+    // The repetition hid the message anew.
+    queues.advance(29 * SECOND);
+    queue.delete(&first.receipt_handle, queues.now()).unwrap();
+    assert_eq!(attempt("1").body, "c", "what was deleted is not returned again");
 }
 
 #[test]
