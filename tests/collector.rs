@@ -226,6 +226,10 @@ async fn what_compose_adds_sends_spans_to_tempo_beside_x_ray() {
     assert_eq!(traces["exporters"], json!(["awsxray", "otlp_http/tempo"]));
     assert_eq!(traces["processors"], json!(["memory_limiter", "batch"]), "the rest is unchanged");
     assert_eq!(merged["exporters"]["otlp_http/tempo"]["endpoint"], "http://tempo:4318");
+
+    // Without the dashboards, compose names the configuration a second time in its place.
+    let twice = command(&program, "validate").arg("--config").arg(configuration()).output().await.unwrap();
+    assert!(twice.status.success(), "{}", String::from_utf8_lossy(&twice.stderr));
 }
 
 #[test]

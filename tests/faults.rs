@@ -1,4 +1,4 @@
-//! While services are killed, no event is lost and no effect is doubled.
+//! While services are killed, or messages arrive twice and out of order, no event is lost and no effect is doubled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,11 +27,11 @@ struct Expected {
 
 /// Returns valid histories: an enrolment, then renames and new preferences, and for every tenth customer an erasure at
 /// the end. Every name and address contains the word `secret`, so that a search finds leaks.
-fn histories(random: &mut StdRng) -> (Vec<Value>, BTreeMap<String, Expected>) {
+fn histories(random: &mut StdRng, customers: usize) -> (Vec<Value>, BTreeMap<String, Expected>) {
     let mut events = Vec::new();
     let mut expected = BTreeMap::new();
     let start = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
-    for customer in 0..CUSTOMERS {
+    for customer in 0..customers {
         let number = format!("45{customer:010}");
         let mut end = Expected { locale: "en".to_owned(), ..Expected::default() };
         for step in 0..EVENTS_EACH {
@@ -72,7 +72,7 @@ fn histories(random: &mut StdRng) -> (Vec<Value>, BTreeMap<String, Expected>) {
 async fn a_thousand_events_twice_while_services_are_killed() {
     let world = World::start().await;
     let mut random = StdRng::seed_from_u64(7);
-    let (events, expected) = histories(&mut random);
+    let (events, expected) = histories(&mut random, CUSTOMERS);
     let mut posted: Vec<_> = events.iter().chain(&events).collect();
     posted.shuffle(&mut random);
 
@@ -90,8 +90,33 @@ async fn a_thousand_events_twice_while_services_are_killed() {
 
     let items = table(&world, "members").await;
     assert_members(&items, &expected);
-    assert_one_mail_for_each_announcement(&world, &items).await;
+    assert_one_mail_for_each_announcement(&world, &items, CUSTOMERS).await;
     assert_nothing_personal(&world).await;
+    world.stop().await;
+}
+
+/// What a standard queue may do at any time: most messages come twice, also after their deletion, and the order is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_delivered_twice_and_out_of_order_have_each_effect_once() {
+    const FEW: usize = 10;
+    let world = World::start().await;
+    for (error, probability) in [("duplicate", 0.7), ("reorder", 0.5)] {
+        world.fault(&json!({"service": "sqs", "error": error, "probability": probability})).await;
+    }
+    let mut random = StdRng::seed_from_u64(11);
+    let (mut events, expected) = histories(&mut random, FEW);
+    events.shuffle(&mut random);
+    for chunk in events.chunks(100) {
+        let (status, answer) = world.post(&json!(chunk), &[]).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    settled(&world).await;
+    let armed = world.faults().await;
+    assert!(armed.iter().all(|fault| fault["injected"].as_u64().unwrap() > 10), "{armed:?}");
+
+    let items = table(&world, "members").await;
+    assert_members(&items, &expected);
+    assert_one_mail_for_each_announcement(&world, &items, FEW).await;
     world.stop().await;
 }
 
@@ -185,10 +210,10 @@ fn assert_members(items: &[Item], expected: &BTreeMap<String, Expected>) {
     }
 }
 
-async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item]) {
+async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item], customers: usize) {
     let announced: BTreeSet<_> =
         items.iter().filter_map(|item| key(item).strip_prefix("OUTBOX#").map(str::to_owned)).collect();
-    assert!(announced.len() > CUSTOMERS, "only {} events left the outbox", announced.len());
+    assert!(announced.len() > customers, "only {} events left the outbox", announced.len());
     let mails = world.mails().await;
     assert_eq!(mails.len(), announced.len(), "mails and announcements");
     let delivered = table(world, "email-deliveries").await;

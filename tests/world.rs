@@ -183,6 +183,12 @@ impl World {
         assert!(status.is_success(), "{status}: {fault}");
     }
 
+    /// Returns the injected faults with their counters.
+    pub(crate) async fn faults(&self) -> Vec<Value> {
+        let url = format!("{}/_local/faults", self.endpoint);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
     /// Removes all injected faults.
     pub(crate) async fn clear_faults(&self) {
         let url = format!("{}/_local/faults", self.endpoint);

@@ -42,6 +42,7 @@ LEFT_OUT = {
     "commands::": "runs the commands in documents, which use the local cloud",
     "compose::": "reads docker compose's files",
     "dashboards::": "covers Grafana's queries to Prometheus",
+    "faults::messages_delivered_twice_": "needs faults on demand",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "restart::": "restarts the local cloud",
     "soak::": "measures the local cloud",
