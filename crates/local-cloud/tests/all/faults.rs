@@ -1,6 +1,8 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_sns::types::PublishBatchRequestEntry;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
@@ -192,6 +194,25 @@ async fn entries_of_a_batch_fail_and_the_others_are_carried_out() {
     assert_eq!((failed.id(), failed.code(), failed.sender_fault()), ("b", "InternalError", false));
     assert_eq!(cloud.depth(&queue).await, 2);
     assert!(batch().await.unwrap().failed().is_empty());
+
+    let topic = cloud.sns.create_topic().name("t").send().await.unwrap().topic_arn.unwrap();
+    let entries = json!({"entries": {"code": "InternalError", "sender_fault": true, "at": [0]}});
+    cloud.fault(json!({"service": "sns", "operation": "PublishBatch", "error": entries})).await;
+    let entry = |id: &str| PublishBatchRequestEntry::builder().id(id).message("m").build().unwrap();
+    let entries = Some(vec![entry("x"), entry("y")]);
+    let published =
+        cloud.sns.publish_batch().topic_arn(topic).set_publish_batch_request_entries(entries).send().await;
+    let published = published.unwrap();
+    assert_eq!(published.successful()[0].message_id().map(str::len), Some(36));
+    assert_eq!(published.successful()[0].id(), Some("y"));
+    assert_eq!((published.failed()[0].id(), published.failed()[0].sender_fault()), ("x", true));
+
+    let entries = json!({"entries": {"code": "ThrottlingException"}});
+    cloud.fault(json!({"service": "events", "operation": "PutEvents", "error": entries})).await;
+    let event = PutEventsRequestEntry::builder().source("s").detail_type("t").detail("{}").build();
+    let put = cloud.events.put_events().entries(event.clone()).entries(event).send().await.unwrap();
+    assert_eq!(put.failed_entry_count(), 2);
+    assert_eq!(put.entries()[1].error_code(), Some("ThrottlingException"));
     cloud.local.shutdown().await;
 }
 
