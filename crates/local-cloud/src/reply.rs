@@ -63,7 +63,11 @@ impl Format<'_> {
                 body.insert("message".to_owned(), message.into());
                 let mut response = json(status, &body);
                 let fault = if sender { "Sender" } else { "Receiver" };
-                if let Ok(value) = HeaderValue::from_str(&format!("{query};{fault}")) {
+                // Only SQS is compatible with the query protocol that it once spoke (trait `awsQueryCompatible`). Clients
+                // put the header into the error, where those of other services do not expect it.
+                if self.service == Service::Sqs
+                    && let Ok(value) = HeaderValue::from_str(&format!("{query};{fault}"))
+                {
                     response.headers_mut().insert("x-amzn-query-error", value);
                 }
                 response
@@ -188,6 +192,9 @@ mod tests {
         error.members.insert("CancellationReasons".to_owned(), json!([{"Code": "None"}]));
         let response = format.error(error);
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(response.headers()["x-amzn-query-error"], "TransactionCanceledException;Sender");
+        assert!(
+            !response.headers().contains_key("x-amzn-query-error"),
+            "DynamoDB never spoke the query protocol"
+        );
     }
 }
