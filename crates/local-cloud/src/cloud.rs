@@ -46,7 +46,7 @@ impl Cloud {
         let sqs = Sqs::new(settings, address, stop.clone(), tasks.clone());
         let events = Events::new(settings, sqs.queues(), tasks.clone());
         let sns = Sns::new(settings, address, sqs.queues(), tasks.clone());
-        let dynamodb = DynamoDb::new(settings);
+        let dynamodb = DynamoDb::new(settings, stop.clone(), &tasks);
         let pipes = Pipes::new(
             settings,
             dynamodb.streams(),
@@ -73,6 +73,6 @@ impl Cloud {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.stop.is_cancelled() && self.dynamodb.is_ready()
+        !self.stop.is_cancelled()
     }
 }

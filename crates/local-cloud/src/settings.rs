@@ -15,8 +15,7 @@ pub struct Settings {
     pub otlp_address: SocketAddr,
     /// Region in ARNs and events.
     pub region: String,
-    /// Account number in ARNs and events, 12 digits. The engine behind DynamoDB writes `000000000000` into the ARNs of
-    /// tables regardless.
+    /// Account number in ARNs and events, 12 digits.
     pub account_id: String,
     /// Where mails and traces are kept over a restart; in memory alone if missing. One cloud at a time may use it.
     pub data_dir: Option<PathBuf>,

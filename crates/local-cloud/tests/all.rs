@@ -6,6 +6,12 @@
 mod calls;
 #[path = "all/dynamodb.rs"]
 mod dynamodb;
+#[path = "all/dynamodb_rules.rs"]
+mod dynamodb_rules;
+#[path = "all/dynamodb_streams.rs"]
+mod dynamodb_streams;
+#[path = "all/dynamodb_tables.rs"]
+mod dynamodb_tables;
 #[path = "all/events.rs"]
 mod events;
 #[path = "all/faults.rs"]

@@ -1,137 +1,155 @@
-//! DynamoDB and its Streams, by rustack.
+//! DynamoDB and its Streams, on dynoxide.
 //!
-//! Clients are shielded from two limits of the engine: it refuses the 129th concurrent request, and in ten minutes it
-//! remembers at most 1,024 `ClientRequestToken`s, which the SDKs send with every transaction.
+//! dynoxide keeps the rules of expressions, keys, indexes and tables, with AWS's words; its tables are in one `SQLite`
+//! database in memory. This module does what is left to it:
+//!
+//! | | |
+//! |---|---|
+//! | [`names`] | tables named by ARN, and this cloud's region and account in ARNs |
+//! | [`streams`] | streams: the engine never trims one, and reads all of it at every write |
+//! | [`request_tokens`] | `ClientRequestToken`: the engine goes through all of them at every transaction |
+//! | [`expiry`] | time to live, by an index: the engine reads the whole table |
+//! | [`table_changes`] | what `UpdateTable` may change at once; encryption |
+//! | [`refusal`] | errors |
+//!
+//! Operations run one at a time, each on a thread where it may block. One that panics fails alone.
 
+mod database;
+mod engine;
+mod expiry;
+mod names;
+mod refusal;
 mod request_tokens;
 mod streams;
+mod table_changes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
-use http::StatusCode;
-use rustack_dynamodb_core::config::DynamoDBConfig;
-use rustack_dynamodb_core::handler::RustackDynamoDBHandler;
-use rustack_dynamodb_core::provider::RustackDynamoDB;
-use rustack_dynamodb_http::dispatch::DynamoDBHandler as _;
-use rustack_dynamodb_http::response::error_to_response;
-use rustack_dynamodb_model::error::DynamoDBError;
-use rustack_dynamodb_model::input::TransactWriteItemsInput;
-use rustack_dynamodb_model::operations::DynamoDBOperation;
-use rustack_dynamodbstreams_core::handler::RustackDynamoDBStreamsHandler;
-use rustack_dynamodbstreams_http::dispatch::DynamoDBStreamsHandler as _;
-use rustack_dynamodbstreams_model::operations::DynamoDBStreamsOperation;
-use tokio::sync::Semaphore;
-use uuid::Uuid;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use self::request_tokens::RequestTokens;
-pub(crate) use self::streams::Streams;
+use self::database::Database;
+use self::names::Names;
+pub(crate) use self::streams::{Reader, Record, Streams};
 use crate::call::Call;
-use crate::reply;
-use crate::reply::{AwsError, Format};
+use crate::reply::AwsError;
 use crate::settings::Settings;
 
-/// The engine handles one operation at a time; further ones would only block threads.
-const CONCURRENT_OPERATIONS: usize = 4;
+/// How often expired items are looked for. AWS takes up to a few days.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
+/// How many expired items are deleted before other requests have their turn.
+const SWEPT_AT_ONCE: usize = 25;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct DynamoDb {
-    engine: Arc<RustackDynamoDB>,
-    handler: RustackDynamoDBHandler,
+    /// Opened by the first request.
+    database: Arc<Mutex<Option<Database>>>,
+    names: Names,
     streams: Streams,
-    streams_handler: RustackDynamoDBStreamsHandler,
-    tokens: Arc<RequestTokens>,
-    turns: Semaphore,
 }
 
 impl DynamoDb {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let streams = Streams::new(settings);
-        let mut engine = RustackDynamoDB::new(DynamoDBConfig {
-            skip_signature_validation: true,
-            default_region: settings.region.clone(),
-        });
-        engine.set_emitter(streams.emitter());
-        engine.set_lifecycle(streams.lifecycle());
-        let engine = Arc::new(engine);
-        Self {
-            handler: RustackDynamoDBHandler::new(Arc::clone(&engine)),
-            engine,
-            streams_handler: RustackDynamoDBStreamsHandler::new(streams.provider()),
-            streams,
-            tokens: Arc::default(),
-            turns: Semaphore::new(CONCURRENT_OPERATIONS),
-        }
+    pub(crate) fn new(settings: &Settings, stop: CancellationToken, tasks: &TaskTracker) -> Self {
+        let names = Names::new(settings);
+        let streams = Streams::new(names.clone());
+        let dynamodb = Self { database: Arc::default(), names, streams };
+        tasks.spawn(dynamodb.clone().sweep(stop));
+        dynamodb
     }
 
     pub(crate) fn streams(&self) -> Streams {
         self.streams.clone()
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        self.engine.is_ready()
+    pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
+        let (operation, input) = (call.operation.clone(), call.input.clone());
+        let answered = self.with_database(move |database| Ok(database.answer(&operation, input))).await?;
+        answered.unwrap_or_else(|| Err(call.not_supported()))
     }
 
-    pub(crate) async fn answer(&self, call: &Call, format: Format<'_>) -> Response {
-        let Some(operation) = DynamoDBOperation::from_name(&call.operation) else {
-            return format.error(call.not_supported());
-        };
-        let _turn = self.turns.acquire().await;
-        let result = match operation {
-            DynamoDBOperation::TransactWriteItems => self.transact_write_items(call).await,
-            other => self
-                .handler
-                .handle_operation(other, call.body.clone())
-                .await
-                .map(|response| response.map(Body::new)),
-        };
-        result.unwrap_or_else(|error| error_to_response(&error, &Uuid::new_v4().to_string()).map(Body::new))
+    pub(crate) fn answer_streams(&self, call: &Call) -> Result<Value, AwsError> {
+        let answered = self.streams.answer(&call.operation, call.input.clone());
+        answered.unwrap_or_else(|| Err(call.not_supported()))
     }
 
-    pub(crate) async fn answer_streams(&self, call: &Call, format: Format<'_>) -> Response {
-        let Some(operation) = DynamoDBStreamsOperation::from_name(&call.operation) else {
-            return format.error(call.not_supported());
-        };
-        match self.streams_handler.handle_operation(operation, call.body.clone()).await {
-            Ok(response) => response.map(Body::new),
-            Err(error) => {
-                rustack_dynamodbstreams_http::response::error_to_response(&error, &Uuid::new_v4().to_string())
-                    .map(Body::new)
+    /// Does some work on the database, on a thread where it may block. Work that panics fails alone: the next one rolls
+    /// back what it left open.
+    async fn with_database<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> Result<T, AwsError> + Send + 'static,
+    ) -> Result<T, AwsError> {
+        let mut database = Arc::clone(&self.database).lock_owned().await;
+        let (names, streams) = (self.names.clone(), self.streams.clone());
+        let working = tokio::task::spawn_blocking(move || {
+            let database = match &mut *database {
+                Some(database) => database,
+                closed => closed.insert(Database::open(names, streams)?),
+            };
+            work(database)
+        });
+        working.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an operation of DynamoDB panicked");
+            Err(refusal::internal())
+        })
+    }
+
+    /// Deletes expired items and old stream records until the cloud stops.
+    async fn sweep(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(BETWEEN_SWEEPS) => {}
+            }
+            self.streams.trim();
+            let mut more = self.database.lock().await.is_some();
+            while more && !stop.is_cancelled() {
+                let now_s = Timestamp::now().as_second();
+                let swept = self.with_database(move |database| database.expire(now_s, SWEPT_AT_ONCE)).await;
+                more = match swept {
+                    Ok(deleted) => deleted == SWEPT_AT_ONCE,
+                    Err(error) => {
+                        tracing::error!(code = %error.code, "expired items could not be deleted");
+                        false
+                    }
+                };
             }
         }
     }
-
-    async fn transact_write_items(&self, call: &Call) -> Result<Response, DynamoDBError> {
-        let mut input: TransactWriteItemsInput = serde_json::from_slice(&call.body)
-            .map_err(|error| DynamoDBError::serialization_exception(AwsError::malformed(&error).message))?;
-        let token = input.client_request_token.take();
-        let engine = Arc::clone(&self.engine);
-        let tokens = Arc::clone(&self.tokens);
-        let transaction = tokio::task::spawn_blocking(move || match token {
-            Some(token) => tokens.once(token, input, |input| engine.handle_transact_write_items(input)),
-            None => engine.handle_transact_write_items(input),
-        });
-        let output = transaction
-            .await
-            .map_err(|error| DynamoDBError::internal_error(error.to_string()))?
-            .map_err(with_reasons_in_message)?;
-        Ok(reply::json(StatusCode::OK, &output))
-    }
 }
 
-/// Repeats the reasons' codes in the message, as AWS does: some clients show nothing else.
-fn with_reasons_in_message(mut error: DynamoDBError) -> DynamoDBError {
-    if !error.cancellation_reasons.is_empty() {
-        let codes: Vec<_> = error
-            .cancellation_reasons
-            .iter()
-            .map(|reason| reason.code.as_deref().unwrap_or("None"))
-            .collect();
-        error.message = format!(
-            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
-            codes.join(", ")
-        );
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_fails_alone_and_what_it_wrote_is_rolled_back() {
+        let dynamodb = DynamoDb::new(&Settings::default(), CancellationToken::new(), &TaskTracker::new());
+        let create = json!({
+            "TableName": "items",
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        });
+        let run = |operation: &'static str, input: Value| {
+            dynamodb
+                .with_database(move |database| database.answer(operation, input).unwrap_or(Ok(Value::Null)))
+        };
+        run("CreateTable", create).await.unwrap();
+        let failed: Result<(), _> = dynamodb
+            .with_database(|database| {
+                database.begin_for_test();
+                panic!("on purpose");
+            })
+            .await;
+        assert_eq!(failed.unwrap_err().status, StatusCode::INTERNAL_SERVER_ERROR);
+        run("PutItem", json!({"TableName": "items", "Item": {"pk": {"S": "a"}}})).await.unwrap();
+        assert_eq!(run("ListTables", json!({})).await.unwrap(), json!({"TableNames": ["items"]}));
     }
-    error
 }

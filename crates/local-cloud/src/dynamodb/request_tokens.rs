@@ -1,60 +1,50 @@
 //! `ClientRequestToken`: a committed transaction is not committed again by a retry, such as after a lost response.
+//!
+//! The engine has such a store too, but goes through all of it at every transaction.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustack_dynamodb_model::error::{DynamoDBError, DynamoDBErrorCode};
-use rustack_dynamodb_model::input::TransactWriteItemsInput;
-use rustack_dynamodb_model::output::TransactWriteItemsOutput;
+use serde_json::Value;
 
-/// How long a token is valid (`TransactWriteItems`, "Idempotency").
+use crate::reply::AwsError;
+
+/// How long a token is valid (API reference, `TransactWriteItems`, "Idempotency").
 const REMEMBERED: Duration = Duration::from_mins(10);
+/// How many tokens are remembered at most, some 100 bytes each: ten minutes of 1,000 transactions a second.
+const MOST: usize = 600_000;
 
 #[derive(Debug, Default)]
-pub(super) struct RequestTokens(Mutex<Committed>);
-
-#[derive(Debug, Default)]
-struct Committed {
-    by_token: HashMap<String, (u64, TransactWriteItemsOutput)>,
+pub(super) struct RequestTokens {
+    by_token: HashMap<Box<str>, (u64, Value)>,
     /// Oldest first, so that only expired ones are visited.
-    ages: VecDeque<(Instant, String)>,
+    ages: VecDeque<(Instant, Box<str>)>,
 }
 
 impl RequestTokens {
-    /// Commits the transaction, or returns the output of the one that was committed with the same token. A cancelled
-    /// transaction may be retried. Blocks while another one commits, as the engine would too.
-    pub(super) fn once(
-        &self,
-        token: String,
-        input: TransactWriteItemsInput,
-        commit: impl FnOnce(TransactWriteItemsInput) -> Result<TransactWriteItemsOutput, DynamoDBError>,
-    ) -> Result<TransactWriteItemsOutput, DynamoDBError> {
-        let fingerprint = fingerprint(&input)?;
-        let mut committed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        committed.forget_old();
-        if let Some((of_first, output)) = committed.by_token.get(&token) {
-            return if *of_first == fingerprint {
-                Ok(output.clone())
-            } else {
-                Err(DynamoDBError::with_message(
-                    DynamoDBErrorCode::IdempotentParameterMismatchException,
-                    "The request uses the same client token as a previous, but non-identical request.",
-                ))
-            };
+    /// Returns the output of the transaction that was committed with the token, if one was.
+    pub(super) fn committed(&mut self, token: &str, fingerprint: u64) -> Result<Option<Value>, AwsError> {
+        self.forget_old();
+        match self.by_token.get(token) {
+            None => Ok(None),
+            Some((first, output)) if *first == fingerprint => Ok(Some(output.clone())),
+            Some(_) => Err(AwsError::bad_request(
+                "IdempotentParameterMismatchException",
+                "An error occurred (IdempotentParameterMismatchException)",
+            )),
         }
-        let output = commit(input)?;
-        committed.ages.push_back((Instant::now(), token.clone()));
-        committed.by_token.insert(token, (fingerprint, output.clone()));
-        Ok(output)
     }
-}
 
-impl Committed {
+    /// Remembers a committed transaction. A cancelled one may be retried, and is not remembered.
+    pub(super) fn remember(&mut self, token: &str, fingerprint: u64, output: Value) {
+        self.ages.push_back((Instant::now(), token.into()));
+        self.by_token.insert(token.into(), (fingerprint, output));
+    }
+
     fn forget_old(&mut self) {
         while let Some((since, token)) = self.ages.front()
-            && since.elapsed() >= REMEMBERED
+            && (since.elapsed() >= REMEMBERED || self.ages.len() > MOST)
         {
             self.by_token.remove(token);
             self.ages.pop_front();
@@ -62,52 +52,59 @@ impl Committed {
     }
 }
 
-/// Hashes the input as a `Value`, whose maps are sorted; those of the input have no order.
-fn fingerprint(input: &TransactWriteItemsInput) -> Result<u64, DynamoDBError> {
-    let value =
-        serde_json::to_value(input).map_err(|error| DynamoDBError::internal_error(error.to_string()))?;
+/// Hashes what two requests with one token must have in common. The order of a map's members is no difference.
+pub(super) fn fingerprint(actions: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    value.to_string().hash(&mut hasher);
-    Ok(hasher.finish())
+    hash(actions, &mut hasher);
+    hasher.finish()
+}
+
+fn hash(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(members) => {
+            0_u8.hash(hasher);
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            members.len().hash(hasher);
+            for (name, value) in members {
+                name.hash(hasher);
+                hash(value, hasher);
+            }
+        }
+        Value::Array(values) => {
+            1_u8.hash(hasher);
+            values.len().hash(hasher);
+            for value in values {
+                hash(value, hasher);
+            }
+        }
+        other => other.hash(hasher),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn input(item: &str) -> TransactWriteItemsInput {
-        serde_json::from_str(&format!(
-            r#"{{"TransactItems": [{{"Put": {{"TableName": "t", "Item": {{"pk": {{"S": "{item}"}}}}}}}}]}}"#
-        ))
-        .unwrap()
-    }
-
-    fn output() -> TransactWriteItemsOutput {
-        TransactWriteItemsOutput { consumed_capacity: Vec::new(), item_collection_metrics: HashMap::new() }
+    #[test]
+    fn returns_the_output_of_the_same_input_and_refuses_another() {
+        let mut tokens = RequestTokens::default();
+        let first = fingerprint(&json!([{"Put": {"TableName": "t", "Item": {"pk": {"S": "a"}}}}]));
+        let second = fingerprint(&json!([{"Put": {"TableName": "t", "Item": {"pk": {"S": "b"}}}}]));
+        assert_eq!(tokens.committed("token", first).unwrap(), None);
+        tokens.remember("token", first, json!({}));
+        assert_eq!(tokens.committed("token", first).unwrap(), Some(json!({})));
+        assert_eq!(
+            tokens.committed("token", second).unwrap_err().code,
+            "IdempotentParameterMismatchException"
+        );
     }
 
     #[test]
-    fn commits_once_and_refuses_another_input() {
-        let tokens = RequestTokens::default();
-        let mut commits = 0;
-        for _ in 0..2 {
-            tokens
-                .once("token".to_owned(), input("a"), |_| {
-                    commits += 1;
-                    Ok(output())
-                })
-                .unwrap();
-        }
-        assert_eq!(commits, 1);
-        let refused = tokens.once("token".to_owned(), input("b"), |_| Ok(output())).unwrap_err();
-        assert_eq!(refused.code, DynamoDBErrorCode::IdempotentParameterMismatchException);
-    }
-
-    #[test]
-    fn a_cancelled_transaction_can_be_retried() {
-        let tokens = RequestTokens::default();
-        let cancelled = |_| Err(DynamoDBError::validation("cancelled"));
-        tokens.once("token".to_owned(), input("a"), cancelled).unwrap_err();
-        tokens.once("token".to_owned(), input("a"), |_| Ok(output())).unwrap();
+    fn members_in_another_order_are_the_same_input() {
+        let text = |text: &str| fingerprint(&serde_json::from_str(text).unwrap());
+        assert_eq!(text(r#"{"a": 1, "b": [2]}"#), text(r#"{"b": [2], "a": 1}"#));
+        assert_ne!(text(r#"{"a": 1, "b": [2]}"#), text(r#"{"a": [2], "b": 1}"#));
     }
 }

@@ -8,7 +8,6 @@ mod tags;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -22,7 +21,7 @@ use self::definition::{Definition, StartingPosition};
 use self::listing::Listing;
 use self::run::{Connections, Pipe};
 use crate::call::Call;
-use crate::dynamodb::Streams;
+use crate::dynamodb::{Reader, Streams};
 use crate::events::Buses;
 use crate::faults::Faults;
 use crate::reply::AwsError;
@@ -49,8 +48,8 @@ struct Entry {
     definition: Arc<Definition>,
     created: Timestamp,
     modified: Timestamp,
-    /// The next record to read. It survives stops and updates, as on AWS.
-    position: Arc<AtomicUsize>,
+    /// The place in the stream. It survives stops and updates, as on AWS.
+    reader: Arc<Reader>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -120,18 +119,16 @@ impl Pipes {
         }
         let definition = self.checked(&call.input)?;
         let request = definition::pruned(&call.input);
-        let end = self.connections.streams.end(&definition.source);
-        let start = match definition.starting_position() {
-            StartingPosition::TrimHorizon => 0,
-            StartingPosition::Latest => end.unwrap_or_default(),
-        };
+        let at_the_end = matches!(definition.starting_position(), StartingPosition::Latest);
+        let reader = self.connections.streams.reader(&definition.source, at_the_end).ok_or_else(no_source)?;
+        let start = reader.position();
         let mut pipe = Entry {
             arn: format!("{}{name}", self.arn_prefix),
             request,
             definition: Arc::new(definition),
             created: Timestamp::now(),
             modified: Timestamp::now(),
-            position: Arc::new(AtomicUsize::new(start)),
+            reader: Arc::new(reader),
             running: None,
         };
         if pipe.definition.wants_to_run() {
@@ -175,8 +172,8 @@ impl Pipes {
 
     fn checked(&self, request: &Value) -> Result<Definition, AwsError> {
         let definition = Definition::read(request)?;
-        if self.connections.streams.end(&definition.source).is_none() {
-            return Err(definition::invalid("the source must be the stream of a table that exists"));
+        if !self.connections.streams.contains(&definition.source) {
+            return Err(no_source());
         }
         if let Some(arn) = definition.dead_letter_arn() {
             self.connections
@@ -193,7 +190,7 @@ impl Pipes {
             name: name.to_owned(),
             arn: pipe.arn.clone(),
             definition: Arc::clone(&pipe.definition),
-            position: Arc::clone(&pipe.position),
+            reader: Arc::clone(&pipe.reader),
             connections: self.connections.clone(),
         };
         let handle = self.tasks.spawn(task.run(stop.clone()));
@@ -235,9 +232,13 @@ impl Entry {
         let mut output = self.request.clone();
         merge(&mut output, self.summary(name, self.current_state()));
         // Not in AWS: how many records have been read, for whoever examines a stuck pipe.
-        output["LocalCloudPosition"] = self.position.load(Ordering::Relaxed).into();
+        output["LocalCloudPosition"] = self.reader.position().into();
         output
     }
+}
+
+fn no_source() -> AwsError {
+    definition::invalid("the source must be the stream of a table that exists")
 }
 
 fn found<'a>(pipes: &'a mut BTreeMap<String, Entry>, name: &str) -> Result<&'a mut Entry, AwsError> {

@@ -1,38 +1,22 @@
 //! A change in a table: the record that a pipe sees, and the event made from it.
 
 use jiff::Timestamp;
-use rustack_dynamodbstreams_core::storage::StreamChangeRecord;
 use serde_json::{Value, json};
 
 use super::definition::Definition;
+use crate::dynamodb::Record;
 use crate::events::Entry;
 use crate::template::{at_path, render};
 
 /// Returns the record in the form that Pipes and Lambda receive (DynamoDB developer guide, "Streams and Lambda
 /// triggers"). Attribute values keep their type: a string that holds JSON stays a string.
-pub(super) fn of_stream(record: &StreamChangeRecord, stream_arn: &str) -> Result<Value, serde_json::Error> {
-    let mut change = json!({
-        "ApproximateCreationDateTime": record.dynamodb.approximate_creation_date_time,
-        "Keys": serde_json::to_value(&record.dynamodb.keys)?,
-        "SequenceNumber": record.dynamodb.sequence_number,
-        "SizeBytes": record.dynamodb.size_bytes,
-        "StreamViewType": record.dynamodb.stream_view_type.as_str(),
-    });
-    if let Some(image) = &record.dynamodb.new_image {
-        change["NewImage"] = serde_json::to_value(image)?;
+pub(super) fn of_stream(record: &Record, stream_arn: &str, region: &str) -> Result<Value, serde_json::Error> {
+    let mut value = record.to_value(region)?;
+    if record.is_by_time_to_live() {
+        value["userIdentity"] = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
     }
-    if let Some(image) = &record.dynamodb.old_image {
-        change["OldImage"] = serde_json::to_value(image)?;
-    }
-    Ok(json!({
-        "eventID": record.event_id,
-        "eventName": record.event_name,
-        "eventVersion": record.event_version,
-        "eventSource": record.event_source,
-        "awsRegion": record.aws_region,
-        "dynamodb": change,
-        "eventSourceARN": stream_arn,
-    }))
+    value["eventSourceARN"] = stream_arn.into();
+    Ok(value)
 }
 
 /// The values of the reserved variables that a template can use for the pipe.

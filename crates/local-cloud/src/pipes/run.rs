@@ -1,17 +1,15 @@
 //! A running pipe, which follows its stream record by record, in order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustack_dynamodbstreams_core::storage::StreamChangeRecord;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::definition::Definition;
 use super::record::{self, PipeContext};
-use crate::dynamodb::Streams;
+use crate::dynamodb::{Reader, Record, Streams};
 use crate::events::Buses;
 use crate::faults::Faults;
 use crate::sqs::{Outgoing, Queues};
@@ -34,8 +32,8 @@ pub(super) struct Pipe {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) definition: Arc<Definition>,
-    /// The next record to read. It advances only when a record is done, so that a stopped pipe resumes where it was.
-    pub(super) position: Arc<AtomicUsize>,
+    /// It moves only when a record is done, so that a stopped pipe resumes where it was.
+    pub(super) reader: Arc<Reader>,
     pub(super) connections: Connections,
 }
 
@@ -60,9 +58,7 @@ impl Pipe {
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut written = self.connections.streams.written();
         loop {
-            let from = self.position.load(Ordering::Relaxed);
-            let read =
-                self.connections.streams.read(&self.definition.source, from, self.definition.batch_size);
+            let read = self.reader.read(self.definition.batch_size);
             let Some(batch) = read.filter(|batch| !batch.records.is_empty()) else {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -77,7 +73,7 @@ impl Pipe {
                     () = self.pass_on(change, &batch.shard_id) => {}
                     () = stop.cancelled() => return,
                 }
-                self.position.fetch_add(1, Ordering::Relaxed);
+                self.reader.took(change);
             }
         }
     }
@@ -85,14 +81,15 @@ impl Pipe {
     /// Returns when the record is on the bus, filtered out or dead-lettered. Records are put one at a time, which is what
     /// AWS arrives at when it bisects a failing batch: a record that cannot be put delays only those behind it, and only
     /// until it is dead-lettered.
-    async fn pass_on(&self, change: &StreamChangeRecord, shard_id: &str) {
-        let record = match record::of_stream(change, &self.definition.source) {
-            Ok(record) => record,
-            Err(error) => {
-                tracing::error!(pipe = self.name, %error, "a record could not be read");
-                return;
-            }
-        };
+    async fn pass_on(&self, change: &Record, shard_id: &str) {
+        let record =
+            match record::of_stream(change, &self.definition.source, self.connections.streams.region()) {
+                Ok(record) => record,
+                Err(error) => {
+                    tracing::error!(pipe = self.name, %error, "a record could not be read");
+                    return;
+                }
+            };
         if !self.definition.passes(&record) {
             return;
         }
@@ -132,24 +129,18 @@ impl Pipe {
         }
     }
 
-    fn abandoned(&self, change: &StreamChangeRecord, failures: u32) -> Option<Abandoned> {
+    fn abandoned(&self, change: &Record, failures: u32) -> Option<Abandoned> {
         if self.definition.retries.is_some_and(|retries| failures > retries) {
             return Some(Abandoned::RetriesExhausted);
         }
-        let age_s = Timestamp::now().as_second() - created(change).as_second();
+        let age_s = Timestamp::now().as_second() - change.created_s;
         self.definition.max_age_s.is_some_and(|max| age_s > max).then_some(Abandoned::TooOld)
     }
 
     /// Sends a dead letter that says where in the stream the record is, not what is in it, as on AWS.
-    async fn dead_letter(
-        &self,
-        change: &StreamChangeRecord,
-        shard_id: &str,
-        reason: Abandoned,
-        failures: u32,
-    ) {
+    async fn dead_letter(&self, change: &Record, shard_id: &str, reason: Abandoned, failures: u32) {
         let Some(arn) = self.definition.dead_letter_arn() else { return };
-        let sequence_number = &change.dynamodb.sequence_number;
+        let sequence_number = change.sequence_number();
         let arrived = created(change).to_string();
         let body = json!({
             "context": {
@@ -181,9 +172,6 @@ impl Pipe {
     }
 }
 
-fn created(change: &StreamChangeRecord) -> Timestamp {
-    jiff::SignedDuration::try_from_secs_f64(change.dynamodb.approximate_creation_date_time)
-        .ok()
-        .and_then(|since_epoch| Timestamp::from_duration(since_epoch).ok())
-        .unwrap_or(Timestamp::UNIX_EPOCH)
+fn created(change: &Record) -> Timestamp {
+    Timestamp::from_second(change.created_s).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -4,7 +4,44 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveSpecification, TimeToLiveStatus, TransactWriteItem,
 };
 
+use serde_json::{Value, json};
+
 use crate::support::{Cloud, cloud};
+
+/// What AWS says no with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+/// Sends a request as it is: the SDK would not let all of them through.
+pub(crate) async fn ask(cloud: &Cloud, operation: &str, input: Value) -> Result<Value, Refusal> {
+    send(cloud, &format!("DynamoDB_20120810.{operation}"), input).await
+}
+
+/// Sends a request to DynamoDB Streams.
+pub(crate) async fn ask_streams(cloud: &Cloud, operation: &str, input: Value) -> Result<Value, Refusal> {
+    send(cloud, &format!("DynamoDBStreams_20120810.{operation}"), input).await
+}
+
+async fn send(cloud: &Cloud, target: &str, input: Value) -> Result<Value, Refusal> {
+    let request = cloud.http.post(cloud.url("/")).header("X-Amz-Target", target).json(&input);
+    let response = request.header("Content-Type", "application/x-amz-json-1.0").send().await.unwrap();
+    let accepted = response.status().is_success();
+    let body: Value = response.json().await.unwrap();
+    if accepted {
+        return Ok(body);
+    }
+    let code = body["__type"].as_str().unwrap().rsplit('#').next().unwrap();
+    Err(Refusal::new(code, body["message"].as_str().unwrap_or_default()))
+}
 
 pub(crate) fn s(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
@@ -97,7 +134,11 @@ async fn a_failed_conditional_put_returns_the_old_item() {
     };
     put().await.unwrap();
     let error = put().await.unwrap_err().into_service_error();
-    assert!(error.is_conditional_check_failed_exception(), "{error:?}");
+    let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) = error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(failed.item().unwrap()["pk"], s("a"));
     cloud.local.shutdown().await;
 }
 
@@ -115,6 +156,30 @@ async fn a_transaction_with_the_same_token_is_committed_once() {
             .await
             .unwrap();
     }
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_token_with_another_input_is_refused_and_one_of_a_cancelled_transaction_is_not() {
+    let cloud = cloud().await;
+    table(&cloud, "items").await;
+    let transact = |pk: &str| {
+        let input = json!({
+            "ClientRequestToken": "token",
+            "TransactItems": [{"Put": {
+                "TableName": "items",
+                "Item": {"pk": {"S": pk}},
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }}],
+        });
+        ask(&cloud, "TransactWriteItems", input)
+    };
+    cloud.dynamodb.put_item().table_name("items").item("pk", s("a")).send().await.unwrap();
+    assert_eq!(transact("a").await.unwrap_err().code, "TransactionCanceledException");
+    cloud.dynamodb.delete_item().table_name("items").key("pk", s("a")).send().await.unwrap();
+    transact("a").await.unwrap();
+    transact("a").await.unwrap();
+    assert_eq!(transact("b").await.unwrap_err().code, "IdempotentParameterMismatchException");
     cloud.local.shutdown().await;
 }
 

@@ -24,13 +24,22 @@ pub(crate) struct Cloud {
 }
 
 pub(crate) async fn cloud() -> Cloud {
+    cloud_of("eu-central-1", ACCOUNT).await
+}
+
+pub(crate) async fn cloud_of(region: &str, account_id: &str) -> Cloud {
     let any = "127.0.0.1:0".parse().unwrap();
-    let local = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() })
-        .await
-        .unwrap();
+    let settings = Settings {
+        address: any,
+        otlp_address: any,
+        region: region.to_owned(),
+        account_id: account_id.to_owned(),
+        ..Settings::default()
+    };
+    let local = local_cloud::start(settings).await.unwrap();
     let sdk = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(aws_types::region::Region::new("eu-central-1"))
+        .region(aws_types::region::Region::new(region.to_owned()))
         .endpoint_url(local.endpoint_url())
         .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
             aws_credential_types::Credentials::for_tests(),
