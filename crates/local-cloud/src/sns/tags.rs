@@ -29,16 +29,14 @@ pub(super) struct Tag {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TagResource {
     resource_arn: Option<String>,
-    #[serde(default)]
-    tags: Vec<Tag>,
+    tags: Option<Vec<Tag>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct UntagResource {
     resource_arn: Option<String>,
-    #[serde(default)]
-    tag_keys: Vec<String>,
+    tag_keys: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +67,7 @@ pub(super) fn checked(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, AwsErr
 }
 
 pub(super) fn tag(registry: &Registry, input: TagResource) -> Result<Value, AwsError> {
-    let tags = checked(input.tags)?;
+    let tags = checked(input.tags.ok_or_else(|| no_value("Tags"))?)?;
     change(registry, input.resource_arn, |topic| {
         let new = tags.keys().filter(|key| !topic.tags.contains_key(*key)).count();
         if topic.tags.len() + new > MAX_TAGS {
@@ -81,8 +79,9 @@ pub(super) fn tag(registry: &Registry, input: TagResource) -> Result<Value, AwsE
 }
 
 pub(super) fn untag(registry: &Registry, input: UntagResource) -> Result<Value, AwsError> {
+    let keys = input.tag_keys.ok_or_else(|| no_value("TagKeys"))?;
     change(registry, input.resource_arn, |topic| {
-        for key in &input.tag_keys {
+        for key in &keys {
             topic.tags.remove(key);
         }
         Ok(())
