@@ -1,6 +1,5 @@
 //! A request: which operation of which service, and who calls.
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -93,7 +92,6 @@ pub(crate) struct Call {
     /// timestamps in seconds. It satisfies the model.
     pub(crate) input: Value,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
 }
 
 impl Call {

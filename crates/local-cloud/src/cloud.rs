@@ -44,8 +44,8 @@ impl Cloud {
     ) -> Arc<Self> {
         let faults = Arc::new(Faults::default());
         let sqs = Sqs::new(settings, address, stop.clone(), tasks.clone());
-        let events = Events::new(settings, sqs.queues(), tasks.clone());
         let sns = Sns::new(settings, address, sqs.queues(), tasks.clone());
+        let events = Events::new(settings, sqs.queues(), sns.publisher(), stop.clone(), tasks.clone());
         let dynamodb = DynamoDb::new(settings, stop.clone(), &tasks);
         let pipes = Pipes::new(
             settings,

@@ -94,7 +94,6 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         operation: std::mem::take(&mut requested.operation),
         input,
         headers: parts.headers,
-        body,
     };
     let resources = cloud.audit.record(&call);
     requested.operation.clone_from(&call.operation);
@@ -173,7 +172,7 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Cha
         _ if changes.leave_nothing() => Ok(Value::Object(Map::new())),
         Service::Sqs => cloud.sqs.answer(call).await,
         Service::Sns => cloud.sns.answer(call).await,
-        Service::Events => return cloud.events.answer(call, format).await,
+        Service::Events => cloud.events.answer(call).await,
         Service::DynamoDb => cloud.dynamodb.answer(call).await,
         Service::DynamoDbStreams => cloud.dynamodb.answer_streams(call),
         Service::Ses => cloud.ses.answer(call),
@@ -193,7 +192,6 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Cha
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::HeaderMap;
 
     use super::*;
@@ -205,7 +203,6 @@ mod tests {
             operation: "Query".to_owned(),
             input: Value::Null,
             headers: HeaderMap::new(),
-            body: Bytes::new(),
         };
         let format = Format { service: call.service, protocol: Protocol::Json, model: None };
         let answer = async { panic!("range start is greater than range end") };

@@ -1,10 +1,8 @@
 //! AWS in one process, behind one HTTP endpoint: for development and tests, never for production.
 //!
-//! SQS, SNS and SES are implemented here; `dynoxide-rs` is the engine of DynamoDB, and the `rustack-*` crates are that of
-//! EventBridge. This crate adds what an event-driven system on AWS relies on and the engines lack: trace headers that travel
-//! over EventBridge, SNS and SQS; rules whose targets have dead-letter queues and lose nothing; Pipes from a DynamoDB stream
-//! to a bus; message move tasks; faults on demand. X-Ray is the crate `xray-engine`. Everything is kept in memory and ends
-//! with the process, except for mails and traces if [`Settings::data_dir`] is set.
+//! SQS, SNS, EventBridge, Pipes and SES are implemented here; `dynoxide-rs` is the engine of DynamoDB, and X-Ray is the crate
+//! `xray-engine`. Trace headers travel over EventBridge, SNS and SQS, and there are faults on demand. Everything is kept in
+//! memory and ends with the process, except for mails and traces if [`Settings::data_dir`] is set.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), local_cloud::StartError> {

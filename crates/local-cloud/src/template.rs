@@ -1,13 +1,24 @@
 //! Input templates of EventBridge's input transformers and of Pipes: text with `<…>` placeholders.
 //!
 //! Outside quotes a placeholder becomes a JSON value, and a string keeps its quotes. Inside quotes it becomes part of the
-//! string, escaped; objects become their JSON text, escaped as well. A value that is not found is an empty string in both
-//! places.
+//! string, escaped; the services differ in what becomes of objects there. A value that is not found is an empty string in
+//! both places.
 
 use serde_json::Value;
 
+/// How the JSON text of objects and lists is written inside quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Objects {
+    /// As a string would be.
+    Escaped,
+    /// Without its quotes.
+    WithoutQuotes,
+    /// Unchanged, which leaves the template malformed if the text has quotes.
+    AsTheyAre,
+}
+
 /// Replaces every placeholder of a template by the value that `resolve` returns for it.
-pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) -> String {
+pub(crate) fn render(template: &str, objects: Objects, resolve: impl Fn(&str) -> Option<Value>) -> String {
     let mut out = String::with_capacity(template.len() * 2);
     let mut rest = template;
     let mut quoted = false;
@@ -24,7 +35,7 @@ pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) ->
             out.push_str(&rest[..end]);
             rest = &rest[end..];
         } else if let Some((placeholder, after)) = placeholder(rest) {
-            insert(&mut out, resolve(placeholder), quoted);
+            insert(&mut out, resolve(placeholder), quoted.then_some(objects));
             rest = after;
         } else {
             out.push('<');
@@ -35,6 +46,22 @@ pub(crate) fn render(template: &str, resolve: impl Fn(&str) -> Option<Value>) ->
     out
 }
 
+/// Returns the names of a template's placeholders.
+pub(crate) fn placeholders(template: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = template;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at..];
+        if let Some((name, after)) = placeholder(rest) {
+            found.push(name);
+            rest = after;
+        } else {
+            rest = &rest[1..];
+        }
+    }
+    found
+}
+
 /// Reads `<name>` at the start of the text. Names have no spaces or quotes, so other uses of `<` stay as they are.
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('<')?.split_once('>')?;
@@ -42,18 +69,26 @@ fn placeholder(text: &str) -> Option<(&str, &str)> {
     plausible.then_some((name, after))
 }
 
-fn insert(out: &mut String, value: Option<Value>, quoted: bool) {
+/// `quoted` is given inside quotes.
+fn insert(out: &mut String, value: Option<Value>, quoted: Option<Objects>) {
     let value = value.unwrap_or_else(|| Value::String(String::new()));
-    if !quoted {
+    let Some(objects) = quoted else {
         out.push_str(&value.to_string());
         return;
-    }
+    };
+    let is_container = value.is_object() || value.is_array();
     let text = match value {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    let escaped = Value::String(text).to_string();
-    out.push_str(&escaped[1..escaped.len() - 1]);
+    match objects {
+        Objects::WithoutQuotes if is_container => out.push_str(&text.replace('"', "")),
+        Objects::AsTheyAre if is_container => out.push_str(&text),
+        _ => {
+            let escaped = Value::String(text).to_string();
+            out.push_str(&escaped[1..escaped.len() - 1]);
+        }
+    }
 }
 
 /// Returns the value at a JSON path in one of the forms that AWS accepts here: `$`, `$.a.b`, `$.a[0]`, `$['a']`.
@@ -83,7 +118,7 @@ mod tests {
     use super::*;
 
     fn rendered(template: &str, event: &Value) -> String {
-        render(template, |path| at_path(event, path).cloned())
+        render(template, Objects::Escaped, |path| at_path(event, path).cloned())
     }
 
     #[test]

@@ -14,6 +14,12 @@ mod dynamodb_streams;
 mod dynamodb_tables;
 #[path = "all/events.rs"]
 mod events;
+#[path = "all/events_archive.rs"]
+mod events_archive;
+#[path = "all/events_rules.rs"]
+mod events_rules;
+#[path = "all/events_targets.rs"]
+mod events_targets;
 #[path = "all/faults.rs"]
 mod faults;
 #[path = "all/fuzz.rs"]

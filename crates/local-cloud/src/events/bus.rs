@@ -1,282 +1,258 @@
-//! Buses with their rules and targets, and how an event is routed through them.
+//! The operations on buses and their policies.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use rustack_events_core::pattern::{self, EventPattern};
-use rustack_events_core::provider::RustackEvents;
-use rustack_events_model::error::EventsError;
-use rustack_events_model::input::{
-    DeleteEventBusInput, DeleteRuleInput, DescribeEventBusInput, DescribeRuleInput,
-    ListRuleNamesByTargetInput, ListRulesInput, ListTargetsByRuleInput, PutTargetsInput, RemoveTargetsInput,
-};
-use rustack_events_model::output::{
-    DeleteEventBusOutput, DeleteRuleOutput, ListRuleNamesByTargetOutput, ListTargetsByRuleOutput,
-    PutTargetsOutput, RemoveTargetsOutput,
-};
-use rustack_events_model::types::{PutTargetsResultEntry, Target};
-
-use super::entry::{Entry, Rejected};
-use super::targets::{self, RuleContext};
+use super::buses::Buses;
+use super::errors::{already_exists, invalid, limit_exceeded, unsupported};
+use super::names::DEFAULT_BUS;
+use super::paging::Page;
+use super::state::{Bus, MAX_BUSES, Tags};
+use super::time::seconds;
 use crate::reply::AwsError;
-use crate::settings::Settings;
-use crate::sqs::{Outgoing, Queues};
 
-const MAX_TARGETS: usize = 5;
-
-/// All buses; cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Buses(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    engine: Arc<RustackEvents>,
-    queues: Queues,
-    account: String,
-    region: String,
-    /// By bus and rule. They are kept here because the engine refuses targets with a dead-letter queue.
-    targets: Mutex<HashMap<(String, String), BTreeMap<String, Target>>>,
-    /// By bus: the enabled rules with a pattern and targets, ready to match.
-    routes: RwLock<HashMap<String, Arc<Vec<Route>>>>,
-}
-
-#[derive(Debug)]
-struct Route {
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateBus {
     name: String,
-    arn: String,
-    pattern: EventPattern,
-    targets: Vec<Target>,
+    event_source_name: Option<String>,
+    description: Option<String>,
+    kms_key_identifier: Option<String>,
+    dead_letter_config: Option<Value>,
+    log_config: Option<Value>,
+    #[serde(default)]
+    tags: Tags,
 }
 
-impl Buses {
-    pub(super) fn new(engine: Arc<RustackEvents>, queues: Queues, settings: &Settings) -> Self {
-        Self(Arc::new(Inner {
-            engine,
-            queues,
-            account: settings.account_id.clone(),
-            region: settings.region.clone(),
-            targets: Mutex::default(),
-            routes: RwLock::default(),
-        }))
+/// Settings of a bus that are unsupported: accepting them would promise what does not happen.
+fn check_settings(kms_key: Option<&String>, log_config: Option<&Value>) -> Result<(), AwsError> {
+    if kms_key.is_some_and(|key| !key.is_empty()) {
+        return Err(unsupported("KmsKeyIdentifier of an event bus"));
     }
-
-    fn targets(&self) -> MutexGuard<'_, HashMap<(String, String), BTreeMap<String, Target>>> {
-        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    if log_config.is_some_and(|config| !config.is_null()) {
+        return Err(unsupported("LogConfig of an event bus"));
     }
+    Ok(())
+}
 
-    /// Puts one event. When this returns the event's id, the event is on the queue of every matching target, or on the
-    /// dead-letter queue of a target that could not be reached.
-    pub(crate) async fn put(&self, entry: &Entry, trace_header: Option<String>) -> Result<String, Rejected> {
-        let bus = entry.bus();
-        let event = entry.event(&self.0.account, &self.0.region)?;
-        self.0
-            .engine
-            .handle_describe_event_bus(&DescribeEventBusInput { name: Some(bus.to_owned()) })
-            .map_err(|_| {
-                Rejected::new("ResourceNotFoundException", format!("Event bus {bus} does not exist."))
-            })?;
-        let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner).get(bus).cloned();
-        let Some(routes) = routes else { return Ok(event.id) };
-
-        let unwritable = |_| Rejected::new("InternalFailure", "the event could not be written as JSON");
-        let text = serde_json::to_string(&event).map_err(unwritable)?;
-        let value = serde_json::from_str(&text).map_err(unwritable)?;
-        for route in routes.iter().filter(|route| pattern::matches(&route.pattern, &value)) {
-            let rule = RuleContext { name: &route.name, arn: &route.arn };
-            for target in &route.targets {
-                let message = Outgoing {
-                    body: targets::input(target, &rule, &value, &text),
-                    group_id: target
-                        .sqs_parameters
-                        .as_ref()
-                        .map(|parameters| parameters.message_group_id.clone()),
-                    deduplication_id: target.sqs_parameters.is_some().then(|| event.id.clone()),
-                    trace_header: trace_header.clone(),
-                    ..Outgoing::default()
-                };
-                if let Err(error) = self.0.queues.send_to(&target.arn, message).await {
-                    self.dead_letter(route, target, &error, &text, trace_header.clone()).await;
-                }
-            }
-        }
-        Ok(event.id)
+pub(super) fn create(buses: &Buses, input: CreateBus) -> Result<Value, AwsError> {
+    if input.event_source_name.is_some() || input.name.starts_with("aws.partner/") {
+        return Err(unsupported("partner event sources"));
     }
-
-    /// Sends the event to the target's dead-letter queue: the event itself, not the message the target would have received.
-    async fn dead_letter(
-        &self,
-        route: &Route,
-        target: &Target,
-        error: &AwsError,
-        text: &str,
-        trace_header: Option<String>,
-    ) {
-        let code = error.shown_code();
-        let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.as_deref()) else {
-            tracing::warn!(
-                rule = route.arn,
-                target = target.arn,
-                code,
-                "an event was lost: its target has no dead-letter queue"
-            );
-            return;
-        };
-        let message = Outgoing {
-            body: text.to_owned(),
-            attributes: targets::dead_letter_attributes(error, &route.arn, &target.arn),
-            trace_header,
-            ..Outgoing::default()
-        };
-        match self.0.queues.send_to(arn, message).await {
-            Ok(()) => tracing::warn!(
-                rule = route.arn,
-                target = target.arn,
-                code,
-                "an event went to its target's dead-letter queue"
-            ),
-            Err(error) => tracing::error!(
-                rule = route.arn,
-                target = target.arn,
-                code,
-                dead_letter_code = error.shown_code(),
-                "an event was lost: neither its target nor the dead-letter queue accepted it"
-            ),
-        }
+    let mut state = buses.state();
+    if state.buses.contains_key(&input.name) {
+        return Err(already_exists(format_args!("Event bus {}", input.name)));
     }
-
-    /// Rebuilds the routes of a bus, after one of its rules or targets changed.
-    pub(super) fn refresh(&self, bus: &str) {
-        let mut routes = Vec::new();
-        let mut input = ListRulesInput { event_bus_name: Some(bus.to_owned()), ..ListRulesInput::default() };
-        // Reading happens under the lock, so that of two concurrent refreshes the later result stays.
-        let mut table = self.0.routes.write().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let Ok(page) = self.0.engine.handle_list_rules(&input) else {
-                table.remove(bus);
-                return;
-            };
-            for rule in page.rules.into_iter().filter(|rule| rule.state.as_deref() == Some("ENABLED")) {
-                let name = rule.name.unwrap_or_default();
-                let targets =
-                    self.targets().get(&(bus.to_owned(), name.clone())).cloned().unwrap_or_default();
-                let pattern =
-                    rule.event_pattern.and_then(|pattern| pattern::parse_event_pattern(&pattern).ok());
-                if let Some(pattern) = pattern
-                    && !targets.is_empty()
-                {
-                    let targets = targets.into_values().collect();
-                    routes.push(Route { name, arn: rule.arn.unwrap_or_default(), pattern, targets });
-                }
-            }
-            input.next_token = page.next_token;
-            if input.next_token.is_none() {
-                break;
-            }
-        }
-        table.insert(bus.to_owned(), Arc::new(routes));
+    if input.name.contains('/') {
+        return Err(invalid("Event bus name must not contain '/'."));
     }
-
-    fn check_rule(&self, bus: &str, rule: &str) -> Result<(), EventsError> {
-        self.0
-            .engine
-            .handle_describe_rule(&DescribeRuleInput {
-                name: rule.to_owned(),
-                event_bus_name: Some(bus.to_owned()),
-            })
-            .map(|_| ())
+    check_settings(input.kms_key_identifier.as_ref(), input.log_config.as_ref())?;
+    if state.buses.len() >= MAX_BUSES {
+        return Err(limit_exceeded());
     }
+    let mut bus = Bus::new(buses.names().bus_arn(&input.name));
+    bus.description = input.description;
+    bus.dead_letter_config = input.dead_letter_config;
+    bus.tags.merge(input.tags)?;
+    let mut created = json!({"EventBusArn": bus.arn});
+    settings(&bus, &mut created);
+    state.buses.insert(input.name, bus);
+    Ok(created)
+}
 
-    pub(super) fn put_targets(&self, input: PutTargetsInput) -> Result<PutTargetsOutput, EventsError> {
-        let bus = input.event_bus_name.unwrap_or_else(|| "default".to_owned());
-        self.check_rule(&bus, &input.rule)?;
-        let mut failed_entries = Vec::new();
-        {
-            let mut all = self.targets();
-            let targets = all.entry((bus.clone(), input.rule)).or_default();
-            for target in input.targets {
-                let refused = if !targets.contains_key(&target.id) && targets.len() >= MAX_TARGETS {
-                    Some(("LimitExceededException", format!("a rule has at most {MAX_TARGETS} targets")))
-                } else {
-                    targets::refuse(&target, &self.0.queues).map(|reason| ("ValidationException", reason))
-                };
-                match refused {
-                    None => {
-                        targets.insert(target.id.clone(), target);
-                    }
-                    Some((code, reason)) => failed_entries.push(PutTargetsResultEntry {
-                        target_id: Some(target.id),
-                        error_code: Some(code.to_owned()),
-                        error_message: Some(reason),
-                    }),
-                }
-            }
-        }
-        self.refresh(&bus);
-        let failed_entry_count = i32::try_from(failed_entries.len()).unwrap_or(i32::MAX);
-        Ok(PutTargetsOutput { failed_entry_count, failed_entries })
+fn settings(bus: &Bus, shown: &mut Value) {
+    if let Some(description) = &bus.description {
+        shown["Description"] = description.as_str().into();
     }
+    if let Some(config) = &bus.dead_letter_config {
+        shown["DeadLetterConfig"] = config.clone();
+    }
+}
 
-    pub(super) fn remove_targets(
-        &self,
-        input: &RemoveTargetsInput,
-    ) -> Result<RemoveTargetsOutput, EventsError> {
-        let bus = input.event_bus_name.as_deref().unwrap_or("default");
-        self.check_rule(bus, &input.rule)?;
-        if let Some(targets) = self.targets().get_mut(&(bus.to_owned(), input.rule.clone())) {
-            targets.retain(|id, _| !input.ids.contains(id));
-        }
-        self.refresh(bus);
-        Ok(RemoveTargetsOutput { failed_entry_count: 0, failed_entries: Vec::new() })
+fn shown(name: &str, bus: &Bus) -> Value {
+    let mut shown = json!({
+        "Name": name,
+        "Arn": bus.arn,
+        "CreationTime": seconds(bus.created),
+        "LastModifiedTime": seconds(bus.modified),
+    });
+    if let Some(description) = &bus.description {
+        shown["Description"] = description.as_str().into();
     }
+    if let Some(policy) = &bus.policy {
+        shown["Policy"] = Value::Object(policy.clone()).to_string().into();
+    }
+    shown
+}
 
-    /// Lists the targets on one page: a rule has at most five.
-    pub(super) fn list_targets(
-        &self,
-        input: &ListTargetsByRuleInput,
-    ) -> Result<ListTargetsByRuleOutput, EventsError> {
-        let bus = input.event_bus_name.as_deref().unwrap_or("default");
-        self.check_rule(bus, &input.rule)?;
-        let targets = self.targets().get(&(bus.to_owned(), input.rule.clone())).cloned().unwrap_or_default();
-        Ok(ListTargetsByRuleOutput { targets: targets.into_values().collect(), next_token: None })
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OneBus {
+    name: Option<String>,
+}
 
-    pub(super) fn list_rules_of_target(
-        &self,
-        input: &ListRuleNamesByTargetInput,
-    ) -> Result<ListRuleNamesByTargetOutput, EventsError> {
-        let bus = input.event_bus_name.as_deref().unwrap_or("default");
-        self.0.engine.handle_describe_event_bus(&DescribeEventBusInput { name: Some(bus.to_owned()) })?;
-        let mut rule_names: Vec<_> = self
-            .targets()
-            .iter()
-            .filter(|((of_bus, _), targets)| {
-                of_bus == bus && targets.values().any(|target| target.arn == input.target_arn)
-            })
-            .map(|((_, rule), _)| rule.clone())
-            .collect();
-        rule_names.sort();
-        Ok(ListRuleNamesByTargetOutput { rule_names, next_token: None })
-    }
+pub(super) fn describe(buses: &Buses, input: &OneBus) -> Result<Value, AwsError> {
+    let name = buses.names().bus_name(input.name.as_deref());
+    let state = buses.state();
+    let bus = state.bus(name)?;
+    let mut described = shown(name, bus);
+    settings(bus, &mut described);
+    Ok(described)
+}
 
-    pub(super) fn delete_rule(&self, input: &DeleteRuleInput) -> Result<DeleteRuleOutput, EventsError> {
-        let bus = input.event_bus_name.as_deref().unwrap_or("default");
-        let key = (bus.to_owned(), input.name.clone());
-        if self.targets().get(&key).is_some_and(|targets| !targets.is_empty()) {
-            return Err(EventsError::validation("Rule can't be deleted since it has targets."));
-        }
-        let output = self.0.engine.handle_delete_rule(input)?;
-        self.targets().remove(&key);
-        self.refresh(bus);
-        Ok(output)
+/// Deletes a bus and its rules. A bus that is not there is deleted already.
+pub(super) fn delete(buses: &Buses, input: &OneBus) -> Result<Value, AwsError> {
+    let name = buses.names().bus_name(input.name.as_deref());
+    if name == DEFAULT_BUS {
+        return Err(invalid("Cannot delete event bus default."));
     }
+    buses.state().buses.remove(name);
+    Ok(json!({}))
+}
 
-    pub(super) fn delete_bus(
-        &self,
-        input: &DeleteEventBusInput,
-    ) -> Result<DeleteEventBusOutput, EventsError> {
-        let output = self.0.engine.handle_delete_event_bus(input)?;
-        self.targets().retain(|(bus, _), _| *bus != input.name);
-        self.refresh(&input.name);
-        Ok(output)
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListBuses {
+    name_prefix: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list(buses: &Buses, input: &ListBuses) -> Result<Value, AwsError> {
+    let prefix = input.name_prefix.as_deref().unwrap_or_default();
+    let state = buses.state();
+    let listed = state.buses.iter().filter(|(name, _)| name.starts_with(prefix));
+    input.page.of("EventBuses", listed.map(|(name, bus)| (name.as_str(), shown(name, bus))))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateBus {
+    name: Option<String>,
+    description: Option<String>,
+    kms_key_identifier: Option<String>,
+    dead_letter_config: Option<Value>,
+    log_config: Option<Value>,
+}
+
+pub(super) fn update(buses: &Buses, input: UpdateBus) -> Result<Value, AwsError> {
+    check_settings(input.kms_key_identifier.as_ref(), input.log_config.as_ref())?;
+    let name = buses.names().bus_name(input.name.as_deref());
+    let mut state = buses.state();
+    let bus = state.bus_mut(name)?;
+    if input.description.is_some() {
+        bus.description = input.description;
     }
+    if input.dead_letter_config.is_some() {
+        bus.dead_letter_config = input.dead_letter_config;
+    }
+    bus.modified = Timestamp::now();
+    let mut updated = json!({"Arn": bus.arn, "Name": name});
+    settings(bus, &mut updated);
+    Ok(updated)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutPermission {
+    event_bus_name: Option<String>,
+    action: Option<String>,
+    principal: Option<String>,
+    statement_id: Option<String>,
+    condition: Option<Condition>,
+    policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Condition {
+    r#type: String,
+    key: String,
+    value: String,
+}
+
+/// Adds a statement to a bus's policy, or replaces the policy. As with other services' policies, the local cloud shows
+/// it and lets everybody in.
+pub(super) fn put_permission(buses: &Buses, input: PutPermission) -> Result<Value, AwsError> {
+    let name = buses.names().bus_name(input.event_bus_name.as_deref());
+    let mut state = buses.state();
+    let bus = state.bus_mut(name)?;
+    if let Some(policy) = input.policy {
+        let policy = serde_json::from_str(&policy).map_err(|_| invalid("Parameter Policy is not valid."))?;
+        bus.policy = Some(policy);
+        bus.modified = Timestamp::now();
+        return Ok(json!({}));
+    }
+    let (Some(action), Some(principal), Some(id)) = (input.action, input.principal, input.statement_id)
+    else {
+        return Err(invalid("Parameter(s) Action, Principal and StatementId or Policy must be specified."));
+    };
+    let principal = if principal == "*" {
+        principal.into()
+    } else {
+        json!({"AWS": format!("arn:aws:iam::{principal}:root")})
+    };
+    let mut statement = json!({
+        "Sid": id, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": bus.arn,
+    });
+    if let Some(Condition { r#type, key, value }) = input.condition {
+        statement["Condition"] = json!({ r#type: { key: value } });
+    }
+    let mut statements = statements(bus);
+    statements.retain(|statement| statement["Sid"] != id);
+    statements.push(statement);
+    set_statements(bus, statements);
+    Ok(json!({}))
+}
+
+fn statements(bus: &Bus) -> Vec<Value> {
+    match bus.policy.as_ref().and_then(|policy| policy.get("Statement")) {
+        Some(Value::Array(statements)) => statements.clone(),
+        Some(statement @ Value::Object(_)) => vec![statement.clone()],
+        _ => Vec::new(),
+    }
+}
+
+fn set_statements(bus: &mut Bus, statements: Vec<Value>) {
+    bus.policy = (!statements.is_empty()).then(|| {
+        let mut policy = Map::new();
+        policy.insert("Version".to_owned(), "2012-10-17".into());
+        policy.insert("Statement".to_owned(), statements.into());
+        policy
+    });
+    bus.modified = Timestamp::now();
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RemovePermission {
+    event_bus_name: Option<String>,
+    statement_id: Option<String>,
+    #[serde(default)]
+    remove_all_permissions: bool,
+}
+
+pub(super) fn remove_permission(buses: &Buses, input: &RemovePermission) -> Result<Value, AwsError> {
+    let name = buses.names().bus_name(input.event_bus_name.as_deref());
+    let mut state = buses.state();
+    let bus = state.bus_mut(name)?;
+    if input.remove_all_permissions {
+        set_statements(bus, Vec::new());
+        return Ok(json!({}));
+    }
+    let Some(id) = &input.statement_id else {
+        return Err(invalid("Parameter StatementId is required."));
+    };
+    let mut statements = statements(bus);
+    let before = statements.len();
+    statements.retain(|statement| statement["Sid"] != *id);
+    if statements.len() == before {
+        return Err(AwsError::bad_request(
+            "ResourceNotFoundException",
+            "Statement with the provided id does not exist.",
+        ));
+    }
+    set_statements(bus, statements);
+    Ok(json!({}))
 }

@@ -1,18 +1,18 @@
 //! An entry of `PutEvents`: reading it, checking it, and turning it into an event.
 
-use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::errors::{invalid, unsupported};
+use super::time::written;
 use crate::reply::AwsError;
 
-const MAX_ENTRIES: usize = 10;
 /// Size of all entries of a request, as AWS counts it: fourteen bytes for a time, nothing for trace headers (EventBridge
-/// user guide, "Calculating PutEvents event entry size").
-const MAX_BYTES: usize = 256 * 1024;
+/// user guide, "Calculating PutEvents event entry size"). It was 256 KiB until January 2026.
+const MAX_BYTES: usize = 1024 * 1024;
 const TIME_BYTES: usize = 14;
 
 /// One entry. Even required fields are optional here, because a missing one fails its entry rather than the request.
@@ -49,22 +49,25 @@ impl Rejected {
     }
 }
 
-pub(super) fn read(body: &[u8]) -> Result<Vec<Entry>, AwsError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        #[serde(default)]
-        entries: Vec<Entry>,
+/// The input of `PutEvents`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutEvents {
+    entries: Vec<Entry>,
+    endpoint_id: Option<String>,
+}
+
+impl PutEvents {
+    /// Returns the entries if the request as a whole is valid.
+    pub(super) fn entries(self) -> Result<Vec<Entry>, AwsError> {
+        if self.endpoint_id.is_some() {
+            return Err(unsupported("global endpoints"));
+        }
+        if self.entries.iter().map(Entry::size).sum::<usize>() > MAX_BYTES {
+            return Err(invalid("Total size of the entries in the request is over the limit."));
+        }
+        Ok(self.entries)
     }
-    let Input { entries } = serde_json::from_slice(body).map_err(|error| AwsError::malformed(&error))?;
-    let invalid = |message| Err(AwsError::new(StatusCode::BAD_REQUEST, "ValidationException", message));
-    if entries.is_empty() || entries.len() > MAX_ENTRIES {
-        return invalid(format!("'entries' must have 1 to {MAX_ENTRIES} members, not {}", entries.len()));
-    }
-    if entries.iter().map(Entry::size).sum::<usize>() > MAX_BYTES {
-        return invalid("Total size of the entries in the request is over the limit.".to_owned());
-    }
-    Ok(entries)
 }
 
 /// An event as rules see it and targets receive it. Fields are in AWS's order, and `detail` is exactly what the producer
@@ -81,12 +84,30 @@ pub(super) struct Event {
     region: String,
     resources: Vec<String>,
     detail: Box<RawValue>,
+    #[serde(skip)]
+    pub(super) occurred: Timestamp,
 }
 
 impl Event {
+    /// Returns the event that a rule with a schedule sends to its targets.
+    pub(super) fn scheduled(account: &str, region: &str, now: Timestamp, rule_arn: &str) -> Self {
+        Self {
+            version: "0",
+            id: Uuid::new_v4().to_string(),
+            detail_type: "Scheduled Event".to_owned(),
+            source: "aws.events".to_owned(),
+            account: account.to_owned(),
+            time: written(now),
+            region: region.to_owned(),
+            resources: vec![rule_arn.to_owned()],
+            detail: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
+            occurred: now,
+        }
+    }
+
     /// Returns when the bus accepted the event, which is now: events are delivered at once.
     pub(super) fn ingestion_time() -> String {
-        Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        written(Timestamp::now())
     }
 }
 
@@ -98,12 +119,6 @@ impl Entry {
         time + text(&self.source) + text(&self.detail_type) + text(&self.detail) + resources
     }
 
-    /// Returns the name of the bus, which may be given by ARN or be the default one.
-    pub(super) fn bus(&self) -> &str {
-        let name = self.event_bus_name.as_deref().unwrap_or("default");
-        name.rsplit_once(":event-bus/").map_or(name, |(_, name)| name)
-    }
-
     pub(super) fn event(&self, account: &str, region: &str) -> Result<Event, Rejected> {
         let present = |field: &Option<String>, name| {
             field.clone().filter(|text| !text.is_empty()).ok_or_else(|| Rejected::missing(name))
@@ -112,26 +127,25 @@ impl Entry {
         let detail_type = present(&self.detail_type, "DetailType")?;
         let detail = present(&self.detail, "Detail")?;
         if source.starts_with("aws.") {
-            return Err(Rejected::new(
-                "NotAuthorizedForSourceException",
-                "Not authorized for the source: sources that begin with 'aws.' are reserved for AWS",
-            ));
+            return Err(Rejected::new("NotAuthorizedForSourceException", "Not authorized for the source."));
         }
         let malformed = || Rejected::new("MalformedDetail", "Detail is malformed.");
         let detail: Box<RawValue> = serde_json::from_str(&detail).map_err(|_| malformed())?;
         if !detail.get().starts_with('{') {
             return Err(malformed());
         }
+        let occurred = self.time()?;
         Ok(Event {
             version: "0",
             id: Uuid::new_v4().to_string(),
             detail_type,
             source,
             account: account.to_owned(),
-            time: self.time()?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            time: written(occurred),
             region: region.to_owned(),
             resources: self.resources.clone(),
             detail,
+            occurred,
         })
     }
 
@@ -194,13 +208,5 @@ mod tests {
     fn trace_header_does_not_count_towards_the_size() {
         let with = Entry { trace_header: Some("x".repeat(1000)), ..entry() };
         assert_eq!(with.size(), entry().size());
-    }
-
-    #[test]
-    fn bus_is_named_or_given_by_arn() {
-        let on = |bus: &str| Entry { event_bus_name: Some(bus.to_owned()), ..entry() };
-        assert_eq!(on("b").bus(), "b");
-        assert_eq!(on("arn:aws:events:eu-central-1:000000000000:event-bus/b").bus(), "b");
-        assert_eq!(entry().bus(), "default");
     }
 }

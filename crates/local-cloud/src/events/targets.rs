@@ -1,80 +1,93 @@
-//! A rule's targets: which are accepted, what they receive, and the dead letter if they cannot receive it.
+//! The operations on the targets of rules.
 
-use std::collections::HashMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use rustack_events_model::types::Target;
-use serde_json::Value;
-
-use super::entry::Event;
+use super::buses::Buses;
+use super::errors::limit_exceeded;
+use super::paging::Page;
+use super::state::MAX_TARGETS;
+use super::target::{Refused, Target};
 use crate::reply::AwsError;
-use crate::sqs::{MessageAttributeValue, Queues};
-use crate::template::{at_path, render};
 
-/// Returns why a target is not supported, if so. Better to refuse it now than to lose an event later.
-pub(super) fn refuse(target: &Target, queues: &Queues) -> Option<String> {
-    if queues.url_of(&target.arn).is_err() {
-        return Some("the local cloud delivers to SQS queues of its own account and region only".to_owned());
-    }
-    if let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.as_ref())
-        && queues.url_of(arn).is_err()
-    {
-        return Some("the dead-letter queue must be an SQS queue of the same account and region".to_owned());
-    }
-    let inputs = [target.input.is_some(), target.input_path.is_some(), target.input_transformer.is_some()];
-    if inputs.into_iter().filter(|given| *given).count() > 1 {
-        return Some("only one of Input, InputPath and InputTransformer can be given".to_owned());
-    }
-    None
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutTargets {
+    rule: String,
+    event_bus_name: Option<String>,
+    targets: Vec<Value>,
 }
 
-/// The values of the reserved variables that input transformers can use for the rule.
-pub(super) struct RuleContext<'a> {
-    pub(super) name: &'a str,
-    pub(super) arn: &'a str,
-}
-
-/// Returns the message for a target. `text` is the event as JSON, for targets that receive all of it.
-pub(super) fn input(target: &Target, rule: &RuleContext<'_>, value: &Value, text: &str) -> String {
-    if let Some(input) = &target.input {
-        return input.clone();
-    }
-    if let Some(path) = &target.input_path {
-        return at_path(value, path).map_or_else(|| "null".to_owned(), Value::to_string);
-    }
-    let Some(transformer) = &target.input_transformer else { return text.to_owned() };
-    render(&transformer.input_template, |variable| match variable {
-        "aws.events.rule-arn" => Some(rule.arn.into()),
-        "aws.events.rule-name" => Some(rule.name.into()),
-        "aws.events.event.ingestion-time" => Some(Event::ingestion_time().into()),
-        "aws.events.event.json" => Some(value.clone()),
-        "aws.events.event" => {
-            let mut without_detail = value.clone();
-            without_detail.as_object_mut()?.remove("detail");
-            Some(without_detail)
+pub(super) fn put(buses: &Buses, input: &PutTargets) -> Result<Value, AwsError> {
+    let names = buses.names();
+    let bus = names.bus_name(input.event_bus_name.as_deref());
+    let mut state = buses.state();
+    let rule = state.rule_mut(bus, &input.rule)?;
+    let mut targets = rule.targets.clone();
+    let mut failed = Vec::new();
+    for given in &input.targets {
+        match Target::read(given, bus, names, buses.queues()) {
+            Ok(target) => {
+                targets.insert(target.id.clone(), target);
+            }
+            Err(Refused::Invalid(error)) => return Err(error),
+            Err(Refused::Unsupported(error)) => failed.push(json!({
+                "TargetId": given["Id"], "ErrorCode": error.code, "ErrorMessage": error.message,
+            })),
         }
-        variable => at_path(value, transformer.input_paths_map.get(variable)?).cloned(),
-    })
+    }
+    if targets.len() > MAX_TARGETS {
+        return Err(limit_exceeded());
+    }
+    rule.targets = targets;
+    Ok(json!({"FailedEntryCount": failed.len(), "FailedEntries": failed}))
 }
 
-/// Returns the attributes that AWS adds to an event in a dead-letter queue (EventBridge user guide, "Using dead-letter
-/// queues to process undelivered events").
-pub(super) fn dead_letter_attributes(
-    error: &AwsError,
-    rule_arn: &str,
-    target_arn: &str,
-) -> HashMap<String, MessageAttributeValue> {
-    let code = match &*error.code {
-        "QueueDoesNotExist" => "NO_RESOURCE",
-        "InternalFailure" | "InternalError" => "INTERNAL_ERROR",
-        _ => "SDK_CLIENT_ERROR",
-    };
-    [
-        ("ERROR_CODE", code),
-        ("ERROR_MESSAGE", &error.message),
-        ("RULE_ARN", rule_arn),
-        ("TARGET_ARN", target_arn),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), MessageAttributeValue::string(value)))
-    .collect()
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RemoveTargets {
+    rule: String,
+    event_bus_name: Option<String>,
+    ids: Vec<String>,
+}
+
+pub(super) fn remove(buses: &Buses, input: &RemoveTargets) -> Result<Value, AwsError> {
+    let bus = buses.names().bus_name(input.event_bus_name.as_deref());
+    let mut state = buses.state();
+    let rule = state.rule_mut(bus, &input.rule)?;
+    rule.targets.retain(|id, _| !input.ids.contains(id));
+    Ok(json!({"FailedEntryCount": 0, "FailedEntries": []}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListTargets {
+    rule: String,
+    event_bus_name: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list(buses: &Buses, input: &ListTargets) -> Result<Value, AwsError> {
+    let bus = buses.names().bus_name(input.event_bus_name.as_deref());
+    let state = buses.state();
+    let rule = state.rule(bus, &input.rule)?;
+    input.page.of("Targets", rule.targets.iter().map(|(id, target)| (id.as_str(), target.given.clone())))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListRuleNames {
+    target_arn: String,
+    event_bus_name: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list_rule_names(buses: &Buses, input: &ListRuleNames) -> Result<Value, AwsError> {
+    let bus = buses.names().bus_name(input.event_bus_name.as_deref());
+    let state = buses.state();
+    let rules = state.bus(bus)?.rules.values();
+    let having = rules.filter(|rule| rule.targets.values().any(|target| target.arn == input.target_arn));
+    input.page.of("RuleNames", having.map(|rule| (rule.name.as_str(), rule.name.clone().into())))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::definition::Definition;
 use crate::dynamodb::Record;
 use crate::events::Entry;
-use crate::template::{at_path, render};
+use crate::template::{Objects, at_path, render};
 
 /// Returns the record in the form that Pipes and Lambda receive (DynamoDB developer guide, "Streams and Lambda
 /// triggers"). Attribute values keep their type: a string that holds JSON stays a string.
@@ -35,7 +35,7 @@ pub(super) fn to_entry(record: &Value, definition: &Definition, pipe: &PipeConte
     };
     let detail = match &definition.template {
         None => record.to_string(),
-        Some(template) => render(template, |variable| match variable {
+        Some(template) => render(template, Objects::Escaped, |variable| match variable {
             "aws.pipes.pipe-arn" => Some(pipe.arn.into()),
             "aws.pipes.pipe-name" => Some(pipe.name.into()),
             "aws.pipes.source-arn" => Some(definition.source.as_str().into()),

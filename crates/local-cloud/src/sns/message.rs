@@ -70,6 +70,19 @@ impl Message {
         })
     }
 
+    /// Returns a message without subject and attributes, such as an event.
+    pub(super) fn plain(text: String) -> Result<Self, AwsError> {
+        Self::new(Input {
+            id: None,
+            message: Some(text),
+            subject: None,
+            message_structure: None,
+            message_attributes: BTreeMap::new(),
+            message_deduplication_id: None,
+            message_group_id: None,
+        })
+    }
+
     /// Returns the size that counts towards [`MAX_BYTES`].
     pub(super) fn bytes(&self) -> usize {
         self.published.len() + self.attributes.bytes()

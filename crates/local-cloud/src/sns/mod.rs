@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use self::arn::Home;
 use self::fifo::Receipt;
-use self::publish::Publisher;
+pub(crate) use self::publish::Publisher;
 use self::publishing::Order;
 use self::registry::Registry;
 use crate::call::{self, Call};
@@ -57,6 +57,11 @@ impl Sns {
         let (region, account) = (settings.region.clone(), settings.account_id.clone());
         let home = Home { queue_region: region.clone(), region, account };
         Self { registry: Registry::new(home), queues, endpoint: format!("http://{address}").into(), tasks }
+    }
+
+    /// Returns a handle with which other services publish.
+    pub(crate) fn publisher(&self) -> Publisher {
+        Publisher::new(self.registry.clone(), self.queues.clone(), &self.endpoint)
     }
 
     pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {

@@ -23,7 +23,7 @@ use crate::sqs::{MessageAttributeValue, Outgoing, Queues};
 
 /// A handle to publish to topics; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Publisher {
+pub(crate) struct Publisher {
     registry: Registry,
     queues: Queues,
     endpoint: Arc<str>,
@@ -46,6 +46,18 @@ struct Fifo {
 impl Publisher {
     pub(super) fn new(registry: Registry, queues: Queues, endpoint: &Arc<str>) -> Self {
         Self { registry, queues, endpoint: Arc::clone(endpoint) }
+    }
+
+    /// Publishes an event as the message, as EventBridge does with a topic as its target.
+    pub(crate) async fn publish_event(
+        &self,
+        topic_arn: &str,
+        event: String,
+        trace_header: Option<String>,
+    ) -> Result<(), AwsError> {
+        let message = Message::plain(event)?;
+        message.check_size()?;
+        self.publish(topic_arn, &message, trace_header).await.map(drop)
     }
 
     /// Checks messages against their topic, so that a batch is refused before any of it is published.
