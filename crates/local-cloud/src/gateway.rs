@@ -168,8 +168,23 @@ async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = R
 }
 
 async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
-    let result = match call.service {
-        _ if changes.leave_nothing() => Ok(Value::Object(Map::new())),
+    let result = if changes.leave_nothing() {
+        Ok(Value::Object(Map::new()))
+    } else {
+        answer_of_service(cloud, call).await
+    };
+    match result {
+        Ok(mut output) => {
+            cloud.faults.complete(changes, &mut output);
+            format.output(&call.operation, &output)
+        }
+        Err(error) => format.error(error),
+    }
+}
+
+/// Has the service answer.
+pub(crate) async fn answer_of_service(cloud: &Cloud, call: &Call) -> Result<Value, AwsError> {
+    match call.service {
         Service::Sqs => cloud.sqs.answer(call).await,
         Service::Sns => cloud.sns.answer(call).await,
         Service::Events => cloud.events.answer(call).await,
@@ -180,13 +195,6 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Cha
         Service::Pipes => cloud.pipes.answer(call).await,
         Service::Sts => sts::answer(call, &cloud.account_id),
         Service::S3 | Service::Unknown => Err(call.not_supported()),
-    };
-    match result {
-        Ok(mut output) => {
-            cloud.faults.complete(changes, &mut output);
-            format.output(&call.operation, &output)
-        }
-        Err(error) => format.error(error),
     }
 }
 

@@ -37,6 +37,8 @@ mod budget;
 mod call;
 mod cloud;
 mod control;
+#[cfg(test)]
+mod coverage;
 mod dynamodb;
 mod error;
 mod events;
@@ -45,6 +47,7 @@ mod gateway;
 mod guard;
 mod input;
 mod journal;
+mod kinder;
 mod models;
 mod operation;
 mod page;

@@ -10,6 +10,7 @@ use super::input::{Arrived, NotJson, RuleContext};
 use super::names::Names;
 use super::state::{Rule, State};
 use super::target::{Destination, Target};
+use crate::kinder;
 use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::sns::Publisher;
@@ -107,7 +108,7 @@ impl Buses {
         let rules = {
             let mut state = self.state();
             let Ok(bus) = state.bus(name) else {
-                tracing::warn!(bus = name, "an event was rejected: its bus does not exist");
+                kinder::UNKNOWN_BUS.note(name);
                 return Err(Rejected::new("ResourceNotFoundException", Names::no_such_bus(name).message));
             };
             let rules = bus.matching(&event.value);

@@ -135,7 +135,6 @@ impl Choices for Chosen {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the engine of EventBridge fails for what it does not support"]
 async fn no_parameter_of_any_operation_makes_a_service_fail() {
     let cloud = cloud().await;
     let seconds = number("LOCAL_CLOUD_FUZZ_S").unwrap_or(DEFAULT_SECONDS);
