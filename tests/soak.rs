@@ -1,6 +1,6 @@
 //! Many events through the layer: the memory of the local cloud stays bounded.
 //!
-//! Run by hand or by `.ci/run soak`, not with the other tests: 100,000 events take minutes.
+//! Run by hand or by `.ci/run soak`, not with the other tests: many events take minutes.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::faults::depth;
 use crate::world::{World, say, until};
 
 /// Events unless `FOOSTORE_TEST_SOAK_EVENTS` says otherwise.
-const EVENTS: usize = 2_000;
+const EVENTS: usize = 1_000;
 /// Customers, among whom the events are distributed.
 const CUSTOMERS: usize = 200;
 /// Events in one request.
