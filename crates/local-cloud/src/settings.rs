@@ -3,8 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// Memory for mails and traces by default, in MiB: a container of 384 MiB has room for them and for the services' data.
-const MEMORY_MIB: usize = 160;
+/// Memory for messages, traces and mails by default, in MiB: a container of 384 MiB has room for them, for the process and
+/// for what little else grows.
+const MEMORY_MIB: usize = 224;
+/// The least memory for messages, in bytes: a full queue loses messages, whereas traces and mails only become fewer.
+const LEAST_FOR_MESSAGES: usize = 32 * 1024 * 1024;
 
 /// Where the cloud listens, which account it stands for, and what it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,21 +20,28 @@ pub struct Settings {
     pub region: String,
     /// Account number in ARNs and events, 12 digits.
     pub account_id: String,
-    /// Where mails and traces are kept over a restart; in memory alone if missing. One cloud at a time may use it.
+    /// Where mails and traces are kept over a restart, and DynamoDB's tables while the process runs; in memory alone if
+    /// missing. One cloud at a time may use it.
     pub data_dir: Option<PathBuf>,
-    /// Memory for mails and traces, in MiB. Beyond it the oldest are dropped.
+    /// Memory for messages on queues, traces and mails, in MiB. Beyond it the oldest traces and mails are dropped, and
+    /// messages refused.
     pub memory_mib: usize,
 }
 
 impl Settings {
     /// Returns the share of the memory for traces, in bytes. An event leaves one mail and some ten segments.
     pub(crate) fn trace_bytes(&self) -> usize {
-        self.memory_bytes() / 4 * 3
+        self.memory_bytes() / 8 * 3
     }
 
     /// Returns the share of the memory for mails, in bytes.
     pub(crate) fn mail_bytes(&self) -> usize {
-        self.memory_bytes() / 4
+        self.memory_bytes() / 8
+    }
+
+    /// Returns the share of the memory for messages on queues, in bytes.
+    pub(crate) fn message_bytes(&self) -> usize {
+        (self.memory_bytes() / 2).max(LEAST_FOR_MESSAGES)
     }
 
     fn memory_bytes(&self) -> usize {

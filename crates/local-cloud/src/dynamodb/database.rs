@@ -1,5 +1,7 @@
 //! The tables with all that the engine leaves to this crate: names, streams, request tokens, expiry.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::engine::Engine;
@@ -32,8 +34,9 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn open(names: Names, streams: Streams) -> Result<Self, AwsError> {
-        let engine = Engine::new().map_err(|error| as_aws("opening the database", error))?;
+    /// Opens an empty database in a directory, or in memory.
+    pub(super) fn open(directory: Option<&Path>, names: Names, streams: Streams) -> Result<Self, AwsError> {
+        let engine = Engine::open(directory).map_err(|error| as_aws("opening the database", error))?;
         Ok(Self { engine, tokens: RequestTokens::default(), names, streams })
     }
 

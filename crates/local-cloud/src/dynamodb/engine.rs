@@ -1,7 +1,9 @@
-//! The engine: dynoxide's operations on one `SQLite` database in memory.
+//! The engine: dynoxide's operations on one `SQLite` database.
 
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -28,9 +30,33 @@ impl fmt::Debug for Engine {
     }
 }
 
+fn on_disk(directory: &Path) -> Result<Storage> {
+    let path = directory.join("tables.sqlite");
+    for suffix in ["", "-wal", "-shm"] {
+        let mut left_behind = path.clone().into_os_string();
+        left_behind.push(suffix);
+        match std::fs::remove_file(left_behind) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DynoxideError::InternalServerError(error.to_string()));
+            }
+            _ => {}
+        }
+    }
+    let storage = Storage::new(&path.to_string_lossy())?;
+    storage
+        .conn()
+        .execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;")?;
+    Ok(storage)
+}
+
 impl Engine {
-    pub(super) fn new() -> Result<Self> {
-        Ok(Self { storage: Storage::memory()?, vectors: VectorIndexLifecycle::new() })
+    /// Opens an empty database in a directory, or in memory. It does not survive the process: nothing waits for the disk.
+    pub(super) fn open(directory: Option<&Path>) -> Result<Self> {
+        let storage = match directory {
+            Some(directory) => on_disk(directory)?,
+            None => Storage::memory()?,
+        };
+        Ok(Self { storage, vectors: VectorIndexLifecycle::new() })
     }
 
     /// Runs an operation, or returns `None` for one that the engine does not have.

@@ -1,7 +1,7 @@
 //! DynamoDB and its Streams, on dynoxide.
 //!
 //! dynoxide keeps the rules of expressions, keys, indexes and tables, with AWS's words; its tables are in one `SQLite`
-//! database in memory. This module does what is left to it:
+//! database, on disk if there is a directory for it and in memory otherwise. This module does what is left to it:
 //!
 //! | | |
 //! |---|---|
@@ -23,6 +23,7 @@ mod request_tokens;
 mod streams;
 mod table_changes;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ const SWEPT_AT_ONCE: usize = 25;
 pub(crate) struct DynamoDb {
     /// Opened by the first request.
     database: Arc<Mutex<Option<Database>>>,
+    directory: Option<Arc<Path>>,
     names: Names,
     streams: Streams,
 }
@@ -56,7 +58,12 @@ impl DynamoDb {
     pub(crate) fn new(settings: &Settings, stop: CancellationToken, tasks: &TaskTracker) -> Self {
         let names = Names::new(settings);
         let streams = Streams::new(names.clone());
-        let dynamodb = Self { database: Arc::default(), names, streams };
+        let dynamodb = Self {
+            database: Arc::default(),
+            directory: settings.data_dir.as_deref().map(Arc::from),
+            names,
+            streams,
+        };
         tasks.spawn(dynamodb.clone().sweep(stop));
         dynamodb
     }
@@ -83,11 +90,11 @@ impl DynamoDb {
         work: impl FnOnce(&mut Database) -> Result<T, AwsError> + Send + 'static,
     ) -> Result<T, AwsError> {
         let mut database = Arc::clone(&self.database).lock_owned().await;
-        let (names, streams) = (self.names.clone(), self.streams.clone());
+        let (directory, names, streams) = (self.directory.clone(), self.names.clone(), self.streams.clone());
         let working = tokio::task::spawn_blocking(move || {
             let database = match &mut *database {
                 Some(database) => database,
-                closed => closed.insert(Database::open(names, streams)?),
+                closed => closed.insert(Database::open(directory.as_deref(), names, streams)?),
             };
             work(database)
         });

@@ -40,9 +40,6 @@ use crate::reply::AwsError;
 use crate::settings::Settings;
 use crate::trace_header;
 
-/// How much memory all messages may take. AWS has no such limit; a development machine has.
-const MAX_MEMORY: usize = 512 * 1024 * 1024;
-
 #[derive(Debug)]
 pub(crate) struct Sqs {
     queues: Queues,
@@ -60,7 +57,7 @@ impl Sqs {
         let host =
             if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
         let endpoint = format!("http://{host}:{}", address.port());
-        let queues = Queues::new(&settings.region, &settings.account_id, &endpoint, MAX_MEMORY);
+        let queues = Queues::new(&settings.region, &settings.account_id, &endpoint, settings.message_bytes());
         Self { move_tasks: MessageMoveTasks::new(queues.clone(), stop.clone(), tasks), queues, stop }
     }
 
