@@ -206,7 +206,10 @@ fn the_cloud_provisions_itself_and_knows_its_limit() {
     assert!(arguments.contains(&"--provision"), "{arguments:?}");
     let memory = arguments.iter().find_map(|argument| argument.strip_prefix("--memory-mib=")).unwrap();
     let memory: u64 = memory.split(":-").nth(1).unwrap().trim_end_matches('}').parse().unwrap();
-    assert!(memory * 2 <= megabytes(&cloud["mem_limit"]), "{memory} MiB for mails and traces alone");
+    assert!(
+        memory * 3 <= megabytes(&cloud["mem_limit"]) * 2,
+        "{memory} MiB for messages, traces and mails alone"
+    );
     let directory = arguments.iter().find_map(|argument| argument.strip_prefix("--data-dir=")).unwrap();
     assert!(cloud["volumes"].as_array().unwrap().contains(&format!("cloud:{directory}").into()));
     let owned = format!("--chown=65532:65532 /out/data {directory}");

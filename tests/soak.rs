@@ -42,7 +42,9 @@ async fn the_clouds_memory_stays_bounded() {
     let asked = Environment::from_process().get("FOOSTORE_TEST_SOAK_EVENTS").map(str::to_owned);
     let events = asked.map_or(EVENTS, |number| number.parse().expect("a number of events"));
     // So little that mails and traces reach their limit at once, and what else grows is seen.
-    let cloud = Cloud::start(&Cloud::free_address(), &["--memory-mib", "8"]).await;
+    let data = tempfile::tempdir().unwrap();
+    let options = ["--memory-mib", "8", "--data-dir", data.path().to_str().unwrap()];
+    let cloud = Cloud::start(&Cloud::free_address(), &options).await;
     let world = World::start_with(&cloud.options(), &[]).await;
 
     let mut measured = Vec::new();
