@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::archive::Archive;
 use super::buses::Buses;
-use super::errors::{already_exists, limit_exceeded, not_found, parameter, unsupported};
+use super::errors::{already_exists, limit_exceeded, not_found, parameter};
 use super::paging::Filtered;
 use super::rules::read_pattern;
 use crate::reply::AwsError;
@@ -32,9 +32,6 @@ fn pattern(text: Option<String>) -> Result<Option<(String, Pattern)>, AwsError> 
 }
 
 pub(super) fn create(buses: &Buses, input: CreateArchive) -> Result<Value, AwsError> {
-    if input.kms_key_identifier.is_some() {
-        return Err(unsupported("KmsKeyIdentifier of an archive"));
-    }
     let mut state = buses.state();
     if state.archives.contains_key(&input.archive_name) {
         return Err(already_exists(format_args!("Archive {}", input.archive_name)));
@@ -50,6 +47,7 @@ pub(super) fn create(buses: &Buses, input: CreateArchive) -> Result<Value, AwsEr
     let arn = buses.names().archive_arn(&input.archive_name);
     let mut archive = Archive::new(arn, bus, input.event_source_arn);
     archive.description = input.description;
+    archive.kms_key = input.kms_key_identifier.filter(|key| !key.is_empty());
     archive.pattern = pattern(input.event_pattern)?;
     archive.retention_days = input.retention_days.unwrap_or_default();
     let created = archive.answer();
@@ -68,9 +66,6 @@ pub(super) struct UpdateArchive {
 }
 
 pub(super) fn update(buses: &Buses, input: UpdateArchive) -> Result<Value, AwsError> {
-    if input.kms_key_identifier.is_some() {
-        return Err(unsupported("KmsKeyIdentifier of an archive"));
-    }
     let mut state = buses.state();
     let name = &input.archive_name;
     let archive = state.archives.get_mut(name).ok_or_else(|| no_such_archive(name))?;
@@ -79,6 +74,9 @@ pub(super) fn update(buses: &Buses, input: UpdateArchive) -> Result<Value, AwsEr
     }
     if input.description.is_some() {
         archive.description = input.description;
+    }
+    if let Some(key) = input.kms_key_identifier {
+        archive.kms_key = Some(key).filter(|key| !key.is_empty());
     }
     if let Some(days) = input.retention_days {
         archive.retention_days = days;
@@ -106,6 +104,9 @@ pub(super) fn describe(buses: &Buses, input: &OneArchive) -> Result<Value, AwsEr
     described["ArchiveArn"] = archive.arn.as_str().into();
     if let Some(description) = &archive.description {
         described["Description"] = description.as_str().into();
+    }
+    if let Some(key) = &archive.kms_key {
+        described["KmsKeyIdentifier"] = key.as_str().into();
     }
     if let Some((pattern, _)) = &archive.pattern {
         described["EventPattern"] = pattern.as_str().into();

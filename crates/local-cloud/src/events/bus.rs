@@ -12,6 +12,9 @@ use super::state::{Bus, MAX_BUSES, Tags};
 use super::time::seconds;
 use crate::reply::AwsError;
 
+/// Service Quotas, "Event bus policy size".
+const MAX_POLICY: usize = 10_240;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateBus {
@@ -25,11 +28,8 @@ pub(super) struct CreateBus {
     tags: Tags,
 }
 
-/// Settings of a bus that are unsupported: accepting them would promise what does not happen.
-fn check_settings(kms_key: Option<&String>, log_config: Option<&Value>) -> Result<(), AwsError> {
-    if kms_key.is_some_and(|key| !key.is_empty()) {
-        return Err(unsupported("KmsKeyIdentifier of an event bus"));
-    }
+/// Refuses logs, since to accept them would promise what does not happen.
+fn check_log(log_config: Option<&Value>) -> Result<(), AwsError> {
     if log_config.is_some_and(|config| !config.is_null()) {
         return Err(unsupported("LogConfig of an event bus"));
     }
@@ -47,12 +47,13 @@ pub(super) fn create(buses: &Buses, input: CreateBus) -> Result<Value, AwsError>
     if input.name.contains('/') {
         return Err(invalid("Event bus name must not contain '/'."));
     }
-    check_settings(input.kms_key_identifier.as_ref(), input.log_config.as_ref())?;
+    check_log(input.log_config.as_ref())?;
     if state.buses.len() >= MAX_BUSES {
         return Err(limit_exceeded());
     }
     let mut bus = Bus::new(buses.names().bus_arn(&input.name));
     bus.description = input.description;
+    bus.kms_key = input.kms_key_identifier.filter(|key| !key.is_empty());
     bus.dead_letter_config = input.dead_letter_config;
     bus.tags.merge(input.tags)?;
     let mut created = json!({"EventBusArn": bus.arn});
@@ -64,6 +65,10 @@ pub(super) fn create(buses: &Buses, input: CreateBus) -> Result<Value, AwsError>
 fn settings(bus: &Bus, shown: &mut Value) {
     if let Some(description) = &bus.description {
         shown["Description"] = description.as_str().into();
+    }
+    // As in other services, a key is shown and encrypts nothing.
+    if let Some(key) = &bus.kms_key {
+        shown["KmsKeyIdentifier"] = key.as_str().into();
     }
     if let Some(config) = &bus.dead_letter_config {
         shown["DeadLetterConfig"] = config.clone();
@@ -137,12 +142,16 @@ pub(super) struct UpdateBus {
 }
 
 pub(super) fn update(buses: &Buses, input: UpdateBus) -> Result<Value, AwsError> {
-    check_settings(input.kms_key_identifier.as_ref(), input.log_config.as_ref())?;
+    check_log(input.log_config.as_ref())?;
     let name = buses.names().bus_name(input.name.as_deref());
     let mut state = buses.state();
     let bus = state.bus_mut(name)?;
     if input.description.is_some() {
         bus.description = input.description;
+    }
+    if let Some(key) = input.kms_key_identifier {
+        // An empty key is AWS's own again (API reference, `UpdateEventBus`).
+        bus.kms_key = Some(key).filter(|key| !key.is_empty());
     }
     if input.dead_letter_config.is_some() {
         bus.dead_letter_config = input.dead_letter_config;
@@ -179,6 +188,7 @@ pub(super) fn put_permission(buses: &Buses, input: PutPermission) -> Result<Valu
     let mut state = buses.state();
     let bus = state.bus_mut(name)?;
     if let Some(policy) = input.policy {
+        check_length(&policy)?;
         let policy = serde_json::from_str(&policy).map_err(|_| invalid("Parameter Policy is not valid."))?;
         bus.policy = Some(policy);
         bus.modified = Timestamp::now();
@@ -202,8 +212,19 @@ pub(super) fn put_permission(buses: &Buses, input: PutPermission) -> Result<Valu
     let mut statements = statements(bus);
     statements.retain(|statement| statement["Sid"] != id);
     statements.push(statement);
+    check_length(&json!(statements).to_string())?;
     set_statements(bus, statements);
     Ok(json!({}))
+}
+
+fn check_length(policy: &str) -> Result<(), AwsError> {
+    if policy.len() > MAX_POLICY {
+        return Err(AwsError::bad_request(
+            "PolicyLengthExceededException",
+            "The event bus policy is too long.",
+        ));
+    }
+    Ok(())
 }
 
 fn statements(bus: &Bus) -> Vec<Value> {

@@ -244,8 +244,9 @@ impl State {
         if self.archives.is_empty() {
             return;
         }
+        let budget = &self.archived;
         for archive in self.archives.values_mut().filter(|archive| archive.takes(bus, &event.value)) {
-            archive.keep(occurred, &event.id, &event.text);
+            archive.keep(occurred, &event.id, &event.text, budget);
         }
     }
 }

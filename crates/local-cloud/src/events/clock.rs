@@ -87,6 +87,7 @@ mod tests {
             role_arn: None,
             tags: Tags::default(),
             targets: std::collections::BTreeMap::new(),
+            share: None,
         };
         rule.plan(from);
         state.bus_mut(DEFAULT_BUS).unwrap().rules.insert("r".to_owned(), Arc::new(rule));

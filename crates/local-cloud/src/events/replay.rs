@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::time::seconds;
+use crate::budget::Share;
 
 #[derive(Debug)]
 pub(super) struct Replay {
@@ -18,6 +19,7 @@ pub(super) struct Replay {
     pub(super) started: Timestamp,
     pub(super) ended: Option<Timestamp>,
     pub(super) last_replayed: Option<Timestamp>,
+    pub(super) _share: Share,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! The operations on replays, and the replaying.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use super::errors::{already_exists, limit_exceeded, not_found, parameter};
 use super::input::Arrived;
 use super::paging::Filtered;
 use super::replay::{Destination, Replay, ReplayState};
+use super::state::take;
 use super::time::seconds;
 use crate::reply::AwsError;
 
@@ -65,6 +68,9 @@ pub(super) fn start(buses: &Buses, tasks: &TaskTracker, input: StartReplay) -> R
         return Err(limit_exceeded());
     }
     let events = archive.between(event_start, event_end);
+    let destination = &input.destination;
+    let texts = destination.filter_arns.iter().chain([&destination.arn]).map(|arn| 64 + arn.len());
+    let share = take(&state.budget, texts.sum())?;
     let replay = Replay {
         arn: buses.names().replay_arn(&input.replay_name),
         archive_arn: input.event_source_arn,
@@ -76,6 +82,7 @@ pub(super) fn start(buses: &Buses, tasks: &TaskTracker, input: StartReplay) -> R
         started: Timestamp::now(),
         ended: None,
         last_replayed: None,
+        _share: share,
     };
     let answer = json!({
         "ReplayArn": replay.arn, "State": replay.state, "ReplayStartTime": seconds(replay.started),
@@ -87,7 +94,7 @@ pub(super) fn start(buses: &Buses, tasks: &TaskTracker, input: StartReplay) -> R
     Ok(answer)
 }
 
-async fn run(buses: Buses, name: String, bus: String, filter: Vec<String>, events: Vec<Archived>) {
+async fn run(buses: Buses, name: String, bus: String, filter: Vec<String>, events: Vec<Arc<Archived>>) {
     for event in events {
         let Some(arrived) = with_replay_name(&event, &name) else { continue };
         let rules = {

@@ -42,6 +42,7 @@ pub(super) fn put(buses: &Buses, input: PutRule) -> Result<Value, AwsError> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (pattern, schedule) = (given(input.event_pattern), given(input.schedule_expression));
     let mut state = buses.state();
+    let budget = state.budget.clone();
     let bus = state.bus_mut(bus_name)?;
     if pattern.is_none() && schedule.is_none() {
         return Err(invalid("Parameter(s) EventPattern or ScheduleExpression must be specified."));
@@ -89,7 +90,9 @@ pub(super) fn put(buses: &Buses, input: PutRule) -> Result<Value, AwsError> {
         role_arn: input.role_arn,
         tags,
         targets,
+        share: None,
     };
+    rule.account(&budget)?;
     rule.plan(Timestamp::now());
     let arn = rule.arn.clone();
     bus.rules.insert(rule.name.clone(), Arc::new(rule));
@@ -207,7 +210,11 @@ pub(super) struct Tagged {
 
 pub(super) fn tag(buses: &Buses, input: Tagged) -> Result<Value, AwsError> {
     let resource = buses.names().taggable(&input.resource_arn)?;
-    tags_of(&mut buses.state(), resource)?.merge(input.tags)?;
+    let mut state = buses.state();
+    match resource {
+        Taggable::Bus(name) => state.bus_mut(name)?.tags.merge(input.tags)?,
+        Taggable::Rule { bus, name } => state.change_rule(bus, name, |rule| rule.tags.merge(input.tags))?,
+    }
     Ok(json!({}))
 }
 

@@ -14,6 +14,7 @@ use super::names::{DEFAULT_BUS, Names};
 use super::replay::Replay;
 use super::schedule::Schedule;
 use super::target::Target;
+use crate::budget::{Budget, Share};
 use crate::reply::AwsError;
 
 /// Service Quotas, "Event buses".
@@ -23,18 +24,29 @@ pub(super) const MAX_RULES: usize = 300;
 /// Service Quotas, "Targets" of a rule.
 pub(super) const MAX_TARGETS: usize = 5;
 const MAX_TAGS: usize = 50;
+/// For all rules with their targets, and for replays.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// For the events of all archives.
+const MAX_ARCHIVED_BYTES: usize = 64 * 1024 * 1024;
+/// What a rule, a target or a replay takes beside its texts.
+const OVERHEAD: usize = 512;
+/// A pattern is kept as text and compiled, a target as it was given and as it was read.
+const COPIES: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) buses: BTreeMap<String, Bus>,
     pub(super) archives: BTreeMap<String, Archive>,
     pub(super) replays: BTreeMap<String, Replay>,
+    pub(super) budget: Budget,
+    pub(super) archived: Budget,
 }
 
 #[derive(Debug)]
 pub(super) struct Bus {
     pub(super) arn: String,
     pub(super) description: Option<String>,
+    pub(super) kms_key: Option<String>,
     pub(super) dead_letter_config: Option<Value>,
     pub(super) policy: Option<Map<String, Value>>,
     pub(super) created: Timestamp,
@@ -58,6 +70,7 @@ pub(super) struct Rule {
     pub(super) tags: Tags,
     /// By id.
     pub(super) targets: BTreeMap<String, Target>,
+    pub(super) share: Option<Arc<Share>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +85,13 @@ pub(super) enum RuleState {
 impl State {
     pub(super) fn new(names: &Names) -> Self {
         let buses = [(DEFAULT_BUS.to_owned(), Bus::new(names.bus_arn(DEFAULT_BUS)))].into();
-        Self { buses, archives: BTreeMap::new(), replays: BTreeMap::new() }
+        Self {
+            buses,
+            archives: BTreeMap::new(),
+            replays: BTreeMap::new(),
+            budget: Budget::new(MAX_BYTES),
+            archived: Budget::new(MAX_ARCHIVED_BYTES),
+        }
     }
 
     pub(super) fn bus(&self, name: &str) -> Result<&Bus, AwsError> {
@@ -91,6 +110,30 @@ impl State {
         let rule = self.bus_mut(bus)?.rules.get_mut(name).ok_or_else(|| no_such_rule(bus, name))?;
         Ok(Arc::make_mut(rule))
     }
+
+    /// Replaces a rule by what `change` makes of it.
+    pub(super) fn change_rule(
+        &mut self,
+        bus: &str,
+        name: &str,
+        change: impl FnOnce(&mut Rule) -> Result<(), AwsError>,
+    ) -> Result<(), AwsError> {
+        let mut changed = Rule::clone(self.rule(bus, name)?);
+        change(&mut changed)?;
+        changed.account(&self.budget)?;
+        *self.rule_mut(bus, name)? = changed;
+        Ok(())
+    }
+}
+
+/// Takes memory for what a client stores.
+pub(super) fn take(budget: &Budget, texts: usize) -> Result<Share, AwsError> {
+    budget.take(OVERHEAD + texts).ok_or_else(|| {
+        AwsError::bad_request(
+            "LimitExceededException",
+            "The local cloud has no memory left for rules, targets and replays.",
+        )
+    })
 }
 
 fn no_such_rule(bus: &str, name: &str) -> AwsError {
@@ -106,6 +149,7 @@ impl Bus {
         Self {
             arn,
             description: None,
+            kms_key: None,
             dead_letter_config: None,
             policy: None,
             created: now,
@@ -127,6 +171,17 @@ impl Bus {
 }
 
 impl Rule {
+    /// Takes the memory for the rule as it is now.
+    pub(super) fn account(&mut self, budget: &Budget) -> Result<(), AwsError> {
+        let optional = [&self.description, &self.role_arn].into_iter().flatten();
+        let pattern = self.pattern.as_ref().map_or(0, |(text, _)| COPIES * text.len());
+        let targets = self.targets.values().map(|target| OVERHEAD + COPIES * target.given.to_string().len());
+        let bytes = self.name.len() + self.arn.len() + pattern + self.tags.bytes();
+        let bytes = bytes + optional.map(String::len).chain(targets).sum::<usize>();
+        self.share = Some(Arc::new(take(budget, bytes)?));
+        Ok(())
+    }
+
     /// Plans the next run, counting from a point in time.
     pub(super) fn plan(&mut self, after: Timestamp) {
         self.next_run = match &self.schedule {
@@ -169,7 +224,50 @@ impl Tags {
         Ok(())
     }
 
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|tag| size_of::<Tag>() + tag.key.len() + tag.value.len()).sum()
+    }
+
     pub(super) fn remove(&mut self, keys: &[String]) {
         self.0.retain(|tag| !keys.contains(&tag.key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_rule_that_would_take_too_much_memory_stays_as_it_was() {
+        let mut state = State::new(&Names::new(&Settings::default()));
+        state.budget = Budget::new(4 * OVERHEAD);
+        let mut rule = Rule {
+            name: "r".to_owned(),
+            arn: "arn".to_owned(),
+            pattern: None,
+            schedule: None,
+            next_run: None,
+            state: RuleState::Enabled,
+            description: None,
+            role_arn: None,
+            tags: Tags::default(),
+            targets: BTreeMap::new(),
+            share: None,
+        };
+        rule.account(&state.budget).unwrap();
+        state.bus_mut(DEFAULT_BUS).unwrap().rules.insert("r".to_owned(), Arc::new(rule));
+        let mut describe = |description: String| {
+            state.change_rule(DEFAULT_BUS, "r", |rule| {
+                rule.description = Some(description);
+                Ok(())
+            })
+        };
+        describe("d".to_owned()).unwrap();
+        assert_eq!(describe("d".repeat(2000)).unwrap_err().code, "LimitExceededException");
+        describe("d".repeat(500)).unwrap();
+        assert_eq!(state.rule(DEFAULT_BUS, "r").unwrap().description, Some("d".repeat(500)));
+        state.bus_mut(DEFAULT_BUS).unwrap().rules.clear();
+        assert!(state.budget.take(4 * OVERHEAD).is_some(), "a deleted rule takes none");
     }
 }

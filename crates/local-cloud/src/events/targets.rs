@@ -22,8 +22,7 @@ pub(super) fn put(buses: &Buses, input: &PutTargets) -> Result<Value, AwsError> 
     let names = buses.names();
     let bus = names.bus_name(input.event_bus_name.as_deref());
     let mut state = buses.state();
-    let rule = state.rule_mut(bus, &input.rule)?;
-    let mut targets = rule.targets.clone();
+    let mut targets = state.rule(bus, &input.rule)?.targets.clone();
     let mut failed = Vec::new();
     for given in &input.targets {
         match Target::read(given, bus, names, buses.queues()) {
@@ -39,7 +38,10 @@ pub(super) fn put(buses: &Buses, input: &PutTargets) -> Result<Value, AwsError> 
     if targets.len() > MAX_TARGETS {
         return Err(limit_exceeded());
     }
-    rule.targets = targets;
+    state.change_rule(bus, &input.rule, |rule| {
+        rule.targets = targets;
+        Ok(())
+    })?;
     Ok(json!({"FailedEntryCount": failed.len(), "FailedEntries": failed}))
 }
 
@@ -54,8 +56,10 @@ pub(super) struct RemoveTargets {
 pub(super) fn remove(buses: &Buses, input: &RemoveTargets) -> Result<Value, AwsError> {
     let bus = buses.names().bus_name(input.event_bus_name.as_deref());
     let mut state = buses.state();
-    let rule = state.rule_mut(bus, &input.rule)?;
-    rule.targets.retain(|id, _| !input.ids.contains(id));
+    state.change_rule(bus, &input.rule, |rule| {
+        rule.targets.retain(|id, _| !input.ids.contains(id));
+        Ok(())
+    })?;
     Ok(json!({"FailedEntryCount": 0, "FailedEntries": []}))
 }
 

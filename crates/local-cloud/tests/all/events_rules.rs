@@ -53,6 +53,20 @@ async fn buses_are_created_once_and_deleted_any_number_of_times() {
 }
 
 #[tokio::test]
+async fn a_bus_shows_its_key_until_it_has_none() {
+    let cloud = cloud().await;
+    let create = cloud.events.create_event_bus().name("b").kms_key_identifier("alias/k");
+    assert_eq!(create.send().await.unwrap().kms_key_identifier(), Some("alias/k"));
+    let key = async || cloud.events.describe_event_bus().name("b").send().await.unwrap().kms_key_identifier;
+    assert_eq!(key().await.as_deref(), Some("alias/k"));
+    cloud.events.update_event_bus().name("b").description("d").send().await.unwrap();
+    assert_eq!(key().await.as_deref(), Some("alias/k"));
+    cloud.events.update_event_bus().name("b").kms_key_identifier("").send().await.unwrap();
+    assert_eq!(key().await, None);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_bus_lists_its_rules_in_pages_and_by_prefix() {
     let cloud = cloud().await;
     let names: Vec<_> = (0..5).map(|n| format!("r{n}")).collect();
