@@ -159,7 +159,7 @@ fn the_layer_runs_without_the_dashboards() {
     }
 }
 
-/// docker says only that a port is allocated. Whoever looks for it finds the variable that moves it.
+/// docker reports only that a port is allocated: the variable that moves it stands beside it.
 #[test]
 fn every_published_port_has_a_documented_variable() {
     let documents = ["README.md", "docs/configuration.md"].map(read);

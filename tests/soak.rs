@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::faults::depth;
 use crate::world::{World, say, until};
 
-/// Events unless `FOOSTORE_TEST_SOAK_EVENTS` says otherwise.
+/// Events unless `FOOSTORE_TEST_SOAK_EVENTS` is set.
 const EVENTS: usize = 1_000;
 /// Customers, among whom the events are distributed.
 const CUSTOMERS: usize = 200;

@@ -84,7 +84,7 @@ struct AddArgs {
     /// With --entries: report that the sender is at fault
     #[arg(long, requires = "entries")]
     sender_fault: bool,
-    /// How long the call waits before it goes on
+    /// How long the call waits before it proceeds
     #[arg(long, value_name = "MILLISECONDS")]
     delay_ms: Option<u64>,
     /// Share of the calls affected, 0 to 1

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::model::Kind;
 
-/// Reads a text as a scalar of this kind. A text that is none stays a text, which the check then reports.
+/// Reads a text as a scalar of this kind. Any other text stays a string, which the check then reports.
 pub(crate) fn read(kind: &Kind, text: String) -> Value {
     let read = match kind {
         Kind::Integer => text.parse::<i64>().ok().map(Value::from),

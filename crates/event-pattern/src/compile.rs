@@ -164,7 +164,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Reads the list of conditions of the current path. A path that is there twice has the later conditions.
+    /// Reads the list of conditions of the current path. For a path that occurs twice, the later conditions apply.
     fn conditions(&mut self, alternatives: &mut Vec<Alternative>) -> Result<(), String> {
         let mut conditions = Vec::new();
         loop {

@@ -24,7 +24,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, operators: Operators) -> Result<Cond
     }
     let operator = reader.name().to_owned();
     let value = |reader: &mut Reader<'_>| -> Result<String, String> {
-        // AWS says "prefix" for a CIDR, too.
+        // AWS's message names "prefix" for a CIDR, too.
         let named = if operator == "cidr" { "prefix" } else { &operator };
         text(reader, &format!("{} match pattern must be a string", named.replace("exactly", "exact")))
     };

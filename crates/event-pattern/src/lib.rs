@@ -3,7 +3,7 @@
 //! A pattern is JSON in the shape of the events it matches, with a list of accepted values in place of each value. AWS
 //! compiles all of them with one engine, [Event Ruler](https://github.com/aws/event-ruler), and answers with that
 //! engine's words, position in the text included, if a pattern is not valid. This crate has the same rules and the same
-//! words; [`Dialect`] says where the services differ.
+//! words; [`Dialect`] describes where the services differ.
 //!
 //! ```
 //! use event_pattern::{Dialect, Pattern};
@@ -76,7 +76,7 @@ impl PatternError {
     }
 
     /// Returns the message without the words with which the service opens it, for calls that open it with others:
-    /// SNS's `Subscribe` says `Invalid parameter: Attributes Reason: `.
+    /// SNS's `Subscribe` answers `Invalid parameter: Attributes Reason: `.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason

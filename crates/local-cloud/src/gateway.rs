@@ -152,7 +152,7 @@ async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: 
     guarded(call, format, serve(cloud, call, format, changes)).await
 }
 
-/// Makes a panic in a service this request's failure and nobody else's.
+/// Confines a panic in a service to the request that caused it.
 async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
         let reason = panic.downcast_ref::<&str>().copied().map(str::to_owned);

@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
-/// Domains that nobody outside can register: RFC 6761 reserves the first, ICANN the second for private use, as in
+/// Domains that cannot be registered: RFC 6761 reserves the first, ICANN the second for private use, as in
 /// `host.docker.internal`.
 const OWN_DOMAINS: [&str; 2] = [".localhost", ".internal"];
 

@@ -1,5 +1,5 @@
-//! Where the local cloud is kinder than AWS, on purpose. docs/local-cloud.md lists the rules; what goes through because of
-//! one that nobody may notice is logged.
+//! Where the local cloud is kinder than AWS, on purpose. docs/local-cloud.md lists the rules; a request that passes
+//! because of one is logged where it could go unnoticed.
 
 /// A rule of AWS that the local cloud does not apply, or applies in a way that helps developers.
 #[derive(Debug)]

@@ -89,7 +89,7 @@ impl Format<'_> {
                         xml(status, error.replace("</Error>", "<Detail/></Error>"))
                     }
                     Some(model) => xml(status, model.write_error(&query, &message, sender, &id)),
-                    // Without an action nobody knows the service. AWS answers with this element alone.
+                    // Without an action the service is unknown. AWS answers with this element alone.
                     None => xml(StatusCode::NOT_FOUND, error_document(&code, &query, &message, &id)),
                 }
             }

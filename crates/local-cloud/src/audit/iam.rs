@@ -92,7 +92,7 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
     permissions
 }
 
-/// Returns the bus or the pipe that a call names although its permissions are not told apart by resource.
+/// Returns the bus or the pipe that a call names although its permissions do not differ by resource.
 pub(super) fn also_named(call: &Call, place: Place<'_>) -> Option<String> {
     let member = |name: &str| call.input.get(name).and_then(Value::as_str);
     match call.service {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::refusal::undecodable;
 use super::streams::Change;
 
-/// The tables. Operations run one at a time: whoever holds the engine is alone with it.
+/// The tables. Operations run one at a time: only one caller holds the engine.
 pub(super) struct Engine {
     storage: Storage,
     vectors: VectorIndexLifecycle,

@@ -14,7 +14,7 @@ pub(super) struct Expired {
     pub(super) key: Value,
 }
 
-/// Indexes a table by the attribute that says when an item expires, or drops the index.
+/// Indexes a table by the attribute that holds an item's expiry, or drops the index.
 pub(super) fn index(storage: &Storage, table: &str) -> Result<()> {
     let Some(metadata) = storage.get_table_metadata(table)? else { return Ok(()) };
     let name = quoted(&format!("{table}::ttl"));

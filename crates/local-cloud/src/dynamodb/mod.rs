@@ -1,7 +1,7 @@
 //! DynamoDB and its Streams, on dynoxide.
 //!
 //! dynoxide keeps the rules of expressions, keys, indexes and tables, with AWS's words; its tables are in one `SQLite`
-//! database, on disk if there is a directory for it and in memory otherwise. This module does what is left to it:
+//! database, on disk if there is a directory for it and in memory otherwise. This module adds the rest:
 //!
 //! | | |
 //! |---|---|

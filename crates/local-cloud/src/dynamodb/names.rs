@@ -1,4 +1,4 @@
-//! Names and ARNs. The engine knows tables by name, in a region of its own; clients may name a table by its ARN wherever
+//! Names and ARNs. The engine knows tables by name, in its own region; clients may name a table by its ARN wherever
 //! they may by its name (API reference, `TableName` of each operation), and see this cloud's region and account.
 
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Messages that SQS delivers again or late, because a fault says so. SQS itself never learns of it: the answers of its
+//! Messages that SQS delivers again or late, because of a fault. SQS itself does not know: the answers of its
 //! receives are changed on their way to the client, as happens to a client of several of SQS's servers
 //! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>).
 
@@ -30,7 +30,7 @@ pub(super) struct Deliveries(Mutex<BTreeMap<String, VecDeque<Value>>>);
 pub(super) struct Due {
     queue: String,
     messages: Vec<Value>,
-    /// Whether they fill the answer, so that the queue need not be asked.
+    /// Whether they fill the answer, so that nothing is received from the queue.
     pub(super) is_full: bool,
 }
 
@@ -57,7 +57,7 @@ impl Deliveries {
         Due { queue, messages, is_full }
     }
 
-    /// Completes an answer with what is due, and does to its own messages what the fault says.
+    /// Completes an answer with what is due, and applies the fault to its own messages.
     pub(super) fn deliver(&self, output: &mut Value, due: Due, fault: Option<Delivery>) {
         let mut messages = match output.get_mut("Messages").map(Value::take) {
             Some(Value::Array(messages)) => messages,

@@ -58,7 +58,7 @@ pub(crate) enum Kind {
     /// This error, `{"answer": {"code": "AuthorizationError", "status": 403}}`. The operation is not carried out.
     #[serde(rename = "answer")]
     Answer(Answer),
-    /// The call goes on after this many milliseconds, `{"delay_ms": 500}`.
+    /// The call proceeds after this many milliseconds, `{"delay_ms": 500}`.
     #[serde(rename = "delay_ms")]
     DelayMs(u64),
     /// Entries of a batch fail, `{"entries": {"code": "InternalFailure"}}`; the call itself succeeds.
@@ -100,7 +100,7 @@ fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Er
     }
 }
 
-/// Why a fault is refused: it could never affect a call, or says nothing that can happen.
+/// Why a fault is refused: it could never affect a call, or is impossible.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub(crate) enum Refused {
     #[error("no service {name:?}: the services are {all}", name = .0, all = SERVICES.join(", "))]

@@ -309,7 +309,7 @@ pub(super) fn pruned(request: &Value) -> Value {
     pruned
 }
 
-/// Returns whether a parameter says nothing, as `UpdatePipe` sends it to remove what was there.
+/// Returns whether a parameter is empty, as in an `UpdatePipe` that removes a value.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_object().is_some_and(Map::is_empty)
 }

@@ -22,7 +22,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Returns a page of the pipes asked for, of all pipes in the order of their names.
+    /// Returns a page of the requested pipes, in the order of their names.
     pub(super) fn of(&self, pipes: impl Iterator<Item = (String, Value)>) -> Result<Value, AwsError> {
         let after = position(self.next_token.as_deref()).map_err(|_| invalid("Invalid NextToken"))?;
         let size = self.limit.filter(|limit| (1..=MAX_PAGE).contains(limit)).unwrap_or(MAX_PAGE);

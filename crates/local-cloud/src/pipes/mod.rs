@@ -231,7 +231,7 @@ impl Entry {
     fn describe(&self, name: &str) -> Value {
         let mut output = self.request.clone();
         merge(&mut output, self.summary(name, self.current_state()));
-        // Not in AWS: how many records have been read, for whoever examines a stuck pipe.
+        // Not in AWS: how many records have been read, for those who examine a stuck pipe.
         output["LocalCloudPosition"] = self.reader.position().into();
         output
     }

@@ -137,7 +137,7 @@ impl Pipe {
         self.definition.max_age_s.is_some_and(|max| age_s > max).then_some(Abandoned::TooOld)
     }
 
-    /// Sends a dead letter that says where in the stream the record is, not what is in it, as on AWS.
+    /// Sends a dead letter that names the position of the record in the stream, not its contents, as on AWS.
     async fn dead_letter(&self, change: &Record, shard_id: &str, reason: Abandoned, failures: u32) {
         let Some(arn) = self.definition.dead_letter_arn() else { return };
         let sequence_number = change.sequence_number();

@@ -18,7 +18,7 @@ pub(super) fn domain(address: &str) -> Option<&str> {
     address.rsplit_once('@').map(|(_, domain)| domain)
 }
 
-/// Checks an address, which may have a name in front. An error says what is wrong in SES's words, without the address.
+/// Checks an address, which may have a name in front. The error has SES's words, without the address.
 pub(super) fn check(address: &str) -> Result<(), &'static str> {
     if address.contains(['\r', '\n']) {
         return Err("Illegal address");

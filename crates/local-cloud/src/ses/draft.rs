@@ -1,4 +1,4 @@
-//! A mail as a client asks for it, and SES's checks of it.
+//! A mail as a client requests it, and SES's checks.
 //!
 //! The types here have no `Debug`: they contain names and addresses.
 

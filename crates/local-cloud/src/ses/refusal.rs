@@ -1,4 +1,4 @@
-//! Why SES refuses a call. Both versions of the API have the same reasons, under codes of their own.
+//! Why SES refuses a call. Both versions of the API have the same reasons, under different codes.
 
 use http::StatusCode;
 

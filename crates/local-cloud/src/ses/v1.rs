@@ -144,7 +144,7 @@ fn verify(outbox: &Outbox, name: &str) -> Result<(), AwsError> {
     Err(AwsError::bad_request("LimitExceeded", "Too many identities"))
 }
 
-/// Returns what a domain's owner would publish. Nobody looks it up.
+/// Returns what a domain's owner would publish. It is never looked up.
 fn token(domain: &str) -> String {
     format!("local-{domain}")
 }

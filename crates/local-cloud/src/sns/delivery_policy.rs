@@ -69,7 +69,7 @@ struct Request {
 const MAX_DELAY_S: u32 = 3600;
 const MAX_RETRIES: u32 = 100;
 
-/// Returns the policy as AWS returns it: what was given, without nulls. An error says what is wrong with it.
+/// Returns the policy as AWS returns it: the given members, without nulls. The error names what is wrong.
 pub(super) fn normalized(text: &str) -> Result<String, String> {
     let policy: DeliveryPolicy =
         serde_json::from_str(text).map_err(|error| format!("failed to parse JSON. {error}"))?;

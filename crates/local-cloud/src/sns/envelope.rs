@@ -1,10 +1,10 @@
-//! The JSON document that a queue receives unless its subscription asks for raw messages.
+//! The JSON document that a queue receives unless its subscription delivers raw messages.
 
 use std::fmt::Write as _;
 
 use super::message::Message;
 
-/// What the envelope says beyond the message.
+/// What the envelope contains besides the message.
 #[derive(Debug)]
 pub(super) struct Envelope<'a> {
     pub(super) message_id: &'a str,
@@ -20,7 +20,7 @@ pub(super) struct Envelope<'a> {
     pub(super) endpoint: &'a str,
 }
 
-/// Messages are not signed: nobody could tell this cloud's key from another's.
+/// Messages are not signed: no subscriber could verify a key of this cloud.
 const SIGNATURE: &str = "bm90IHNpZ25lZCBieSB0aGUgbG9jYWwgY2xvdWQ=";
 
 impl Envelope<'_> {

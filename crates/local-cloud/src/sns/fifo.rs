@@ -16,14 +16,14 @@ const REMEMBERED_BYTES: usize = 256;
 /// AWS's sequence numbers have 20 digits.
 const FIRST_NUMBER: u64 = 10_000_000_000_000_000_000;
 
-/// What a publisher is told about its message.
+/// What a publisher learns about its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
     pub(super) message_id: String,
     pub(super) sequence_number: Option<String>,
 }
 
-/// The order of a FIFO topic. Whoever holds it publishes alone.
+/// The order of a FIFO topic. Its holder is the only publisher.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     published: u64,

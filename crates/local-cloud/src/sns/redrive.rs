@@ -16,7 +16,7 @@ pub(super) struct Redrive {
 }
 
 impl Redrive {
-    /// Reads a policy. `fifo` says whether the subscription is of a FIFO queue to a FIFO topic.
+    /// Reads a policy. `fifo`: whether a FIFO queue subscribes to a FIFO topic.
     pub(super) fn parse(text: &str, home: &Home, fifo: bool, given: Given) -> Result<Self, AwsError> {
         let invalid = |reason: &str| given.invalid(format!("RedrivePolicy: {reason}"));
         let policy: Value =

@@ -1,5 +1,5 @@
 //! Receives that a consumer can repeat: with the `ReceiveRequestAttemptId` of an earlier receive, a FIFO queue returns the
-//! same messages, for whoever lost the response (API reference, `ReceiveMessage`).
+//! same messages, for a client that lost the response (API reference, `ReceiveMessage`).
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The messages of one queue: which are ready, delayed or in flight, and until when.
 //!
-//! Nothing here reads a clock or runs in the background: every call is told the time and first catches up with what is due
+//! Nothing here reads a clock or runs in the background: every call is passed the time and first catches up with what is due
 //! by then. Every operation takes O(log n) for each message that it touches.
 
 use std::collections::{BTreeMap, BTreeSet};

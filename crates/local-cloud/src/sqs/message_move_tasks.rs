@@ -262,7 +262,7 @@ async fn move_all(queues: &Queues, source: &Queue, task: &Task) -> Status {
     Status::Completed
 }
 
-/// Moves a message, unless there is none. It is never in neither queue while anything is awaited.
+/// Moves the next message, if any. At every await it is in at least one of the queues.
 fn move_one(queues: &Queues, source: &Queue, task: &Task) -> Result<bool, &'static str> {
     const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
     let now = Instant::now();

@@ -58,7 +58,7 @@ impl Order {
         }
     }
 
-    /// Walks through the messages that can be received. `visit` returns whether the walk goes on; it must not be given
+    /// Walks through the messages that can be received. `visit` returns whether to continue; it must not be given
     /// a message twice, so what it does to them is reported to the order after the walk.
     pub(super) fn walk(&self, visit: impl FnMut(Key) -> bool) {
         match self {

@@ -36,7 +36,7 @@ pub(super) struct Queue {
     pub(super) id: u64,
     /// When it was created, in seconds since the epoch.
     pub(super) created: i64,
-    /// AWS keeps the deduplication scope that a queue was created with, whatever the attribute says later.
+    /// AWS keeps the deduplication scope that a queue was created with, whatever the attribute is set to later.
     deduplication_by_group: bool,
     seal: Seal,
     state: Mutex<State>,
@@ -69,7 +69,7 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Receive {
     pub(super) most: usize,
-    /// The queue's own if there is none.
+    /// Defaults to the queue's.
     pub(super) visibility: Option<Duration>,
     pub(super) wanted: Wanted,
     /// The id under which a receive from a FIFO queue can be repeated.
@@ -206,7 +206,7 @@ impl Queue {
         Ok(self.at(now)?.backlog.counts())
     }
 
-    /// Adds a message that was sent. `delay` is the queue's if there is none. Returns what was sent before if a FIFO
+    /// Adds a message that was sent. `delay` defaults to the queue's. Returns what was sent before if a FIFO
     /// queue has seen the deduplication id.
     pub(super) fn send(&self, mut message: Message, delay: Option<Duration>) -> Result<Sent, AwsError> {
         let now = message.since;

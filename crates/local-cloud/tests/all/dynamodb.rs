@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Cloud, cloud};
 
-/// What AWS says no with.
+/// The code and the message of a refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: String,

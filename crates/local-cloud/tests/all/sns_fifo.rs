@@ -18,7 +18,7 @@ async fn fifo_topic(cloud: &Cloud, attributes: &[(&str, &str)]) -> String {
     create.send().await.unwrap().topic_arn.unwrap()
 }
 
-/// Creates a queue, FIFO if its name says so, and returns its URL.
+/// Creates a queue, FIFO if its name ends in `.fifo`, and returns its URL.
 async fn queue(cloud: &Cloud, name: &str) -> String {
     if !name.contains(".fifo") {
         return cloud.queue(name).await;

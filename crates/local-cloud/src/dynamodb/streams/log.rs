@@ -76,7 +76,7 @@ impl Log {
         }
     }
 
-    /// Drops the records that nobody needs any more. Returns how many were dropped before a Pipe took them.
+    /// Drops the records that no reader needs any longer. Returns how many were dropped before a Pipe took them.
     pub(super) fn trim(&mut self, now_s: i64) -> u64 {
         let slowest = self.readers.iter().map(|place| place.next).min();
         let mut lost = 0;

@@ -46,7 +46,7 @@ struct Stream {
     log: Log,
 }
 
-/// What the description of a table says of its stream.
+/// A stream as the description of its table shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Latest {
     pub(super) arn: String,
@@ -202,7 +202,7 @@ pub(crate) struct Records {
     pub(crate) records: Vec<Arc<Record>>,
 }
 
-/// A place in a stream that moves only when told to. Records behind it may be trimmed.
+/// A position in a stream that only its reader moves. Records behind it may be trimmed.
 #[derive(Debug)]
 pub(crate) struct Reader {
     streams: Streams,

@@ -20,7 +20,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Returns whether the item is another one than before. A write of what is there already makes no record
+    /// Returns whether the item changed. A write that changes nothing makes no record
     /// (developer guide, "Change data capture for DynamoDB Streams").
     pub(super) fn changes_something(&self) -> bool {
         let (Some(old), Some(new)) = (&self.old_image, &self.new_image) else { return true };

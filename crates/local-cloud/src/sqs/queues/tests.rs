@@ -75,7 +75,7 @@ fn send_to_group(queues: &World, queue: &Queue, group: &str, body: &str) -> Sent
     queues.send(queue, draft, queues.now()).unwrap()
 }
 
-/// Receives up to `most` messages; `visibility` is the queue's if there is none.
+/// Receives up to `most` messages; `visibility` defaults to the queue's.
 fn receive(queues: &World, queue: &Queue, most: usize, visibility: Option<Duration>) -> Vec<Received> {
     let wanted = Wanted { system: vec!["All".to_owned()], attributes: Vec::new() };
     let receive = Receive { most, visibility, wanted, attempt_id: None, waits: false };
