@@ -263,8 +263,8 @@ enum Switch {
     Off,
 }
 
-/// Returns what a request does to the stream. The engine is made to record both images, since fewer images do not show whether a write
-/// changed anything.
+/// Returns what a request does to the stream. The engine is made to record both images, since fewer do not show whether
+/// a write changed anything.
 fn stream_switch(input: &mut Value) -> Result<Option<Switch>, AwsError> {
     let Some(specification) = input.get_mut("StreamSpecification").filter(|given| given.is_object()) else {
         return Ok(None);

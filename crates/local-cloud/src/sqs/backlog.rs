@@ -1,7 +1,7 @@
 //! The messages of one queue: which are ready, delayed or in flight, and until when.
 //!
-//! Nothing here reads a clock or runs in the background: every call is passed the time and first catches up with what is due
-//! by then. Every operation takes O(log n) for each message that it touches.
+//! Nothing here reads a clock or runs in the background: every call is passed the time and first catches up with what is
+//! due by then. Every operation takes O(log n) for each message that it touches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
