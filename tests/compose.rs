@@ -54,7 +54,7 @@ fn every_container_is_confined_and_says_whether_it_is_well() {
         if name != UNWATCHED {
             let health = &service["healthcheck"];
             assert!(health["test"].is_array(), "{name} has no health check");
-            assert_eq!(health["start_interval"], "500ms", "{name} is ready before it is asked");
+            assert_eq!(health["start_interval"], "500ms", "{name} is probed too rarely while it starts");
             assert!(health["start_period"].is_string(), "{name}: without it start_interval has no effect");
         }
         for port in service["ports"].as_array().into_iter().flatten() {

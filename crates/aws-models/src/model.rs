@@ -214,6 +214,11 @@ impl Model {
     pub(crate) fn shape(&self, member: &Member) -> Option<&Shape> {
         self.shapes.get(&member.shape)
     }
+
+    /// Returns the item of a list, or the key or value of a map, with its shape.
+    pub(crate) fn with_shape<'a>(&'a self, member: Option<&'a Member>) -> Option<(&'a Member, &'a Shape)> {
+        member.and_then(|member| Some((member, self.shape(member)?)))
+    }
 }
 
 impl Shape {

@@ -53,13 +53,13 @@ impl Model {
         match &shape.kind {
             Kind::Structure => Value::Object(self.structure(shape, field)),
             Kind::List => {
-                let Some((item, of_item)) = self.pair(shape.item.as_ref()) else { return Value::Null };
+                let Some((item, of_item)) = self.with_shape(shape.item.as_ref()) else { return Value::Null };
                 let items = numbered(field, is_flattened(member, shape), item.wire("member"));
                 items.into_iter().map(|mut field| self.value(item, of_item, &mut field)).collect()
             }
             Kind::Map => {
                 let (Some((key, of_key)), Some((value, of_value))) =
-                    (self.pair(shape.key.as_ref()), self.pair(shape.value.as_ref()))
+                    (self.with_shape(shape.key.as_ref()), self.with_shape(shape.value.as_ref()))
                 else {
                     return Value::Null;
                 };
@@ -74,10 +74,6 @@ impl Model {
             }
             kind => scalar::read(kind, field.text.take().unwrap_or_default()),
         }
-    }
-
-    fn pair<'a>(&'a self, member: Option<&'a Member>) -> Option<(&'a Member, &'a Shape)> {
-        member.and_then(|member| Some((member, self.shape(member)?)))
     }
 }
 

@@ -51,7 +51,7 @@ impl Model {
         match (&shape.kind, value) {
             (Kind::Structure, _) => element(xml, name, |xml| self.structure_xml(shape, value, xml)),
             (Kind::List, Value::Array(items)) => {
-                let Some((item, of_item)) = pair(self, shape.item.as_ref()) else { return };
+                let Some((item, of_item)) = self.with_shape(shape.item.as_ref()) else { return };
                 if flattened {
                     for value in items {
                         self.member_xml(item.wire(name), item, of_item, value, xml);
@@ -66,7 +66,7 @@ impl Model {
             }
             (Kind::Map, Value::Object(entries)) => {
                 let (Some((key, of_key)), Some((content, of_content))) =
-                    (pair(self, shape.key.as_ref()), pair(self, shape.value.as_ref()))
+                    (self.with_shape(shape.key.as_ref()), self.with_shape(shape.value.as_ref()))
                 else {
                     return;
                 };
@@ -87,10 +87,6 @@ impl Model {
             (kind, value) => text(xml, name, &scalar::write(kind, value)),
         }
     }
-}
-
-fn pair<'a>(model: &'a Model, member: Option<&'a Member>) -> Option<(&'a Member, &'a Shape)> {
-    member.and_then(|member| Some((member, model.shape(member)?)))
 }
 
 /// Writes an element, which AWS closes at once if it is empty.

@@ -76,7 +76,7 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
             format!("The request is larger than {limit} bytes, or ended early"),
         ));
     };
-    let (mut requested, form) = if let Some(requested) = target {
+    let (requested, form) = if let Some(requested) = target {
         (requested, Vec::new())
     } else {
         let form = input::form(&parts.uri, &body);
@@ -84,24 +84,20 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
     };
     let model = cloud.models.of(requested.service);
     let format = Format { service: requested.service, protocol: requested.protocol, model };
-    let read = input::read(&requested, model, &parts.uri, &body, form);
-    let (input, malformed) = match read {
-        Ok(input) => (input, None),
-        Err(error) => (Value::Null, Some(error)),
+    let (input, valid) = match input::read(&requested, model, &parts.uri, &body, form) {
+        Ok(input) => {
+            let valid = model.map_or(Ok(()), |model| input::check(&requested, model, &input));
+            (input, valid)
+        }
+        Err(error) => (Value::Null, Err(error)),
     };
     let mut call = Call {
         service: requested.service,
-        operation: std::mem::take(&mut requested.operation),
+        operation: requested.operation.clone(),
         input,
         headers: parts.headers,
     };
     let resources = cloud.audit.record(&call);
-    requested.operation.clone_from(&call.operation);
-    let valid = match (malformed, model) {
-        (Some(error), _) => Err(error),
-        (None, Some(model)) => input::check(&requested, model, &call.input),
-        (None, None) => Ok(()),
-    };
     let caller = call.caller().map(str::to_owned);
     let subject = Subject {
         caller: caller.as_deref(),

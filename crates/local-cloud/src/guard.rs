@@ -1,7 +1,7 @@
 //! Keeps web pages away from the control API, which lists mail and makes calls fail.
 //!
-//! A page in a browser on this machine can send requests here, to the loopback address or, through a name of its own that
-//! it lets resolve to it (DNS rebinding), as if they were for its own server. Programs do neither.
+//! A page in a browser on this machine can send requests here: to the loopback address, or to its own domain once that
+//! resolves to the loopback address (DNS rebinding). Programs do neither.
 
 use std::net::IpAddr;
 

@@ -108,7 +108,7 @@ fn destination(
             Ok(Destination::Bus(target.to_owned()))
         }
         _ => Err(Refused::Unsupported(unsupported(format_args!(
-            "the target {arn}: it delivers to SQS queues, standard SNS topics and event buses of its own account and region"
+            "the target {arn}: only SQS queues, standard SNS topics and event buses of the same account and region"
         )))),
     }
 }
