@@ -62,6 +62,14 @@ impl Cloud {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Returns the processor time that it has used, in clock ticks of 10 ms (`USER_HZ`).
+    pub(crate) fn processor_ticks(&self) -> usize {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id().unwrap())).unwrap();
+        // After the name, which may contain spaces: utime and stime are the fields 14 and 15 of proc_pid_stat(5).
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<usize>().unwrap()).sum()
+    }
+
     /// Kills it with SIGKILL.
     pub(crate) async fn kill(mut self) {
         self.process.kill().await.unwrap();

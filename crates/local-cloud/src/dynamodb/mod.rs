@@ -12,7 +12,8 @@
 //! | [`table_changes`] | what `UpdateTable` may change at once; encryption |
 //! | [`refusal`] | errors |
 //!
-//! Operations run one at a time, each on a thread where it may block. One that panics fails alone.
+//! Operations run one at a time: the short ones at once, the others on a thread where they may block. One that panics
+//! fails alone.
 
 mod database;
 mod engine;
@@ -23,6 +24,7 @@ mod request_tokens;
 mod streams;
 mod table_changes;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,10 @@ use crate::settings::Settings;
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 /// How many expired items are deleted before other requests have their turn.
 const SWEPT_AT_ONCE: usize = 25;
+
+/// The operations that read and write so few items that to hand them to another thread costs more than they do.
+const SHORT: [&str; 6] =
+    ["DeleteItem", "GetItem", "PutItem", "TransactGetItems", "TransactWriteItems", "UpdateItem"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct DynamoDb {
@@ -74,7 +80,9 @@ impl DynamoDb {
 
     pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
         let (operation, input) = (call.operation.clone(), call.input.clone());
-        let answered = self.with_database(move |database| Ok(database.answer(&operation, input))).await?;
+        let short = SHORT.contains(&operation.as_str());
+        let answered =
+            self.with_database(short, move |database| Ok(database.answer(&operation, input))).await?;
         answered.unwrap_or_else(|| Err(call.not_supported()))
     }
 
@@ -83,23 +91,28 @@ impl DynamoDb {
         answered.unwrap_or_else(|| Err(call.not_supported()))
     }
 
-    /// Does some work on the database, on a thread where it may block. Work that panics fails alone: the next one rolls
-    /// back what it left open.
+    /// Does some work on the database. Work that panics fails alone: the next one rolls back what it left open.
     async fn with_database<T: Send + 'static>(
         &self,
+        short: bool,
         work: impl FnOnce(&mut Database) -> Result<T, AwsError> + Send + 'static,
     ) -> Result<T, AwsError> {
         let mut database = Arc::clone(&self.database).lock_owned().await;
         let (directory, names, streams) = (self.directory.clone(), self.names.clone(), self.streams.clone());
-        let working = tokio::task::spawn_blocking(move || {
+        let run = move || {
             let database = match &mut *database {
                 Some(database) => database,
                 closed => closed.insert(Database::open(directory.as_deref(), names, streams)?),
             };
             work(database)
-        });
-        working.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "an operation of DynamoDB panicked");
+        };
+        let done = if short {
+            catch_unwind(AssertUnwindSafe(run)).map_err(drop)
+        } else {
+            tokio::task::spawn_blocking(run).await.map_err(drop)
+        };
+        done.unwrap_or_else(|()| {
+            tracing::error!("an operation of DynamoDB panicked");
             Err(refusal::internal())
         })
     }
@@ -115,7 +128,8 @@ impl DynamoDb {
             let mut more = self.database.lock().await.is_some();
             while more && !stop.is_cancelled() {
                 let now_s = Timestamp::now().as_second();
-                let swept = self.with_database(move |database| database.expire(now_s, SWEPT_AT_ONCE)).await;
+                let swept =
+                    self.with_database(false, move |database| database.expire(now_s, SWEPT_AT_ONCE)).await;
                 more = match swept {
                     Ok(deleted) => deleted == SWEPT_AT_ONCE,
                     Err(error) => {
@@ -145,17 +159,20 @@ mod tests {
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         });
         let run = |operation: &'static str, input: Value| {
-            dynamodb
-                .with_database(move |database| database.answer(operation, input).unwrap_or(Ok(Value::Null)))
+            dynamodb.with_database(true, move |database| {
+                database.answer(operation, input).unwrap_or(Ok(Value::Null))
+            })
         };
         run("CreateTable", create).await.unwrap();
-        let failed: Result<(), _> = dynamodb
-            .with_database(|database| {
-                database.begin_for_test();
-                panic!("on purpose");
-            })
-            .await;
-        assert_eq!(failed.unwrap_err().status, StatusCode::INTERNAL_SERVER_ERROR);
+        for short in [true, false] {
+            let failed: Result<(), _> = dynamodb
+                .with_database(short, |database| {
+                    database.begin_for_test();
+                    panic!("on purpose");
+                })
+                .await;
+            assert_eq!(failed.unwrap_err().status, StatusCode::INTERNAL_SERVER_ERROR);
+        }
         run("PutItem", json!({"TableName": "items", "Item": {"pk": {"S": "a"}}})).await.unwrap();
         assert_eq!(run("ListTables", json!({})).await.unwrap(), json!({"TableNames": ["items"]}));
     }

@@ -12,8 +12,8 @@ use crate::reply::AwsError;
 
 /// How long a token is valid (API reference, `TransactWriteItems`, "Idempotency").
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// How many tokens are remembered at most, some 100 bytes each: ten minutes of 1,000 transactions a second.
-const MOST: usize = 600_000;
+/// How many tokens are remembered at most, some 300 bytes each: ten minutes of 80 transactions a second.
+const MOST: usize = 50_000;
 
 #[derive(Debug, Default)]
 pub(super) struct RequestTokens {
