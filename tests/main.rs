@@ -10,6 +10,7 @@ mod collector;
 mod commands;
 mod compose;
 mod dashboards;
+mod dead_letters;
 mod documents;
 mod faults;
 mod foreign;

@@ -14,13 +14,13 @@ pub(crate) const REGION: &str = aws_clients::DEFAULT_REGION;
 /// The access key and secret of the local run; the local cloud accepts any.
 pub(crate) const LOCAL_KEY: &str = "local";
 
-/// Which X-Ray to query
+/// Which AWS to talk to
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Endpoint {
-    /// Endpoint of X-Ray
+    /// Endpoint of the local cloud or another emulator
     #[arg(id = "endpoint_url", long = "endpoint-url", env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
     url: String,
-    /// Query AWS itself, with the credentials and region of the environment
+    /// Use AWS itself, with the credentials and region of the environment
     #[arg(long)]
     aws: bool,
     /// Region; defaults to that of the environment
@@ -29,15 +29,20 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Returns a client of that X-Ray.
-    pub(crate) async fn xray(&self, environment: &Environment) -> XRay {
+    /// Returns the SDK configuration for it.
+    pub(crate) async fn config(&self, environment: &Environment) -> SdkConfig {
         if self.aws {
             let settings = AwsSettings { region: self.region.clone(), ..AwsSettings::default() };
-            XRay::new(&aws_clients::sdk_config(&settings).await, "AWS")
+            aws_clients::sdk_config(&settings).await
         } else {
             let region = self.region.as_deref().unwrap_or(REGION);
-            XRay::new(&local_config(&self.url, region, environment).await, &self.url)
+            local_config(&self.url, region, environment).await
         }
+    }
+
+    /// Returns a client of X-Ray there.
+    pub(crate) async fn xray(&self, environment: &Environment) -> XRay {
+        XRay::new(&self.config(environment).await, if self.aws { "AWS" } else { &self.url })
     }
 }
 

@@ -74,6 +74,7 @@ enum Command {
     Send(commands::send::SendArgs),
     Trace(commands::trace::TraceArgs),
     Logs(commands::logs::LogsArgs),
+    DeadLetters(commands::dead_letters::DeadLettersArgs),
     #[cfg(feature = "local")]
     Faults(commands::faults::FaultsArgs),
     #[cfg(feature = "local")]
@@ -152,6 +153,7 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Send(args) => Box::pin(commands::send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
         Command::Logs(args) => commands::logs::run(&args, environment),
+        Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
     }
 }
 

@@ -41,6 +41,7 @@ LEFT_OUT = {
     "collector::what_compose_adds_": "covers where the collector sends spans besides X-Ray",
     "commands::": "runs the commands in documents, which use the local cloud",
     "compose::": "reads docker compose's files",
+    "dead_letters::": "compares traces and queues after redrives, and reads the mail of the local cloud",
     "dashboards::": "covers Grafana's queries to Prometheus",
     "faults::messages_delivered_twice_": "needs faults on demand",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",

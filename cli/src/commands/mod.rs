@@ -2,6 +2,7 @@
 
 #[cfg(feature = "local")]
 pub(crate) mod cloud;
+pub(crate) mod dead_letters;
 #[cfg(feature = "local")]
 pub(crate) mod faults;
 pub(crate) mod logs;

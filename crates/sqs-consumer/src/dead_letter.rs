@@ -11,7 +11,8 @@ use crate::shared::Shared;
 use crate::trace;
 
 /// The message attribute that explains, as JSON, why a message was dead-lettered:
-/// `{"reason", "dependency", "detail", "service", "attempts", "trace", "queue", "failed_at"}`.
+/// `{"reason", "permanent", "dependency", "detail", "service", "attempts", "trace", "queue", "failed_at"}`. `permanent`
+/// means that the same message would fail again.
 pub const DEAD_LETTER_ATTRIBUTE: &str = "dead_letter";
 
 /// The most message attributes SQS accepts.
@@ -26,10 +27,12 @@ pub(crate) async fn send<Q: Queue, H>(
     shared: &Shared<Q, H>,
     message: Message,
     problem: &Problem,
+    permanent: bool,
 ) -> Result<(), QueueError> {
     let trace_id = telemetry::context::trace_id_of(&tracing::Span::current()).map(|id| id.to_string());
     let description = json!({
         "reason": problem.reason,
+        "permanent": permanent,
         "dependency": problem.dependency,
         "detail": problem.detail,
         "service": shared.settings.service,

@@ -86,7 +86,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
     async fn dead_letter(self, problem: Problem, signal: Signal) -> Conclusion {
         let Self { shared, message, .. } = self;
         let attempts = message.receive_count;
-        match dead_letter::send(shared, message, &problem).await {
+        let permanent = matches!(signal, Signal::OwnFault);
+        match dead_letter::send(shared, message, &problem, permanent).await {
             Ok(()) => Conclusion {
                 outcome: DEAD_LETTER,
                 problem: Some(problem),
