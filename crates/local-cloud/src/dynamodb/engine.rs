@@ -43,9 +43,11 @@ fn on_disk(directory: &Path) -> Result<Storage> {
         }
     }
     let storage = Storage::new(&path.to_string_lossy())?;
-    storage
-        .conn()
-        .execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;")?;
+    // No other process opens the file, and nothing of it is used after this one has ended.
+    storage.conn().execute_batch(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
+         PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
+    )?;
     Ok(storage)
 }
 
