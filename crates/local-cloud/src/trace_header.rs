@@ -2,11 +2,30 @@
 
 use http::HeaderMap;
 
-/// Returns the header unchanged if it is valid: AWS passes on unknown fields and their order. Anything else is dropped
-/// without an error, as on AWS.
+/// Returns the header unchanged if it names one trace: AWS passes on fields it does not know, in their order. Anything else
+/// is dropped without an error, as on AWS.
+///
+/// The format is the one AWS documents
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>), and is checked
+/// here rather than by the parser of the services, so that the two are a check on each other.
 pub(crate) fn valid(header: &str) -> Option<String> {
-    let parsed: xray::TraceHeader = header.parse().ok()?;
-    parsed.root.is_some().then(|| header.to_owned())
+    let mut roots = header.split(';').filter_map(|field| field.trim().strip_prefix("Root="));
+    let root = roots.next()?;
+    (is_trace_id(root) && roots.all(|other| other == root)).then(|| header.to_owned())
+}
+
+/// Whether a text is `1-{8 hexadecimal digits}-{24 hexadecimal digits}`, and not all zeros.
+fn is_trace_id(text: &str) -> bool {
+    let hexadecimal =
+        |part: &str, digits| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.split('-').collect::<Vec<_>>()[..] {
+        ["1", time, id] => {
+            hexadecimal(time, 8)
+                && hexadecimal(id, 24)
+                && !(time.bytes().chain(id.bytes()).all(|byte| byte == b'0'))
+        }
+        _ => false,
+    }
 }
 
 /// Returns the header of an HTTP request, which applies to messages without one.

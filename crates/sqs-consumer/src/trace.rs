@@ -1,9 +1,11 @@
 //! The spans of a message: its `process` span, and the `send` span of a dead letter.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use envelope::Received;
 use jiff::Timestamp;
+use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::Status;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute;
@@ -13,7 +15,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::conclusion::{Conclusion, Problem};
-use crate::queue::{Message, Queue, SentDeadLetter};
+use crate::queue::{AttributeValue, Message, MessageAttribute, Queue, SentDeadLetter};
 use crate::settings::ConsumerSettings;
 
 /// `messaging.system` of SQS.
@@ -34,6 +36,23 @@ pub(crate) struct ProcessSpan {
     first: bool,
 }
 
+/// Adapts message attributes to the propagator's interface: a producer instrumented with OpenTelemetry alone has no
+/// other carrier.
+struct Attributes<'a>(&'a HashMap<String, MessageAttribute>);
+
+impl Extractor for Attributes<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match &self.0.get(key)?.value {
+            AttributeValue::Text(text) => Some(text),
+            AttributeValue::Binary(_) => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
 impl ProcessSpan {
     /// Starts the span. It continues the trace that the message carries, unless the event was replayed or is too old:
     /// X-Ray accepts no segments for a trace older than a day, so the span starts a new trace that refers to the old
@@ -49,7 +68,8 @@ impl ProcessSpan {
         let incoming = Incoming::from_message(
             metadata.and_then(|metadata| metadata.trace.as_deref()),
             message.trace_header.as_deref(),
-        );
+        )
+        .or_w3c(&Attributes(&message.attributes));
         let carried = incoming.trace_id();
         let replayed = received.is_some_and(|received| received.replay_name.is_some());
         let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > settings.new_trace_after);

@@ -1,7 +1,8 @@
 //! Trace context on the wire: extracted from a message or a request, and injected as a header.
 //!
-//! The X-Ray header is the native carrier everywhere (HTTP, `PutEvents`, SQS, SNS, and `metadata.trace` of an event);
-//! W3C `traceparent` is read on HTTP if there is no X-Ray header. Two things that an X-Ray header expresses have no
+//! The X-Ray header is the native carrier everywhere (HTTP, `PutEvents`, SQS, SNS, and `metadata.trace` of an event).
+//! W3C `traceparent`, on HTTP and as a message attribute, counts unless the X-Ray header says who called or decides
+//! whether to record: a load balancer adds an X-Ray header with nothing but a Root to each request that has none. Two things that an X-Ray header expresses have no
 //! place in an OpenTelemetry [`SpanContext`] and travel beside it as values of the [`Context`]: a sampling decision
 //! that is still open, and the fields unknown to this workspace (`Self`, `Lineage`). AWS needs those unchanged;
 //! without `Lineage` it could not detect recursive loops.
@@ -47,6 +48,8 @@ pub struct Incoming {
     sampled: Option<SamplingDecision>,
     trace_state: TraceState,
     carried: Vec<(String, String)>,
+    /// The Root that yielded to a `traceparent`.
+    yielded: Option<xray::TraceId>,
 }
 
 impl Incoming {
@@ -70,18 +73,38 @@ impl Incoming {
         }
     }
 
-    /// Extracts the context of an HTTP request from `X-Amzn-Trace-Id`, else from `traceparent` and `tracestate`
-    /// (<https://www.w3.org/TR/trace-context/>).
+    /// Extracts the context of an HTTP request from `X-Amzn-Trace-Id`, `traceparent` and `tracestate`.
     #[must_use]
     pub fn from_http(headers: &HeaderMap) -> Self {
-        let native = headers.get(XRAY_HEADER).and_then(|value| value.to_str().ok()).and_then(parse);
-        match native {
-            Some(header) if header.root.is_some() => Self::from_header(header),
-            other => {
-                let mut incoming = Self::from_traceparent(headers);
-                incoming.carried = other.map(|header| header.extra).unwrap_or_default();
-                incoming
-            }
+        let native = headers.get(XRAY_HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let incoming = native.and_then(|header| parse(&header)).map(Self::from_header).unwrap_or_default();
+        incoming.or_w3c(&Headers(headers))
+    }
+
+    /// Continues the trace of `traceparent` and `tracestate` instead (<https://www.w3.org/TR/trace-context/>), if they are
+    /// valid and the context has neither a Parent nor a sampling decision. Its unknown fields are kept, and its Root is
+    /// then the [`yielded_trace_id`](Self::yielded_trace_id).
+    #[must_use]
+    pub fn or_w3c(self, carrier: &dyn Extractor) -> Self {
+        if self.parent.is_some() || self.sampled.is_some() {
+            return self;
+        }
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
+        let span = context.span();
+        let remote = span.span_context();
+        if !remote.is_valid() {
+            return self;
+        }
+        let decision =
+            if remote.is_sampled() { SamplingDecision::Sampled } else { SamplingDecision::NotSampled };
+        let root = xray::TraceId::from_bytes(remote.trace_id().to_bytes());
+        Self {
+            root: Some(root),
+            parent: Some(SegmentId::from_bytes(remote.span_id().to_bytes())),
+            sampled: Some(decision),
+            trace_state: remote.trace_state().clone(),
+            carried: self.carried,
+            yielded: self.root.filter(|own| *own != root),
         }
     }
 
@@ -89,25 +112,13 @@ impl Incoming {
         let TraceHeader { root, parent, sampled, extra } = header;
         // Without a Root there is no trace to continue, so a Parent or a decision has no meaning.
         let (parent, sampled) = if root.is_some() { (parent, sampled) } else { (None, None) };
-        Self { root, parent, sampled, trace_state: TraceState::default(), carried: extra }
+        Self { root, parent, sampled, carried: extra, ..Self::default() }
     }
 
-    fn from_traceparent(headers: &HeaderMap) -> Self {
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-        let span = context.span();
-        let remote = span.span_context();
-        if !remote.is_valid() {
-            return Self::default();
-        }
-        let decision =
-            if remote.is_sampled() { SamplingDecision::Sampled } else { SamplingDecision::NotSampled };
-        Self {
-            root: Some(xray::TraceId::from_bytes(remote.trace_id().to_bytes())),
-            parent: Some(SegmentId::from_bytes(remote.span_id().to_bytes())),
-            sampled: Some(decision),
-            trace_state: remote.trace_state().clone(),
-            carried: Vec::new(),
-        }
+    /// Returns the trace whose Root yielded to a `traceparent`, such as a load balancer's, whose access log names it.
+    #[must_use]
+    pub fn yielded_trace_id(&self) -> Option<xray::TraceId> {
+        self.yielded
     }
 
     /// Returns the carried trace, if any. Work that must start a new trace (a replay, an event older than X-Ray

@@ -10,6 +10,7 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use opentelemetry_sdk::trace::SpanData;
 use opentelemetry_semantic_conventions::attribute as semconv;
 use serde_json::{Value, json};
+use sqs_consumer::queue::{AttributeValue, MessageAttribute};
 use sqs_consumer::{ConsumerSettings, Delivery, Done, Failure};
 use telemetry::attributes;
 use telemetry::testing::{Recorder, attribute};
@@ -111,6 +112,36 @@ async fn the_native_header_is_the_fallback_and_its_unknown_fields_are_kept() {
         let id = span.span_context.span_id();
         let expected = format!("Root={ROOT};Parent={id};Sampled=1;Lineage=1:a87bd80c:1");
         assert_eq!(header.lock().unwrap().as_deref(), Some(&*expected), "the header a handler injects");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_traceparent_among_the_message_attributes_counts_when_nothing_better_is_there() {
+    let root_alone = format!("Root={ROOT};Lineage=1:a87bd80c:1");
+    let cases = [
+        (None, None, "0af7651916cd43dd8448eb211c80319c"),
+        (None, Some(root_alone.as_str()), "0af7651916cd43dd8448eb211c80319c"),
+        (None, Some(NATIVE), "5759e988bd862e3fe1be46a994272793"),
+        (Some(METADATA), None, "5759e988bd862e3fe1be46a994272793"),
+    ];
+    for (metadata, native, trace) in cases {
+        let bench = Bench::new();
+        let value =
+            AttributeValue::Text("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+        let traceparent = MessageAttribute { data_type: "String".to_owned(), value };
+        let put = Put {
+            body: traced(&bench, metadata).message(),
+            trace_header: native.map(str::to_owned),
+            attributes: [("traceparent".to_owned(), traceparent)].into(),
+            ..Put::default()
+        };
+        let span = hop(&bench, put, |_| Ok(Done::APPLIED)).await;
+        assert_eq!(span.span_context.trace_id().to_string(), trace, "{metadata:?} {native:?}");
+        assert_eq!(
+            span.parent_span_id.to_string() == "b7ad6b7169203331",
+            trace.starts_with("0af7"),
+            "{metadata:?} {native:?}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::{Link, SpanId, SpanKind, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
@@ -199,22 +199,56 @@ fn a_new_trace_has_the_epoch_in_its_id() {
 }
 
 #[test]
-fn traceparent_counts_when_there_is_no_readable_xray_header() {
+fn traceparent_counts_unless_the_xray_header_has_a_parent_or_a_decision() {
+    const OTHER: &str = "1-00000001-000000000000000000000001";
     let traceparent = format!("00-{HEX}-{PARENT}-01");
-    let xray = "Root=1-00000001-000000000000000000000001;Parent=00f067aa0ba902b7;Sampled=1";
     let cases = [
-        (vec![("traceparent", traceparent.as_str())], HEX),
-        (vec![("traceparent", traceparent.as_str()), (XRAY_HEADER, "rubbish")], HEX),
-        (
-            vec![("traceparent", traceparent.as_str()), (XRAY_HEADER, xray)],
-            "00000001000000000000000000000001",
-        ),
+        (None, HEX),
+        (Some("rubbish".to_owned()), HEX),
+        (Some(format!("Root={OTHER}")), HEX),
+        (Some(format!("Self=1-a-b;Root={OTHER}")), HEX),
+        (Some(format!("Root={OTHER};Parent=;Sampled=")), HEX),
+        (Some(format!("Root={OTHER};Sampled=1")), "00000001000000000000000000000001"),
+        (Some(format!("Root={OTHER};Parent=00f067aa0ba902b7")), "00000001000000000000000000000001"),
     ];
-    for (headers, expected) in cases {
+    for (xray, expected) in cases {
+        let mut headers = vec![("traceparent", traceparent.as_str())];
+        headers.extend(xray.as_deref().map(|header| (XRAY_HEADER, header)));
         let recorder = Recorder::new();
         recorder.run(|| drop(span(http(&headers))));
         assert_eq!(recorder.span("process").span_context.trace_id().to_string(), expected, "{headers:?}");
     }
+    let mut headers = HeaderMap::new();
+    headers.insert(XRAY_HEADER, format!("Root={OTHER}").parse().unwrap());
+    assert_eq!(Incoming::from_http(&headers).yielded_trace_id(), None);
+    headers.insert("traceparent", traceparent.parse().unwrap());
+    let incoming = Incoming::from_http(&headers);
+    assert_eq!(incoming.yielded_trace_id().unwrap().to_string(), OTHER);
+    assert_eq!(incoming.trace_id().unwrap().to_string(), ROOT);
+    // An invalid one does not count.
+    headers.insert("traceparent", "00-0-0-01".parse().unwrap());
+    assert_eq!(Incoming::from_http(&headers).trace_id().unwrap().to_string(), OTHER);
+}
+
+#[test]
+fn one_odd_field_does_not_cost_a_good_root() {
+    for header in
+        ["Parent=;Sampled=1", "Parent=0000000000000000;Sampled=1", "word;Sampled=1", "Name=é;Sampled=1"]
+    {
+        let recorder = Recorder::new();
+        recorder.run(|| {
+            // As bytes, since a header with more than ASCII is no text to HTTP.
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(format!("Root={ROOT};{header}").as_bytes()).unwrap();
+            headers.insert(XRAY_HEADER, value);
+            assert_eq!(passed_on(from_http(&headers)), format!("Root={ROOT};Parent={{span}};Sampled=1"));
+        });
+        assert_eq!(recorder.span("process").parent_span_id, SpanId::INVALID, "{header}");
+    }
+}
+
+#[test]
+fn traceparent_carries_its_decision() {
     let unsampled = Recorder::new();
     unsampled.run(|| {
         let headers = [("traceparent", &*format!("00-{HEX}-{PARENT}-00")), ("tracestate", "vendor=x")];
