@@ -53,13 +53,13 @@ fn restore(memory: &MemoryStore, line: &str) {
 }
 
 impl Store for Traces {
-    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64) {
+    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64) -> Option<String> {
         if let Some(journal) = &self.journal {
             // In JSON a line break can only be white space.
             let document = json.replace(['\n', '\r'], " ");
             journal.append(&format!(r#"{{"put":{now},"document":{document}}}"#));
         }
-        self.memory.put(trace_id, segment, json, now);
+        self.memory.put(trace_id, segment, json, now)
     }
 
     fn documents(&self, id: TraceId) -> Option<Vec<Document>> {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use axum::Router;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
-use crate::ingest::{self, Rejected};
+use crate::api;
+use crate::ingest::{Intake, Rejected, otlp};
 use crate::settings::Settings;
 use crate::store::{MemoryStore, Store};
-use crate::{api, ingest::otlp};
 
 /// An X-Ray. Clones share the traces.
 #[derive(Clone, Debug)]
 pub struct Engine {
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
+    intake: Arc<Intake>,
 }
 
 impl Engine {
@@ -27,23 +28,24 @@ impl Engine {
     /// Returns an engine that keeps traces in the given store.
     #[must_use]
     pub fn with_store(settings: Settings, store: Arc<dyn Store>) -> Self {
-        Self { settings: Arc::new(settings), store }
+        let settings = Arc::new(settings);
+        let intake = Arc::new(Intake::new(Arc::clone(&store), Arc::clone(&settings)));
+        Self { settings, store, intake }
     }
 
     /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries` and `/GetTraceSegmentDestination`.
     pub fn api_router(&self) -> Router {
-        api::router(Arc::clone(&self.store), Arc::clone(&self.settings))
+        api::router(Arc::clone(&self.store), Arc::clone(&self.settings), Arc::clone(&self.intake))
     }
 
     /// Returns OTLP over HTTP: `POST /v1/traces`; `/v1/metrics` and `/v1/logs` are accepted and discarded.
     pub fn otlp_router(&self) -> Router {
-        otlp::router(Arc::clone(&self.store), Arc::clone(&self.settings))
+        otlp::router(Arc::clone(&self.intake))
     }
 
-    /// Records spans from within the process, as the OTLP endpoint does. Returns how many spans could not be translated,
-    /// and why.
+    /// Records spans from within the process, as the OTLP endpoint does. Returns how many spans were left out, and why.
     #[must_use]
     pub fn record(&self, request: &ExportTraceServiceRequest) -> Rejected {
-        ingest::record(&*self.store, &self.settings, request)
+        self.intake.record(request)
     }
 }

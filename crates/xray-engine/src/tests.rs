@@ -1,5 +1,6 @@
 //! The engine over HTTP, with the AWS SDK as its client.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
@@ -327,27 +328,88 @@ async fn put_trace_segments_keeps_documents_as_they_are_and_names_the_bad_ones()
     assert!(trace.problems().is_empty());
 }
 
-#[tokio::test]
-async fn otlp_in_another_form_is_refused_with_the_setting_to_change() {
-    let served = serve(Settings::default()).await;
-    let post = async |path: &str, headers: &[(&str, &str)], body: &'static str| {
-        let mut call = reqwest::Client::new().post(format!("{}{path}", served.otlp)).body(body);
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+impl Served {
+    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+        let mut call = reqwest::Client::new().post(format!("{}{path}", self.otlp)).body(body);
         for (name, value) in headers {
             call = call.header(*name, *value);
         }
         let response = call.send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
-    };
+    }
+}
+
+#[tokio::test]
+async fn otlp_is_taken_in_json_and_compressed() {
+    let served = serve(Settings::default()).await;
+    let (json, protobuf) = (("content-type", "application/json"), ("content-type", "application/x-protobuf"));
+    let compressed = ("content-encoding", "gzip");
+    // As the specification writes it: ids in hexadecimal, 64-bit numbers as text.
+    let body = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"js"}}}}]}},
+            "scopeSpans":[{{"scope":{{"name":"s"}},"spans":[{{"traceId":"5b8efff798038103d269b633813fc60c",
+            "spanId":"eee19b7ec3c1b174","name":"request","kind":2,"startTimeUnixNano":"{START}000000000",
+            "endTimeUnixNano":"{START}500000000","attributes":[{{"key":"n","value":{{"intValue":"7"}}}},
+            {{"key":"m","value":{{"intValue":7}}}},{{"key":"l","value":{{"arrayValue":{{"values":[{{"boolValue":true}}]}}}}}}],
+            "futureField":1}}]}}]}}]}}"#
+    );
+    assert_eq!(served.post("/v1/traces", &[json], body.clone().into()).await, (200, "{}".to_owned()));
+    let [entry, send, process] = flow();
+    let as_json = serde_json::to_vec(&request(vec![entry])).unwrap();
+    assert_eq!(served.post("/v1/traces", &[json, compressed], gzip(&as_json)).await.0, 200);
+    let as_protobuf = request(vec![send, process]).encode_to_vec();
+    assert_eq!(served.post("/v1/traces", &[protobuf, compressed], gzip(&as_protobuf)).await.0, 200);
+
+    let trace = served.trace("1-5b8efff7-98038103d269b633813fc60c".parse().unwrap()).await;
+    assert_eq!(trace.entry().unwrap().segment().name, "js");
+    let trace = served.trace(TraceId::from_bytes(TRACE)).await;
+    assert!(trace.problems().is_empty() && trace.nodes().count() == 3, "{trace:?}");
+    assert_eq!(served.post("/v1/metrics", &[json, compressed], gzip(b"{}")).await, (200, "{}".to_owned()));
+}
+
+#[tokio::test]
+async fn otlp_in_another_form_is_refused_with_what_is_accepted() {
+    let served = serve(Settings::default()).await;
     let protobuf = ("content-type", "application/x-protobuf");
-    let (status, text) = post("/v1/traces", &[("content-type", "application/json")], "{}").await;
+    let (status, text) = served.post("/v1/traces", &[("content-type", "text/plain")], b"x".to_vec()).await;
     assert_eq!(status, 415);
-    assert!(text.contains("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"));
-    let (status, text) = post("/v1/traces", &[protobuf, ("content-encoding", "gzip")], "x").await;
+    assert!(text.contains("application/x-protobuf and application/json"));
+    let (status, text) =
+        served.post("/v1/traces", &[protobuf, ("content-encoding", "br")], b"x".to_vec()).await;
     assert_eq!(status, 415);
-    assert!(text.contains("OTEL_EXPORTER_OTLP_COMPRESSION=none"));
-    assert_eq!(post("/v1/traces", &[protobuf], "malformed").await.0, 400);
-    assert_eq!(post("/v1/metrics", &[protobuf], "malformed").await, (200, String::new()));
-    assert_eq!(post("/v1/logs", &[protobuf], "").await, (200, String::new()));
+    assert!(text.contains("gzip"));
+    assert_eq!(
+        served.post("/v1/traces", &[protobuf, ("content-encoding", "gzip")], b"x".to_vec()).await.0,
+        400
+    );
+    let bomb = gzip(&vec![0; 17 * 1024 * 1024]);
+    assert_eq!(served.post("/v1/traces", &[protobuf, ("content-encoding", "gzip")], bomb).await.0, 413);
+    assert_eq!(served.post("/v1/traces", &[protobuf], b"malformed".to_vec()).await.0, 400);
+    assert_eq!(
+        served.post("/v1/traces", &[("content-type", "application/json")], b"[".to_vec()).await.0,
+        400
+    );
+    assert_eq!(served.post("/v1/metrics", &[protobuf], b"malformed".to_vec()).await, (200, String::new()));
+    assert_eq!(served.post("/v1/logs", &[protobuf], Vec::new()).await, (200, String::new()));
+}
+
+#[tokio::test]
+async fn what_x_ray_would_not_take_of_a_span_is_left_out() {
+    let served = serve(Settings::default()).await;
+    let large = span(SpanKind::Server, "s", &[("text", text(&"x".repeat(100_000)))]);
+    let named = span(SpanKind::Client, "s", &[("aws.remote.service", text("a?b"))]);
+    for (span, reason) in [(large, "larger than 65536 bytes"), (named, "invalid name")] {
+        let rejected = served.engine.record(&request(vec![span]));
+        assert_eq!(rejected.spans, 1);
+        assert!(rejected.reason.as_ref().unwrap().contains(reason), "{rejected:?}");
+    }
+    assert!(served.search("").await.is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod batch_get_traces;
 mod get_trace_segment_destination;
 mod get_trace_summaries;
+mod put_telemetry_records;
 mod put_trace_segments;
 mod reply;
 
@@ -12,23 +13,21 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 
+use crate::ingest::Intake;
 use crate::settings::Settings;
 use crate::store::Store;
 
 /// The largest request accepted, in bytes: fifty documents of 64 KB with their escapes.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>) -> Router {
+pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>, intake: Arc<Intake>) -> Router {
     let of_summaries = (Arc::clone(&store), settings);
     Router::new()
         .route("/TraceSummaries", post(get_trace_summaries::answer))
         .with_state(of_summaries)
-        .merge(
-            Router::new()
-                .route("/GetTraceSegmentDestination", post(get_trace_segment_destination::answer))
-                .route("/TraceSegments", post(put_trace_segments::answer))
-                .route("/Traces", post(batch_get_traces::answer))
-                .with_state(store),
-        )
+        .merge(Router::new().route("/Traces", post(batch_get_traces::answer)).with_state(store))
+        .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
+        .route("/GetTraceSegmentDestination", post(get_trace_segment_destination::answer))
+        .route("/TelemetryRecords", post(put_telemetry_records::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
 }

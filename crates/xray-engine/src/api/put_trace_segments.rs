@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use xray::DocumentError;
 
 use super::reply::{InvalidRequest, input, respond};
-use crate::ingest;
-use crate::store::Store;
+use crate::ingest::Intake;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -20,13 +19,13 @@ struct Input {
 }
 
 pub(super) async fn answer(
-    State(store): State<Arc<dyn Store>>,
+    State(intake): State<Arc<Intake>>,
     body: Bytes,
 ) -> Result<Response, InvalidRequest> {
     let input: Input = input(&body)?;
     let mut refused = Vec::new();
     for document in input.trace_segment_documents {
-        if let Err(error) = ingest::put(&*store, &document) {
+        if let Err(error) = intake.put(&document) {
             refused.push(refusal(&document, &error));
         }
     }

@@ -1,9 +1,7 @@
 //! Taking in spans and documents.
 
-mod documents;
+mod intake;
 pub(crate) mod otlp;
-mod spans;
 
-pub(crate) use self::documents::put;
-pub use self::spans::Rejected;
-pub(crate) use self::spans::record;
+pub(crate) use self::intake::Intake;
+pub use self::intake::Rejected;

@@ -1,84 +1,132 @@
-//! OTLP over HTTP, in protobuf (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+//! OTLP over HTTP, in protobuf and JSON, compressed or not (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
 
+use std::io::Read as _;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message as _;
 
-use super::spans::record;
-use crate::settings::Settings;
-use crate::store::Store;
+use super::Intake;
 
 /// The largest request accepted, in bytes.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
 
-#[derive(Clone, Debug)]
-struct Receiver {
-    store: Arc<dyn Store>,
-    settings: Arc<Settings>,
-}
-
-pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>) -> Router {
+pub(crate) fn router(intake: Arc<Intake>) -> Router {
     Router::new()
         .route("/v1/traces", post(traces))
         .route("/v1/metrics", post(discard))
         .route("/v1/logs", post(discard))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .with_state(Receiver { store, settings })
+        .with_state(intake)
 }
 
-async fn traces(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(refusal) = check_format(&headers) {
-        return refusal;
+/// How the messages of a request are written, and of its response.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Protobuf,
+    Json,
+}
+
+/// A request that is refused.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, self.1).into_response()
     }
-    let request = match ExportTraceServiceRequest::decode(body) {
-        Ok(request) => request,
-        Err(error) => {
-            return (StatusCode::BAD_REQUEST, format!("not an OTLP trace request: {error}")).into_response();
-        }
-    };
-    let rejected = record(&*receiver.store, &receiver.settings, &request);
+}
+
+async fn traces(
+    State(intake): State<Arc<Intake>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let format = Format::of(&headers)?;
+    let request = format.read(&uncompressed(&headers, body)?)?;
+    let rejected = intake.record(&request);
     let partial_success = rejected.reason.map(|error_message| ExportTracePartialSuccess {
         rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
         error_message,
     });
-    protobuf(&ExportTraceServiceResponse { partial_success })
+    Ok(format.respond(&ExportTraceServiceResponse { partial_success }))
 }
 
-/// Accepts metrics and logs, for which X-Ray has no place. The response to either is an empty message, and that is an
-/// empty body whatever its type.
-async fn discard(headers: HeaderMap, _body: Bytes) -> Response {
-    match check_format(&headers) {
-        Ok(()) => protobuf(&ExportTraceServiceResponse::default()),
-        Err(refusal) => refusal,
+/// Accepts metrics and logs, for which X-Ray has no place. The response to either is an empty message.
+async fn discard(headers: HeaderMap, _body: Bytes) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers)?.respond(&ExportTraceServiceResponse::default()))
+}
+
+impl Format {
+    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let media_type = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case(PROTOBUF) {
+            Ok(Self::Protobuf)
+        } else if media_type.eq_ignore_ascii_case(JSON) {
+            Ok(Self::Json)
+        } else {
+            let why = format!("OTLP is accepted as {PROTOBUF} and {JSON}\n");
+            Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+        }
+    }
+
+    fn read(self, body: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+        let refuse =
+            |error: String| Refusal(StatusCode::BAD_REQUEST, format!("not an OTLP trace request: {error}\n"));
+        match self {
+            Self::Protobuf => {
+                ExportTraceServiceRequest::decode(body).map_err(|error| refuse(error.to_string()))
+            }
+            Self::Json => serde_json::from_slice(body)
+                .map_err(|error| refuse(format!("line {}, column {}", error.line(), error.column()))),
+        }
+    }
+
+    fn respond(self, message: &ExportTraceServiceResponse) -> Response {
+        match self {
+            Self::Protobuf => ([(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response(),
+            // An empty message is an empty object, of which the derived form has too much.
+            Self::Json if message.partial_success.is_none() => {
+                ([(header::CONTENT_TYPE, JSON)], "{}").into_response()
+            }
+            Self::Json => Json(message).into_response(),
+        }
     }
 }
 
-fn protobuf(message: &ExportTraceServiceResponse) -> Response {
-    ([(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response()
+/// Returns a body as it was before it was compressed, at most [`MAX_REQUEST`] bytes of it.
+fn uncompressed(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
+    match text(headers, header::CONTENT_ENCODING).trim() {
+        "" | "identity" => Ok(body),
+        "gzip" => {
+            let mut uncompressed = Vec::new();
+            let most = MAX_REQUEST as u64;
+            let read = MultiGzDecoder::new(&*body).take(most + 1).read_to_end(&mut uncompressed);
+            read.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the body is not gzip\n".to_owned()))?;
+            if uncompressed.len() > MAX_REQUEST {
+                let why = format!("the body is larger than {MAX_REQUEST} bytes once uncompressed\n");
+                return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, why));
+            }
+            Ok(uncompressed.into())
+        }
+        _ => {
+            let why = "OTLP is accepted compressed by gzip, or not compressed\n".to_owned();
+            Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+        }
+    }
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the response, built at most once per request")]
-fn check_format(headers: &HeaderMap) -> Result<(), Response> {
-    let refuse = |why: &'static str| Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response());
-    let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = value(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case(PROTOBUF) {
-        return refuse(
-            "only OTLP as application/x-protobuf is accepted: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n",
-        );
-    }
-    if !matches!(value(header::CONTENT_ENCODING), "" | "identity") {
-        return refuse("only uncompressed OTLP is accepted: set OTEL_EXPORTER_OTLP_COMPRESSION=none\n");
-    }
-    Ok(())
+fn text(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -72,8 +72,8 @@ impl Default for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64) {
-        self.kept().put(trace_id, segment, json, now);
+    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64) -> Option<String> {
+        self.kept().put(trace_id, segment, json, now)
     }
 
     fn documents(&self, id: TraceId) -> Option<Vec<Document>> {
@@ -86,7 +86,7 @@ impl Store for MemoryStore {
 }
 
 impl Kept {
-    fn put(&mut self, trace_id: TraceId, segment: &Segment, json: String, now: f64) {
+    fn put(&mut self, trace_id: TraceId, segment: &Segment, json: String, now: f64) -> Option<String> {
         let document = Document { id: segment.id, json: json.into() };
         let trace = self.by_id.entry(trace_id).or_insert_with(|| {
             let number = self.next;
@@ -97,27 +97,29 @@ impl Kept {
         });
         trace.overview.updated = now;
         trace.overview.revision += 1;
-        match trace.documents.iter().position(|known| known.id == document.id) {
+        let not_indexed = match trace.documents.iter().position(|known| known.id == document.id) {
             None => {
                 self.bytes += document_bytes(&document);
                 trace.documents.push(document);
-                trace.overview.add(segment);
+                trace.overview.add(segment).map(str::to_owned)
             }
             Some(place) => {
                 let known = &mut trace.documents[place];
                 let complete = Segment::read(&known.json).is_ok_and(|known| !known.is_in_progress());
                 if complete && segment.is_in_progress() {
-                    return;
+                    return None;
                 }
                 self.bytes = self.bytes + document.json.len() - known.json.len();
                 *known = document;
                 trace.rebuild_overview();
+                None
             }
-        }
+        };
         // One trace always stays: dropping the trace just added to would lose a document at once.
         while self.by_id.len() > self.max_traces || (self.bytes > self.max_bytes && self.by_id.len() > 1) {
             self.remove_oldest();
         }
+        not_indexed
     }
 
     fn remove_oldest(&mut self) {

@@ -18,8 +18,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Adds a document to its trace, or replaces the one with the same id. A document in progress never replaces a
     /// complete one.
     ///
-    /// `json` is the text of `segment`, which is kept as it is; `now` is in epoch seconds.
-    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64);
+    /// `json` is the text of `segment`, which is kept as it is; `now` is in epoch seconds. Returns the key of an annotation
+    /// that X-Ray would not index, if there is one.
+    fn put(&self, trace_id: TraceId, segment: &Segment, json: String, now: f64) -> Option<String>;
 
     /// Returns the documents of a trace in the order in which they arrived, or `None` if the trace is unknown.
     fn documents(&self, id: TraceId) -> Option<Vec<Document>>;

@@ -35,11 +35,12 @@ impl Overview {
         Self { annotations: Annotations::default(), start, end: start, updated: start, revision: 0 }
     }
 
-    /// Adds the times and annotations of a document.
-    pub fn add(&mut self, segment: &Segment) {
+    /// Adds the times and annotations of a document. Returns the key of an annotation that X-Ray would not index, if there
+    /// is one.
+    pub fn add<'a>(&mut self, segment: &'a Segment) -> Option<&'a str> {
         self.start = self.start.min(segment.start_time);
         self.end = self.end.max(segment.last_end_time().unwrap_or(segment.start_time));
-        self.annotations.add(segment);
+        self.annotations.add(segment)
     }
 }
 

@@ -21,7 +21,6 @@ mod sql;
 
 pub(crate) use self::attributes::Attributes;
 pub(crate) use self::document::documents;
-pub(crate) use self::source::Untranslatable;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -8,7 +8,8 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use serde_json::json;
 use xray::{AnnotationValue, Cause, Exception, Segment};
 
-use super::{Attributes, Untranslatable, documents};
+use super::source::Untranslatable;
+use super::{Attributes, documents};
 
 mod blocks;
 

@@ -10,6 +10,9 @@ use super::Segment;
 const MAX_BYTES: usize = 64 * 1024;
 /// The longest name of a segment, in characters.
 const MAX_NAME: usize = 200;
+/// What a name may contain besides letters, digits and whitespace
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
+const SYMBOLS_IN_NAMES: &str = "_.:/%&#=+\\-@";
 
 /// Why a string is not a segment document. It is not repeated, because it may contain personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -101,25 +104,38 @@ impl Segment {
     /// Reads a document as X-Ray does on arrival: in addition to [`Segment::read`], it must be complete by itself.
     ///
     /// # Errors
-    /// As for [`Segment::read`], and when the document is larger than 64 KB, has no `trace_id`, ends before it starts, has neither
-    /// `end_time` nor `in_progress`, or is an independent subsegment without `parent_id`.
+    /// As for [`Segment::read`], and as for [`Segment::check_sent`].
     pub fn read_sent(document: &str) -> Result<Self, DocumentError> {
+        let segment = Self::read(document)?;
+        segment.check_sent(document)?;
+        Ok(segment)
+    }
+
+    /// Checks what X-Ray checks on arrival of the segment, whose text is `document`.
+    ///
+    /// # Errors
+    /// When the document is larger than 64 KB, has a name with a character that X-Ray does not accept, has no `trace_id`, ends
+    /// before it starts, has neither `end_time` nor `in_progress`, or is an independent subsegment without `parent_id`.
+    pub fn check_sent(&self, document: &str) -> Result<(), DocumentError> {
         if document.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge);
         }
-        let segment = Self::read(document)?;
-        if segment.trace_id.is_none() {
+        let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || SYMBOLS_IN_NAMES.contains(c);
+        if self.name.is_empty() || self.name.chars().count() > MAX_NAME || !self.name.chars().all(allowed) {
+            return Err(DocumentError::Invalid("name"));
+        }
+        if self.trace_id.is_none() {
             return Err(DocumentError::Missing("trace_id"));
         }
-        match segment.end_time {
-            None if !segment.is_in_progress() => return Err(DocumentError::Missing("end_time")),
-            Some(end) if end < segment.start_time => return Err(DocumentError::Invalid("end_time")),
+        match self.end_time {
+            None if !self.is_in_progress() => return Err(DocumentError::Missing("end_time")),
+            Some(end) if end < self.start_time => return Err(DocumentError::Invalid("end_time")),
             _ => {}
         }
-        if segment.is_subsegment() && segment.parent_id.is_none() {
+        if self.is_subsegment() && self.parent_id.is_none() {
             return Err(DocumentError::Missing("parent_id"));
         }
-        Ok(segment)
+        Ok(())
     }
 }
 
@@ -175,10 +191,11 @@ mod tests {
 
     #[test]
     fn documents_that_x_ray_refuses_are_refused_with_its_code() {
-        let changes: [(&str, Value, &str); 14] = [
+        let changes: [(&str, Value, &str); 15] = [
             ("name", Value::Null, "MissingName"),
             ("name", json!(""), "InvalidName"),
             ("name", json!("x".repeat(201)), "InvalidName"),
+            ("name", json!("a?b"), "InvalidName"),
             ("id", Value::Null, "MissingId"),
             ("id", json!("70de5b6f19ff9a0"), "InvalidId"),
             ("trace_id", Value::Null, "MissingTraceId"),
@@ -206,6 +223,23 @@ mod tests {
         let lonely = r#"{"name":"a","id":"70de5b6f19ff9a0a","trace_id":"1-581cf771-a006649127e371903a2de979",
             "start_time":1,"end_time":2,"type":"subsegment"}"#;
         assert_eq!(Segment::read_sent(lonely).unwrap_err().code(), "MissingParentId");
+    }
+
+    #[test]
+    fn a_name_has_letters_of_any_script_and_some_symbols() {
+        let mut document = whole();
+        for name in ["Prämien 7", "会员", r"a_b.c:d/e%f&g#h=i+j\k-l@m"] {
+            document["name"] = json!(name);
+            assert_eq!(Segment::read_sent(&document.to_string()).unwrap().name, name);
+        }
+        for name in ["a?b", "a{b}", "a,b", "a(b)", "a\u{1}b", "a*b", "a;b", "a\"b", "a'b", "a|b", "a<b>"] {
+            document["name"] = json!(name);
+            assert_eq!(
+                Segment::read_sent(&document.to_string()),
+                Err(DocumentError::Invalid("name")),
+                "{name}"
+            );
+        }
     }
 
     #[test]

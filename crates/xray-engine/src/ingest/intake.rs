@@ -1,0 +1,93 @@
+//! What every document passes before it is stored, whichever way it arrived.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use xray::{DocumentError, Segment};
+
+use crate::clock::epoch_seconds;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::translate::{self, Attributes};
+
+/// How many different complaints are logged; more come from a client that is broken, or hostile.
+const MAX_COMPLAINTS: usize = 100;
+
+/// Spans that were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejected {
+    /// How many.
+    pub spans: usize,
+    /// Why the last of them was rejected.
+    pub reason: Option<String>,
+}
+
+/// Takes in spans and documents.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    store: Arc<dyn Store>,
+    settings: Arc<Settings>,
+    /// What was logged already.
+    complaints: Mutex<HashSet<String>>,
+}
+
+impl Intake {
+    pub(crate) fn new(store: Arc<dyn Store>, settings: Arc<Settings>) -> Self {
+        Self { store, settings, complaints: Mutex::default() }
+    }
+
+    /// Stores a document as `PutTraceSegments` takes it, if X-Ray would accept it.
+    pub(crate) fn put(&self, document: &str) -> Result<(), DocumentError> {
+        let kept = Segment::read(document).and_then(|segment| self.keep(&segment, document.to_owned()));
+        kept.inspect_err(|error| self.complain(error.to_string()))
+    }
+
+    /// Translates and stores the spans of a request.
+    pub(crate) fn record(&self, request: &ExportTraceServiceRequest) -> Rejected {
+        let mut rejected = Rejected::default();
+        for resource_spans in &request.resource_spans {
+            let resource = resource_spans
+                .resource
+                .as_ref()
+                .map(|resource| Attributes::new(&resource.attributes))
+                .unwrap_or_default();
+            for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
+                let kept = translate::documents(span, &resource, &self.settings.indexed_attributes)
+                    .map_err(|error| error.to_string())
+                    .and_then(|documents| {
+                        documents.into_iter().try_for_each(|segment| {
+                            let json = segment.to_json();
+                            self.keep(&segment, json).map_err(|error| error.to_string())
+                        })
+                    });
+                if let Err(reason) = kept {
+                    self.complain(reason.clone());
+                    rejected.spans += 1;
+                    rejected.reason = Some(reason);
+                }
+            }
+        }
+        rejected
+    }
+
+    fn keep(&self, segment: &Segment, json: String) -> Result<(), DocumentError> {
+        segment.check_sent(&json)?;
+        let trace_id = segment.trace_id.ok_or(DocumentError::Missing("trace_id"))?;
+        if let Some(key) = self.store.put(trace_id, segment, json, epoch_seconds()) {
+            self.complain(format!(
+                "the annotation {key:?} has an invalid key, or is not among the first fifty"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Logs what X-Ray would not take, once.
+    fn complain(&self, reason: String) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaints.len() < MAX_COMPLAINTS && !complaints.contains(&reason) {
+            tracing::warn!(reason, "left out of a trace, as X-Ray would");
+            complaints.insert(reason);
+        }
+    }
+}
