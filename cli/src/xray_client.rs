@@ -40,7 +40,7 @@ impl XRay {
         Self { client: Client::new(config), place: place.to_owned(), ranges: 1 }
     }
 
-    /// Extends the search for event ids to the last `hours`.
+    /// Extends the search by annotations to the last `hours`.
     pub(crate) fn looking_back(mut self, hours: u32) -> Self {
         self.ranges = hours.div_ceil(6).max(1);
         self
@@ -72,18 +72,35 @@ impl XRay {
         }
     }
 
-    /// Returns the traces for an id, oldest first.
+    /// Returns the traces for an id, oldest first, those of a list's events after the request's.
     ///
     /// # Errors
     /// When X-Ray cannot be queried, or returns invalid documents.
     pub(crate) async fn find(&self, wanted: &Wanted) -> anyhow::Result<Vec<Trace>> {
         match wanted {
-            Wanted::Trace(id) => self.traces(&[*id]).await,
-            Wanted::Event(id) => {
-                let ids = self.with_annotation("event_id", &id.to_string()).await?;
-                self.traces(&ids.into_iter().collect::<Vec<_>>()).await
+            Wanted::Trace(id) => self.request(*id).await,
+            Wanted::Event(id) => self.annotated("event_id", &id.to_string()).await,
+            Wanted::TraceOrEvent(trace, event) => {
+                let traces = self.request(*trace).await?;
+                if !traces.is_empty() {
+                    return Ok(traces);
+                }
+                self.annotated("event_id", &event.to_string()).await
             }
+            Wanted::Customer(number) => self.annotated("customer_number", number).await,
         }
+    }
+
+    /// Returns a trace and, if it is that of a request with a list of events, the events' traces.
+    async fn request(&self, id: TraceId) -> anyhow::Result<Vec<Trace>> {
+        let mut traces = self.traces(&[id]).await?;
+        traces.extend(self.annotated("request_trace_id", &id.to_string()).await?);
+        Ok(traces)
+    }
+
+    async fn annotated(&self, key: &str, value: &str) -> anyhow::Result<Vec<Trace>> {
+        let ids = self.with_annotation(key, value).await?;
+        self.traces(&ids.into_iter().collect::<Vec<_>>()).await
     }
 
     async fn with_annotation(&self, key: &str, value: &str) -> anyhow::Result<BTreeSet<TraceId>> {

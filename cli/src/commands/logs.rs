@@ -1,4 +1,4 @@
-//! `foostore logs`: shows the log lines of one event or trace over all services.
+//! `foostore logs`: shows the log lines of one event, trace or customer over all services.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::stdio::print;
 use crate::style::Style;
 use crate::wanted::Wanted;
 
-/// Show the log lines of an event or a trace, over all services
+/// Show the log lines of an event, a trace or a customer, over all services
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ Examples:
 Reads the log files of the newest run of `foostore up`, or with - the lines on standard input: those of services, also as
 `docker compose logs` prints them.")]
 pub(crate) struct LogsArgs {
-    /// An event id or correlation id (UUID), or a trace id (1-… or 32 hexadecimal digits)
+    /// An id of an event, message or trace, a customer number, or a pasted X-Amzn-Trace-Id or traceparent
     id: Wanted,
     /// A file of log lines to read instead of those in --log-dir; - is standard input
     #[arg(value_name = "FILE", conflicts_with = "log_dir")]

@@ -1,4 +1,4 @@
-//! `foostore trace`: prints a trace as a tree, by trace id or event id, from any X-Ray.
+//! `foostore trace`: prints a trace as a tree, by any id, from any X-Ray.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ Examples:
   foostore trace --aws --since-hours 24 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
   foostore trace --json 5759e988bd862e3fe1be46a994272793 | jq '.segments[].name'")]
 pub(crate) struct TraceArgs {
-    /// A trace id (1-… or 32 hexadecimal digits), or an event id (a UUID)
+    /// A trace id, event id or customer number, or a pasted X-Amzn-Trace-Id or traceparent
     id: Wanted,
     /// Wait up to this long for the trace to be complete
     #[arg(long, value_name = "SECONDS")]
@@ -37,7 +37,7 @@ pub(crate) struct TraceArgs {
     /// Print the segment documents as JSON
     #[arg(long)]
     json: bool,
-    /// How far back to search for an event id
+    /// How far back to search for an event id or a customer number
     #[arg(long, value_name = "HOURS", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=720))]
     since_hours: u32,
     #[command(flatten)]
@@ -86,6 +86,15 @@ pub(crate) async fn show(
         let what = match wanted {
             Wanted::Trace(id) => format!("no trace {id} at {}", xray.place()),
             Wanted::Event(id) => format!("no trace with the annotation event_id = {id} at {}", xray.place()),
+            Wanted::TraceOrEvent(trace, event) => {
+                format!(
+                    "no trace {trace}, and none with the annotation event_id = {event}, at {}",
+                    xray.place()
+                )
+            }
+            Wanted::Customer(number) => {
+                format!("no trace with the annotation customer_number = {number} at {}", xray.place())
+            }
         };
         return Err(Failure::refused(format!(
             "{what}: it may not have been sampled, or may not have arrived yet (--wait SECONDS)"
