@@ -19,6 +19,7 @@ mod new_service;
 mod poison;
 mod restart;
 mod roles;
+mod runs;
 mod soak;
 mod source;
 mod telemetry_docs;

@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) xray_endpoint: String,
     /// The address at which the local cloud receives OTLP.
     pub(crate) otlp: String,
+    /// The directory of this run's log files.
+    pub(crate) log_dir: String,
     pub(crate) config: SdkConfig,
     pub(crate) http: reqwest::Client,
     foreign: Option<Foreign>,
@@ -60,11 +62,12 @@ impl World {
         let own = Environment::from_process();
         let directory = directory(&own);
         let foreign = Foreign::of_the_run();
+        let log_dir = (!options.contains(&"--log-dir")).then(|| directory.path().join("logs"));
         let mut up = Command::new(program)
             .args(["up", "--json", "--no-traffic"])
             .args(["--cloud-address", "127.0.0.1:0", "--otlp-address", "127.0.0.1:0"])
-            .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])
-            .arg(directory.path().join("logs"))
+            .args(["--ingest-address", "127.0.0.1:0"])
+            .args(log_dir.iter().flat_map(|path| [Path::new("--log-dir"), path]))
             .args(foreign.iter().flat_map(Foreign::options))
             .args(options)
             .current_dir(directory.path())
@@ -119,6 +122,7 @@ impl World {
             endpoint,
             xray_endpoint: ready["xray"].as_str().unwrap().to_owned(),
             otlp: ready["otlp"].as_str().unwrap().to_owned(),
+            log_dir: ready["log_dir"].as_str().unwrap().to_owned(),
             http: reqwest::Client::new(),
             foreign,
             services,
@@ -221,7 +225,9 @@ impl World {
 
     /// Returns the log files of the services.
     pub(crate) fn log_files(&self) -> Vec<PathBuf> {
-        files_below(&self.directory.path().join("logs"))
+        let mut files = files_below(&self.directory.path().join("logs"));
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+        files
     }
 
     /// Stops the layer as an operator would, and asserts that it exits with success.

@@ -9,6 +9,7 @@ mod layer;
 mod log_lines;
 #[cfg(feature = "local")]
 mod ports;
+mod runs;
 #[cfg(feature = "local")]
 mod screen;
 #[cfg(feature = "local")]

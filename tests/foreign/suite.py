@@ -46,6 +46,7 @@ LEFT_OUT = {
     "faults::messages_delivered_twice_": "needs faults on demand",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "restart::": "restarts the local cloud",
+    "runs::": "is about the command line, and reads the mail of the local cloud",
     "soak::": "measures the local cloud",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",

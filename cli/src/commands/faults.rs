@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use service_runtime::Environment;
 
-use crate::endpoint::DEFAULT_ENDPOINT_URL;
+use crate::endpoint::{ENDPOINT_HELP, endpoint_url};
 use crate::failure::Failure;
 use crate::ingest_client::{http_client, unreachable};
 use crate::stdio::{print, remark};
@@ -30,9 +30,8 @@ docs/faults.md describes every kind.")]
 pub(crate) struct FaultsArgs {
     #[command(subcommand)]
     what: What,
-    /// Endpoint of the local cloud
-    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
-    endpoint_url: String,
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", help = ENDPOINT_HELP)]
+    endpoint_url: Option<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -130,7 +129,7 @@ struct ClearArgs {
 /// When the local cloud cannot be reached or refuses the fault, or the endpoint is not a local cloud.
 pub(crate) async fn run(args: FaultsArgs, environment: &Environment) -> anyhow::Result<()> {
     let http = http_client()?;
-    let url = format!("{}/_local/faults", args.endpoint_url.trim_end_matches('/'));
+    let url = format!("{}/_local/faults", endpoint_url(args.endpoint_url.as_deref())?.trim_end_matches('/'));
     let style = Style::for_stream(&std::io::stdout(), environment);
     match args.what {
         What::Add(fault) => {

@@ -8,7 +8,8 @@ use serde_json::Value;
 use service_runtime::Environment;
 
 use crate::failure::Failure;
-use crate::log_lines::{DEFAULT_DIRECTORY, EXTENSION, Line, Record, Renderer, prefixed, select};
+use crate::log_lines::{EXTENSION, Line, Record, Renderer, prefixed, select};
+use crate::runs;
 use crate::stdio::print;
 use crate::style::Style;
 use crate::wanted::Wanted;
@@ -30,8 +31,8 @@ pub(crate) struct LogsArgs {
     /// A file of log lines to read instead of those in --log-dir; - is standard input
     #[arg(value_name = "FILE", conflicts_with = "log_dir")]
     file: Option<PathBuf>,
-    /// Directory of the log files
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
+    /// Directory of log files, or of runs, of which the newest is read
+    #[arg(long, value_name = "DIR", default_value = runs::DIRECTORY)]
     log_dir: PathBuf,
     /// Print the lines as JSON, as the services wrote them
     #[arg(long)]
@@ -44,7 +45,11 @@ pub(crate) struct LogsArgs {
 /// When there are no log files, or no line belongs to the id.
 pub(crate) fn run(args: &LogsArgs, environment: &Environment) -> anyhow::Result<()> {
     let (read, from) = match &args.file {
-        None => (read_directory(&args.log_dir)?, args.log_dir.display().to_string()),
+        None => {
+            let directory =
+                runs::newest(&args.log_dir).ok().flatten().unwrap_or_else(|| args.log_dir.clone());
+            (read_directory(&directory)?, directory.display().to_string())
+        }
         Some(file) if file.as_os_str() == "-" => {
             let lines = read_lines(std::io::stdin().lock()).context("standard input cannot be read")?;
             (lines, "standard input".to_owned())

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use service_runtime::Environment;
 
-use crate::endpoint::DEFAULT_ENDPOINT_URL;
+use crate::endpoint::{ENDPOINT_HELP, endpoint_url};
 use crate::failure::Failure;
 use crate::ingest_client::{http_client, unreachable};
 use crate::stdio::{print, remark};
@@ -16,9 +16,8 @@ Examples:
   foostore mail
   foostore mail --json | jq '.[0]'")]
 pub(crate) struct MailArgs {
-    /// Endpoint of the local cloud
-    #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_ENDPOINT_URL)]
-    endpoint_url: String,
+    #[arg(long, env = "AWS_ENDPOINT_URL", hide_env_values = true, value_name = "URL", help = ENDPOINT_HELP)]
+    endpoint_url: Option<String>,
     /// Print the local cloud's answer as JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +28,7 @@ pub(crate) struct MailArgs {
 /// # Errors
 /// When the local cloud cannot be reached, or the endpoint is not a local cloud.
 pub(crate) async fn run(args: MailArgs, environment: &Environment) -> anyhow::Result<()> {
-    let url = format!("{}/_local/mail", args.endpoint_url.trim_end_matches('/'));
+    let url = format!("{}/_local/mail", endpoint_url(args.endpoint_url.as_deref())?.trim_end_matches('/'));
     let answer = http_client()?.get(&url).send().await.map_err(|error| unreachable(&url, &error))?;
     if !answer.status().is_success() {
         let status = answer.status();

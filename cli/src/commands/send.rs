@@ -9,7 +9,7 @@ use serde_json::Value;
 use service_runtime::Environment;
 
 use super::trace;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, INGEST_HELP, ingest_url};
 use crate::failure::Failure;
 use crate::ingest_client::{Answer, IngestClient, http_client};
 use crate::stdio::{print, remark};
@@ -33,9 +33,8 @@ Prints a line for each accepted event: its event id and its trace id.")]
 pub(crate) struct SendArgs {
     /// File with events as JSON; `-` reads standard input
     file: PathBuf,
-    /// Address of ingest
-    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, default_value = "http://127.0.0.1:8080")]
-    url: String,
+    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, help = INGEST_HELP)]
+    url: Option<String>,
     /// Secret to sign requests with
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
     signature_secret: Option<String>,
@@ -52,7 +51,8 @@ pub(crate) struct SendArgs {
 /// When the events cannot be read or sent, and when ingest refuses one.
 pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Result<()> {
     let events = read_events(&read_input(&args.file)?)?;
-    let client = IngestClient::new(http_client()?, &args.url, args.signature_secret);
+    let url = ingest_url(args.url.as_deref())?;
+    let client = IngestClient::new(http_client()?, &url, args.signature_secret);
     let mut accepted = Vec::new();
     let mut refused = 0_usize;
     let mut sent = 0_usize;
@@ -77,7 +77,7 @@ pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Re
         }
     }
     if let Some(seconds) = args.wait {
-        let xray = args.endpoint.xray(environment).await;
+        let xray = args.endpoint.xray(environment).await?;
         for trace_id in accepted.iter().take(10) {
             let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
             trace::show(&xray, &Wanted::Trace(id), Some(Duration::from_secs(seconds)), false, environment)

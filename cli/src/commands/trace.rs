@@ -49,7 +49,7 @@ pub(crate) struct TraceArgs {
 /// # Errors
 /// When X-Ray cannot be queried, or has no such trace.
 pub(crate) async fn run(args: TraceArgs, environment: &Environment) -> anyhow::Result<()> {
-    let xray = args.endpoint.xray(environment).await.looking_back(args.since_hours);
+    let xray = args.endpoint.xray(environment).await?.looking_back(args.since_hours);
     show(&xray, &args.id, args.wait.map(Duration::from_secs), args.json, environment).await
 }
 

@@ -12,6 +12,7 @@ use service_runtime::Environment;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
+use crate::endpoint::{INGEST_HELP, ingest_url};
 use crate::ingest_client::{Answer, IngestClient, http_client};
 use crate::signals::Signals;
 use crate::stdio::remark;
@@ -35,9 +36,8 @@ Examples:
 
 What is refused or cannot be sent is logged, and the traffic goes on. Ctrl-C ends it.")]
 pub(crate) struct TrafficArgs {
-    /// Address of ingest
-    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, default_value = "http://127.0.0.1:8080")]
-    url: String,
+    #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, help = INGEST_HELP)]
+    url: Option<String>,
     /// Events per second
     #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
     per_second: f64,
@@ -64,8 +64,9 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(args: TrafficArgs, environment: &Environment) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
     crate::log_lines::to_standard_error(environment)?;
-    let ingest = IngestClient::new(http_client()?, &args.url, args.signature_secret);
-    remark(&format!("{} events per second to {}; stop with Ctrl-C", args.per_second, args.url));
+    let url = ingest_url(args.url.as_deref())?;
+    let ingest = IngestClient::new(http_client()?, &url, args.signature_secret);
+    remark(&format!("{} events per second to {url}; stop with Ctrl-C", args.per_second));
     tokio::select! {
         () = send(ingest, args.per_second) => {}
         () = signals.next() => {}

@@ -14,7 +14,7 @@ mod select;
 
 #[cfg(feature = "local")]
 pub(crate) use file::{BoundedLines, LogFile};
-pub(crate) use file_names::{DEFAULT_DIRECTORY, EXTENSION};
+pub(crate) use file_names::EXTENSION;
 #[cfg(feature = "local")]
 pub(crate) use install::{install, to_standard_error};
 pub(crate) use line::Line;

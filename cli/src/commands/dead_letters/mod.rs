@@ -182,8 +182,9 @@ pub(crate) async fn run(args: DeadLettersArgs, environment: &Environment) -> any
 }
 
 impl Place {
-    async fn config(&self, environment: &Environment) -> (SdkConfig, String) {
-        (self.endpoint.config(environment).await, format!("{}-{}", contracts::APPLICATION, self.environment))
+    async fn config(&self, environment: &Environment) -> anyhow::Result<(SdkConfig, String)> {
+        let prefix = format!("{}-{}", contracts::APPLICATION, self.environment);
+        Ok((self.endpoint.config(environment).await?, prefix))
     }
 
     /// Returns the selected messages. They are visible to others again.
@@ -192,7 +193,7 @@ impl Place {
         selection: &Selection,
         environment: &Environment,
     ) -> anyhow::Result<(Queues, Vec<Letter>)> {
-        let (config, prefix) = self.config(environment).await;
+        let (config, prefix) = self.config(environment).await?;
         let queues = Queues::find(&config, &prefix).await?;
         let found = selection.of(queues.letters().await?);
         if found.is_empty() {
@@ -221,14 +222,14 @@ async fn drop_letters(args: DropArgs, environment: &Environment, style: Style) -
 }
 
 async fn redrive(args: RedriveArgs, environment: &Environment, style: Style) -> anyhow::Result<()> {
-    let (config, prefix) = args.place.config(environment).await;
+    let (config, prefix) = args.place.config(environment).await?;
     let (queues, found) = args.place.find(&args.selection, environment).await?;
     let (found, refused): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|letter| args.force || !letter.is_permanent());
     if args.dry_run {
         print_unless_empty(&report::list(&found, style))?;
     } else if !found.is_empty() {
-        let xray: XRay = args.place.endpoint.xray(environment).await.looking_back(24);
+        let xray: XRay = args.place.endpoint.xray(environment).await?.looking_back(24);
         let redrive = Redrive { queues: &queues, config: &config, prefix: &prefix, rate: args.rate };
         let sent = redrive.all(found).await?;
         fate::report(&xray, &queues, sent, Duration::from_secs(args.wait)).await?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::output::LogFormat;
 use crate::commands::traffic;
-use crate::log_lines::DEFAULT_DIRECTORY;
+use crate::runs;
 
 /// Run everything on this machine: local cloud, all services, an example event with its trace, example traffic
 #[derive(Debug, Clone, clap::Args)]
@@ -41,8 +41,8 @@ pub(crate) struct UpArgs {
     /// Format of log lines on the screen; the files always have them as the services wrote them
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
-    /// Directory of the log files; those of the previous run are replaced
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
+    /// Directory of the runs, each of which has a directory for its log files; those of the last five are kept
+    #[arg(long, value_name = "DIR", default_value = runs::DIRECTORY)]
     pub(super) log_dir: PathBuf,
     /// Do not send the example event
     #[arg(long)]

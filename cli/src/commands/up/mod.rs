@@ -26,6 +26,7 @@ use crate::ingest_client::{IngestClient, http_client};
 use crate::layer;
 use crate::log_lines::Renderer;
 use crate::ports;
+use crate::runs::Run;
 use crate::screen::{Audience, Screen};
 use crate::signals::Signals;
 use crate::style::Style;
@@ -50,8 +51,9 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     };
     let screen = Screen::start(audience).context("the screen thread cannot be started")?;
     let renderer = Renderer::new(style, layer::names().chain(["foostore"]));
-    let output = Output::new(&args.log_dir, screen.clone(), renderer, args.log_format)
+    let run = Run::start(&args.log_dir)
         .with_context(|| format!("the log directory {} cannot be used", args.log_dir.display()))?;
+    let output = Output::new(run.directory().to_owned(), screen.clone(), renderer, args.log_format);
     let own = output.of("foostore").context("the log file cannot be created")?;
     crate::log_lines::install(environment, move |name, line| own.record(name, &line))?;
 
@@ -63,7 +65,7 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     // Everything is taken down afterwards, whatever happens in between.
     let mut local_run = LocalRun::new(stop.clone(), args.endpoint_url.clone());
     let outcome = tokio::select! {
-        outcome = Box::pin(work(&args, environment, &mut local_run, &output, &screen, style)) => outcome,
+        outcome = Box::pin(work(&args, environment, &mut local_run, &run, &output, &screen, style)) => outcome,
         () = signals.next() => {
             if !args.json {
                 screen.text("\ndraining; press Ctrl-C again to stop at once\n".to_owned()).await;
@@ -88,6 +90,7 @@ async fn work(
     args: &UpArgs,
     environment: &Environment,
     local_run: &mut LocalRun,
+    run: &Run,
     output: &Output,
     screen: &Screen,
     style: Style,
@@ -101,8 +104,10 @@ async fn work(
     local_run.ready(&http, Duration::from_secs(args.ready_timeout_s)).await?;
 
     let addresses = local_run.addresses(output)?;
+    let ready = banner::machine(&addresses);
+    run.ready(&ready).context("the addresses of the run cannot be written")?;
     if args.json {
-        screen.machine(&banner::machine(&addresses)).await;
+        screen.machine(&ready).await;
     } else {
         screen.text(banner::people(&addresses, style)).await;
     }

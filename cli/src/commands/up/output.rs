@@ -30,26 +30,17 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Creates the directory.
-    ///
-    /// # Errors
-    /// When the directory cannot be created.
-    pub(super) fn new(
-        directory: &Path,
-        screen: Screen,
-        renderer: Renderer,
-        format: LogFormat,
-    ) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
-        Ok(Self { directory: directory.canonicalize()?, screen, renderer, format })
+    /// Creates the output of services whose log files are in `directory`.
+    pub(super) fn new(directory: PathBuf, screen: Screen, renderer: Renderer, format: LogFormat) -> Self {
+        Self { directory, screen, renderer, format }
     }
 
-    /// Returns the absolute path of the directory of log files.
+    /// Returns the directory of log files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Creates the output of one service and empties its file.
+    /// Creates the output of one service and its file.
     ///
     /// # Errors
     /// When the file cannot be created.
