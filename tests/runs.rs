@@ -36,7 +36,7 @@ async fn commands_find_the_run_in_their_directory_and_ask_if_there_are_two() {
     std::fs::write(&file, event.to_string()).unwrap();
 
     let first = World::start_with(&["--log-dir", logs.to_str().unwrap()], &[]).await;
-    let (code, sent) = foostore(directory.path(), &["send", "event.json", "--wait=30"]).await;
+    let (code, sent) = foostore(directory.path(), &["send", "event.json", "--wait", "30"]).await;
     assert_eq!(code, Some(0), "{sent}");
     assert!(sent.contains("membership"), "{sent}");
     until("the mail", || async { (!first.mails().await.is_empty()).then_some(()) }).await;

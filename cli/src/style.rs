@@ -1,14 +1,23 @@
-//! Colour, if the output is a terminal and colour is not disabled.
+//! Colour and width, if the output is a terminal.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 use service_runtime::Environment;
 
-/// Whether to use colour. Passed to every renderer, so that none inspects the process itself.
+/// Whether to use colour, and how wide a line may be. Passed to every renderer, so that none inspects the process itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     colour: bool,
+    /// Columns; any number if the output is no terminal.
+    width: Option<usize>,
 }
+
+/// The characters that control the direction of text (<https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>).
+const BIDIRECTIONAL: [char; 12] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
 
 /// One of the sixteen colours of every terminal, so that the user's theme applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +61,52 @@ impl Colour {
 impl Style {
     /// No colour.
     #[cfg(test)]
-    pub(crate) const PLAIN: Self = Self { colour: false };
+    pub(crate) const PLAIN: Self = Self { colour: false, width: None };
     /// Always colour.
     #[cfg(test)]
-    pub(crate) const COLOUR: Self = Self { colour: true };
+    pub(crate) const COLOUR: Self = Self { colour: true, width: None };
 
     /// Uses colour if `stream` is a terminal, `NO_COLOR` is unset or empty (<https://no-color.org>) and `TERM` is not
     /// `dumb`.
-    pub(crate) fn for_stream(stream: &impl IsTerminal, environment: &Environment) -> Self {
+    pub(crate) fn for_stream(stream: &(impl IsTerminal + AsFd), environment: &Environment) -> Self {
         let refused = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = environment.get("TERM") == Some("dumb");
-        Self { colour: stream.is_terminal() && !refused && !dumb }
+        let size = terminal_size::terminal_size_of(stream);
+        Self {
+            colour: stream.is_terminal() && !refused && !dumb,
+            width: size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0),
+        }
+    }
+
+    /// Returns this style for lines of at most `width` columns.
+    #[cfg(test)]
+    pub(crate) fn within(self, width: usize) -> Self {
+        Self { width: Some(width), ..self }
+    }
+
+    /// Returns how many columns a line may have.
+    pub(crate) fn width(self) -> usize {
+        self.width.unwrap_or(usize::MAX)
+    }
+
+    /// Joins parts by `gap`. A part that does not fit begins another line, after `indent`.
+    pub(crate) fn flow(self, parts: impl IntoIterator<Item = String>, gap: &str, indent: &str) -> String {
+        let mut text = String::new();
+        let mut column = 0;
+        for part in parts {
+            let length = columns(&part);
+            if text.is_empty() {
+                column = length;
+            } else if column + gap.len() + length <= self.width() {
+                text.push_str(gap);
+                column += gap.len() + length;
+            } else {
+                text.extend(["\n", indent]);
+                column = indent.len() + length;
+            }
+            text.push_str(&part);
+        }
+        text
     }
 
     /// Returns `text` in `colour`, or unchanged.
@@ -75,14 +119,22 @@ impl Style {
     }
 }
 
-/// Replaces control characters, which could move the cursor or recolour the reader's terminal: a tab becomes a space,
-/// a line break `⏎`, anything else `�`.
+/// Returns the columns that a text takes, without its colours.
+fn columns(text: &str) -> usize {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().chars().count();
+    first
+        + parts.map(|part| part.split_once('m').map_or("", |(_, shown)| shown).chars().count()).sum::<usize>()
+}
+
+/// Replaces what could move the cursor, recolour the reader's terminal or reorder its text: a tab becomes a space, a line
+/// break `⏎`, any other control character and those for bidirectional text `�`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
             '\n' => '⏎',
-            c if c.is_control() => char::REPLACEMENT_CHARACTER,
+            c if c.is_control() || BIDIRECTIONAL.contains(&c) => char::REPLACEMENT_CHARACTER,
             c => c,
         })
         .collect()
@@ -102,6 +154,23 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\tc\nd"), "a\u{fffd}[2Jb c⏎d");
+    }
+
+    #[test]
+    fn text_cannot_be_reordered() {
+        assert_eq!(printable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
+    }
+
+    #[test]
+    fn parts_flow_into_lines_of_the_width() {
+        let parts = || ["one", "two", "three"].map(|part| Style::COLOUR.paint(Colour::Red, part));
+        let flow = |width| {
+            let text = Style::COLOUR.within(width).flow(parts(), " ", "  ");
+            text.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "")
+        };
+        assert_eq!(flow(80), "one two three");
+        assert_eq!(flow(12), "one two\n  three");
+        assert_eq!(flow(3), "one\n  two\n  three");
     }
 
     #[test]

@@ -25,7 +25,7 @@ const BYTES: usize = 1024 * 1024 - 4096;
 #[command(after_help = "\
 Examples:
   foostore send examples/CustomerRenamed.json
-  foostore send examples/CustomerRenamed.json --wait=10
+  foostore send examples/CustomerRenamed.json --wait 10
   echo '{\"type\":\"CustomerErased\",\"customer_number\":\"100000000001\",\"data\":{}}' | foostore send -
 
 A file holds one event, a list of events, or one event per line (NDJSON).
@@ -39,7 +39,7 @@ pub(crate) struct SendArgs {
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
     signature_secret: Option<String>,
     /// Wait up to this long for the traces of the first ten events and print them
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "15")]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "15")]
     wait: Option<u64>,
     #[command(flatten)]
     endpoint: Endpoint,
@@ -92,9 +92,9 @@ pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Re
 
 fn read_input(file: &std::path::Path) -> anyhow::Result<String> {
     if file.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read as text")?;
-        return Ok(text);
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        return String::from_utf8(bytes).map_err(|_| Failure::usage("standard input is not UTF-8").into());
     }
     std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())).into())

@@ -21,6 +21,9 @@ const FIRST: [&str; 9] = [
     "processing_ms",
 ];
 
+/// What a line begins with that continues another one: below its message.
+const INDENT: &str = "                    ";
+
 /// Renders log lines for one output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Renderer {
@@ -36,7 +39,7 @@ impl Renderer {
         Self { style, width }
     }
 
-    /// Renders one line without a line break. `service` is used if the line does not name its service.
+    /// Renders one line without a line break at its end; a long one is broken to fit the terminal. `service` is used if the line does not name its service.
     pub(crate) fn line(&self, service: &str, line: &Line) -> String {
         match line {
             Line::Text(text) => {
@@ -51,7 +54,7 @@ impl Renderer {
         let time = text("timestamp").map(clock).unwrap_or_default();
         let level = text("level").unwrap_or_default();
         let message = record.get("message").map(plain).unwrap_or_default();
-        let mut line = format!(
+        let first = format!(
             "{} {} {} {}",
             self.style.paint(Colour::Dim, &format!("{time:12}")),
             self.level(level),
@@ -60,6 +63,7 @@ impl Renderer {
         );
         let rest =
             record.keys().map(String::as_str).filter(|name| !FIRST.contains(name) && !PLACED.contains(name));
+        let mut parts = vec![first];
         for name in FIRST.into_iter().filter(|name| record.contains_key(*name)).chain(rest) {
             // An event that began its own correlation shows its id once.
             let repeated = name == "correlation_id" && record.get("event_id") == record.get(name);
@@ -72,13 +76,12 @@ impl Renderer {
                 _ => value,
             };
             let name = self.style.paint(Colour::Dim, &format!("{}=", printable(name)));
-            line.extend([" ", &name, &value]);
+            parts.push(format!("{name}{value}"));
         }
         if let Some(trace) = text("trace_id").filter(|id| !id.is_empty()) {
-            line.push(' ');
-            line.push_str(&self.style.paint(Colour::Dim, &printable(trace)));
+            parts.push(self.style.paint(Colour::Dim, &printable(trace)));
         }
-        line
+        self.style.flow(parts, " ", INDENT)
     }
 
     fn service(&self, name: &str) -> String {

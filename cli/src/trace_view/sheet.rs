@@ -2,10 +2,16 @@
 
 use crate::style::{Colour, Style, printable};
 
-/// Columns of the bar.
+/// Columns of the bar, if there is room.
 const BAR: usize = 30;
 /// Longer names and operations are cut.
 const LONGEST: usize = 48;
+/// The columns left to names, operations and the bar when there is little room.
+const NAME_AT_LEAST: usize = 20;
+const OPERATION_AT_LEAST: usize = 12;
+const BAR_AT_LEAST: usize = 10;
+/// The columns of start, duration and the gaps between columns.
+const TIMES: usize = 2 + 2 + 8 + 2 + 8 + 2;
 /// Deeper entries are drawn at this depth.
 const DEEPEST: usize = 40;
 
@@ -67,30 +73,27 @@ impl Sheet {
         let branches = branches(&self.entries);
         let rows: Vec<Row<'_>> =
             branches.into_iter().zip(&self.entries).map(|(branch, entry)| Row { branch, entry }).collect();
-        let name_width = rows.iter().map(|row| row.title().chars().count()).max().unwrap_or(0);
-        let operation_width =
-            rows.iter().map(|row| cut(&row.entry.operation).chars().count()).max().unwrap_or(0);
+        let columns = Columns::for_rows(&rows, style.width());
         let mut text = self.header(style);
         for row in &rows {
-            let title = row.title();
-            let padding = " ".repeat(name_width - title.chars().count());
-            let name = if row.entry.segment {
-                style.paint(Colour::of_name(&row.entry.name), &cut(&row.entry.name))
-            } else {
-                cut(&row.entry.name)
-            };
+            let name = cut(&row.entry.name, columns.name.saturating_sub(row.branch.chars().count()));
+            let padding = columns.name.saturating_sub(row.branch.chars().count() + name.chars().count());
+            let name =
+                if row.entry.segment { style.paint(Colour::of_name(&row.entry.name), &name) } else { name };
             let branch = style.paint(Colour::Dim, &row.branch);
             let duration = row.entry.end.map_or_else(|| "…".to_owned(), |end| span(end - row.entry.start));
             let line = format!(
-                "{branch}{name}{padding}  {:operation_width$}  {:>8}  {:>8}  {}{}",
-                cut(&row.entry.operation),
+                "{branch}{name}{:padding$}  {:operation$}  {:>8}  {:>8}  {}",
+                "",
+                cut(&row.entry.operation, columns.operation),
                 span(row.entry.start - self.start),
                 duration,
-                self.bar(row.entry, style),
-                mark(row.entry, style),
+                self.bar(row.entry, columns.bar, style),
+                operation = columns.operation,
             );
+            let line = style.flow([line].into_iter().chain(mark(row.entry, style)), "  ", "      ");
             // No trailing blanks.
-            text.extend([line.trim_end(), "\n"]);
+            text.extend(line.lines().flat_map(|line| [line.trim_end(), "\n"]));
         }
         for problem in &self.problems {
             text.push_str(&style.paint(Colour::Yellow, &format!("! {}", printable(problem))));
@@ -101,27 +104,25 @@ impl Sheet {
 
     fn header(&self, style: Style) -> String {
         let plural = if self.count == 1 { "segment" } else { "segments" };
-        let mut header = format!(
-            "{} {}  {}  {} {plural}",
-            style.paint(Colour::Bold, "trace"),
-            style.paint(Colour::Bold, &self.id),
+        let first = [
+            format!("{} {}", style.paint(Colour::Bold, "trace"), style.paint(Colour::Bold, &self.id)),
             span(self.end - self.start),
-            self.count
-        );
-        for (name, value) in &self.annotations {
-            let name = style.paint(Colour::Dim, &format!("{}=", printable(name)));
-            header.extend(["  ", &name, &printable(value)]);
-        }
+            format!("{} {plural}", self.count),
+        ];
+        let annotations = self.annotations.iter().map(|(name, value)| {
+            format!("{}{}", style.paint(Colour::Dim, &format!("{}=", printable(name))), printable(value))
+        });
+        let mut header = style.flow(first.into_iter().chain(annotations), "  ", "      ");
         header.push_str("\n\n");
         header
     }
 
-    fn bar(&self, entry: &Entry, style: Style) -> String {
+    fn bar(&self, entry: &Entry, columns: usize, style: Style) -> String {
         let total = (self.end - self.start).max(f64::EPSILON);
         // At least one column each, so that short calls stay visible, even at the right edge.
-        let column = |at: f64| cell((at - self.start) / total);
-        let from = column(entry.start).min(BAR - 1);
-        let to = column(entry.end.unwrap_or(self.end)).clamp(from + 1, BAR);
+        let column = |at: f64| cell((at - self.start) / total, columns);
+        let from = column(entry.start).min(columns - 1);
+        let to = column(entry.end.unwrap_or(self.end)).clamp(from + 1, columns);
         let filling = if entry.end.is_some() { "█" } else { "░" };
         let colour = match &entry.mark {
             Some(Mark::Fault(_)) => Colour::Red,
@@ -130,7 +131,7 @@ impl Sheet {
             None => Colour::Blue,
         };
         let filled = style.paint(colour, &filling.repeat(to - from));
-        format!("{}{filled}{}", " ".repeat(from), " ".repeat(BAR - to))
+        format!("{}{filled}{}", " ".repeat(from), " ".repeat(columns - to))
     }
 }
 
@@ -140,8 +141,8 @@ impl Sheet {
     clippy::cast_precision_loss,
     reason = "a fraction between 0 and 1 of a small number of columns"
 )]
-fn cell(fraction: f64) -> usize {
-    (fraction.clamp(0.0, 1.0) * BAR as f64).round() as usize
+fn cell(fraction: f64, columns: usize) -> usize {
+    (fraction.clamp(0.0, 1.0) * columns as f64).round() as usize
 }
 
 /// Returns the branch to draw before each entry's name.
@@ -169,22 +170,44 @@ fn branches(entries: &[Entry]) -> Vec<String> {
     branches
 }
 
-impl Row<'_> {
-    fn title(&self) -> String {
-        format!("{}{}", self.branch, cut(&self.entry.name))
+/// How wide the columns are.
+struct Columns {
+    name: usize,
+    operation: usize,
+    bar: usize,
+}
+
+impl Columns {
+    /// Gives each column what it needs; if that is more than `width`, the bar yields first, then operations, then names.
+    fn for_rows(rows: &[Row<'_>], width: usize) -> Self {
+        let widest = |of: fn(&Row<'_>) -> usize| rows.iter().map(of).max().unwrap_or(0);
+        let mut columns = Self {
+            name: widest(|row| row.branch.chars().count() + cut(&row.entry.name, LONGEST).chars().count()),
+            operation: widest(|row| cut(&row.entry.operation, LONGEST).chars().count()),
+            bar: BAR,
+        };
+        let surplus =
+            |columns: &Self| (columns.name + columns.operation + columns.bar + TIMES).saturating_sub(width);
+        columns.bar = (columns.bar - surplus(&columns).min(columns.bar)).max(BAR_AT_LEAST);
+        let least = columns.operation.min(OPERATION_AT_LEAST);
+        columns.operation = columns.operation.saturating_sub(surplus(&columns)).max(least);
+        let least = columns.name.min(NAME_AT_LEAST);
+        columns.name = columns.name.saturating_sub(surplus(&columns)).max(least);
+        columns
     }
 }
 
-fn mark(entry: &Entry, style: Style) -> String {
+/// Returns what went wrong, if something did.
+fn mark(entry: &Entry, style: Style) -> Option<String> {
     let (colour, word, reason) = match &entry.mark {
         Some(Mark::Fault(reason)) => (Colour::Red, "fault", reason.as_str()),
         Some(Mark::Throttle(reason)) => (Colour::Yellow, "throttled", reason.as_str()),
         Some(Mark::Error(reason)) => (Colour::Yellow, "error", reason.as_str()),
         None if entry.end.is_none() => (Colour::Dim, "in progress", ""),
-        None => return String::new(),
+        None => return None,
     };
     let text = if reason.is_empty() { word.to_owned() } else { format!("{word}: {}", printable(reason)) };
-    format!("  {}", style.paint(colour, &text))
+    Some(style.paint(colour, &text))
 }
 
 /// Formats seconds: in milliseconds below ten seconds.
@@ -200,12 +223,13 @@ fn span(seconds: f64) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
+/// Returns a text in at most `longest` columns.
+fn cut(text: &str, longest: usize) -> String {
     let text = printable(text);
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= longest {
         return text;
     }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
+    text.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -274,6 +298,17 @@ ingest             POST /v1/events                      0.0 ms     12 ms  ██
     }
 
     #[test]
+    fn a_narrow_terminal_is_enough() {
+        for width in [80, 66] {
+            let drawn = sheet().draw(Style::PLAIN.within(width));
+            // A problem is a sentence, which the terminal may break.
+            let mut lines = drawn.lines().filter(|line| !line.starts_with('!'));
+            assert!(lines.all(|line| line.chars().count() <= width), "{width}\n{drawn}");
+            assert!(drawn.contains("\n      fault: table is gone\n"), "{drawn}");
+        }
+    }
+
+    #[test]
     fn colour_changes_nothing_but_colour() {
         let coloured = sheet().draw(Style::COLOUR);
         assert!(coloured.contains("\u{1b}[31mfault: table is gone\u{1b}[0m"), "{coloured}");
@@ -296,7 +331,7 @@ ingest             POST /v1/events                      0.0 ms     12 ms  ██
 
     #[test]
     fn long_names_are_cut_and_spans_change_their_unit() {
-        assert_eq!(cut(&"x".repeat(60)).chars().count(), LONGEST);
+        assert_eq!(cut(&"x".repeat(60), LONGEST).chars().count(), LONGEST);
         assert_eq!([span(0.000_25), span(0.25), span(12.34)], ["0.2 ms", "250 ms", "12.3 s"]);
     }
 }
