@@ -38,7 +38,7 @@ impl Run {
         for directory in &earlier[..surplus] {
             std::fs::remove_dir_all(directory)?;
         }
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.9f");
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6f");
         let directory = parent.canonicalize()?.join(format!("run-{now}-{}", std::process::id()));
         std::fs::create_dir(&directory)?;
         let file = File::create(directory.join(FILE))?;

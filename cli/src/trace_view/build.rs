@@ -5,11 +5,21 @@ use xray::{Cause, Node, Segment, Trace};
 
 use super::sheet::{Entry, Mark, Sheet};
 
+/// The annotation of an event's id, which only segments about an event have.
+const EVENT_ID: &str = "event_id";
+/// The annotation of how handling ended.
+const OUTCOME: &str = "outcome";
+/// The annotation of the attempt's number, from 2 on.
+const ATTEMPT: &str = "attempt";
+
 /// Converts the trace to a table.
 pub(super) fn sheet(trace: &Trace) -> Sheet {
     let start = trace.start_time().unwrap_or_default();
-    let annotations = trace.entry().map(|entry| {
-        entry.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+    // A caller who is traced too knows nothing of the event.
+    let about =
+        trace.walk().map(|(_, node)| node).find(|node| node.segment().annotations.contains_key(EVENT_ID));
+    let annotations = about.or_else(|| trace.entry()).map(|node| {
+        node.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     });
     let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(depth, node)).collect();
     Sheet {
@@ -30,10 +40,21 @@ fn entry(depth: usize, node: Node<'_>) -> Entry {
         operation: operation(segment),
         start: segment.start_time,
         end: segment.end_time.filter(|_| !segment.is_in_progress()),
+        note: note(segment),
         mark: mark(segment),
         depth,
         segment: !node.is_subsegment(),
     }
+}
+
+/// Returns how handling a message or request ended, and at which attempt if not at the first.
+fn note(segment: &Segment) -> Option<String> {
+    let annotation = |name| segment.annotations.get(name).map(ToString::to_string);
+    let outcome = annotation(OUTCOME)?;
+    Some(match annotation(ATTEMPT) {
+        Some(attempt) => format!("{outcome}, attempt {attempt}"),
+        None => outcome,
+    })
 }
 
 /// Describes the operation: the AWS call and its resource, the HTTP request, or the message processed.
@@ -142,6 +163,19 @@ ingest             POST /v1/events                              0.0 ms     20 ms
 ",
             "\n{drawn}"
         );
+    }
+
+    #[test]
+    fn outcomes_are_shown_and_the_heading_is_about_the_event() {
+        let drawn = drawn(&[
+            r#"{"name":"crm","id":"00000000000000a1","trace_id":"1-5759e988-bd862e3fe1be46a994272793",
+                "start_time":1000.0,"end_time":1000.2,"annotations":{"tenant":"x"}}"#,
+            r#"{"name":"email","id":"00000000000000b1","parent_id":"00000000000000a1",
+                "trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1000.1,"end_time":1000.2,
+                "annotations":{"event_id":"e-1","outcome":"retry","attempt":2}}"#,
+        ]);
+        assert!(drawn.lines().next().unwrap().contains("event_id=e-1"), "{drawn}");
+        assert!(drawn.contains("█  retry, attempt 2\n"), "{drawn}");
     }
 
     #[test]

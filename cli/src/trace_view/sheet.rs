@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub(super) start: f64,
     /// Seconds since the epoch; absent while in progress.
     pub(super) end: Option<f64>,
+    /// How it ended, in the service's words.
+    pub(super) note: Option<String>,
     pub(super) mark: Option<Mark>,
     /// How many parents are above it.
     pub(super) depth: usize,
@@ -91,7 +93,11 @@ impl Sheet {
                 self.bar(row.entry, columns.bar, style),
                 operation = columns.operation,
             );
-            let line = style.flow([line].into_iter().chain(mark(row.entry, style)), "  ", "      ");
+            let line = style.flow(
+                [line].into_iter().chain(note(row.entry)).chain(mark(row.entry, style)),
+                "  ",
+                "      ",
+            );
             // No trailing blanks.
             text.extend(line.lines().flat_map(|line| [line.trim_end(), "\n"]));
         }
@@ -186,8 +192,10 @@ impl Columns {
             operation: widest(|row| cut(&row.entry.operation, LONGEST).chars().count()),
             bar: BAR,
         };
-        let surplus =
-            |columns: &Self| (columns.name + columns.operation + columns.bar + TIMES).saturating_sub(width);
+        let note = widest(|row| note(row.entry).map_or(0, |note| 2 + note.chars().count()));
+        let surplus = |columns: &Self| {
+            (columns.name + columns.operation + columns.bar + TIMES + note).saturating_sub(width)
+        };
         columns.bar = (columns.bar - surplus(&columns).min(columns.bar)).max(BAR_AT_LEAST);
         let least = columns.operation.min(OPERATION_AT_LEAST);
         columns.operation = columns.operation.saturating_sub(surplus(&columns)).max(least);
@@ -195,6 +203,11 @@ impl Columns {
         columns.name = columns.name.saturating_sub(surplus(&columns)).max(least);
         columns
     }
+}
+
+/// Returns how the entry ended, if the service said so.
+fn note(entry: &Entry) -> Option<String> {
+    entry.note.as_deref().map(printable)
 }
 
 /// Returns what went wrong, if something did.
@@ -242,6 +255,7 @@ mod tests {
             operation: operation.to_owned(),
             start,
             end: Some(end),
+            note: None,
             mark: None,
             depth,
             segment: false,
@@ -260,6 +274,7 @@ mod tests {
             call(3, "DynamoDB", "TransactWriteItems", 100.055, 100.090),
             Entry {
                 end: None,
+                note: Some("retry, attempt 2".to_owned()),
                 segment: true,
                 ..call(3, "email", "process foostore-local-email", 100.168, 0.0)
             },
@@ -286,7 +301,7 @@ ingest             POST /v1/events                      0.0 ms     12 ms  ██
 └─ EventBridge     PutEvents                            1.0 ms    8.5 ms  █
    └─ membership   process foostore-local-membership     52 ms     48 ms          ███████                 fault: table is gone
       ├─ DynamoDB  TransactWriteItems                    55 ms     35 ms          ██████
-      └─ email     process foostore-local-email         168 ms         …                           ░░░░░  in progress
+      └─ email     process foostore-local-email         168 ms         …                           ░░░░░  retry, attempt 2  in progress
          └─ SES    SendEmail                            180 ms     12 ms                             ██   throttled: Too many⏎requests
 ! segment 53995c3f42cd8ad8 has a parent that is not in the trace
 ";

@@ -40,20 +40,27 @@ pub(super) fn assemble(id: TraceId, documents: Vec<Segment>) -> Tree {
 
     // The entry is the first segment to start or, if there is none, the first subsegment.
     roots.sort_by_key(|&root| (nodes[root].segment.is_subsegment(), root));
-    // The entry may name a parent outside the trace, the caller's. But if some root names no parent at all, the trace
-    // began there, and nobody called it from outside.
+    // The entry may name a parent outside the trace, the caller's, and so may the entries of further requests of the same
+    // caller. But if some root names no parent at all, the trace began there, and nobody called it from outside.
     let called_from_outside = roots.iter().all(|&root| nodes[root].segment.parent_id.is_some());
+    let is_entry = |number: usize, segment: &Segment| {
+        let request = segment.http.as_ref().is_some_and(|http| http.request.is_some());
+        called_from_outside && !segment.is_subsegment() && (number == 0 || request)
+    };
+    let mut strangers = 0;
     for (number, &root) in roots.iter().enumerate() {
         let segment = &nodes[root].segment;
-        let excused = number == 0 && called_from_outside && !segment.is_subsegment();
+        if is_entry(number, segment) {
+            continue;
+        }
+        strangers += 1;
         if let Some(parent_id) = segment.parent_id
             && !index.contains_key(&parent_id)
-            && !excused
         {
             problems.push(Problem::Orphan { id: segment.id, parent_id });
         }
     }
-    if roots.len() > 1 {
+    if roots.len() > 1 && strangers > 0 {
         problems
             .push(Problem::SeveralRoots { ids: roots.iter().map(|&root| nodes[root].segment.id).collect() });
     }
@@ -228,7 +235,22 @@ mod tests {
     }
 
     #[test]
-    fn of_several_segments_with_parents_outside_only_the_first_is_the_entry() {
+    fn several_requests_of_one_caller_are_siblings() {
+        let request = |number, parent| {
+            let http = crate::Http { request: Some(crate::HttpRequest::default()), ..crate::Http::default() };
+            Segment { http: Some(http), ..segment(number, Some(parent), 0.0, 1.0) }
+        };
+        let message = |number, parent| segment(number, parent, 0.5, 1.0);
+        let problems = |documents| Trace::assemble(TRACE, documents).problems().len();
+        assert_eq!(problems(vec![request(1, 90), request(2, 90), message(3, Some(1))]), 0);
+        assert_eq!(problems(vec![request(1, 90), request(2, 91)]), 0);
+        // What handled a message has a parent in the trace, unless a document is missing.
+        assert_eq!(problems(vec![request(1, 90), message(2, Some(91))]), 2);
+        assert_eq!(problems(vec![message(1, None), request(2, 90)]), 2);
+    }
+
+    #[test]
+    fn of_several_messages_with_parents_outside_only_the_first_is_the_entry() {
         let trace =
             Trace::assemble(TRACE, vec![segment(1, Some(98), 1.0, 2.0), segment(2, Some(99), 0.5, 2.0)]);
         assert_eq!(

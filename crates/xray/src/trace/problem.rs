@@ -7,7 +7,8 @@ use crate::{SegmentId, TraceId};
 /// A place where a trace is not one connected tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Problem {
-    /// The parent is not in the trace. The entry segment may have such a parent: that of the caller.
+    /// The parent is not in the trace. The entry segment may have such a parent, that of the caller, and so may the
+    /// segments of further requests of the same caller.
     #[error("segment {id} has the parent {parent_id}, which is not in the trace")]
     Orphan {
         /// The segment.
@@ -15,7 +16,7 @@ pub enum Problem {
         /// The parent it names.
         parent_id: SegmentId,
     },
-    /// More than one node has no parent in the trace.
+    /// More than one node has no parent in the trace, and not all of them are requests of one caller.
     #[error("the trace has {} roots", ids.len())]
     SeveralRoots {
         /// The roots, the entry segment first.
