@@ -120,6 +120,29 @@ async fn messages_delivered_twice_and_out_of_order_have_each_effect_once() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_that_throttles_every_entry_gets_whole_batches() {
+    let world = World::start().await;
+    let throttle = json!({"entries": {"code": "ThrottlingException"}});
+    // The 16 calls in flight at first, and four that try again.
+    let fault = json!({
+        "service": "events", "operation": "PutEvents", "caller": "ingest", "error": throttle, "times": 20
+    });
+    world.fault(&fault).await;
+    let data = json!({
+        "name": {"given": "Grace", "family": "Hopper"}, "email": "grace@mail.example", "channels": ["email"]
+    });
+    let event = |number: usize| {
+        let customer = format!("480000000{number:03}");
+        json!({"type": "CustomerEnrolled", "customer_number": customer, "data": data})
+    };
+    let (status, answer) = world.post(&json!((0..200).map(event).collect::<Vec<_>>()), &[]).await;
+    assert_eq!(status, 202, "{answer}");
+    let calls = world.faults().await[0]["matched"].as_u64().unwrap();
+    assert!((40..60).contains(&calls), "{calls} calls for 200 events");
+    world.stop().await;
+}
+
 /// Waits until every queue is empty, and asserts that the dead-letter queues are empty too.
 async fn settled(world: &World) {
     // The messages of a killed consumer become visible again after up to a minute.

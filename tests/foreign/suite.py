@@ -43,6 +43,7 @@ LEFT_OUT = {
     "compose::": "reads docker compose's files",
     "dead_letters::": "compares traces and queues after redrives, and reads the mail of the local cloud",
     "dashboards::": "covers Grafana's queries to Prometheus",
+    "faults::a_bus_that_throttles_": "needs faults on demand",
     "faults::messages_delivered_twice_": "needs faults on demand",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "restart::": "restarts the local cloud",

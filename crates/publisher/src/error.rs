@@ -43,7 +43,7 @@ pub enum PublishError {
     /// until its configuration is fixed.
     #[error("the entry was abandoned after {attempts} attempts")]
     GaveUp {
-        /// The last failure; a timeout if the entry was never sent.
+        /// The last failure; for an entry that was never sent, the throttle that held it up, or a timeout.
         #[source]
         error: AwsError,
         /// How many times the entry was sent.

@@ -20,7 +20,8 @@ pub(crate) struct Job<E> {
     pub(crate) entry: E,
     pub(crate) size: usize,
     pub(crate) deadline: Instant,
-    pub(crate) attempts: u32,
+    attempts: u32,
+    last_error: Option<AwsError>,
     started: Instant,
     last_call: LastCall,
     span: Span,
@@ -35,9 +36,25 @@ impl<E> Job<E> {
         let (reply, fate) = oneshot::channel();
         let started = Instant::now();
         let last_call = LastCall::default();
-        let job =
-            Self { entry, size, deadline: started + lifetime, attempts: 0, started, last_call, span, reply };
+        let deadline = started + lifetime;
+        let (attempts, last_error) = (0, None);
+        let job = Self { entry, size, deadline, attempts, last_error, started, last_call, span, reply };
         (job, fate)
+    }
+
+    /// Returns how many times the entry was sent.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns the error because of which the entry is to be resent.
+    pub(crate) fn last_error(&self) -> Option<&AwsError> {
+        self.last_error.as_ref()
+    }
+
+    /// Keeps the error because of which the entry is to be resent.
+    pub(crate) fn keep(&mut self, error: &AwsError) {
+        self.last_error = Some(error.clone());
     }
 
     /// Records the call that has just carried the entry, together with `entries - 1` others.

@@ -2,9 +2,10 @@
 //!
 //! Callers publish one event at a time and await its outcome. Behind the scenes, the entries of concurrent callers are
 //! coalesced into full calls (ten entries, 256 KB) within a few milliseconds, the number of calls in flight is bounded,
-//! and a full queue makes callers wait. Entries that fail in a successful call are resent one by one; a call that
-//! failed temporarily is resent unchanged; whatever would be refused again fails at once. Each caller receives the
-//! outcome of *its* entry, and a caller that leaves early affects neither its own entry nor the others.
+//! and a full queue makes callers wait. Entries throttled in a successful call are batched anew, and those that failed
+//! otherwise are resent together; a call that failed temporarily is resent unchanged; whatever would be refused again
+//! fails at once. After a throttle all calls pause, and then one tries whether the service accepts again. Each caller
+//! receives the outcome of *its* entry, and a caller that leaves early affects neither its own entry nor the others.
 //!
 //! A call has no span, because it belongs to the traces of all its entries. Each **entry** has a PRODUCER span under
 //! its caller's, and its own trace header.
@@ -39,11 +40,13 @@ mod error;
 mod eventbridge;
 mod job;
 mod metrics;
+mod pace;
 mod settings;
 mod sns;
 mod span;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use error::{PublishError, Published};
 pub use eventbridge::EventPublisher;

@@ -138,6 +138,18 @@ async fn concurrent_entries_share_calls_and_each_gets_its_own_id() {
     assert_eq!(sizes, [5, 10, 10]);
 }
 
+/// Under a clock that does not stand still between two lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_entries_are_sent_at_once() {
+    let fake = Fake::accepting();
+    let batcher = fake.start(PublisherSettings::default());
+    let started = Instant::now();
+    let results = all(publish_all(&batcher, 0..500)).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert!(started.elapsed() < Duration::from_secs(4), "half of the deadline: {:?}", started.elapsed());
+    assert!(fake.calls().len() < 100, "{} calls", fake.calls().len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lone_entry_lingers_and_is_sent() {
     let fake = Fake::accepting();
@@ -180,7 +192,7 @@ async fn an_oversized_entry_is_rejected_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_entries_are_retried_one_by_one() {
+async fn failed_entries_alone_are_retried() {
     let fake = Fake::new(|number, entries| {
         Ok(entries
             .iter()
@@ -207,6 +219,87 @@ async fn failed_entries_are_retried_one_by_one() {
     assert_eq!(calls.remove(0), (0..10).collect::<Vec<_>>());
     calls.sort();
     assert_eq!(calls, [vec![3], vec![7]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_failed_in_one_call_are_resent_in_one_call() {
+    let fake = Fake::new(|number, entries| match number {
+        1 => Ok(entries.iter().map(|_| Err(failed("InternalFailure"))).collect()),
+        _ => Ok(accepted(entries)),
+    });
+    let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..10)).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(fake.calls(), vec![(0..10).collect::<Vec<_>>(); 2]);
+}
+
+/// Throttles what `refuses` selects until `duration` has passed since the first call.
+fn throttling(duration: Duration, refuses: impl Fn(u32) -> bool + Send + Sync + 'static) -> Fake {
+    let first = Arc::new(Mutex::new(None));
+    Fake::new(move |_, entries| {
+        let first = *first.lock().unwrap().get_or_insert_with(Instant::now);
+        let throttled = first.elapsed() < duration;
+        let answer = |entry: &u32| {
+            if throttled && refuses(*entry) {
+                Err(failed("ThrottlingException"))
+            } else {
+                Ok(format!("id-{entry}"))
+            }
+        };
+        Ok(entries.iter().map(answer).collect())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_entries_go_back_as_whole_batches_under_one_pause() {
+    for _ in 0..20 {
+        let fake = throttling(Duration::from_millis(1_500), |_| true);
+        let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..200)).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        let sizes: Vec<_> = fake.calls().iter().map(Vec::len).collect();
+        assert!(sizes.iter().all(|size| *size == 10), "{sizes:?}");
+        // The 16 calls in flight at first, a probe after each pause, and 20 that are accepted.
+        assert!(sizes.len() <= 60, "{} calls", sizes.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_throttled_in_several_calls_share_the_next_ones() {
+    let fake = throttling(Duration::from_millis(5), |entry| entry % 10 < 3);
+    let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..100)).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let resent = fake.calls().split_off(10);
+    assert!(resent.len() <= 4, "30 entries in {resent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_throttled_as_a_whole_pause_together() {
+    for _ in 0..20 {
+        let start = Instant::now();
+        let fake = Fake::new(move |_, entries| {
+            if start.elapsed() < Duration::from_millis(1_500) {
+                Err(failed("ThrottlingException"))
+            } else {
+                Ok(accepted(entries))
+            }
+        });
+        let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..200)).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        assert!(fake.calls().len() <= 60, "{} calls", fake.calls().len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_without_end_is_the_reason_of_every_entry_within_its_deadline() {
+    let fake =
+        Fake::new(|_, entries| Ok(entries.iter().map(|_| Err(failed("ThrottlingException"))).collect()));
+    let batcher = fake.start(PublisherSettings { max_attempts: u32::MAX, ..PublisherSettings::default() });
+    let start = Instant::now();
+    let results = all(publish_all(&batcher, 0..500)).await;
+    assert!(start.elapsed() <= Duration::from_secs(8), "{:?}", start.elapsed());
+    for result in results {
+        assert_eq!(result.unwrap_err().reason(), "ThrottlingException");
+    }
+    assert!(fake.calls().len() < 50, "{} calls", fake.calls().len());
 }
 
 #[tokio::test(start_paused = true)]
