@@ -33,7 +33,8 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// only if an owner dies, or outlives its lease, between the effect and [`Claims::complete`].
 ///
 /// The claimant's own clock determines whether a lease has ended, so a lease should be long compared with the
-/// difference between the clocks of two hosts.
+/// difference between the clocks of two hosts. A lease that ends later than one begun now would, because another host's
+/// clock is ahead or its lease is longer, counts as ending then: it delays an effect by one own lease at most.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -138,7 +139,7 @@ impl Claims {
         now: Timestamp,
     ) -> Result<Claim, ClaimError> {
         let token = Token { id: id.to_owned(), owner: Uuid::new_v4() };
-        let until = now.as_millisecond().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        let until = end_of(lease, now);
         let put = client
             .put_item()
             .table_name(&self.table)
@@ -161,15 +162,51 @@ impl Claims {
         match put.send().await {
             Ok(_) => Ok(Claim::Claimed(token)),
             Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
-                match answer.into_err() {
-                    PutItemError::ConditionalCheckFailedException(found) => found
-                        .item
-                        .and_then(|item| read(&item))
-                        .ok_or_else(|| ClaimError::Unreadable { id: id.to_owned() }),
-                    _ => Err(ClaimError::Unreadable { id: id.to_owned() }),
+                let item = match answer.into_err() {
+                    PutItemError::ConditionalCheckFailedException(found) => found.item,
+                    _ => None,
+                };
+                let found = item.and_then(|item| read(&item));
+                match found.ok_or_else(|| ClaimError::Unreadable { id: id.to_owned() })? {
+                    Found::Done => Ok(Claim::Done),
+                    Found::Claimed(other) => {
+                        if other.until() > until {
+                            self.shorten(client, id, &other, until).await?;
+                        }
+                        Ok(Claim::InProgress { until: instant(other.until().min(until)) })
+                    }
                 }
             }
             Err(error) => Err(AwsError::of(service::DYNAMODB, "PutItem", error).into()),
+        }
+    }
+
+    /// Ends another worker's lease at `until`, unless it has changed since it was read: then the next attempt to claim
+    /// finds what it is now.
+    async fn shorten(&self, client: &Client, id: &str, other: &Other, until: i64) -> Result<(), ClaimError> {
+        let update = client
+            .update_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(id))
+            .update_expression("SET #until = :until")
+            .condition_expression("#state = :claimed AND #owner = :owner AND #until = :found")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#until", LEASE_UNTIL)
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_values(":claimed", text(CLAIMED))
+            .expression_attribute_values(":owner", other.owner.clone())
+            .expression_attribute_values(":found", AttributeValue::N(other.lease_until.clone()))
+            .expression_attribute_values(":until", number(until));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error).into()),
         }
     }
 
@@ -233,16 +270,46 @@ impl Claims {
     }
 }
 
+/// An existing claim.
+enum Found {
+    Done,
+    Claimed(Other),
+}
+
+/// Another worker's claim.
+struct Other {
+    owner: AttributeValue,
+    /// The end of its lease as it stands in the table.
+    lease_until: String,
+}
+
+impl Other {
+    /// Returns the end of the lease in milliseconds since 1970. A number that is none of milliseconds, which no worker of
+    /// this kind writes, is later than any.
+    fn until(&self) -> i64 {
+        self.lease_until.parse().unwrap_or(i64::MAX)
+    }
+}
+
 /// Reads the state of an existing claim; `None` if the item is not a claim.
-fn read(item: &HashMap<String, AttributeValue>) -> Option<Claim> {
+fn read(item: &HashMap<String, AttributeValue>) -> Option<Found> {
     match item.get(STATE)?.as_s().ok()?.as_str() {
-        DONE => Some(Claim::Done),
+        DONE => Some(Found::Done),
         CLAIMED => {
-            let until = item.get(LEASE_UNTIL)?.as_n().ok()?.parse().ok()?;
-            Some(Claim::InProgress { until: Timestamp::from_millisecond(until).ok()? })
+            let lease_until = item.get(LEASE_UNTIL)?.as_n().ok()?.clone();
+            Some(Found::Claimed(Other { owner: item.get(OWNER)?.clone(), lease_until }))
         }
         _ => None,
     }
+}
+
+/// Returns the end of a lease that begins `now`, in milliseconds since 1970.
+fn end_of(lease: Duration, now: Timestamp) -> i64 {
+    now.as_millisecond().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn instant(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
 }
 
 fn expiry(now: Timestamp) -> i64 {

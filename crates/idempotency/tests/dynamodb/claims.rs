@@ -77,6 +77,46 @@ async fn after_the_lease_another_worker_gets_the_claim() {
 }
 
 #[tokio::test]
+async fn a_lease_of_another_clock_or_setting_lasts_no_longer_than_ones_own() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    let foreign = claims.claim(&cloud.client, ID, Duration::from_hours(1), now()).await.unwrap();
+    let Claim::Claimed(first) = foreign else { panic!("{foreign:?}") };
+    for seconds in [0, 10, 29] {
+        let found = claims.claim(&cloud.client, ID, LEASE, later(seconds)).await.unwrap();
+        assert_eq!(found, Claim::InProgress { until: later(30) }, "bounded once, by whoever found it first");
+    }
+    let second = claimed(&cloud, later(30)).await;
+    let late = claims.complete(&cloud.client, &first, later(31)).await;
+    assert!(matches!(late, Err(ClaimError::Lost { .. })), "{late:?}");
+    claims.complete(&cloud.client, &second, later(31)).await.unwrap();
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_is_no_time_ends_with_ones_own() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    for until in ["1e30", "99999999999999999999", "9223372036854775807"] {
+        let put = cloud
+            .client
+            .put_item()
+            .table_name(TABLE)
+            .item("pk", AttributeValue::S(ID.to_owned()))
+            .item("state", AttributeValue::S("claimed".to_owned()))
+            .item("owner", AttributeValue::S("somebody".to_owned()))
+            .item("lease_until", AttributeValue::N(until.to_owned()));
+        put.send().await.unwrap();
+        let found = claims.claim(&cloud.client, ID, LEASE, now()).await.unwrap();
+        assert_eq!(found, Claim::InProgress { until: later(30) }, "{until}");
+        claimed(&cloud, later(30)).await;
+    }
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn one_of_many_concurrent_workers_gets_the_claim() {
     let cloud = Arc::new(Cloud::start().await);
     let mut claims = tokio::task::JoinSet::new();
