@@ -14,6 +14,7 @@ mod dead_letters;
 mod documents;
 mod faults;
 mod foreign;
+mod hanging;
 mod misconfigured;
 mod new_service;
 mod poison;

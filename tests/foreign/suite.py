@@ -45,6 +45,7 @@ LEFT_OUT = {
     "dashboards::": "covers Grafana's queries to Prometheus",
     "faults::a_bus_that_throttles_": "needs faults on demand",
     "faults::messages_delivered_twice_": "needs faults on demand",
+    "hanging::": "needs faults on demand",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "restart::": "restarts the local cloud",
     "runs::": "is about the command line, and reads the mail of the local cloud",

@@ -22,16 +22,29 @@ pub const DEFAULT_REGION: &str = "eu-central-1";
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long to wait for bytes. It exceeds the 20 s that an SQS receive may wait for messages, so it never cuts a long
-/// poll short.
-const READ_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// How long one attempt may take in total; above 20 s for the same reason.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(28);
+/// How long one attempt of a call may take, unless the client or the call has its own limit. A healthy service responds
+/// within a second; a receive that waits for messages takes longer, and sets its own limit.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The standard mode's three attempts
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
 const ATTEMPTS: u32 = 3;
+
+/// How calls to DynamoDB are bounded: it responds within milliseconds, so an attempt without a response for two seconds
+/// has failed, and a service that accepts requests and never responds must be noticed while the first messages are
+/// handled ([latency tuning](https://aws.amazon.com/blogs/database/tuning-aws-java-sdk-http-request-settings-for-latency-aware-amazon-dynamodb-applications/)).
+pub mod dynamodb_limits {
+    use std::time::Duration;
+
+    /// How long one attempt may take, including the connection.
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+    /// How often a call is attempted. Callers that can wait have their own retries on top, for throttling alone.
+    pub const ATTEMPTS: u32 = 2;
+    /// How long a call may take with all its attempts and the pause between them.
+    pub const CALL_TIMEOUT: Duration = Duration::from_millis(4_500);
+    /// The longest pause before the second attempt.
+    pub(super) const BACKOFF: Duration = Duration::from_millis(200);
+}
 
 /// How to reach AWS. The SDK looks up whatever is not set here in the usual places: variables, profile, task role.
 #[derive(Clone, Debug, Default)]
@@ -62,21 +75,33 @@ impl AwsSettings {
     }
 }
 
-/// Creates a DynamoDB client that traces each call as a span.
+/// Creates a DynamoDB client that traces each call as a span and abandons it within [`dynamodb_limits`].
 #[must_use]
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(config);
-    aws_sdk_dynamodb::Client::from_conf(config.interceptor(TracingInterceptor::new()).build())
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(dynamodb_limits::ATTEMPT_TIMEOUT)
+        .operation_attempt_timeout(dynamodb_limits::ATTEMPT_TIMEOUT)
+        .operation_timeout(dynamodb_limits::CALL_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(dynamodb_limits::ATTEMPTS)
+        .with_initial_backoff(dynamodb_limits::BACKOFF);
+    let config = aws_sdk_dynamodb::config::Builder::from(config)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        .interceptor(TracingInterceptor::new());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// Loads the configuration for every client of the process: one connection pool (TLS by rustls with ring and the
-/// system's roots; plain `http` endpoints work), timeouts of 2 s to connect, 25 s without a byte and 28 s per attempt,
-/// and standard retries. A client with other needs overrides them in its own builder.
+/// system's roots; plain `http` endpoints work), timeouts of 2 s to connect and [`ATTEMPT_TIMEOUT`] per attempt, and
+/// standard retries. A client or call with other needs overrides them in its own builder.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
+        .read_timeout(ATTEMPT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
     // Not the SDK's default chain: it also queries the EC2 instance metadata service, which does not exist on Fargate

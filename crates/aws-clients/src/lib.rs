@@ -25,6 +25,6 @@ mod interceptor;
 mod target;
 
 pub use class::ErrorClass;
-pub use config::{AwsSettings, DEFAULT_REGION, dynamodb, sdk_config};
+pub use config::{ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, sdk_config};
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};

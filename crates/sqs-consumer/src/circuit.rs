@@ -83,6 +83,8 @@ pub(crate) enum Change {
     StillOpen { trouble: Trouble, pause: Duration },
     /// A probe succeeded: receiving resumes.
     Closed { trouble: Trouble },
+    /// No message is left to probe with, and the trouble was last observed long ago: receiving resumes.
+    Expired { trouble: Trouble },
 }
 
 enum State {
@@ -92,6 +94,8 @@ enum State {
         until: Instant,
         /// The number of the next probe, from which the pause before it is computed.
         probes: u32,
+        /// When the trouble was last observed.
+        observed: Instant,
     },
 }
 
@@ -102,6 +106,8 @@ pub(crate) struct Circuit {
     state: State,
     /// The latest outcomes, the newest last.
     recent: VecDeque<Outcome>,
+    /// When the last of the messages returned to the queue becomes visible again.
+    awaited: Option<Instant>,
 }
 
 struct Outcome {
@@ -115,7 +121,7 @@ const REMEMBERED: usize = 50;
 
 impl Circuit {
     pub(crate) fn new(settings: CircuitSettings, brake: BrakeSettings) -> Self {
-        Self { settings, brake, state: State::Closed, recent: VecDeque::new() }
+        Self { settings, brake, state: State::Closed, recent: VecDeque::new(), awaited: None }
     }
 
     /// Returns what may be received now.
@@ -172,7 +178,9 @@ impl Circuit {
             Signal::Failed(other) => (other.clone(), probes.saturating_add(1)),
             // The message is gone and showed nothing about the dependency, so the next one probes at once.
             Signal::OwnFault => {
-                self.state = State::Open { trouble: trouble.clone(), until: now, probes };
+                if let State::Open { until, .. } = &mut self.state {
+                    *until = now;
+                }
                 return Change::StillOpen { trouble, pause: Duration::ZERO };
             }
             // Inconclusive; wait for the next probe.
@@ -180,6 +188,25 @@ impl Circuit {
         };
         let pause = self.open(trouble.clone(), probes, now, rng);
         Change::StillOpen { trouble, pause }
+    }
+
+    /// Notes that a message was returned to the queue until `visible`. It will be received then, here or elsewhere.
+    pub(crate) fn returned(&mut self, visible: Instant) {
+        self.awaited = self.awaited.max(Some(visible));
+    }
+
+    /// Records a probe that began then and found no message. Without messages nothing shows that the dependency is
+    /// available again, so the trouble counts as over when it was last observed a whole window ago. As long as
+    /// a message is known to become visible, it is waited for.
+    pub(crate) fn found_none(&mut self, began: Instant) -> Option<Change> {
+        let State::Open { trouble, observed, .. } = &self.state else { return None };
+        let over = *observed + self.settings.window;
+        if began < self.awaited.map_or(over, |visible| visible.max(over)) {
+            return None;
+        }
+        let trouble = trouble.clone();
+        self.state = State::Closed;
+        Some(Change::Expired { trouble })
     }
 
     /// Returns the trouble for which receiving pauses, if it pauses.
@@ -205,7 +232,7 @@ impl Circuit {
     fn trouble_of_most(&self) -> Option<Trouble> {
         let Signal::Failed(newest) = &self.recent.back()?.signal else { return None };
         let most = match newest.kind {
-            TroubleKind::Unavailable => self.is_unavailable(newest),
+            TroubleKind::Unavailable => self.is_unavailable(newest) || self.is_hanging(newest),
             // No message would succeed, so there is no point in failing ten of them first.
             TroubleKind::Misconfigured => {
                 self.is_unavailable(newest)
@@ -224,6 +251,29 @@ impl Circuit {
     fn is_unavailable(&self, newest: &Trouble) -> bool {
         let failed = self.count(|trouble| !trouble.is_brake() && trouble.dependency == newest.dependency);
         self.recent.len() >= self.settings.min_messages && failed * 2 > self.recent.len()
+    }
+
+    /// Returns whether the newest trouble's dependency has stopped responding: two messages in a row, or all there were,
+    /// waited for it in vain. A call that times out was attempted several times and took seconds, so ten of them would
+    /// be noticed late on a queue with few messages or little concurrency. Two different messages are required
+    /// if others were handled before, since a single one may be what the dependency takes too long for.
+    fn is_hanging(&self, newest: &Trouble) -> bool {
+        if newest.code != aws_clients::code::TIMEOUT {
+            return false;
+        }
+        let mut telling = self
+            .recent
+            .iter()
+            .rev()
+            .filter(|outcome| !matches!(outcome.signal, Signal::OwnFault | Signal::Unclear))
+            .peekable();
+        let mut messages = HashSet::new();
+        while let Some(outcome) =
+            telling.next_if(|outcome| matches!(&outcome.signal, Signal::Failed(trouble) if trouble == newest))
+        {
+            messages.insert(outcome.message.message_id());
+        }
+        messages.len() >= 2 || telling.peek().is_none()
     }
 
     /// Returns whether most messages were rejected for one reason. Several different messages are required, since a
@@ -252,7 +302,7 @@ impl Circuit {
     /// say nothing about the time after it, so they are forgotten.
     fn open(&mut self, trouble: Trouble, probes: u32, now: Instant, rng: &mut impl Rng) -> Duration {
         let pause = self.settings.pause.pause(probes, rng);
-        self.state = State::Open { trouble, until: now + pause, probes };
+        self.state = State::Open { trouble, until: now + pause, probes, observed: now };
         self.recent.clear();
         pause
     }

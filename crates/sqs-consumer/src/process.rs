@@ -27,18 +27,23 @@ enum Verdict {
     GraceOver,
 }
 
-/// Handles one message and settles it. `in_flight` keeps the message invisible until then.
+/// Handles one message and settles it. `in_flight` keeps the message invisible until then. Returns the signal for the
+/// circuit, and the delay of a message that was returned to the queue.
 pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
     in_flight: InFlight,
     received_at: Timestamp,
-) -> Signal {
+) -> (Signal, Option<Duration>) {
     let _counted = shared.metrics.in_flight();
     let receipt = message.receipt.clone();
     let (settlement, signal) = handle(shared, message, received_at).await;
+    let returned = match &settlement {
+        Settlement::Delete => None,
+        Settlement::ReturnToQueue(delay) => Some(*delay),
+    };
     settle(shared, receipt, in_flight, settlement).await;
-    signal
+    (signal, returned)
 }
 
 /// Handles one message inside its span. Returns how to settle it, and the signal for the circuit.

@@ -48,6 +48,8 @@ pub(crate) struct DrainOverran {
 struct Finished {
     message: Receipt,
     signal: Signal,
+    /// When the message becomes visible again, if it was returned to the queue.
+    visible: Option<Instant>,
     purpose: Purpose,
 }
 
@@ -197,6 +199,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 }
                 if purpose == Purpose::Probe && messages.is_empty() {
                     self.probing = false;
+                    let change = self.circuit.found_none(Instant::now() - took);
+                    self.apply(change);
                 }
                 if purpose == Purpose::Work {
                     self.pollers.observe(requested, messages.len());
@@ -214,9 +218,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     let receipt = message.receipt.clone();
                     let in_flight = shared.in_flight.add(receipt.clone());
                     self.messages.spawn(async move {
-                        let signal = process(&shared, message, in_flight, received_at).await;
+                        let (signal, returned) = process(&shared, message, in_flight, received_at).await;
                         drop(permit);
-                        Some(Finished { message: receipt, signal, purpose })
+                        let visible = returned.map(|delay| Instant::now() + delay);
+                        Some(Finished { message: receipt, signal, visible, purpose })
                     });
                 }
                 self.release(surplus, Duration::ZERO);
@@ -259,7 +264,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     }
 
     fn finished(&mut self, finished: Result<Option<Finished>, JoinError>) {
-        let Finished { message, signal, purpose } = match finished {
+        let Finished { message, signal, visible, purpose } = match finished {
             Ok(Some(finished)) => finished,
             Ok(None) => return,
             Err(error) => {
@@ -273,8 +278,16 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             }
         };
         self.probing &= purpose != Purpose::Probe;
+        if let Some(visible) = visible {
+            self.circuit.returned(visible);
+        }
         let probe = purpose == Purpose::Probe;
         let change = self.circuit.record(&message, signal, probe, Instant::now(), &mut self.rng);
+        self.apply(change);
+    }
+
+    /// Reports a change of the circuit, and does what follows from it.
+    fn apply(&mut self, change: Option<Change>) {
         let Some(change) = change else { return };
         self.report_change(&change);
         match change {
@@ -283,7 +296,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 self.pause();
             }
             Change::StillOpen { .. } => {}
-            Change::Closed { .. } => self.shared.rejections.paused(false),
+            Change::Closed { .. } | Change::Expired { .. } => self.shared.rejections.paused(false),
         }
         self.report();
     }
@@ -312,6 +325,15 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     tracing::info!(queue, dependency, code, "circuit closed: receiving resumes");
                 }
             }
+            Change::Expired { trouble } => {
+                let Trouble { dependency, code, .. } = trouble;
+                tracing::info!(
+                    queue,
+                    dependency,
+                    code,
+                    "no message left to probe with: receiving resumes, and the next message decides"
+                );
+            }
         }
         let trouble = self.circuit.trouble();
         self.shared.metrics.circuit_open(trouble.is_some_and(|trouble| !trouble.is_brake()));
@@ -337,6 +359,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     /// Returns unhandled messages to the queue, visible again after `delay`.
     fn release(&mut self, messages: Vec<Message>, delay: Duration) {
         self.shared.metrics.released(messages.len());
+        self.circuit.returned(Instant::now() + delay);
         for message in messages {
             let shared = Arc::clone(&self.shared);
             self.messages.spawn(async move {

@@ -23,8 +23,9 @@ pub struct ConsumerSettings {
     /// How long a message stays invisible unless it is extended, and so how long it is delayed when the process is
     /// killed. `CONSUMER_VISIBILITY_TIMEOUT_S`, 30.
     pub visibility: Duration,
-    /// How long a handler may take for one message; after that the handler is dropped and the message retried.
-    /// `CONSUMER_MAX_PROCESSING_S`, 60.
+    /// How long a handler may take for one message; after that the handler is dropped and the message retried. Longer
+    /// than all attempts of all calls it makes, so that a call that fails names its dependency, and by default shorter
+    /// than [`visibility`](Self::visibility). `CONSUMER_MAX_PROCESSING_S`, 25.
     pub max_processing: Duration,
     /// The delay of a retry. `CONSUMER_BACKOFF_BASE_MS`, 1,000, and `CONSUMER_BACKOFF_CAP_S`, 900.
     pub backoff: Backoff,
@@ -98,7 +99,7 @@ impl ConsumerSettings {
             max_pollers: 4,
             wait: Duration::from_secs(20),
             visibility: Duration::from_secs(30),
-            max_processing: Duration::from_mins(1),
+            max_processing: Duration::from_secs(25),
             backoff: Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(15) },
             max_message_age: Duration::from_hours(72),
             give_up_after: Duration::from_hours(6),

@@ -147,7 +147,7 @@ impl Service {
         self
     }
 
-    /// Sets how long the handler may take for one message, in whole seconds; the consumer's default is a minute. Above
+    /// Sets how long the handler may take for one message, in whole seconds; the consumer's default is 25. Above
     /// the two minutes that ECS allows a task to stop, the service is protected from scale-in while it has messages in
     /// flight.
     ///

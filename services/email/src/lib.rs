@@ -54,7 +54,7 @@ pub fn topology() -> Service {
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
 /// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
-/// `CLAIM_LEASE_S` (20: how long a notification stays claimed by a process that has died) and the
+/// `CLAIM_LEASE_S` (28: how long a notification stays claimed by a process that has died) and the
 /// `CONSUMER_*` settings.
 ///
 /// # Errors

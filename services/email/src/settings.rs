@@ -13,8 +13,8 @@ pub(crate) struct Settings {
     pub(crate) table: String,
     /// `EMAIL_SENDER`: the address mails come from, verified in SES.
     pub(crate) sender: String,
-    /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 20, below the default visibility
-    /// timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
+    /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 28, above the consumer's limit for a
+    /// message and below the visibility timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
     pub(crate) lease: Lease,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
@@ -32,7 +32,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut settings = environment.settings();
         let lease = Lease {
-            duration: settings.duration_s("CLAIM_LEASE_S", Duration::from_secs(20)),
+            duration: settings.duration_s("CLAIM_LEASE_S", Duration::from_secs(28)),
             effect: settings.duration_ms("SEND_TIMEOUT_MS", Duration::from_secs(5)),
         };
         if lease.effect.is_zero() {
@@ -74,13 +74,18 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert!(settings.lease.duration >= settings.lease.effect * 2);
         assert!(settings.lease.duration < settings.queue.consumer.visibility);
+        // Claiming, sending and recording, each with all of its attempts.
+        let call = aws_clients::dynamodb_limits::CALL_TIMEOUT;
+        let all = call + settings.lease.effect + idempotency::Retry::default().within + call;
+        assert!(all < settings.queue.consumer.max_processing, "{all:?}");
+        assert!(settings.queue.consumer.max_processing < settings.lease.duration);
         assert_eq!(settings.table, "email-deliveries");
     }
 
     #[test]
     fn every_wrong_setting_is_named() {
         let environment = Environment::from_pairs([
-            ("SEND_TIMEOUT_MS", "11000"),
+            ("SEND_TIMEOUT_MS", "15000"),
             ("CONSUMER_CONCURRENCY", "many"),
             ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/email"),
         ]);

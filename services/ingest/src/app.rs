@@ -155,6 +155,7 @@ impl<P: Publish> App<P> {
         let hop = Hop::of(&envelope, arrival.started);
         let event_id = envelope.metadata.event_id;
         let trace_id = trace_id(span);
+        let began = Instant::now();
         let publishing = timeout_at(arrival.deadline, self.bus.publish(envelope));
         let failure = match publishing.instrument(span.clone()).await {
             Ok(Ok(())) => None,
@@ -168,7 +169,7 @@ impl<P: Publish> App<P> {
             span.in_scope(|| hop.accepted());
             return Ok(Accepted { event_id, trace_id, status: None });
         };
-        self.readiness.failed();
+        self.readiness.failed(began);
         span.in_scope(|| hop.unpublished(&reason));
         Err(Problem::not_published(event_id).traced(trace_id))
     }

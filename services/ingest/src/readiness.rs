@@ -7,8 +7,11 @@ use service_runtime::Check;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long publishing must do nothing but fail before the service becomes unready, and how long after the last failure
-/// it becomes ready again.
+/// How long publishing must do nothing but fail before the service becomes unready, counted from the first call of
+/// `publish` that failed. Shorter than the publisher's deadline, so that a bus that never responds is reported with the
+/// first request.
+const LASTING: Duration = Duration::from_secs(5);
+/// How long after the last failure the service becomes ready again.
 const WINDOW: Duration = Duration::from_secs(30);
 /// How often the check is updated.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -16,18 +19,19 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Watches the results of publishing.
 ///
 /// The bus is never probed: a probe would need a permission that publishing does not, and would test something else.
-/// The check goes down when publishing has failed for half a minute without a success in between. Requests are then
-/// sent elsewhere, so nothing can succeed here any more; the check therefore comes up again when half a minute has
-/// passed since the last failure, and real requests decide again.
+/// The check goes down when publishing has failed for five seconds without a success in between. Requests are then sent
+/// elsewhere, so nothing can succeed here any more; the check therefore comes up again when half a minute has passed
+/// since the last failure, and real requests decide again.
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness {
     check: Check,
     failing: Arc<Mutex<Option<Failing>>>,
 }
 
-/// First and last failure since the last success.
+/// The failures since the last success.
 #[derive(Debug, Clone, Copy)]
 struct Failing {
+    /// When the first of them began.
     since: Instant,
     last: Instant,
 }
@@ -44,13 +48,13 @@ impl Readiness {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Records that an event could not be published.
-    pub(crate) fn failed(&self) {
+    /// Records that an event, on which work began `since` then, could not be published.
+    pub(crate) fn failed(&self, since: Instant) {
         let now = Instant::now();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         match failing.as_mut().filter(|failing| now - failing.last < WINDOW) {
             Some(failing) => failing.last = now,
-            None => *failing = Some(Failing { since: now, last: now }),
+            None => *failing = Some(Failing { since, last: now }),
         }
     }
 
@@ -68,11 +72,11 @@ impl Readiness {
     fn update(&self, now: Instant) {
         let failing = *self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         let down = failing.is_some_and(|failing| {
-            let lasting = failing.last.saturating_duration_since(failing.since) >= WINDOW;
+            let lasting = failing.last.saturating_duration_since(failing.since) >= LASTING;
             lasting && now.saturating_duration_since(failing.last) < WINDOW
         });
         if down {
-            self.check.down("nothing could be published for 30 seconds");
+            self.check.down("nothing could be published for 5 seconds");
         } else {
             self.check.up();
         }
@@ -93,27 +97,32 @@ mod tests {
         let watching = tokio::spawn(readiness.clone().watch(shutdown.clone()));
         let pass = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
 
-        for _ in 0..29 {
-            readiness.failed();
+        for _ in 0..4 {
+            readiness.failed(Instant::now());
             pass(1).await;
         }
         assert!(health.is_ready(), "not yet for long enough");
-        for _ in 0..4 {
-            readiness.failed();
+        for _ in 0..3 {
+            readiness.failed(Instant::now());
             pass(1).await;
         }
         assert!(!health.is_ready());
         pass(31).await;
         assert!(health.is_ready(), "without requests the check comes up again");
 
-        readiness.failed();
-        pass(20).await;
+        readiness.failed(Instant::now());
+        pass(4).await;
         readiness.succeeded();
-        for _ in 0..20 {
-            readiness.failed();
+        for _ in 0..4 {
+            readiness.failed(Instant::now());
             pass(1).await;
         }
         assert!(health.is_ready(), "a success starts the count anew");
+
+        readiness.succeeded();
+        readiness.failed(Instant::now() - Duration::from_secs(8));
+        pass(2).await;
+        assert!(!health.is_ready(), "one request that waited for the bus for eight seconds");
         shutdown.cancel();
         watching.await.unwrap();
     }

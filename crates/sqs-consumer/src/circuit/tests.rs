@@ -18,7 +18,11 @@ fn failed(dependency: &'static str, kind: TroubleKind, code: &str) -> Signal {
 }
 
 fn unavailable(dependency: &'static str) -> Signal {
-    failed(dependency, TroubleKind::Unavailable, "timeout")
+    failed(dependency, TroubleKind::Unavailable, "ServiceUnavailable")
+}
+
+fn timeout() -> Signal {
+    failed("DynamoDB", TroubleKind::Unavailable, aws_clients::code::TIMEOUT)
 }
 
 fn misconfigured() -> Signal {
@@ -62,7 +66,7 @@ impl Bench {
         let Some(Change::Opened { trouble, pause }) = self.record(unavailable("DynamoDB")) else {
             unreachable!()
         };
-        assert_eq!(trouble.to_string(), "DynamoDB unavailable: timeout");
+        assert_eq!(trouble.to_string(), "DynamoDB unavailable: ServiceUnavailable");
         pause
     }
 
@@ -195,4 +199,50 @@ fn a_rejected_probe_shows_that_the_dependency_is_available() {
     // While the brake is engaged, a rejection for another reason says nothing about the original one.
     let Some(Change::StillOpen { trouble, .. }) = bench.probe(rejected("Other")) else { unreachable!() };
     assert_eq!(trouble.code, "NotLiked");
+}
+
+#[test]
+fn a_dependency_that_stops_responding_opens_at_the_first_message_of_an_idle_queue() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.record(Signal::OwnFault), None);
+    assert_eq!(bench.opened(timeout()), "DynamoDB unavailable: timeout");
+}
+
+#[test]
+fn a_dependency_that_stops_responding_opens_at_the_second_message_of_a_busy_queue() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        assert_eq!(bench.record(Signal::Handled), None);
+    }
+    let slow = bench.message();
+    for _ in 0..5 {
+        assert_eq!(bench.record_of(&slow, timeout()), None, "one message, redelivered");
+    }
+    bench.opened(timeout());
+}
+
+#[test]
+fn single_timeouts_among_handled_messages_open_nothing() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        assert_eq!(bench.record(Signal::Handled), None);
+        assert_eq!(bench.record(timeout()), None);
+    }
+}
+
+#[test]
+fn without_messages_the_trouble_is_over_after_a_window_unless_one_is_awaited() {
+    let mut bench = Bench::new();
+    bench.opened(misconfigured());
+    let opened = bench.now;
+    assert_eq!(bench.circuit.found_none(opened + Duration::from_secs(59)), None);
+    bench.circuit.returned(opened + Duration::from_mins(15));
+    bench.circuit.returned(opened + Duration::from_secs(1));
+    assert_eq!(bench.circuit.found_none(opened + Duration::from_mins(14)), None, "a message is yet to come");
+    let Some(Change::Expired { trouble }) = bench.circuit.found_none(opened + Duration::from_mins(15)) else {
+        unreachable!()
+    };
+    assert_eq!(trouble.to_string(), "SNS misconfigured: AuthorizationError");
+    assert_eq!(bench.circuit.admits(bench.now), Admission::All);
+    assert_eq!(bench.circuit.found_none(opened + Duration::from_mins(16)), None, "nothing to change");
 }

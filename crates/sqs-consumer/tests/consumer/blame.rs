@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_clients::{AwsError, code};
-use sqs_consumer::{Delivery, Done, Failure, Readiness};
+use sqs_consumer::{ConsumerSettings, Delivery, Done, Failure, Readiness};
 use tokio::time::{Instant, sleep};
 
-use crate::bench::{Bench, answers, down, item};
+use crate::bench::{Answer, Bench, Does, answers, down, item, settings};
 use crate::settling::description;
 
 /// Returns the failure of a call that SNS answers with `code`.
@@ -145,6 +145,55 @@ async fn messages_at_fault_themselves_do_not_engage_the_brake() {
     bench.stop(task).await;
     assert_eq!(bench.queue.state().letters.len(), 110);
     assert_eq!((bench.lines("brake").len(), bench.lines("circuit").len()), (0, 0));
+}
+
+/// Returns a handler whose calls to DynamoDB end without a response after 4.5 s, as long as the switch is on.
+fn hangs() -> (Arc<AtomicBool>, impl sqs_consumer::AtLeastOnceHandler) {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let handler = Does(move |_: &Delivery| {
+        let hangs = is_broken.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if hangs {
+                sleep(Duration::from_millis(4_500)).await;
+                return Err(AwsError::timeout("DynamoDB", "GetItem").into());
+            }
+            Ok(Done::APPLIED)
+        }) as Answer
+    });
+    (broken, handler)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependency_that_hangs_is_reported_by_name_within_ten_seconds() {
+    for (messages, concurrency) in [(1, 32), (3, 32), (40, 32), (40, 1)] {
+        let bench = Bench::new();
+        bench.put(messages);
+        let (_, handler) = hangs();
+        let task = bench.start_with(ConsumerSettings { concurrency, ..settings() }, handler);
+        sleep(Duration::from_secs(10)).await;
+        let reason = down("DynamoDB unavailable: timeout");
+        assert_eq!(bench.readiness().last(), Some(&reason), "{messages} messages, {concurrency} at a time");
+        let opened = &bench.lines("circuit opened")[0];
+        assert_eq!((&opened["dependency"], &opened["code"]), (&"DynamoDB".into(), &"timeout".into()));
+        bench.stop(task).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_consumer_becomes_ready_by_itself_after_an_outage() {
+    let bench = Bench::new();
+    bench.put(1);
+    let (_, handler) = hangs();
+    let task = bench.start(handler);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(bench.readiness().last(), Some(&down("DynamoDB unavailable: timeout")));
+    // Another consumer handles the message.
+    bench.queue.clear();
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(bench.readiness().last(), Some(&Readiness::Up));
+    assert_eq!(bench.lines("no message left to probe with").len(), 1);
+    bench.stop(task).await;
 }
 
 #[tokio::test(start_paused = true)]

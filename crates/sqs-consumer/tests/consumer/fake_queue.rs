@@ -104,6 +104,11 @@ impl FakeQueue {
         id
     }
 
+    /// Removes all messages, as another consumer that handles them does.
+    pub(crate) fn clear(&self) {
+        self.state().messages.clear();
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
     }
