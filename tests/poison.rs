@@ -50,6 +50,56 @@ async fn a_malformed_message_is_dead_lettered_and_blocks_nothing() {
     world.stop().await;
 }
 
+/// SQS's limit of a message with its attributes.
+const LIMIT: usize = 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_too_large_for_a_dead_letter_hinder_no_good_ones() {
+    const GOOD: usize = 30;
+    let world = World::start().await;
+    let queue = world.queue_url("membership").await;
+    // The first six have room for the reason, the others for nothing.
+    for room in [100, 10] {
+        for _ in 0..6 {
+            let body = "x".repeat(LIMIT - room);
+            world.sqs().send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+        }
+    }
+    let started = std::time::Instant::now();
+    for number in 0..GOOD {
+        let data = json!({
+            "name": {"given": "Grace", "family": "Hopper"}, "email": "grace@mail.example", "channels": ["email"]
+        });
+        let customer = format!("4400000001{number:02}");
+        let event = json!({"type": "CustomerEnrolled", "customer_number": customer, "data": data});
+        world.send(&event, &[]).await;
+    }
+    until("every mail", || async { (world.mails().await.len() >= GOOD).then_some(()) }).await;
+    assert!(started.elapsed().as_secs() < 30, "good messages waited for {:?}", started.elapsed());
+
+    let mut dead = Vec::new();
+    while dead.len() < 6 {
+        dead.extend(received(&world, "membership-dead-letter").await);
+    }
+    for message in &dead {
+        let attribute = message.message_attributes().unwrap()["dead_letter"].string_value().unwrap();
+        let reason: Value = serde_json::from_str(attribute).unwrap();
+        assert_eq!(
+            (&reason["reason"], &reason["service"]),
+            (&json!("malformed-event"), &json!("membership"))
+        );
+    }
+    let lines = |message: &str| {
+        let texts = world.log_files().into_iter().map(|file| std::fs::read_to_string(file).unwrap());
+        texts.map(|text| text.matches(&format!("\"message\":\"{message}")).count()).sum::<usize>()
+    };
+    until("a line for each message left", || async { (lines("dead letter refused") == 6).then_some(()) })
+        .await;
+    assert_eq!(lines("circuit opened"), 0);
+    assert!(world.readiness("membership").await.0);
+    world.stop().await;
+}
+
 async fn received(world: &World, name: &str) -> Vec<Message> {
     let queue = world.queue_url(name).await;
     until(&format!("a message on {name}"), || async {

@@ -46,6 +46,7 @@ LEFT_OUT = {
     "faults::a_bus_that_throttles_": "needs faults on demand",
     "faults::messages_delivered_twice_": "needs faults on demand",
     "hanging::": "needs faults on demand",
+    "poison::messages_too_large_": "needs SQS's limit of message sizes",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "restart::": "restarts the local cloud",
     "runs::": "is about the command line, and reads the mail of the local cloud",

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::readiness::{OnHealth, OnWork, Readiness};
 use crate::rejections::Rejections;
+use crate::reported::Reported;
 use crate::running::{DrainOverran, Running};
 use crate::settings::{ConsumerSettings, SettingsError};
 use crate::shared::Shared;
@@ -100,6 +101,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             visibility,
             in_flight,
             rejections,
+            undeliverable: Reported::default(),
             grace_over: CancellationToken::new(),
         };
         let result = Running::new(Arc::new(shared), on_health, on_work).run(shutdown).await;

@@ -77,6 +77,7 @@ mod protection;
 pub mod queue;
 mod readiness;
 mod rejections;
+mod reported;
 mod running;
 mod service;
 mod settings;

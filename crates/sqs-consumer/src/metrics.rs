@@ -19,6 +19,8 @@ pub(crate) const OUTCOMES: &str = "consumer.messages";
 pub(crate) const RETRIES: &str = "consumer.retries";
 /// Messages moved to the dead-letter queue.
 pub(crate) const DEAD_LETTERS: &str = "consumer.dead_letters";
+/// Messages whose dead letters are refused, so that SQS moves them without a reason.
+pub(crate) const UNDELIVERABLE: &str = "consumer.dead_letters.refused";
 /// Messages in flight.
 pub(crate) const IN_FLIGHT: &str = "consumer.in_flight";
 /// Messages received as a share of those requested.
@@ -60,6 +62,7 @@ struct Instruments {
     outcomes: Counter<u64>,
     retries: Counter<u64>,
     dead_letters: Counter<u64>,
+    undeliverable: Counter<u64>,
     in_flight: Arc<AtomicI64>,
     batch_fill: Histogram<f64>,
     pollers: Gauge<u64>,
@@ -100,6 +103,7 @@ impl Metrics {
             outcomes: counter(OUTCOMES, "messages by outcome"),
             retries: counter(RETRIES, "messages to be retried"),
             dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
+            undeliverable: counter(UNDELIVERABLE, "messages whose dead letters are refused"),
             batch_fill: histogram(
                 BATCH_FILL,
                 "1",
@@ -175,6 +179,13 @@ impl Metrics {
         }
         self.0.outcomes.add(1, &attributes);
         self.0.process_duration.record(took.as_secs_f64(), &duration);
+    }
+
+    /// Records a message whose dead letter is refused.
+    pub(crate) fn undeliverable(&self, problem: &Problem) {
+        let mut attributes = self.with([KeyValue::new(REASON, problem.reason)]);
+        attributes.extend(problem.dependency.map(|dependency| KeyValue::new(DEPENDENCY, dependency)));
+        self.0.undeliverable.add(1, &attributes);
     }
 
     /// Records messages released without having been handled.

@@ -13,10 +13,10 @@ use tracing::Instrument as _;
 use crate::circuit::Signal;
 use crate::conclusion::{Conclusion, RELEASED, Settlement};
 use crate::failed::Failed;
-use crate::failure::{PANIC, TIMEOUT};
+use crate::failure::{NEVER_FINISHED, PANIC, TIMEOUT};
 use crate::handler::{AtLeastOnceHandler, Delivery};
 use crate::hop::Hop;
-use crate::queue::{Message, Queue, Receipt};
+use crate::queue::{MAX_RECEIVES, Message, Queue, Receipt};
 use crate::shared::Shared;
 use crate::trace::{ProcessSpan, age};
 use crate::visibility::InFlight;
@@ -66,7 +66,11 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 shared.metrics.event_age("received", event_age, &received.envelope.event_type);
                 hop.sent_at = message.sent_at.unwrap_or(metadata.published_at);
                 let delivery = delivery(received, &message, received_at, hop.sent_at);
-                let verdict = attempt(shared, &delivery).await;
+                let verdict = if message.receive_count >= MAX_RECEIVES {
+                    Verdict::Returned(Err(never_finished(message.receive_count)))
+                } else {
+                    attempt(shared, &delivery).await
+                };
                 let Delivery { envelope, replay_name, .. } = delivery;
                 (verdict, Some(Received { envelope, replay_name }))
             }
@@ -105,6 +109,12 @@ fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_
         received_at,
         replay_name: received.replay_name,
     }
+}
+
+/// The failure of a message whose last receive this is. A handler that failed the time before would have dead-lettered it,
+/// so its process was killed, and perhaps each time by this message: another attempt could leave no reason.
+fn never_finished(receives: u32) -> Failure {
+    Failure::permanent(NEVER_FINISHED).because(format!("received {receives} times"))
 }
 
 /// Runs the handler until it returns, its time is up, or the grace period of a shutdown ends.

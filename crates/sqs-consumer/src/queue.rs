@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_clients::{AwsError, ErrorClass};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -16,6 +17,11 @@ pub const MAX_BATCH: usize = 10;
 /// The longest a message can stay invisible, counted from its receive
 /// ([visibility timeout](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html)).
 pub const MAX_VISIBILITY: Duration = Duration::from_hours(12);
+
+/// The most receives after which SQS can be told to move a message to the dead-letter queue
+/// ([`maxReceiveCount`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html)):
+/// the next one would move it, without a reason.
+pub const MAX_RECEIVES: u32 = 1_000;
 
 /// A standard queue with its dead-letter queue.
 ///
@@ -215,16 +221,26 @@ pub struct QueueError {
     pub operation: &'static str,
     /// The queue's error code, or the kind of failure if no response arrived (`timeout`).
     pub code: String,
+    /// What the error says about the calls that follow it. A request that is [`Rejected`](ErrorClass::Rejected) is
+    /// refused for what it contains.
+    pub class: ErrorClass,
     /// The cause.
     #[source]
     pub source: Option<crate::BoxError>,
 }
 
 impl QueueError {
-    /// Creates the error of an `operation` that failed with `code`.
+    /// Creates the error of an `operation` that failed with `code` because the queue is unavailable.
     #[must_use]
     pub fn new(operation: &'static str, code: impl Into<String>) -> Self {
-        Self { operation, code: code.into(), source: None }
+        Self { operation, code: code.into(), class: ErrorClass::Unavailable, source: None }
+    }
+
+    /// Sets the class.
+    #[must_use]
+    pub fn with_class(mut self, class: ErrorClass) -> Self {
+        self.class = class;
+        self
     }
 
     /// Adds the cause.
@@ -235,8 +251,14 @@ impl QueueError {
     }
 }
 
-impl From<aws_clients::AwsError> for QueueError {
-    fn from(error: aws_clients::AwsError) -> Self {
-        Self::new(error.operation(), error.code()).because(error)
+/// Two errors are about the queue although SQS reports them like those of a request: an address that is none of a queue,
+/// and an operation that this kind of queue does not have. No call to it can succeed.
+impl From<AwsError> for QueueError {
+    fn from(error: AwsError) -> Self {
+        let error = match error.code().strip_prefix("AWS.SimpleQueueService.").unwrap_or(error.code()) {
+            "InvalidAddress" | "UnsupportedOperation" => error.with_class(ErrorClass::Misconfigured),
+            _ => error,
+        };
+        Self::new(error.operation(), error.code()).with_class(error.class()).because(error)
     }
 }

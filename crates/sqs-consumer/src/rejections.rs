@@ -87,6 +87,11 @@ impl Rejections {
         }
     }
 
+    /// Returns whether receiving pauses.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.state().paused
+    }
+
     /// Records whether receiving pauses. While it pauses, no message is held to be at fault. Either way the
     /// first rejections are forgotten: a rejection from before the repair says nothing about the time after it.
     pub(crate) fn paused(&self, paused: bool) {

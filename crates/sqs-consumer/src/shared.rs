@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::queue::{Receipt, VisibilityChange};
 use crate::rejections::Rejections;
+use crate::reported::Reported;
 use crate::settings::ConsumerSettings;
 use crate::visibility::InFlightMessages;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shared<Q, H> {
     pub(crate) visibility: Batcher<VisibilityChange>,
     pub(crate) in_flight: Arc<InFlightMessages>,
     pub(crate) rejections: Rejections,
+    /// The messages whose dead letters are refused.
+    pub(crate) undeliverable: Reported,
     /// Cancelled when the grace period of a shutdown is over.
     pub(crate) grace_over: CancellationToken,
 }

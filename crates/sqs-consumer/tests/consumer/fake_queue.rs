@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use aws_clients::ErrorClass;
 use jiff::Timestamp;
 use sqs_consumer::queue::{
-    DeadLetter, Message, MessageAttribute, Queue, QueueError, Receipt, Receive, Rejected, SentDeadLetter,
-    VisibilityChange,
+    AttributeValue, DeadLetter, Message, MessageAttribute, Queue, QueueError, Receipt, Receive, Rejected,
+    SentDeadLetter, VisibilityChange,
 };
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -64,6 +65,8 @@ pub(crate) struct State {
     pub(crate) fail_deletes: usize,
     pub(crate) fail_changes: usize,
     pub(crate) fail_letters: usize,
+    /// The most bytes of a dead letter with its attributes, if there is a limit.
+    pub(crate) longest_letter: Option<usize>,
     /// For each of the next deletes, taken from the end: the first entry is refused, and this is whether the entry
     /// itself is at fault.
     pub(crate) refuse_deletes: Vec<bool>,
@@ -169,6 +172,14 @@ impl FakeQueue {
 }
 
 /// Returns the index of the message whose latest delivery has this receipt.
+fn size(attribute: &MessageAttribute) -> usize {
+    let value = match &attribute.value {
+        AttributeValue::Text(text) => text.len(),
+        AttributeValue::Binary(bytes) => bytes.len(),
+    };
+    attribute.data_type.len() + value
+}
+
 fn find(messages: &[Stored], receipt: &Receipt) -> Option<usize> {
     messages
         .iter()
@@ -303,6 +314,12 @@ impl Queue for FakeQueue {
             return Err(QueueError::new("SendMessage", "ServiceUnavailable"));
         }
         let (body, trace_header, attributes) = letter.into_parts();
+        let size =
+            body.len() + attributes.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>();
+        if state.longest_letter.is_some_and(|longest| size > longest) {
+            let error = QueueError::new("SendMessage", "InvalidParameterValue");
+            return Err(error.with_class(ErrorClass::Rejected));
+        }
         state.letters.push(Letter { body, trace_header, attributes });
         drop(state);
         self.0.changed.notify_waiters();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqs_consumer::queue::{AttributeValue, MessageAttribute};
-use sqs_consumer::{ConsumerSettings, DEAD_LETTER_ATTRIBUTE, Done, Failure};
+use sqs_consumer::{ConsumerSettings, DEAD_LETTER_ATTRIBUTE, Done, Failure, Readiness};
 
-use crate::bench::{Bench, Does, answers, item, ordered, settings, takes};
+use crate::bench::{Bench, Does, answers, down, item, ordered, settings, takes};
 use crate::fake_queue::{Letter, Put};
 
 pub(crate) fn description(letter: &Letter) -> Value {
@@ -245,4 +245,85 @@ async fn a_handler_that_takes_too_long_is_dropped_and_its_message_retried() {
     let hops = bench.hops();
     assert_eq!((&hops[0]["reason"], &hops[0]["processing_ms"]), (&"timeout".into(), &2_000.into()));
     assert_eq!(bench.queue.state().letters.len(), 1);
+}
+
+const MIB: usize = 1024 * 1024;
+
+#[tokio::test(start_paused = true)]
+async fn a_message_near_the_size_limit_is_dead_lettered_with_less_of_a_description() {
+    // SQS's limit, and a queue's own lower one, which the consumer does not know.
+    for limit in [MIB, 4_096] {
+        for room in [100, 400, 1_000] {
+            let bench = Bench::new();
+            bench.queue.state().longest_letter = Some(limit);
+            let text = |bytes: usize| MessageAttribute {
+                data_type: "String".into(),
+                value: AttributeValue::Text("x".repeat(bytes)),
+            };
+            let header = "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned();
+            bench.queue.put_with(Put {
+                body: "x".repeat(limit - room),
+                trace_header: Some(header.clone()),
+                attributes: HashMap::from([("small".to_owned(), text(10)), ("large".to_owned(), text(800))]),
+                ..Put::default()
+            });
+            let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+            bench.queue.until_empty().await;
+            bench.stop(task).await;
+            let state = bench.queue.state();
+            let letter = &state.letters[0];
+            assert_eq!(description(letter)["reason"], "malformed-event", "{room} bytes below {limit}");
+            assert_eq!(letter.trace_header.as_ref(), Some(&header));
+            assert_eq!(state.deliveries.values().collect::<Vec<_>>(), [&1], "at the first attempt");
+            let kept = letter.attributes.contains_key("small");
+            assert_eq!(kept, room >= 400, "{room} bytes below {limit}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_cannot_be_dead_lettered_hinder_no_other() {
+    for limit in [MIB, 4_096] {
+        let bench = Bench::new();
+        bench.queue.state().longest_letter = Some(limit);
+        for _ in 0..12 {
+            bench.queue.put("x".repeat(limit - 10));
+        }
+        let started = tokio::time::Instant::now();
+        bench.put(30);
+        let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+        bench.queue.until(|state| state.deletes.iter().map(Vec::len).sum::<usize>() == 30).await;
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+
+        bench.queue.until(|state| state.deliveries.values().filter(|count| **count >= 6).count() == 12).await;
+        let late = tokio::time::Instant::now();
+        bench.put(30);
+        bench.queue.until(|state| state.deletes.iter().map(Vec::len).sum::<usize>() == 60).await;
+        assert!(late.elapsed() < Duration::from_secs(21), "at the next receive: {:?}", late.elapsed());
+        bench.stop(task).await;
+
+        let refused = bench.lines("dead letter refused");
+        assert_eq!(refused.len(), 12, "once for each message");
+        assert_eq!(refused[0]["reason"], "malformed-event");
+        assert_eq!((bench.lines("circuit").len(), bench.lines("brake").len()), (0, 0));
+        assert_eq!(bench.readiness(), [Readiness::Up]);
+        let hops = bench.hops();
+        let left = hops.iter().filter(|hop| hop["reason"] == "dead-letter-refused");
+        assert!(left.count() >= 72);
+        assert!(bench.queue.state().letters.is_empty());
+        assert_eq!(bench.queue.len(), 12, "they stay for SQS to move");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_queue_that_refuses_everybody_still_counts_as_unavailable() {
+    let bench = Bench::new();
+    bench.queue.state().fail_letters = usize::MAX;
+    for _ in 0..12 {
+        bench.queue.put("no event");
+    }
+    let task = bench.start(answers(|_| Ok(Done::APPLIED)));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(bench.readiness().last(), Some(&down("SQS unavailable: ServiceUnavailable")));
+    bench.stop(task).await;
 }
