@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use service_runtime::{BoxError, Runtime};
 
+#[cfg(feature = "local")]
+#[cfg(test)]
+mod patience;
+
 /// A service as the command line sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Service {

@@ -13,8 +13,11 @@ const RETENTION_S: u32 = 14 * 24 * 60 * 60;
 /// How long a received message stays invisible before its consumer must extend it. Short, because it is also
 /// how long the messages of a killed consumer wait.
 const VISIBILITY_TIMEOUT_S: u32 = 30;
-/// Only a safety net: consumers give up by age and failure class, and released messages raise the count too.
-const MAX_RECEIVE_COUNT: u32 = 50;
+/// The most SQS allows
+/// ([`maxReceiveCount`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html)).
+/// Only a safety net: consumers give up by age and failure class, and with their delays 1,000 receives take five days.
+/// SQS moves a message without a reason, a log line or a metric, and releases and killed processes raise the count too.
+const MAX_RECEIVE_COUNT: u32 = 1_000;
 /// How long EventBridge tries to deliver before it moves an event to the rule's dead-letter queue: its maximum.
 const MAXIMUM_EVENT_AGE_S: u32 = 24 * 60 * 60;
 /// How often EventBridge tries to deliver: its maximum.

@@ -69,7 +69,7 @@ fn a_layer_becomes_resources() {
     let queue = &resources.queues[2];
     assert_eq!(queue.senders, [Sender::Rule("shop-test-shipping".into())]);
     assert_eq!(queue.dead_letter.as_ref().unwrap().queue, "shop-test-shipping-dead-letter");
-    assert!(queue.dead_letter.as_ref().unwrap().max_receive_count >= 50);
+    assert_eq!(queue.dead_letter.as_ref().unwrap().max_receive_count, 1_000, "the most SQS allows");
     assert_eq!(resources.rules[0].pattern, json!({"source": ["shop"], "detail-type": ["Ordered"]}));
     assert_eq!(resources.subscriptions[0].filter_policy, Some(json!({"channel": ["sms"]})));
     assert!(resources.tables[0].stream);
