@@ -29,6 +29,8 @@ async fn with_its_topic_deleted_notifier_waits_and_loses_nothing() {
     }
     let opened = until("notifier to pause", || async { line(&world, "circuit opened") }).await;
     assert_eq!((&opened["dependency"], &opened["code"]), (&json!("SNS"), &json!("NotFound")));
+    let (ready, answer) = world.readiness("notifier").await;
+    assert!(!ready && answer.contains("SNS misconfigured: NotFound"), "{answer}");
     // Until it has probed at least once, so that every kind of receive has met the missing topic.
     until("notifier to probe", || async {
         (lines(&world).iter().filter(|line| line["reason"] == "misconfigured").count() > 1).then_some(())
@@ -54,7 +56,7 @@ async fn with_its_topic_deleted_notifier_waits_and_loses_nothing() {
 
 /// Answers of AWS that a deployment has to mend, and what readiness says of each: service, operation, who calls it, code,
 /// status, text, reason. Two codes stand in no list of AWS's.
-const REFUSALS: [(&str, &str, &str, &str, u16, &str, &str); 7] = [
+const REFUSALS: [(&str, &str, &str, &str, u16, &str, &str); 10] = [
     (
         "sns",
         "PublishBatch",
@@ -102,6 +104,17 @@ const REFUSALS: [(&str, &str, &str, &str, u16, &str, &str); 7] = [
         "Missing final '@domain'",
         "SES misconfigured: BadRequestException",
     ),
+    (
+        "ses",
+        "SendEmail",
+        "email",
+        "MessageRejected",
+        400,
+        "Sending suspended for this account. For more information, please check …",
+        "SES misconfigured: MessageRejected",
+    ),
+    ("ses", "SendEmail", "email", "RequestExpired", 400, "", "SES misconfigured: RequestExpired"),
+    ("dynamodb", "GetItem", "membership", "OptInRequired", 403, "", "DynamoDB misconfigured: OptInRequired"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

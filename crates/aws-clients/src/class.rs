@@ -106,12 +106,13 @@ const UNAVAILABLE: [&str; 12] = [
 
 /// Parts of codes about the caller, its key, its account or the resource, in this order: permission, encryption key,
 /// credentials and signature, missing resource, disabled resource or account, region and endpoint, clock.
-const MISCONFIGURED: [&str; 40] = [
+const MISCONFIGURED: [&str; 44] = [
     "denied",
     "auth",
     "forbidden",
     "permission",
     "notallowed",
+    "notgranted",
     "kms",
     "encryptionkey",
     "invalidkeyusage",
@@ -135,6 +136,7 @@ const MISCONFIGURED: [&str; 40] = [
     "subscri",
     "notsignedup",
     "notverified",
+    "blocked",
     "inactive",
     "notactive",
     "pendingverification",
@@ -144,9 +146,11 @@ const MISCONFIGURED: [&str; 40] = [
     "locationconstraint",
     "endpoint",
     "unknownoperation",
+    "invalidaction",
     "skew",
     "requestexpired",
     "inthefuture",
+    "notyetcurrent",
 ];
 
 /// Parts of codes that concern a single request even though they contain one of [`MISCONFIGURED`]: a receipt handle, a
@@ -214,6 +218,23 @@ mod tests {
             ("RequestExpired", Misconfigured),
             ("RequestInTheFuture", Misconfigured),
             ("SendingPausedException", Misconfigured),
+            ("AccountSuspendedException", Misconfigured),
+            ("AccountSendingPausedException", Misconfigured),
+            ("ConfigurationSetDoesNotExistException", Misconfigured),
+            ("ProductionAccessNotGrantedException", Misconfigured),
+            ("ExpiredToken", Misconfigured),
+            ("InvalidAccessKeyId", Misconfigured),
+            ("TokenRefreshRequired", Misconfigured),
+            ("SignatureNotYetCurrent", Misconfigured),
+            ("Blocked", Misconfigured),
+            ("PendingVerification", Misconfigured),
+            ("InvalidAction", Misconfigured),
+            ("KMS.AccessDeniedException", Misconfigured),
+            ("KMS.DisabledException", Misconfigured),
+            ("KMS.NotFoundException", Misconfigured),
+            ("KMS.OptInRequired", Misconfigured),
+            ("KMS.InvalidKeyUsageException", Misconfigured),
+            ("KMSOptInRequired", Misconfigured),
             ("MailFromDomainNotVerifiedException", Misconfigured),
             ("InvalidEndpointException", Misconfigured),
             ("ValidationException", Rejected),

@@ -76,22 +76,23 @@ fn tag((name, value): (&'static str, String)) -> Result<MessageTag, BuildError> 
     MessageTag::builder().name(name).value(value).build()
 }
 
-/// The beginning of SES's text when the sender's identity is not verified or, in the sandbox, the recipient's. It comes
+/// Part of SES's text when the sender's identity is not verified or, in the sandbox, the recipient's. It comes
 /// under the code of a rejected mail ([Amazon SES email sending errors](https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html)),
 /// so that one lost verification would otherwise dead-letter every mail.
-const NOT_VERIFIED: &str = "Email address is not verified";
+const NOT_VERIFIED: &str = "not verified";
 
 /// SES's text for an address without a domain. It can only be the sender's: recipients are validated addresses.
 const NO_DOMAIN: &str = "Missing final '@domain'";
 
 /// Parts of texts about the account or its configuration set, which come under codes for a single mail.
-const ABOUT_THE_ACCOUNT: [&str; 4] = ["suspended", "paused", "onfiguration set", "not authorized"];
+const ABOUT_THE_ACCOUNT: [&str; 6] =
+    ["suspended", "paused", "disabled", "onfiguration set", "not authorized", "sandbox"];
 
 /// Reads a failed call. SES reports problems of the account under the codes of a rejected mail, so for those codes the
 /// text decides. The text itself is not kept, since it quotes addresses.
 fn unsent(error: SdkError<SendEmailError>) -> AwsError {
     let text = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
-    let misconfigured = text.starts_with(NOT_VERIFIED)
+    let misconfigured = text.contains(NOT_VERIFIED)
         || text.contains(NO_DOMAIN)
         || ABOUT_THE_ACCOUNT.iter().any(|part| text.contains(part));
     let error = AwsError::of(service::SES, SEND_EMAIL, error);
@@ -147,6 +148,12 @@ mod tests {
                 "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: a@b.c",
             ),
             ("MessageRejected", "Sending suspended for this account. For more information, …"),
+            (
+                "MessageRejected",
+                "Domain is not verified. The following identities failed the check in …: b.c",
+            ),
+            ("MessageRejected", "Email sending is disabled for this account."),
+            ("BadRequestException", "Account is in the sandbox."),
             ("BadRequestException", "Missing final '@domain'"),
             ("BadRequestException", "Configuration set <main> does not exist."),
         ] {
