@@ -1,5 +1,5 @@
-//! The arithmetic of giving up, over the settings that are deployed: how long calls, handlers, leases, retries and queues
-//! last must fit into each other.
+//! The arithmetic of giving up, over the settings that are deployed: how long calls, handlers, leases, retries and
+//! queues last must fit into each other.
 
 use std::time::Duration;
 

@@ -284,8 +284,8 @@ struct Other {
 }
 
 impl Other {
-    /// Returns the end of the lease in milliseconds since 1970. A number that is none of milliseconds, which no worker of
-    /// this kind writes, is later than any.
+    /// Returns the end of the lease in milliseconds since 1970. A number that is none of milliseconds, which no worker
+    /// of this kind writes, is later than any.
     fn until(&self) -> i64 {
         self.lease_until.parse().unwrap_or(i64::MAX)
     }

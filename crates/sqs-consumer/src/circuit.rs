@@ -253,10 +253,10 @@ impl Circuit {
         self.recent.len() >= self.settings.min_messages && failed * 2 > self.recent.len()
     }
 
-    /// Returns whether the newest trouble's dependency has stopped responding: two messages in a row, or all there were,
-    /// waited for it in vain. A call that times out was attempted several times and took seconds, so ten of them would
-    /// be noticed late on a queue with few messages or little concurrency. Two different messages are required
-    /// if others were handled before, since a single one may be what the dependency takes too long for.
+    /// Returns whether the newest trouble's dependency has stopped responding: two messages in a row, or all there
+    /// were, waited for it in vain. A call that times out was attempted several times and took seconds, so ten of them
+    /// would be noticed late on a queue with few messages or little concurrency. Two different messages are required if
+    /// others were handled before, since a single one may be what the dependency takes too long for.
     fn is_hanging(&self, newest: &Trouble) -> bool {
         if newest.code != aws_clients::code::TIMEOUT {
             return false;

@@ -13,8 +13,8 @@ use crate::trace;
 
 /// The message attribute that explains, as JSON, why a message was dead-lettered:
 /// `{"reason", "permanent", "dependency", "detail", "service", "attempts", "trace", "queue", "failed_at"}`, and
-/// `attributes_dropped` if some of the message's attributes found no room. `permanent` means that the same message would
-/// fail again. A message near SQS's limit has less of it, at least `reason`.
+/// `attributes_dropped` if some of the message's attributes found no room. `permanent` means that the same message
+/// would fail again. A message near SQS's limit has less of it, at least `reason`.
 pub const DEAD_LETTER_ATTRIBUTE: &str = "dead_letter";
 
 /// The most message attributes SQS accepts

@@ -83,8 +83,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         retry(problem, delay, signal)
     }
 
-    /// Returns the limit that the message has passed, if its retries are exhausted. The receive count is considered only
-    /// where SQS would move the message without a reason: releases and killed processes raise it as well.
+    /// Returns the limit that the message has passed, if its retries are exhausted. The receive count is considered
+    /// only where SQS would move the message without a reason: releases and killed processes raise it as well.
     fn exhausted(&self, dependency: Option<&'static str>) -> Option<String> {
         let settings = &self.shared.settings;
         let limit = settings.max_message_age;
@@ -110,8 +110,8 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         delay.max(self.pace(dependency))
     }
 
-    /// Returns the shortest delay with which the receives that SQS allows last until the message is given up, zero for the
-    /// first ones. The configured delays are longer unless their cap is below minutes.
+    /// Returns the shortest delay with which the receives that SQS allows last until the message is given up, zero for
+    /// the first ones. The configured delays are longer unless their cap is below minutes.
     fn pace(&self, dependency: Option<&'static str>) -> Duration {
         let receives = self.message.receive_count;
         if receives < UNPACED_RECEIVES {

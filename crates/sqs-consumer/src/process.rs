@@ -111,8 +111,8 @@ fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_
     }
 }
 
-/// The failure of a message whose last receive this is. A handler that failed the time before would have dead-lettered it,
-/// so its process was killed, and perhaps each time by this message: another attempt could leave no reason.
+/// The failure of a message whose last receive this is. A handler that failed the time before would have dead-lettered
+/// it, so its process was killed, and perhaps each time by this message: another attempt could leave no reason.
 fn never_finished(receives: u32) -> Failure {
     Failure::permanent(NEVER_FINISHED).because(format!("received {receives} times"))
 }

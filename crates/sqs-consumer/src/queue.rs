@@ -251,8 +251,8 @@ impl QueueError {
     }
 }
 
-/// Two errors are about the queue although SQS reports them like those of a request: an address that is none of a queue,
-/// and an operation that this kind of queue does not have. No call to it can succeed.
+/// Two errors are about the queue although SQS reports them like those of a request: an address that is none of a
+/// queue, and an operation that this kind of queue does not have. No call to it can succeed.
 impl From<AwsError> for QueueError {
     fn from(error: AwsError) -> Self {
         let error = match error.code().strip_prefix("AWS.SimpleQueueService.").unwrap_or(error.code()) {
