@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ingest::Secrets;
 use serde_json::Value;
 use service_runtime::Environment;
 
@@ -35,9 +36,9 @@ pub(crate) struct SendArgs {
     file: PathBuf,
     #[arg(long, env = "FOOSTORE_URL", hide_env_values = true, help = INGEST_HELP)]
     url: Option<String>,
-    /// Secret to sign requests with
+    /// Secret to sign requests with, such as whsec_…; several are separated by commas
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
-    signature_secret: Option<String>,
+    signature_secret: Option<Secrets>,
     /// Wait up to this long for the traces of the first ten events and print them
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "15")]
     wait: Option<u64>,

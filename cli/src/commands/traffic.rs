@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use envelope::Event as _;
+use ingest::Secrets;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
@@ -41,9 +42,9 @@ pub(crate) struct TrafficArgs {
     /// Events per second
     #[arg(long, value_name = "EVENTS", default_value_t = 0.5, value_parser = rate)]
     per_second: f64,
-    /// Secret to sign requests with
+    /// Secret to sign requests with, such as whsec_…; several are separated by commas
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
-    signature_secret: Option<String>,
+    signature_secret: Option<Secrets>,
 }
 
 /// Parses a rate in events per second.

@@ -26,9 +26,9 @@ use crate::problem::{FieldError, Kind, Problem, RETRY_AFTER_S};
 use crate::publish::Publish;
 use crate::readiness::Readiness;
 use crate::settings::Limits;
-use crate::signature::Secret;
+use crate::signature::{Secrets, Signed};
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
-use crate::validation::{Rejected, Validator};
+use crate::validation::{Defaults, Rejected, Validator};
 
 /// Everything that answering a request needs.
 pub(crate) struct App<P> {
@@ -36,7 +36,7 @@ pub(crate) struct App<P> {
     pub(crate) validator: Validator,
     /// The API description, as served.
     pub(crate) description: Bytes,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: Limits,
     pub(crate) labels: Labels,
     pub(crate) readiness: Readiness,
@@ -53,9 +53,23 @@ pub(crate) struct App<P> {
 pub(crate) struct Arrival {
     pub(crate) span: Span,
     pub(crate) incoming: Incoming,
+    /// Absent where requests need no signature.
+    pub(crate) signed: Option<Signed>,
     pub(crate) attributes: RequestAttributes,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+}
+
+impl Arrival {
+    /// Returns what an event gets that does not have it, in a list at `index`.
+    fn defaults(&self, index: Option<usize>, now: Timestamp) -> Defaults {
+        match &self.signed {
+            Some(signed) => {
+                Defaults { event_id: signed.event_id(index), occurred_at: signed.occurred_at(now) }
+            }
+            None => Defaults { event_id: Uuid::new_v4(), occurred_at: now },
+        }
+    }
 }
 
 /// The answer to an event that is on the bus.
@@ -94,7 +108,8 @@ impl<P: Publish> App<P> {
 
     /// The request's span is the event's first segment.
     async fn single(&self, arrival: &Arrival, event: &Value) -> Response {
-        let result = match self.validator.read(event, (self.now)()) {
+        let now = (self.now)();
+        let result = match self.validator.read(event, now, arrival.defaults(None, now)) {
             Ok(envelope) => {
                 span::annotate(&arrival.span, &self.labels, labels_of(&envelope));
                 self.publish(arrival, envelope, &arrival.span).await
@@ -135,9 +150,10 @@ impl<P: Publish> App<P> {
     /// Answers an event of a list in its own trace, annotated with the request's. A rejected event has no trace: it goes
     /// nowhere, and the request's trace and the log record it.
     async fn item(&self, arrival: &Arrival, index: usize, event: &Value) -> Result<Accepted, Problem> {
+        let now = (self.now)();
         let envelope = self
             .validator
-            .read(event, (self.now)())
+            .read(event, now, arrival.defaults(Some(index), now))
             .map_err(|rejected| self.reject(arrival, *rejected).at(Some(index)))?;
         let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace());
         let labels = EventLabels { request_trace_id: trace_id(&arrival.span), ..labels_of(&envelope) };

@@ -5,6 +5,9 @@
 //! for an event that could not be published they carry the event id under which to send it again. `GET /openapi.json`
 //! describes the interface.
 //!
+//! Requests are signed as Standard Webhooks has it. An event without `event_id` or `occurred_at` gets them from what was
+//! signed, so that a repeated request is a duplicate.
+//!
 //! A single event continues the caller's trace (`X-Amzn-Trace-Id` or `traceparent`). Each event of a list starts its
 //! own trace, annotated with the request's.
 //!
@@ -12,7 +15,7 @@
 //! |---|---|---|
 //! | `LISTEN_ADDRESS` | `127.0.0.1:8080` | where to listen; port 0 picks a free one |
 //! | `EVENT_BUS_NAME` | required | the bus that events go to |
-//! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` | what requests are signed with, 32 bytes or more |
+//! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` | what requests are signed with; several are separated by commas |
 //! | `MAX_CONCURRENT_REQUESTS` | 256 | more at a time are answered with 503 |
 //! | `REQUEST_TIMEOUT_MS` | 10000 | from the end of the headers until the answer |
 //! | `HEADER_READ_TIMEOUT_MS` | 75000 | for a request's headers, idle waiting included |
@@ -38,6 +41,8 @@ mod span;
 #[cfg(test)]
 mod tests;
 mod validation;
+
+pub use signature::{InvalidSecrets, Secrets};
 
 use std::io;
 use std::sync::Arc;
@@ -106,7 +111,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
         bus: bus.clone(),
         validator,
         description: description.into(),
-        secret: settings.secret,
+        secrets: settings.secrets,
         permits: Arc::new(Semaphore::new(settings.limits.concurrent_requests)),
         labels: Labels { application: runtime.application, environment: runtime.deployment_environment },
         readiness,

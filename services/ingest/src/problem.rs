@@ -239,8 +239,9 @@ impl IntoResponse for Problem {
                 headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
             }
             Kind::InvalidSignature => {
-                let scheme =
-                    HeaderValue::from_static("HMAC-SHA256 headers=\"X-Signature-Timestamp X-Signature\"");
+                let scheme = HeaderValue::from_static(
+                    "HMAC-SHA256 headers=\"webhook-id webhook-timestamp webhook-signature\"",
+                );
                 headers.insert(WWW_AUTHENTICATE, scheme);
             }
             _ => {}

@@ -22,6 +22,7 @@ use crate::limits::MAX_BODY_BYTES;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
 use crate::publish::Publish;
+use crate::signature::Signed;
 use crate::span::{self, ROUTE, RequestAttributes};
 
 /// Returns all routes. Only `POST /v1/events` makes spans.
@@ -65,7 +66,11 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     let body = read(&app, &parts.headers, body, deadline).instrument(span.clone()).await;
 
     // In a separate task: a caller who hangs up must not cut off an event between the bus and the log.
-    let arrival = Arrival { span: span.clone(), incoming, attributes, started, deadline };
+    let (body, signed) = match body {
+        Ok((body, signed)) => (Ok(body), signed),
+        Err(problem) => (Err(problem), None),
+    };
+    let arrival = Arrival { span: span.clone(), incoming, signed, attributes, started, deadline };
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
@@ -86,19 +91,25 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
 }
 
 /// Reads the request's JSON after checking its content type, size and signature.
-async fn read<P>(app: &App<P>, headers: &HeaderMap, body: Body, deadline: Instant) -> Result<Value, Problem> {
+async fn read<P>(
+    app: &App<P>,
+    headers: &HeaderMap,
+    body: Body,
+    deadline: Instant,
+) -> Result<(Value, Option<Signed>), Problem> {
     check_content_type(headers)?;
+    let signed = app.secrets.as_ref().map(|secrets| Ok((secrets, Signed::read(headers, (app.now)())?)));
+    let signed = signed.transpose().map_err(Problem::invalid_signature)?;
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(Problem::body_too_large());
     }
     let body =
         timeout_at(deadline, collect(body)).await.unwrap_or_else(|_| Err(Problem::request_timeout()))?;
-    if let Some(secret) = &app.secret {
-        let now_s = (app.now)().as_second();
-        secret.verify(headers, &body, now_s).map_err(Problem::invalid_signature)?;
+    if let Some((secrets, signed)) = &signed {
+        secrets.verify(signed, &body).map_err(Problem::invalid_signature)?;
     }
-    parse(&body)
+    Ok((parse(&body)?, signed.map(|(_, signed)| signed)))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
 
-use crate::signature::Secret;
+use crate::signature::{InvalidSecrets, Secrets};
 
 /// The environment in which requests need no signature.
 const LOCAL: &str = "local";
@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     /// `EVENT_BUS_NAME`: the bus that events go to.
     pub(crate) event_bus_name: String,
     /// `SIGNATURE_SECRET`: what requests are signed with. Absent only in the local environment.
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: Limits,
 }
 
@@ -70,10 +70,10 @@ impl Settings {
                 settings.wrong(name, "must be more than 0");
             }
         }
-        let secret = match settings.optional("SIGNATURE_SECRET").map(|secret| Secret::new(&secret)) {
-            Some(Ok(secret)) => Some(secret),
-            Some(Err(error)) => {
-                settings.wrong("SIGNATURE_SECRET", error.to_string());
+        let secrets = match settings.optional("SIGNATURE_SECRET").map(|secrets| secrets.parse()) {
+            Some(Ok(secrets)) => Some(secrets),
+            Some(Err(InvalidSecrets)) => {
+                settings.wrong("SIGNATURE_SECRET", InvalidSecrets.to_string());
                 None
             }
             None if deployment_environment == LOCAL => None,
@@ -83,7 +83,7 @@ impl Settings {
             }
         };
         settings.finish()?;
-        Ok(Self { listen_address, event_bus_name, secret, limits })
+        Ok(Self { listen_address, event_bus_name, secrets, limits })
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
     fn the_local_run_needs_a_bus_only() {
         let settings = read(&[("EVENT_BUS_NAME", "foostore-local")], "local").unwrap();
         assert_eq!(settings.listen_address, SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert!(settings.secret.is_none());
+        assert!(settings.secrets.is_none());
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let secret = "0123456789abcdef0123456789abcdef";
         let settings = read(&[bus, ("SIGNATURE_SECRET", secret)], "prod").unwrap();
         assert!(!format!("{settings:?}").contains(secret));
-        assert!(read(&[bus, ("SIGNATURE_SECRET", secret)], "local").unwrap().secret.is_some());
+        assert!(read(&[bus, ("SIGNATURE_SECRET", secret)], "local").unwrap().secrets.is_some());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::limits::MAX_EVENTS;
 use crate::problem::Problem;
 use crate::schema::{AcceptedType, COMPONENTS, CUSTOMER_NUMBER, Schemas};
 use crate::signature::SignatureError;
-use crate::validation::Validator;
+use crate::validation::{Defaults, Validator};
 
 const HTTP: &str = include_str!("http.json");
 
@@ -80,7 +80,8 @@ fn problems(validator: &Validator) -> Vec<Problem> {
     let trace_id = Some("1-5759e988-bd862e3fe1be46a994272793".to_owned());
     let event =
         json!({"type": "CustomerRenamed", "customer_number": "1234", "data": {"name": {"given": "Ada"}}});
-    let invalid = validator.read(&event, Timestamp::UNIX_EPOCH).err().map(|rejected| rejected.problem);
+    let defaults = Defaults { event_id: Uuid::nil(), occurred_at: Timestamp::UNIX_EPOCH };
+    let invalid = validator.read(&event, Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
     let traced = [
         Problem::malformed_json("the body ends too early: at line 3, column 7"),
         Problem::invalid_signature(SignatureError::Missing),

@@ -16,7 +16,7 @@ impl JsonSchema for EventId {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Identifies the event for good. Generated if absent.",
+            "description": "Identifies the event for good. If absent, derived from the request's webhook-id and the event's place in the list; generated for a request without a signature.",
             "type": "string",
             "format": "uuid",
             "not": {"const": Uuid::nil()},
@@ -37,7 +37,8 @@ impl JsonSchema for OccurredAt {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "When it happened, as RFC 3339 writes it: not before 1970-01-01T00:00:00Z and at most five \
-                minutes in the future. The time of arrival if absent. Decides which of two changes of the same field \
+                minutes in the future. If absent, the time of signing, or that of \
+                arrival without a signature. Decides which of two changes of the same field \
                 is the later one.",
             "type": "string",
             "format": "date-time",

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::validation::Validator;
+use crate::validation::{Defaults, Validator};
 
 /// A customer earned points: an event type with everything the domain's own ones do not have yet.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +46,8 @@ impl Contract for PointsEarned {
 fn errors(data: &Value) -> Vec<String> {
     let validator = Validator::new(&Schemas::of::<(PointsEarned,)>()).unwrap();
     let event = json!({"type": "PointsEarned", "customer_number": "123456789012", "data": data});
-    match validator.read(&event, jiff::Timestamp::UNIX_EPOCH) {
+    let defaults = Defaults { event_id: uuid::Uuid::nil(), occurred_at: jiff::Timestamp::UNIX_EPOCH };
+    match validator.read(&event, jiff::Timestamp::UNIX_EPOCH, defaults) {
         Ok(_) => Vec::new(),
         Err(rejected) => {
             let errors = rejected.problem.errors().iter();

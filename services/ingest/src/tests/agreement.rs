@@ -8,7 +8,9 @@ use proptest::sample::{Index, select};
 use proptest::string::string_regex;
 
 use super::*;
+use uuid::Uuid;
 use crate::schema::parse_occurred_at;
+use crate::validation::Defaults;
 
 /// The service's validator, and one that knows the description only.
 struct Both {
@@ -178,7 +180,8 @@ proptest! {
     fn the_description_and_the_service_agree(event in events()) {
         let Both { service, reader, .. } = both();
         let described = reader.is_valid(&event);
-        match service.read(&event, now()) {
+        let defaults = Defaults { event_id: Uuid::from_u128(7), occurred_at: now() };
+        match service.read(&event, now(), defaults) {
             Ok(_) => prop_assert!(described && timely(&event), "accepted against the description: {event}"),
             Err(rejected) => {
                 let errors = rejected.problem.errors();

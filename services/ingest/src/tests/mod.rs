@@ -7,6 +7,7 @@ mod events;
 mod lists;
 mod requests;
 mod server;
+mod signing;
 mod traces;
 
 use std::sync::{Arc, Mutex};
@@ -34,7 +35,7 @@ use crate::publish::Publish;
 use crate::readiness::Readiness;
 use crate::schema::Schemas;
 use crate::settings::Limits;
-use crate::signature::Secret;
+use crate::signature::Secrets;
 use crate::span::Labels;
 use crate::validation::Validator;
 use crate::{Emits, openapi, routes};
@@ -102,14 +103,14 @@ fn throttled() -> PublishError {
 /// The service over a bus, as it is configured locally unless told otherwise.
 struct Service {
     bus: Bus,
-    secret: Option<Secret>,
+    secrets: Option<Secrets>,
     limits: Limits,
     health: Health,
 }
 
 impl Service {
     fn over(bus: &Bus) -> Self {
-        Self { bus: bus.clone(), secret: None, limits: Limits::default(), health: Health::new() }
+        Self { bus: bus.clone(), secrets: None, limits: Limits::default(), health: Health::new() }
     }
 
     fn router(self) -> Router {
@@ -121,7 +122,7 @@ impl Service {
             bus: self.bus,
             validator,
             description,
-            secret: self.secret,
+            secrets: self.secrets,
             permits: Arc::new(Semaphore::new(self.limits.concurrent_requests)),
             limits: self.limits,
             labels: Labels { application: "foostore".to_owned(), environment: "test".to_owned() },

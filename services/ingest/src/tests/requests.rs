@@ -1,10 +1,6 @@
 //! What a request must be before its events are looked at.
 
 use super::*;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn local() -> Router {
     Service::over(&Bus::accepting()).router()
@@ -132,42 +128,4 @@ async fn more_requests_than_allowed_are_told_to_come_back() {
     three.is_problem(503, "overloaded");
     assert_eq!(three.header("retry-after"), "5");
     assert_eq!(post_json(&router, &event).await.status, StatusCode::ACCEPTED, "the places are free again");
-}
-
-fn signed(secret: &str, timestamp: i64, body: &str) -> Request<Body> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(format!("{timestamp}.{body}").as_bytes());
-    let signature = hex::encode(mac.finalize().into_bytes());
-    let mut request = post(body.to_owned());
-    request.headers_mut().insert("x-signature-timestamp", timestamp.into());
-    request.headers_mut().insert("x-signature", signature.parse().unwrap());
-    request
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_a_secret_only_signed_requests_are_taken() {
-    let bus = Bus::accepting();
-    let secret = Some(Secret::new(SECRET).unwrap());
-    let router = Service { secret, ..Service::over(&bus) }.router();
-    let body = renamed().to_string();
-    let now = Timestamp::now().as_second();
-
-    assert_eq!(send(&router, signed(SECRET, now, &body)).await.status, StatusCode::ACCEPTED);
-    assert_eq!(bus.published().len(), 1);
-
-    let refused = [
-        post(body.clone()),
-        signed("another secret of thirty-two bytes", now, &body),
-        signed(SECRET, now - 400, &body),
-        signed(SECRET, now + 400, &body),
-        signed(SECRET, now, &body).map(|_| Body::from(body.replace("Ada", "Eve"))),
-    ];
-    for request in refused {
-        let answer = send(&router, request).await;
-        answer.is_problem(401, "invalid-signature");
-        assert!(answer.header("www-authenticate").starts_with("HMAC-SHA256"));
-    }
-    let malformed = signed("another secret of thirty-two bytes", now, "{");
-    send(&router, malformed).await.is_problem(401, "invalid-signature");
-    assert_eq!(bus.published().len(), 1);
 }

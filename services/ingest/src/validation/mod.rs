@@ -28,6 +28,13 @@ pub(crate) struct Rejected {
     pub(crate) customer_number: Option<CustomerNumber>,
 }
 
+/// What an event gets that does not have it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Defaults {
+    pub(crate) event_id: Uuid,
+    pub(crate) occurred_at: Timestamp,
+}
+
 /// Checks posted events against the schemas of their types.
 #[derive(Debug)]
 pub(crate) struct Validator {
@@ -54,7 +61,12 @@ impl Validator {
     }
 
     /// Makes the event that `value` describes, or names every field that is wrong.
-    pub(crate) fn read(&self, value: &Value, now: Timestamp) -> Result<Envelope, Box<Rejected>> {
+    pub(crate) fn read(
+        &self,
+        value: &Value,
+        now: Timestamp,
+        defaults: Defaults,
+    ) -> Result<Envelope, Box<Rejected>> {
         let mut errors = Errors::default();
         let event_type = self.event_type(value, &mut errors);
         let shape = event_type.map_or(&self.untyped, |(_, shape)| shape);
@@ -65,7 +77,7 @@ impl Validator {
         }
         let found = Found::in_event(value, now, &mut errors);
         let problem = if errors.is_empty() {
-            match event_type.and_then(|(event_type, _)| found.envelope(event_type, value, now)) {
+            match event_type.and_then(|(event_type, _)| found.envelope(event_type, value, now, defaults)) {
                 Some(envelope) => return Ok(envelope),
                 // The type refuses what its schema takes: a defect here, not of the caller's event.
                 None => Problem::internal(),
@@ -131,11 +143,18 @@ impl Found {
     }
 
     /// Makes the envelope of an event without errors.
-    fn envelope(&self, event_type: &AcceptedType, event: &Value, now: Timestamp) -> Option<Envelope> {
+    fn envelope(
+        &self,
+        event_type: &AcceptedType,
+        event: &Value,
+        now: Timestamp,
+        defaults: Defaults,
+    ) -> Option<Envelope> {
         let mut data = event.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
         data.insert(CUSTOMER_NUMBER.to_owned(), event.get(CUSTOMER_NUMBER)?.clone());
-        let event_id = self.event_id.unwrap_or_else(Uuid::new_v4);
-        (event_type.envelope)(Metadata::first(event_id, self.occurred_at.unwrap_or(now), now), data)
+        let event_id = self.event_id.unwrap_or(defaults.event_id);
+        let occurred_at = self.occurred_at.unwrap_or(defaults.occurred_at);
+        (event_type.envelope)(Metadata::first(event_id, occurred_at, now), data)
     }
 }
 
