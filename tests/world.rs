@@ -72,6 +72,7 @@ impl World {
             .args(options)
             .current_dir(directory.path())
             .env_remove("RUST_LOG")
+            .env_remove("SIGNATURE_SECRET")
             .envs(own.get("FOOSTORE_TEST_LOG").map(|filter| ("RUST_LOG", filter)))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())

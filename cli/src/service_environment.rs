@@ -12,6 +12,10 @@ use crate::endpoint::{LOCAL_KEY, REGION};
 pub(crate) const HEALTH: &str = "HEALTH_ADDRESS";
 /// The setting for where ingest listens.
 pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
+/// The setting for what requests to ingest are signed with.
+pub(crate) const SIGNATURE_SECRET: &str = "SIGNATURE_SECRET";
+/// The setting that lets ingest take requests without a signature where others than this machine can send them.
+pub(crate) const UNSIGNED_REQUESTS: &str = "UNSIGNED_REQUESTS";
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 

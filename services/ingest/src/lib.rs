@@ -15,7 +15,8 @@
 //! |---|---|---|
 //! | `LISTEN_ADDRESS` | `127.0.0.1:8080` | where to listen; port 0 picks a free one |
 //! | `EVENT_BUS_NAME` | required | the bus that events go to |
-//! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` | what requests are signed with; several are separated by commas |
+//! | `SIGNATURE_SECRET` | required unless `ENVIRONMENT` is `local` and the address a loopback one | what requests are signed with; several are separated by commas |
+//! | `UNSIGNED_REQUESTS` | `refuse` | `accept` takes requests without a signature where there is no secret |
 //! | `MAX_CONCURRENT_REQUESTS` | 256 | more at a time are answered with 503 |
 //! | `REQUEST_TIMEOUT_MS` | 10000 | from the end of the headers until the answer |
 //! | `HEADER_READ_TIMEOUT_MS` | 75000 | for a request's headers, idle waiting included |

@@ -1,14 +1,38 @@
 //! The service's settings.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
 
 use crate::signature::{InvalidSecrets, Secrets};
 
-/// The environment in which requests need no signature.
+/// The environment in which requests from this machine need no signature.
 const LOCAL: &str = "local";
+
+/// What is wrong where anybody could send events.
+const SECRET_REQUIRED: &str = "is required unless ENVIRONMENT is local and LISTEN_ADDRESS a loopback address; make one \
+    with `openssl rand -base64 32`, or set UNSIGNED_REQUESTS=accept if something else keeps strangers out";
+
+/// `UNSIGNED_REQUESTS`: what becomes of requests where there is no secret and not only this machine can send them.
+#[derive(Debug, Clone, Copy)]
+enum Unsigned {
+    Refuse,
+    Accept,
+}
+
+impl FromStr for Unsigned {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "accept" => Ok(Self::Accept),
+            _ => Err("must be refuse or accept"),
+        }
+    }
+}
 
 /// The service's settings.
 #[derive(Debug, Clone)]
@@ -17,7 +41,7 @@ pub(crate) struct Settings {
     pub(crate) listen_address: SocketAddr,
     /// `EVENT_BUS_NAME`: the bus that events go to.
     pub(crate) event_bus_name: String,
-    /// `SIGNATURE_SECRET`: what requests are signed with. Absent only in the local environment.
+    /// `SIGNATURE_SECRET`: what requests are signed with. Absent where unsigned ones are taken.
     pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: Limits,
 }
@@ -70,18 +94,24 @@ impl Settings {
                 settings.wrong(name, "must be more than 0");
             }
         }
+        let signed = settings.optional("SIGNATURE_SECRET").is_some();
         let secrets = match settings.optional("SIGNATURE_SECRET").map(|secrets| secrets.parse()) {
             Some(Ok(secrets)) => Some(secrets),
             Some(Err(InvalidSecrets)) => {
                 settings.wrong("SIGNATURE_SECRET", InvalidSecrets.to_string());
                 None
             }
-            None if deployment_environment == LOCAL => None,
-            None => {
-                settings.wrong("SIGNATURE_SECRET", "is required unless ENVIRONMENT is local");
-                None
-            }
+            None => None,
         };
+        let unsigned = settings.parse("UNSIGNED_REQUESTS", Unsigned::Refuse);
+        let on_this_machine = deployment_environment == LOCAL && listen_address.ip().is_loopback();
+        match unsigned {
+            Unsigned::Refuse if !signed && !on_this_machine => settings.wrong("SIGNATURE_SECRET", SECRET_REQUIRED),
+            Unsigned::Accept if signed => {
+                settings.wrong("UNSIGNED_REQUESTS", "contradicts SIGNATURE_SECRET; unset one of them");
+            }
+            Unsigned::Refuse | Unsigned::Accept => {}
+        }
         settings.finish()?;
         Ok(Self { listen_address, event_bus_name, secrets, limits })
     }
@@ -97,6 +127,8 @@ mod tests {
             .map_err(|error| error.wrong().iter().map(|wrong| wrong.name.clone()).collect())
     }
 
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
     #[test]
     fn the_local_run_needs_a_bus_only() {
         let settings = read(&[("EVENT_BUS_NAME", "foostore-local")], "local").unwrap();
@@ -105,14 +137,30 @@ mod tests {
     }
 
     #[test]
-    fn anywhere_else_a_good_secret_is_required() {
+    fn wherever_others_can_send_a_good_secret_is_required() {
         let bus = ("EVENT_BUS_NAME", "foostore-prod");
+        let everywhere = ("LISTEN_ADDRESS", "0.0.0.0:8080");
+        for address in ["0.0.0.0:8080", "[::]:8080", "10.0.0.7:8080"] {
+            assert_eq!(read(&[bus, ("LISTEN_ADDRESS", address)], "local").unwrap_err(), ["SIGNATURE_SECRET"]);
+        }
         assert_eq!(read(&[bus], "prod").unwrap_err(), ["SIGNATURE_SECRET"]);
-        assert_eq!(read(&[bus, ("SIGNATURE_SECRET", "short")], "prod").unwrap_err(), ["SIGNATURE_SECRET"]);
-        let secret = "0123456789abcdef0123456789abcdef";
-        let settings = read(&[bus, ("SIGNATURE_SECRET", secret)], "prod").unwrap();
-        assert!(!format!("{settings:?}").contains(secret));
-        assert!(read(&[bus, ("SIGNATURE_SECRET", secret)], "local").unwrap().secrets.is_some());
+        assert_eq!(read(&[bus, ("SIGNATURE_SECRET", "short")], "local").unwrap_err(), ["SIGNATURE_SECRET"]);
+        let settings = read(&[bus, everywhere, ("SIGNATURE_SECRET", SECRET)], "prod").unwrap();
+        assert!(settings.secrets.is_some());
+        assert!(!format!("{settings:?}").contains(&SECRET[6..]));
+        assert!(read(&[bus, ("SIGNATURE_SECRET", SECRET)], "local").unwrap().secrets.is_some());
+    }
+
+    #[test]
+    fn it_is_open_only_when_told_so() {
+        let own = [("EVENT_BUS_NAME", "foostore-prod"), ("LISTEN_ADDRESS", "0.0.0.0:8080")];
+        let with = |more: &[(&'static str, &'static str)]| read(&[&own, more].concat(), "prod");
+        assert!(with(&[("UNSIGNED_REQUESTS", "accept")]).unwrap().secrets.is_none());
+        assert_eq!(with(&[("UNSIGNED_REQUESTS", "refuse")]).unwrap_err(), ["SIGNATURE_SECRET"]);
+        let both = [("UNSIGNED_REQUESTS", "accept"), ("SIGNATURE_SECRET", SECRET)];
+        assert_eq!(with(&both).unwrap_err(), ["UNSIGNED_REQUESTS"]);
+        let wrong = with(&[("UNSIGNED_REQUESTS", "yes"), ("SIGNATURE_SECRET", SECRET)]);
+        assert_eq!(wrong.unwrap_err(), ["UNSIGNED_REQUESTS"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use topology::{Resources, ServiceResources, Variable};
 
 use crate::endpoint::REGION;
 use crate::layer;
-use crate::service_environment::{self, Shared};
+use crate::service_environment::{self, Shared, UNSIGNED_REQUESTS};
 
 /// The file for the local cloud, which `docker-compose.yml` includes.
 const LOCAL: &str = "compose/services.yml";
@@ -168,6 +168,10 @@ fn local_environment(resources: &Resources, service: &ServiceResources) -> BTree
     variables.remove("HEALTH_ADDRESS");
     variables.insert("APPLICATION".to_owned(), resources.application.clone());
     in_a_container(&mut variables, service);
+    if service.listens {
+        // Published on the loopback address of the host only, and the network behind it is compose's own.
+        variables.insert(UNSIGNED_REQUESTS.to_owned(), "accept".to_owned());
+    }
     variables
 }
 
@@ -273,6 +277,7 @@ mod tests {
             assert!(aws.contains(&format!("\n  {name}:\n")), "{aws}");
         }
         assert!(aws.contains("SIGNATURE_SECRET: \"${SIGNATURE_SECRET:?"), "{aws}");
+        assert!(local.contains(UNSIGNED_REQUESTS) && !aws.contains(UNSIGNED_REQUESTS), "{aws}");
         let queue = "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID:?the account's number}";
         assert!(aws.contains(&format!("QUEUE_URL: \"{queue}/foostore-${{ENVIRONMENT}}-email\"")), "{aws}");
     }

@@ -35,6 +35,9 @@ pub(crate) struct UpArgs {
     /// Address that accepts events; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(super) ingest_address: SocketAddr,
+    /// Let ingest take signed requests only, and sign the example and its traffic; several secrets are separated by commas
+    #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub(super) signature_secret: Option<String>,
     /// Print JSON lines for programs on standard output and the log on standard error; send no example event
     #[arg(long)]
     pub(super) json: bool,

@@ -16,7 +16,7 @@ use super::supervise::{Stop, Supervised};
 use super::{ready, resources};
 use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
 use crate::screen::Screen;
-use crate::service_environment::{self, LISTEN, Shared};
+use crate::service_environment::{self, LISTEN, SIGNATURE_SECRET, Shared};
 use crate::xray_client::XRay;
 use crate::{layer, ports};
 
@@ -131,6 +131,9 @@ impl LocalRun {
             let mut environment = service_environment::of(name, &shared, outputs.environment(name), own);
             if name == ingest::NAME {
                 environment.insert(LISTEN.to_owned(), args.ingest_address.to_string());
+                if let Some(secret) = &args.signature_secret {
+                    environment.insert(SIGNATURE_SECRET.to_owned(), secret.clone());
+                }
             }
             let spec = Spec {
                 name,

@@ -14,6 +14,7 @@ mod supervise;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ingest::Secrets;
 use service_runtime::Environment;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ use self::local_run::LocalRun;
 use self::output::Output;
 use self::supervise::Stop;
 use super::traffic;
+use crate::failure::Failure;
 use crate::ingest_client::{IngestClient, http_client};
 use crate::layer;
 use crate::log_lines::Renderer;
@@ -85,6 +87,24 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     outcome
 }
 
+/// Returns what requests to ingest are signed with.
+///
+/// # Errors
+/// When the secret is malformed, or missing although other machines can reach ingest.
+fn secrets(args: &UpArgs) -> Result<Option<Secrets>, Failure> {
+    let parse = |secret: &String| {
+        secret.parse().map_err(|error| Failure::usage(format!("--signature-secret {error}")))
+    };
+    let secrets = args.signature_secret.as_ref().map(parse).transpose()?;
+    if secrets.is_none() && !args.ingest_address.ip().is_loopback() {
+        let address = args.ingest_address;
+        return Err(Failure::usage(format!(
+            "other machines can reach ingest at {address}: set --signature-secret, or a loopback --ingest-address"
+        )));
+    }
+    Ok(secrets)
+}
+
 /// Does everything between the start and the signal that ends it. Returns only if something fails.
 async fn work(
     args: &UpArgs,
@@ -96,6 +116,7 @@ async fn work(
     style: Style,
 ) -> anyhow::Result<()> {
     let http = http_client()?;
+    let secrets = secrets(args)?;
     if let Some(url) = &args.endpoint_url {
         resources::reachable(url, &http).await?;
     }
@@ -111,7 +132,7 @@ async fn work(
     } else {
         screen.text(banner::people(&addresses, style)).await;
     }
-    let ingest = IngestClient::new(http, &addresses.ingest, None);
+    let ingest = IngestClient::new(http, &addresses.ingest, secrets);
     if !args.json && !args.no_example {
         let xray = addresses.xray(environment).await;
         let trace_command = addresses.command("trace");
