@@ -19,12 +19,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
+use crate::admission::Admission;
 use crate::hop::Hop;
 use crate::limits::MAX_EVENTS;
 use crate::metrics::Metrics;
 use crate::problem::{FieldError, Kind, Problem, RETRY_AFTER_S};
 use crate::publish::Publish;
 use crate::readiness::Readiness;
+use crate::refusals::Refusals;
 use crate::settings::Limits;
 use crate::signature::{Secrets, Signed};
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
@@ -39,9 +41,11 @@ pub(crate) struct App<P> {
     pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: Limits,
     pub(crate) labels: Labels,
+    pub(crate) admission: Admission,
+    pub(crate) refusals: Refusals,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
-    /// One for each request in flight.
+    /// One for each complete request in flight.
     pub(crate) permits: Arc<Semaphore>,
     /// Answers in flight, including those whose caller has hung up.
     pub(crate) tasks: TaskTracker,
@@ -88,15 +92,24 @@ impl<P: Publish> App<P> {
     pub(crate) async fn answer(&self, arrival: &Arrival, body: &Value) -> Response {
         match body {
             Value::Array(items) if items.is_empty() || items.len() > MAX_EVENTS => {
-                self.refuse(arrival, Problem::list_of_wrong_length(items.len()))
+                self.reject_request(arrival, Problem::list_of_wrong_length(items.len()))
             }
             Value::Array(items) => self.list(arrival, items).await,
             event => self.single(arrival, event).await,
         }
     }
 
-    /// Refuses a request whose body was not read as events.
-    pub(crate) fn refuse(&self, arrival: &Arrival, problem: Problem) -> Response {
+    /// Counts a request that is refused before its events are read.
+    pub(crate) fn refuse(&self, problem: &Problem) {
+        let reason = problem.kind().name();
+        match problem.kind() {
+            Kind::Overloaded => self.refusals.exhausted(reason),
+            _ => self.refusals.count(reason),
+        }
+    }
+
+    /// Rejects a request whose body is not events.
+    pub(crate) fn reject_request(&self, arrival: &Arrival, problem: Problem) -> Response {
         span::annotate(&arrival.span, &self.labels, EventLabels::default());
         let reason = problem.kind().name();
         arrival.span.in_scope(|| {

@@ -19,13 +19,18 @@
 //! | `UNSIGNED_REQUESTS` | `refuse` | `accept` takes requests without a signature where there is no secret |
 //! | `MAX_CONCURRENT_REQUESTS` | 256 | more at a time are answered with 503 |
 //! | `REQUEST_TIMEOUT_MS` | 10000 | from the end of the headers until the answer |
-//! | `HEADER_READ_TIMEOUT_MS` | 75000 | for a request's headers, idle waiting included |
+//! | `MAX_CONNECTIONS` | 512 | beyond that, the one that has waited longest gives way |
+//! | `MAX_BUFFERED_BYTES` | 8388608 | bytes of bodies in memory; beyond that, a body that has not ended gives way |
+//! | `HEADER_READ_TIMEOUT_MS` | 10000 | from the first byte of a request to the end of its headers |
+//! | `IDLE_TIMEOUT_MS` | 75000 | between two requests of a connection |
 //!
 //! ```
 //! assert_eq!(ingest::topology().name(), ingest::NAME);
 //! ```
 
+mod admission;
 mod app;
+mod body;
 mod hop;
 mod limits;
 mod metrics;
@@ -33,6 +38,7 @@ mod openapi;
 mod problem;
 mod publish;
 mod readiness;
+mod refusals;
 mod routes;
 mod schema;
 mod server;
@@ -57,9 +63,11 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use topology::{Http, Service};
 
+use crate::admission::Admission;
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::refusals::Refusals;
 use crate::schema::Schemas;
 use crate::settings::Settings;
 use crate::span::Labels;
@@ -104,6 +112,15 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
         Ok(())
     });
 
+    let metrics = Metrics::new(&runtime.meter);
+    let refusals = Refusals::new(metrics.clone(), runtime.health.register("admission"));
+    let watching = refusals.clone().watch(runtime.shutdown.clone());
+    runtime.tasks.spawn("refusals", async move {
+        watching.await;
+        Ok(())
+    });
+    let admission = Admission::new(settings.limits.bounds, refusals.clone());
+
     let answers = TaskTracker::new();
     let schemas = Schemas::of::<Emits>();
     let validator = Validator::new(&schemas)?;
@@ -116,7 +133,9 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
         permits: Arc::new(Semaphore::new(settings.limits.concurrent_requests)),
         labels: Labels { application: runtime.application, environment: runtime.deployment_environment },
         readiness,
-        metrics: Metrics::new(&runtime.meter),
+        metrics,
+        admission: admission.clone(),
+        refusals,
         tasks: answers.clone(),
         now: Timestamp::now,
         limits: settings.limits.clone(),
@@ -124,7 +143,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let router = routes::router(Arc::new(app), &runtime.health);
     runtime.health.ready();
     tracing::info!(address = %address, "listening");
-    server::serve(listener, router, settings.limits.header_read_timeout, runtime.shutdown).await;
+    server::serve(listener, router, admission, settings.limits.time, runtime.shutdown).await;
 
     // Answers whose callers have hung up are finished too, then everything the publisher still holds.
     answers.close();

@@ -13,11 +13,17 @@ use crate::span::ROUTE;
 /// Events by type and outcome.
 const EVENTS: &str = "ingest.events";
 
+/// Requests and connections refused before their events were read.
+const REFUSED: &str = "ingest.refused";
+/// The attribute with the reason.
+const REASON: &str = "reason";
+
 /// The service's instruments.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     duration: Histogram<f64>,
     events: Counter<u64>,
+    refused: Counter<u64>,
 }
 
 impl Metrics {
@@ -33,6 +39,11 @@ impl Metrics {
                 .u64_counter(EVENTS)
                 .with_unit("{event}")
                 .with_description("Events received, by type and outcome")
+                .build(),
+            refused: meter
+                .u64_counter(REFUSED)
+                .with_unit("{request}")
+                .with_description("Requests and connections refused before their events were read, by reason")
                 .build(),
         }
     }
@@ -53,5 +64,10 @@ impl Metrics {
         let attributes =
             [KeyValue::new(attributes::EVENT_TYPE, event_type), KeyValue::new(attributes::OUTCOME, outcome)];
         self.events.add(1, &attributes);
+    }
+
+    /// Counts a request or a connection that was refused.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.add(1, &[KeyValue::new(REASON, reason)]);
     }
 }

@@ -1,5 +1,6 @@
-//! The routes, and the checks on a request before its events are read.
+//! The routes, and the checks that a request passes before its events are read.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,17 +8,19 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 use service_runtime::Health;
-use telemetry::context::Incoming;
-use tokio::time::{Instant, timeout_at};
+use telemetry::context::Incoming as TraceContext;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::admission::{Phase, Place};
 use crate::app::{App, Arrival};
+use crate::body::{self, Received};
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
@@ -51,35 +54,34 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     }
 }
 
+/// Takes a request in, and answers it in a separate task: a caller who hangs up must not cut off an event between the bus
+/// and the log.
 async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Request) -> Response {
     let started = Instant::now();
-    let Ok(permit) = Arc::clone(&app.permits).try_acquire_owned() else {
-        let problem = Problem::overloaded();
-        app.metrics.answered(problem.kind().status(), started.elapsed());
-        return problem.into_response();
-    };
+    let deadline = started + app.limits.request_timeout;
     let (parts, body) = request.into_parts();
-    let incoming = Incoming::from_http(&parts.headers);
+    let Admitted { body, signed, permit } = match admit(&app, &parts, body, started, deadline).await {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            app.refuse(&problem);
+            app.metrics.answered(problem.kind().status(), started.elapsed());
+            return problem.into_response();
+        }
+    };
+    // No span before this: a caller that is refused must not write into the trace that it names.
+    let incoming = TraceContext::from_http(&parts.headers);
     let attributes = RequestAttributes::of(&parts);
     let span = span::start(&attributes, incoming.clone().into_context());
-    let deadline = started + app.limits.request_timeout;
-    let body = read(&app, &parts.headers, body, deadline).instrument(span.clone()).await;
-
-    // In a separate task: a caller who hangs up must not cut off an event between the bus and the log.
-    let (body, signed) = match body {
-        Ok((body, signed)) => (Ok(body), signed),
-        Err(problem) => (Err(problem), None),
-    };
     let arrival = Arrival { span: span.clone(), incoming, signed, attributes, started, deadline };
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
-            let response = match body {
-                Ok(body) => app.answer(&arrival, &body).await,
-                Err(problem) => app.refuse(&arrival, problem),
+            let response = match parse(&body.bytes) {
+                Ok(events) => app.answer(&arrival, &events).await,
+                Err(problem) => app.reject_request(&arrival, problem),
             };
             app.metrics.answered(response.status(), started.elapsed());
-            drop(permit);
+            drop((body, permit));
             response
         }
         .instrument(span)
@@ -90,26 +92,65 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     })
 }
 
-/// Reads the request's JSON after checking its content type, size and signature.
-async fn read<P>(
+/// A request that may be looked at.
+struct Admitted {
+    body: Received,
+    signed: Option<Signed>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Checks who sends what, first by the head alone; reads the body; and takes a place among the requests in flight, which
+/// nobody holds whose request is not complete.
+async fn admit<P>(
     app: &App<P>,
-    headers: &HeaderMap,
-    body: Body,
+    parts: &Parts,
+    mut body: Body,
+    started: Instant,
     deadline: Instant,
-) -> Result<(Value, Option<Signed>), Problem> {
+) -> Result<Admitted, Problem> {
+    // Without a connection there is a place for the request alone.
+    let place = parts.extensions.get::<Place>().cloned();
+    let place = place.or_else(|| app.admission.enter(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    let Some(place) = place else { return Err(Problem::overloaded()) };
+    let signed = match check_head(app, &parts.headers) {
+        Ok(signed) => signed,
+        Err(problem) => {
+            // Who expects a "100 Continue" has not sent the body.
+            if !parts.headers.contains_key(EXPECT) {
+                body::discard(body, place);
+            }
+            return Err(problem);
+        }
+    };
+    place.is_in(Phase::Body);
+    let received = body::read(&mut body, &place, started, deadline).await;
+    place.is_in(Phase::Answering);
+    let received = match received {
+        Ok(received) => received,
+        Err(problem) => {
+            if problem.kind() != Kind::RequestTimeout {
+                body::discard(body, place);
+            }
+            return Err(problem);
+        }
+    };
+    if let (Some(secrets), Some(signed)) = (&app.secrets, &signed) {
+        secrets.verify(signed, &received.bytes).map_err(Problem::invalid_signature)?;
+    }
+    let permit = Arc::clone(&app.permits).try_acquire_owned().map_err(|_| Problem::overloaded())?;
+    Ok(Admitted { body: received, signed, permit })
+}
+
+/// Checks what the head tells about content and signature.
+fn check_head<P>(app: &App<P>, headers: &HeaderMap) -> Result<Option<Signed>, Problem> {
     check_content_type(headers)?;
-    let signed = app.secrets.as_ref().map(|secrets| Ok((secrets, Signed::read(headers, (app.now)())?)));
+    let signed = app.secrets.is_some().then(|| Signed::read(headers, (app.now)()));
     let signed = signed.transpose().map_err(Problem::invalid_signature)?;
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(Problem::body_too_large());
     }
-    let body =
-        timeout_at(deadline, collect(body)).await.unwrap_or_else(|_| Err(Problem::request_timeout()))?;
-    if let Some((secrets, signed)) = &signed {
-        secrets.verify(signed, &body).map_err(Problem::invalid_signature)?;
-    }
-    Ok((parse(&body)?, signed.map(|(_, signed)| signed)))
+    Ok(signed)
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
@@ -123,20 +164,6 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(Kind::UnsupportedMediaType, "the body must not be compressed"));
     }
     Ok(())
-}
-
-async fn collect(body: Body) -> Result<Bytes, Problem> {
-    let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
-        while let Some(current) = cause {
-            if current.is::<LengthLimitError>() {
-                return Problem::body_too_large();
-            }
-            cause = current.source();
-        }
-        Problem::malformed_json("connection closed mid-body")
-    })
 }
 
 fn parse(body: &[u8]) -> Result<Value, Problem> {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
 
+use crate::admission::Bounds;
+use crate::limits::MAX_BODY_BYTES;
+use crate::server::TimeLimits;
 use crate::signature::{InvalidSecrets, Secrets};
 
 /// The environment in which requests from this machine need no signature.
@@ -53,11 +56,13 @@ pub(crate) struct Limits {
     pub(crate) concurrent_requests: usize,
     /// `REQUEST_TIMEOUT_MS`: from the end of the headers until the answer.
     pub(crate) request_timeout: Duration,
-    /// `HEADER_READ_TIMEOUT_MS`: how long a connection may take to send a request's headers, including idle time before
-    /// the request. Longer than the 60 s for which a load balancer keeps an idle connection
+    /// `MAX_CONNECTIONS` and `MAX_BUFFERED_BYTES`: beyond these, whoever has waited longest gives way.
+    pub(crate) bounds: Bounds,
+    /// `HEADER_READ_TIMEOUT_MS` and `IDLE_TIMEOUT_MS`. The latter is longer than the 60 s for which a load balancer keeps
+    /// an idle connection
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>),
     /// so that it never sends on one that has just been closed here.
-    pub(crate) header_read_timeout: Duration,
+    pub(crate) time: TimeLimits,
 }
 
 impl Default for Limits {
@@ -65,7 +70,8 @@ impl Default for Limits {
         Self {
             concurrent_requests: 256,
             request_timeout: Duration::from_secs(10),
-            header_read_timeout: Duration::from_secs(75),
+            bounds: Bounds { connections: 512, bytes: 8 * 1024 * 1024 },
+            time: TimeLimits { idle: Duration::from_secs(75), head: Duration::from_secs(10) },
         }
     }
 }
@@ -83,16 +89,29 @@ impl Settings {
         let limits = Limits {
             concurrent_requests: settings.parse("MAX_CONCURRENT_REQUESTS", defaults.concurrent_requests),
             request_timeout: settings.duration_ms("REQUEST_TIMEOUT_MS", defaults.request_timeout),
-            header_read_timeout: settings.duration_ms("HEADER_READ_TIMEOUT_MS", defaults.header_read_timeout),
+            bounds: Bounds {
+                connections: settings.parse("MAX_CONNECTIONS", defaults.bounds.connections),
+                bytes: settings.parse("MAX_BUFFERED_BYTES", defaults.bounds.bytes),
+            },
+            time: TimeLimits {
+                idle: settings.duration_ms("IDLE_TIMEOUT_MS", defaults.time.idle),
+                head: settings.duration_ms("HEADER_READ_TIMEOUT_MS", defaults.time.head),
+            },
         };
         for (name, zero) in [
             ("MAX_CONCURRENT_REQUESTS", limits.concurrent_requests == 0),
             ("REQUEST_TIMEOUT_MS", limits.request_timeout.is_zero()),
-            ("HEADER_READ_TIMEOUT_MS", limits.header_read_timeout.is_zero()),
+            ("MAX_CONNECTIONS", limits.bounds.connections == 0),
+            ("HEADER_READ_TIMEOUT_MS", limits.time.head.is_zero()),
+            ("IDLE_TIMEOUT_MS", limits.time.idle.is_zero()),
         ] {
             if zero {
                 settings.wrong(name, "must be more than 0");
             }
+        }
+        if limits.bounds.bytes < MAX_BODY_BYTES {
+            settings
+                .wrong("MAX_BUFFERED_BYTES", format!("must be at least {MAX_BODY_BYTES}, the largest body"));
         }
         let signed = settings.optional("SIGNATURE_SECRET").is_some();
         let secrets = match settings.optional("SIGNATURE_SECRET").map(|secrets| secrets.parse()) {
@@ -106,7 +125,9 @@ impl Settings {
         let unsigned = settings.parse("UNSIGNED_REQUESTS", Unsigned::Refuse);
         let on_this_machine = deployment_environment == LOCAL && listen_address.ip().is_loopback();
         match unsigned {
-            Unsigned::Refuse if !signed && !on_this_machine => settings.wrong("SIGNATURE_SECRET", SECRET_REQUIRED),
+            Unsigned::Refuse if !signed && !on_this_machine => {
+                settings.wrong("SIGNATURE_SECRET", SECRET_REQUIRED)
+            }
             Unsigned::Accept if signed => {
                 settings.wrong("UNSIGNED_REQUESTS", "contradicts SIGNATURE_SECRET; unset one of them");
             }
@@ -169,15 +190,21 @@ mod tests {
             ("LISTEN_ADDRESS", "here"),
             ("MAX_CONCURRENT_REQUESTS", "0"),
             ("REQUEST_TIMEOUT_MS", "soon"),
+            ("MAX_CONNECTIONS", "0"),
+            ("MAX_BUFFERED_BYTES", "1000"),
             ("HEADER_READ_TIMEOUT_MS", "0"),
+            ("IDLE_TIMEOUT_MS", "0"),
         ];
         let mut names = read(&wrong, "local").unwrap_err();
         names.sort();
         let expected = [
             "EVENT_BUS_NAME",
             "HEADER_READ_TIMEOUT_MS",
+            "IDLE_TIMEOUT_MS",
             "LISTEN_ADDRESS",
+            "MAX_BUFFERED_BYTES",
             "MAX_CONCURRENT_REQUESTS",
+            "MAX_CONNECTIONS",
             "REQUEST_TIMEOUT_MS",
         ];
         assert_eq!(names, expected);

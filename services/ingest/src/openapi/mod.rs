@@ -81,13 +81,10 @@ fn problems(validator: &Validator) -> Vec<Problem> {
     let event =
         json!({"type": "CustomerRenamed", "customer_number": "1234", "data": {"name": {"given": "Ada"}}});
     let defaults = Defaults { event_id: Uuid::nil(), occurred_at: Timestamp::UNIX_EPOCH };
-    let invalid = validator.read(&event, Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
+    let invalid =
+        validator.read(&event, Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
     let traced = [
         Problem::malformed_json("the body ends too early: at line 3, column 7"),
-        Problem::invalid_signature(SignatureError::Missing),
-        Problem::request_timeout(),
-        Problem::body_too_large(),
-        Problem::content_type(),
         Problem::list_of_wrong_length(MAX_EVENTS + 1),
         Problem::not_published(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"CustomerRenamed")),
     ];
@@ -95,7 +92,15 @@ fn problems(validator: &Validator) -> Vec<Problem> {
         .into_iter()
         .chain(invalid)
         .map(|problem| problem.traced(trace_id.clone()))
-        .chain([Problem::method_not_allowed("GET"), Problem::overloaded(), Problem::internal()])
+        .chain([
+            Problem::invalid_signature(SignatureError::Missing),
+            Problem::method_not_allowed("GET"),
+            Problem::request_timeout(),
+            Problem::body_too_large(),
+            Problem::content_type(),
+            Problem::overloaded(),
+            Problem::internal(),
+        ])
         .collect()
 }
 

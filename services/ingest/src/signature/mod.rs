@@ -46,7 +46,9 @@ pub(crate) enum SignatureError {
     MalformedTimestamp,
     #[error("webhook-timestamp must be within {TOLERANCE_S} seconds of now")]
     Expired,
-    #[error("webhook-signature must hold \"v1,\" and the base64 of an HMAC-SHA256, or several separated by blanks")]
+    #[error(
+        "webhook-signature must hold \"v1,\" and the base64 of an HMAC-SHA256, or several separated by blanks"
+    )]
     MalformedSignature,
     #[error(
         "no signature is the HMAC-SHA256 over webhook-id, a full stop, webhook-timestamp, a full stop and the body as it \
@@ -73,7 +75,9 @@ impl Signed {
         let timestamp = only(headers, TIMESTAMP_HEADER)?;
         let signatures = only(headers, SIGNATURE_HEADER)?;
         // With a full stop in it, two ids could be signed by the same bytes.
-        if !(1..=MAX_ID).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.') {
+        if !(1..=MAX_ID).contains(&id.len())
+            || !id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.')
+        {
             return Err(SignatureError::MalformedId);
         }
         let at = at(timestamp).ok_or(SignatureError::MalformedTimestamp)?;

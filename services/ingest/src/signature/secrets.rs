@@ -50,8 +50,11 @@ impl FromStr for Secrets {
 
     fn from_str(text: &str) -> Result<Self, InvalidSecrets> {
         let secrets = text.split(|separator: char| separator == ',' || separator.is_ascii_whitespace());
-        let keys: Vec<_> =
-            secrets.filter(|secret| !secret.is_empty()).map(key).collect::<Option<_>>().ok_or(InvalidSecrets)?;
+        let keys: Vec<_> = secrets
+            .filter(|secret| !secret.is_empty())
+            .map(key)
+            .collect::<Option<_>>()
+            .ok_or(InvalidSecrets)?;
         if keys.is_empty() { Err(InvalidSecrets) } else { Ok(Self(keys)) }
     }
 }

@@ -70,7 +70,9 @@ fn refuses_everything_else() {
     ] {
         assert_eq!(verify(SECRET, &headers, body, NOW), Err(SignatureError::Mismatch));
     }
-    for wrong in ["", "v1,", "v1", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", &SIGNATURE[..40], "v1,YQ=="] {
+    for wrong in
+        ["", "v1,", "v1", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", &SIGNATURE[..40], "v1,YQ=="]
+    {
         let headers = headers(ID, &now, wrong);
         assert_eq!(verify(SECRET, &headers, BODY, NOW), Err(SignatureError::MalformedSignature), "{wrong}");
     }

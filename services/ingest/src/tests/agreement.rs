@@ -8,9 +8,9 @@ use proptest::sample::{Index, select};
 use proptest::string::string_regex;
 
 use super::*;
-use uuid::Uuid;
 use crate::schema::parse_occurred_at;
 use crate::validation::Defaults;
+use uuid::Uuid;
 
 /// The service's validator, and one that knows the description only.
 struct Both {

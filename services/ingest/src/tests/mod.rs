@@ -10,6 +10,7 @@ mod server;
 mod signing;
 mod traces;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,14 +26,19 @@ use opentelemetry::metrics::noop::NoopMeterProvider;
 use publisher::PublishError;
 use serde_json::{Value, json};
 use service_runtime::Health;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::admission::Admission;
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::publish::Publish;
 use crate::readiness::Readiness;
+use crate::refusals::Refusals;
 use crate::schema::Schemas;
 use crate::settings::Limits;
 use crate::signature::Secrets;
@@ -106,11 +112,18 @@ struct Service {
     secrets: Option<Secrets>,
     limits: Limits,
     health: Health,
+    refusals: Refusals,
+    admission: Admission,
 }
 
 impl Service {
     fn over(bus: &Bus) -> Self {
-        Self { bus: bus.clone(), secrets: None, limits: Limits::default(), health: Health::new() }
+        let health = Health::new();
+        let metrics = Metrics::new(&NoopMeterProvider::new().meter("test"));
+        let refusals = Refusals::new(metrics, health.register("admission"));
+        let limits = Limits::default();
+        let admission = Admission::new(limits.bounds, refusals.clone());
+        Self { bus: bus.clone(), secrets: None, limits, health, refusals, admission }
     }
 
     fn router(self) -> Router {
@@ -127,11 +140,39 @@ impl Service {
             limits: self.limits,
             labels: Labels { application: "foostore".to_owned(), environment: "test".to_owned() },
             readiness: Readiness::new(self.health.register("bus")),
+            admission: self.admission,
+            refusals: self.refusals,
             metrics: Metrics::new(&meter),
             tasks: TaskTracker::new(),
             now: Timestamp::now,
         };
         routes::router(Arc::new(app), &self.health)
+    }
+}
+
+/// The service on a socket.
+struct Served {
+    address: SocketAddr,
+    admission: Admission,
+    shutdown: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Service {
+    async fn serve(self) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let (admission, time) = (self.admission.clone(), self.limits.time);
+        let serving =
+            crate::server::serve(listener, self.router(), admission.clone(), time, shutdown.clone());
+        Served { address, admission, shutdown, serving: tokio::spawn(serving) }
+    }
+}
+
+impl Served {
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.serving.await.unwrap();
     }
 }
 

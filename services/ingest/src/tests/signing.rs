@@ -2,8 +2,6 @@
 
 use super::*;
 use std::process::Command;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -75,7 +73,8 @@ async fn a_request_that_is_sent_again_is_a_duplicate() {
     assert_eq!(first.body["event_id"], replayed.body["event_id"]);
     assert_eq!(first.body["event_id"], retried.body["event_id"]);
     assert_ne!(first.body["event_id"], another.body["event_id"]);
-    let occurred: Vec<_> = bus.published().iter().map(|(envelope, _)| envelope.metadata.occurred_at).collect();
+    let occurred: Vec<_> =
+        bus.published().iter().map(|(envelope, _)| envelope.metadata.occurred_at).collect();
     assert_eq!(occurred[0].as_second(), at);
     assert_eq!(occurred[0], occurred[1]);
 
@@ -108,18 +107,18 @@ async fn without_a_secret_each_request_is_a_new_one() {
 }
 
 /// The clients in docs/sending.md: the code blocks in these languages, and the programs that run them.
-const CLIENTS: [(&str, &[&str]); 3] =
-    [("sh", &["sh", "-ec"]), ("python", &["python3", "-c"]), ("javascript", &["node", "--input-type=module", "-e"])];
+const CLIENTS: [(&str, &[&str]); 3] = [
+    ("sh", &["sh", "-ec"]),
+    ("python", &["python3", "-c"]),
+    ("javascript", &["node", "--input-type=module", "-e"]),
+];
 
 #[tokio::test]
 async fn the_clients_in_the_documents_are_accepted() {
     let document = include_str!("../../../../docs/sending.md");
     let bus = Bus::accepting();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
-    let shutdown = CancellationToken::new();
-    let router = signing(&bus, SECRET);
-    let serving = tokio::spawn(crate::server::serve(listener, router, Duration::from_mins(1), shutdown.clone()));
+    let served = Service { secrets: Some(SECRET.parse().unwrap()), ..Service::over(&bus) }.serve().await;
+    let url = format!("http://{}/v1/events", served.address);
     for (language, program) in CLIENTS {
         let block = document.split("```").find_map(|block| block.strip_prefix(&format!("{language}\n")));
         let block = block.unwrap_or_else(|| panic!("no client in {language}")).trim();
@@ -135,6 +134,5 @@ async fn the_clients_in_the_documents_are_accepted() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("\"event_id\""), "{language}: {output:?}");
     }
-    shutdown.cancel();
-    serving.await.unwrap();
+    served.stop().await;
 }

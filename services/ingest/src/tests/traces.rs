@@ -189,6 +189,34 @@ async fn health_and_unknown_requests_are_not_traced() {
     assert!(recorder.spans().is_empty());
 }
 
+/// Anybody can send such a request, and could name somebody else's trace in it.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_refused_leaves_neither_a_span_nor_a_line() {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let bus = Bus::accepting();
+    let header = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
+    let secrets = Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap());
+    let signing = Service { secrets, ..Service::over(&bus) }.router();
+    let mut full = Service::over(&bus);
+    full.limits.concurrent_requests = 0;
+    let (open, full) = (Service::over(&bus).router(), full.router());
+    let pending = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+    for (router, body, status) in [
+        (&signing, Body::from(renamed().to_string()), 401),
+        (&open, Body::from(" ".repeat(1024 * 1024 + 1)), 413),
+        (&open, Body::from_stream(pending), 408),
+        (&full, Body::from(renamed().to_string()), 503),
+    ] {
+        let mut request = post(body);
+        request.headers_mut().insert("x-amzn-trace-id", header.parse().unwrap());
+        let answer = send(router, request).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.body.get("trace_id"), None);
+    }
+    assert!(recorder.spans().is_empty() && recorder.logs().is_empty(), "{:?}", recorder.logs());
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_event_leaves_one_line_and_no_personal_data_anywhere() {
     let recorder = Recorder::new();
