@@ -1,6 +1,7 @@
 //! From a request's body to its answer: reading, publishing, and reporting on each event.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -11,7 +12,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use telemetry::context::{Incoming, trace_id_of};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -21,11 +22,12 @@ use uuid::Uuid;
 
 use crate::admission::Admission;
 use crate::hop::Hop;
-use crate::limits::MAX_EVENTS;
+use crate::limits::MAX_ERRORS;
 use crate::metrics::Metrics;
 use crate::problem::{FieldError, Kind, Problem, RETRY_AFTER_S};
 use crate::publish::Publish;
 use crate::readiness::Readiness;
+use crate::reading::{Event, Posted};
 use crate::refusals::Refusals;
 use crate::settings::Limits;
 use crate::signature::{Secrets, Signed};
@@ -89,13 +91,11 @@ struct Accepted {
 
 impl<P: Publish> App<P> {
     /// Answers a request. Expects the request's span to be current.
-    pub(crate) async fn answer(&self, arrival: &Arrival, body: &Value) -> Response {
-        match body {
-            Value::Array(items) if items.is_empty() || items.len() > MAX_EVENTS => {
-                self.reject_request(arrival, Problem::list_of_wrong_length(items.len()))
-            }
-            Value::Array(items) => self.list(arrival, items).await,
-            event => self.single(arrival, event).await,
+    pub(crate) async fn answer(&self, arrival: &Arrival, body: &[u8]) -> Response {
+        match Posted::read(body) {
+            Ok(Posted::One(event)) => self.single(arrival, event).await,
+            Ok(Posted::List(items)) => self.list(arrival, &items).await,
+            Err(problem) => self.reject_request(arrival, problem),
         }
     }
 
@@ -109,7 +109,7 @@ impl<P: Publish> App<P> {
     }
 
     /// Rejects a request whose body is not events.
-    pub(crate) fn reject_request(&self, arrival: &Arrival, problem: Problem) -> Response {
+    fn reject_request(&self, arrival: &Arrival, problem: Problem) -> Response {
         span::annotate(&arrival.span, &self.labels, EventLabels::default());
         let reason = problem.kind().name();
         arrival.span.in_scope(|| {
@@ -120,9 +120,9 @@ impl<P: Publish> App<P> {
     }
 
     /// The request's span is the event's first segment.
-    async fn single(&self, arrival: &Arrival, event: &Value) -> Response {
+    async fn single(&self, arrival: &Arrival, event: &RawValue) -> Response {
         let now = (self.now)();
-        let result = match self.validator.read(event, now, arrival.defaults(None, now)) {
+        let result = match self.validator.read(&Event::read(event), now, arrival.defaults(None, now)) {
             Ok(envelope) => {
                 span::annotate(&arrival.span, &self.labels, labels_of(&envelope));
                 self.publish(arrival, envelope, &arrival.span).await
@@ -146,10 +146,11 @@ impl<P: Publish> App<P> {
     }
 
     /// Publishes all items at the same time, so that they share calls to the bus.
-    async fn list(&self, arrival: &Arrival, items: &[Value]) -> Response {
+    async fn list(&self, arrival: &Arrival, items: &[&RawValue]) -> Response {
         span::annotate(&arrival.span, &self.labels, EventLabels::default());
+        let room = AtomicUsize::new(MAX_ERRORS);
         let items = items.iter().enumerate();
-        let results = join_all(items.map(|(index, event)| self.item(arrival, index, event))).await;
+        let results = join_all(items.map(|(index, event)| self.item(arrival, index, event, &room))).await;
         let status = status_of_list(&results);
         span::finish(&arrival.span, status, (!status.is_success()).then_some(Kind::NotPublished.name()));
         let answers: Vec<_> = results.iter().map(answer_in_list).collect();
@@ -162,12 +163,18 @@ impl<P: Publish> App<P> {
 
     /// Answers an event of a list in its own trace, annotated with the request's. A rejected event has no trace: it goes
     /// nowhere, and the request's trace and the log record it.
-    async fn item(&self, arrival: &Arrival, index: usize, event: &Value) -> Result<Accepted, Problem> {
+    async fn item(
+        &self,
+        arrival: &Arrival,
+        index: usize,
+        event: &RawValue,
+        room: &AtomicUsize,
+    ) -> Result<Accepted, Problem> {
         let now = (self.now)();
         let envelope = self
             .validator
-            .read(event, now, arrival.defaults(Some(index), now))
-            .map_err(|rejected| self.reject(arrival, *rejected).at(Some(index)))?;
+            .read(&Event::read(event), now, arrival.defaults(Some(index), now))
+            .map_err(|rejected| self.reject(arrival, *rejected).within(room).at(Some(index)))?;
         let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace());
         let labels = EventLabels { request_trace_id: trace_id(&arrival.span), ..labels_of(&envelope) };
         span::annotate(&span, &self.labels, labels);

@@ -36,18 +36,36 @@ pub(crate) async fn read(
     let mut last = started;
     loop {
         let due = deadline.min(last + MAX_PAUSE).min(started + MAX_PAUSE + time_for(received.bytes.len()));
-        let frame = timeout_at(due, body.frame()).await.map_err(|_| Problem::request_timeout())?;
+        let frame = tokio::select! {
+            frame = timeout_at(due, body.frame()) => frame.map_err(|_| Problem::request_timeout())?,
+            () = received.held.gives_way() => return Err(Problem::overloaded()),
+        };
         let Some(frame) = frame else { return Ok(received) };
         let frame = frame.map_err(|_| Problem::malformed_json("connection closed mid-body"))?;
-        let Ok(chunk) = frame.into_data() else { continue };
-        if received.bytes.len() + chunk.len() > MAX_BODY_BYTES {
+        if let Ok(chunk) = frame.into_data() {
+            received.add(&chunk)?;
+            last = Instant::now();
+        }
+    }
+}
+
+impl Received {
+    /// Adds a chunk. What counts is the memory that the body takes, which grows twofold.
+    fn add(&mut self, chunk: &[u8]) -> Result<(), Problem> {
+        let length = self.bytes.len() + chunk.len();
+        if length > MAX_BODY_BYTES {
             return Err(Problem::body_too_large());
         }
-        if !received.held.take(chunk.len()) {
-            return Err(Problem::overloaded());
+        let capacity = self.bytes.capacity();
+        if length > capacity {
+            let more = length.max(2 * capacity).min(MAX_BODY_BYTES) - capacity;
+            if !self.held.take(more) {
+                return Err(Problem::overloaded());
+            }
+            self.bytes.reserve_exact(capacity + more - self.bytes.len());
         }
-        received.bytes.extend_from_slice(&chunk);
-        last = Instant::now();
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
     }
 }
 

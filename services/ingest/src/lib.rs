@@ -31,6 +31,7 @@
 mod admission;
 mod app;
 mod body;
+mod errors;
 mod hop;
 mod limits;
 mod metrics;
@@ -38,6 +39,7 @@ mod openapi;
 mod problem;
 mod publish;
 mod readiness;
+mod reading;
 mod refusals;
 mod routes;
 mod schema;

@@ -3,6 +3,8 @@
 //! The format is [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457). A problem names what is wrong and how to put it
 //! right; it never repeats a value that was sent, since values are personal data.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -103,6 +105,8 @@ impl FieldError {
     /// caller and could be anything.
     pub(crate) fn for_logs(&self) -> String {
         let pointer = match self.code {
+            // It can have such names anywhere.
+            DUPLICATE => "",
             UNKNOWN => self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent),
             _ => self.pointer.as_str(),
         };
@@ -110,6 +114,8 @@ impl FieldError {
     }
 }
 
+/// The code of a field that an object has more than once.
+pub(crate) const DUPLICATE: &str = "duplicate-field";
 /// The code of an unknown field.
 pub(crate) const UNKNOWN: &str = "unknown-field";
 
@@ -119,6 +125,8 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    /// Only what it is, without words: a list can have hundreds.
+    brief: bool,
     /// The index of the item in the list, from 0.
     index: Option<usize>,
     /// The event's id, under which it can be sent again.
@@ -131,9 +139,11 @@ impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("type", &format_args!("urn:foostore:problem:{}", self.kind.name()))?;
-        object.serialize_entry("title", self.kind.title())?;
         object.serialize_entry("status", &self.kind.status().as_u16())?;
-        object.serialize_entry("detail", &self.detail)?;
+        if !self.brief {
+            object.serialize_entry("title", self.kind.title())?;
+            object.serialize_entry("detail", &self.detail)?;
+        }
         if !self.errors.is_empty() {
             object.serialize_entry("errors", &self.errors)?;
         }
@@ -153,7 +163,7 @@ impl Serialize for Problem {
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { kind, detail, errors: Vec::new(), index: None, event_id: None, trace_id: None }
+        Self { kind, detail, errors: Vec::new(), brief: false, index: None, event_id: None, trace_id: None }
     }
 
     pub(crate) fn malformed_json(detail: impl Into<String>) -> Self {
@@ -210,6 +220,15 @@ impl Problem {
             (count, left_out) => format!("{count} fields are wrong; see errors, without the last {left_out}"),
         };
         Self { errors, ..Self::new(Kind::InvalidEvent, detail) }
+    }
+
+    /// Takes the wrong fields' share of the `room` for all of an answer. Without enough, they are left out.
+    pub(crate) fn within(self, room: &AtomicUsize) -> Self {
+        let take = |room: usize| room.checked_sub(self.errors.len());
+        match room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => self,
+            Err(_) => Self { errors: Vec::new(), detail: String::new(), brief: true, ..self },
+        }
     }
 
     pub(crate) fn at(self, index: Option<usize>) -> Self {

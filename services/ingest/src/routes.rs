@@ -11,7 +11,6 @@ use axum::routing::{get, post};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use serde_json::Value;
 use service_runtime::Health;
 use telemetry::context::Incoming as TraceContext;
 use tokio::sync::OwnedSemaphorePermit;
@@ -76,10 +75,7 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
-            let response = match parse(&body.bytes) {
-                Ok(events) => app.answer(&arrival, &events).await,
-                Err(problem) => app.reject_request(&arrival, problem),
-            };
+            let response = app.answer(&arrival, &body.bytes).await;
             app.metrics.answered(response.status(), started.elapsed());
             drop((body, permit));
             response
@@ -164,13 +160,4 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(Kind::UnsupportedMediaType, "the body must not be compressed"));
     }
     Ok(())
-}
-
-fn parse(body: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        // The parser's own message can quote the body.
-        let what = if error.is_eof() { "ends too early" } else { "is not JSON" };
-        let (line, column) = (error.line(), error.column());
-        Problem::malformed_json(format!("the body {what}: at line {line}, column {column}"))
-    })
 }

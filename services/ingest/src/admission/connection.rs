@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     /// The bytes that its requests hold and that count.
     pub(crate) bytes: AtomicUsize,
     progress: Mutex<Progress>,
+    /// Cancelled when the body that is being read has to give way.
+    body: Mutex<CancellationToken>,
 }
 
 /// The state of a connection, for its time limits.
@@ -51,6 +53,7 @@ impl Connection {
             displaced: CancellationToken::new(),
             bytes: AtomicUsize::new(0),
             progress: Mutex::new(progress),
+            body: Mutex::default(),
         }
     }
 
@@ -58,6 +61,18 @@ impl Connection {
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
         let progress = self.lock();
         (progress.phase != Phase::Answering).then_some(progress.since)
+    }
+
+    /// Begins a body; returns what is cancelled when it has to give way.
+    pub(crate) fn begin_body(&self) -> CancellationToken {
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        *body = CancellationToken::new();
+        body.clone()
+    }
+
+    /// Makes the body that is being read give way.
+    pub(crate) fn give_way(&self) {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
 
     pub(crate) fn progress(&self) -> Progress {

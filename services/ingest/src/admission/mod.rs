@@ -2,9 +2,10 @@
 //!
 //! Neither bound refuses a newcomer for as long as somebody else merely waits. A connection waits while its next request
 //! is not complete: it is idle, or sends slowly, or has announced a body that it does not send. When the bound is
-//! reached, the connection that has waited longest gives way, among those of the peer with the most. So a peer that opens
-//! or announces more than it sends takes places from itself only, and from nobody whose requests are complete. Nothing has
-//! to know how many peers there are; behind a load balancer, which is then the only peer, the longest waiting gives way.
+//! reached, the connection that has waited longest gives way, among those of the peer with the most; of bodies, one that
+//! had its time to arrive. So a peer that opens or announces more than it sends takes places from itself only, and from
+//! nobody whose requests are complete. Nothing has to know how many peers there are; behind a load balancer, which is
+//! then the only peer, the longest waiting gives way.
 
 mod connection;
 
@@ -14,11 +15,17 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::connection::{Connection, Phase, Progress};
 use crate::refusals::Refusals;
 
-/// The reason under which connections are counted that gave way.
+/// How long a body is left to arrive before it gives way to others.
+const TIME_TO_ARRIVE: Duration = Duration::from_secs(1);
+/// The reason under which connections and bodies are counted that gave way.
 const DISPLACED: &str = "displaced";
 /// The reason under which connections are counted for which nobody gave way.
 const NO_PLACE: &str = "no-place";
@@ -27,7 +34,7 @@ const NO_PLACE: &str = "no-place";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) connections: usize,
-    /// Bytes of bodies, from their arrival until their requests are answered.
+    /// Bytes of memory for bodies, from their arrival until their requests are answered.
     pub(crate) bytes: usize,
 }
 
@@ -55,7 +62,7 @@ impl Admission {
     pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
         let mut used = self.lock();
         if used.connections.len() >= self.bounds.connections {
-            let Some(id) = used.longest_waiting(|_| 1, None) else {
+            let Some(id) = used.connection_that_gives_way() else {
                 drop(used);
                 self.refusals.exhausted(NO_PLACE);
                 return None;
@@ -70,19 +77,19 @@ impl Admission {
         Some(Place(Arc::new(Owned { id, connection, admission: self.clone() })))
     }
 
-    /// Takes `count` bytes for the connection `id`; returns whether there was room.
-    fn take(&self, id: u64, connection: &Connection, count: usize) -> bool {
+    /// Takes `count` bytes for a body of the connection `id`; returns whether there was room.
+    fn take(&self, id: u64, own: &Connection, count: usize) -> bool {
         let mut used = self.lock();
         while used.bytes.saturating_add(count) > self.bounds.bytes {
-            let Some(other) = used.longest_waiting(|other| other.bytes.load(Ordering::Relaxed), Some(id))
-            else {
-                return false;
-            };
-            used.displace(other);
+            let Some(other) = used.body_that_gives_way(id, own, count) else { return false };
+            used.bytes -= other.bytes.swap(0, Ordering::Relaxed);
+            other.give_way();
+            drop(used);
             self.refusals.count(DISPLACED);
+            used = self.lock();
         }
         used.bytes += count;
-        connection.bytes.fetch_add(count, Ordering::Relaxed);
+        own.bytes.fetch_add(count, Ordering::Relaxed);
         true
     }
 
@@ -107,19 +114,38 @@ impl Admission {
 }
 
 impl Used {
-    /// Returns the connection that gives way: of those that wait and have something to give, one of the peer that has the
-    /// most of it, and of these the one that has waited longest.
-    fn longest_waiting(&self, of: impl Fn(&Connection) -> usize, except: Option<u64>) -> Option<u64> {
-        let mut shares: HashMap<IpAddr, usize> = HashMap::new();
+    /// Returns the connection that gives way to another.
+    fn connection_that_gives_way(&self) -> Option<u64> {
+        let shares = self.shares(|_| 1);
+        let waiting = self.connections.iter().filter_map(|(id, connection)| {
+            Some((shares.get(&connection.peer).copied(), Reverse(connection.waiting_since()?), *id))
+        });
+        waiting.max().map(|(_, _, id)| id)
+    }
+
+    /// Returns the connection whose body gives way to `count` more bytes of the connection `id`. Bodies have a moment to
+    /// arrive, so that of many at a time some come to an end; but not if they are of a peer that has far more.
+    fn body_that_gives_way(&self, id: u64, own: &Connection, count: usize) -> Option<Arc<Connection>> {
+        let now = Instant::now();
+        let shares = self.shares(|connection| connection.bytes.load(Ordering::Relaxed));
+        let share = |peer| shares.get(&peer).copied().unwrap_or_default();
+        let own_share = share(own.peer) + count;
+        let others = self.connections.iter().filter(|(other, _)| **other != id);
+        let waiting = others.filter_map(|(_, other)| {
+            let since = other.waiting_since().filter(|_| other.bytes.load(Ordering::Relaxed) > 0)?;
+            let late = now.duration_since(since) >= TIME_TO_ARRIVE || share(other.peer) > 2 * own_share;
+            late.then_some((share(other.peer), Reverse(since), other))
+        });
+        waiting.max_by_key(|(share, since, _)| (*share, *since)).map(|(_, _, other)| Arc::clone(other))
+    }
+
+    /// What each peer has, by what each of its connections has.
+    fn shares(&self, of: impl Fn(&Connection) -> usize) -> HashMap<IpAddr, usize> {
+        let mut shares = HashMap::new();
         for connection in self.connections.values() {
             *shares.entry(connection.peer).or_default() += of(connection);
         }
-        let others = self.connections.iter().filter(|(id, _)| Some(**id) != except);
-        let waiting = others.filter(|(_, connection)| of(connection) > 0).filter_map(|(id, connection)| {
-            let since = connection.waiting_since()?;
-            Some((shares.get(&connection.peer).copied(), Reverse(since), *id))
-        });
-        waiting.max().map(|(_, _, id)| id)
+        shares
     }
 
     /// Ends a connection. What it used counts as free at once, although it lasts until its task notices.
@@ -159,26 +185,34 @@ impl Deref for Place {
 impl Place {
     /// Starts to hold bytes of a body.
     pub(crate) fn hold(&self) -> Held {
-        Held(self.clone())
+        Held { gives_way: self.0.connection.begin_body(), place: self.clone() }
     }
 }
 
 /// The bytes that a request's body takes, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(Place);
+pub(crate) struct Held {
+    place: Place,
+    gives_way: CancellationToken,
+}
 
 impl Held {
     /// Takes `count` more bytes; returns whether there was room.
     #[must_use]
     pub(crate) fn take(&self, count: usize) -> bool {
-        let Owned { id, connection, admission } = &*self.0.0;
+        let Owned { id, connection, admission } = &*self.place.0;
         admission.take(*id, connection, count)
+    }
+
+    /// Waits until the body has to give way.
+    pub(crate) async fn gives_way(&self) {
+        self.gives_way.cancelled().await;
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.0.admission.give_back(&self.0);
+        self.place.0.admission.give_back(&self.place);
     }
 }
 

@@ -55,20 +55,38 @@ async fn a_complete_request_keeps_its_place() {
 #[tokio::test(start_paused = true)]
 async fn bytes_of_bodies_that_do_not_end_are_given_to_others() {
     let admission = admission(8, 100);
-    let (slow, complete) = (enter(&admission, ATTACKER).await, enter(&admission, ATTACKER).await);
+    let (slow, complete) = (enter(&admission, CRM).await, enter(&admission, CRM).await);
     let (held, kept) = (slow.hold(), complete.hold());
     slow.is_in(Phase::Body);
     complete.is_in(Phase::Answering);
     assert!(held.take(60) && kept.take(40));
+    let other = enter(&admission, CRM).await;
+    other.is_in(Phase::Body);
+    let own = other.hold();
+    assert!(!own.take(30), "the slow one may still arrive");
+    tokio::time::advance(TIME_TO_ARRIVE).await;
+    assert!(own.take(30));
+    held.gives_way().await;
+    assert!(!own.take(31), "what belongs to complete requests is not taken away");
+    assert_eq!(admission.in_use(), (3, 70));
+    drop((held, kept, own));
+    assert_eq!(admission.in_use(), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_with_far_more_bytes_gives_way_at_once() {
+    let admission = admission(8, 100);
+    let (first, second) = (enter(&admission, ATTACKER).await, enter(&admission, ATTACKER).await);
+    let held = [first.hold(), second.hold()];
+    first.is_in(Phase::Body);
+    second.is_in(Phase::Body);
+    assert!(held[0].take(50) && held[1].take(50));
     let crm = enter(&admission, CRM).await;
     crm.is_in(Phase::Body);
     let own = crm.hold();
-    assert!(own.take(30));
-    assert_eq!(gave_way(&[&slow, &complete, &crm]), [true, false, false]);
-    assert!(!own.take(31), "what belongs to complete requests is not taken away");
-    assert_eq!(admission.in_use(), (2, 70));
-    drop((held, kept, own));
-    assert_eq!(admission.in_use(), (2, 0));
+    assert!(own.take(40));
+    held[0].gives_way().await;
+    assert!(!own.take(40), "now it has no less than the other");
 }
 
 #[test]

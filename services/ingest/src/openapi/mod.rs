@@ -82,7 +82,7 @@ fn problems(validator: &Validator) -> Vec<Problem> {
         json!({"type": "CustomerRenamed", "customer_number": "1234", "data": {"name": {"given": "Ada"}}});
     let defaults = Defaults { event_id: Uuid::nil(), occurred_at: Timestamp::UNIX_EPOCH };
     let invalid =
-        validator.read(&event, Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
+        validator.read(&event.into(), Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
     let traced = [
         Problem::malformed_json("the body ends too early: at line 3, column 7"),
         Problem::list_of_wrong_length(MAX_EVENTS + 1),

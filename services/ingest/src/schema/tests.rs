@@ -47,7 +47,7 @@ fn errors(data: &Value) -> Vec<String> {
     let validator = Validator::new(&Schemas::of::<(PointsEarned,)>()).unwrap();
     let event = json!({"type": "PointsEarned", "customer_number": "123456789012", "data": data});
     let defaults = Defaults { event_id: uuid::Uuid::nil(), occurred_at: jiff::Timestamp::UNIX_EPOCH };
-    match validator.read(&event, jiff::Timestamp::UNIX_EPOCH, defaults) {
+    match validator.read(&event.into(), jiff::Timestamp::UNIX_EPOCH, defaults) {
         Ok(_) => Vec::new(),
         Err(rejected) => {
             let errors = rejected.problem.errors().iter();

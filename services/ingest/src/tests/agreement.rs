@@ -181,7 +181,7 @@ proptest! {
         let Both { service, reader, .. } = both();
         let described = reader.is_valid(&event);
         let defaults = Defaults { event_id: Uuid::from_u128(7), occurred_at: now() };
-        match service.read(&event, now(), defaults) {
+        match service.read(&event.clone().into(), now(), defaults) {
             Ok(_) => prop_assert!(described && timely(&event), "accepted against the description: {event}"),
             Err(rejected) => {
                 let errors = rejected.problem.errors();

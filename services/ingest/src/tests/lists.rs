@@ -91,3 +91,47 @@ async fn the_same_event_may_come_twice() {
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(bus.published().len(), 2);
 }
+
+/// The answer to many wrong events is not many times as long as they are.
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_list_is_bounded() {
+    let router = Service::over(&Bus::accepting()).router();
+    let mut wrong = json!({"customer_number": "1"});
+    for number in 0..100 {
+        wrong[format!("field{number}")] = json!(1);
+    }
+    for (event, most) in [(json!({}), 50_000), (wrong, 60_000)] {
+        let answer = post_json(&router, &Value::from(vec![event; 500])).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let answers = answer.body.as_array().unwrap();
+        let errors = |answer: &Value| answer["errors"].as_array().map_or(0, Vec::len);
+        assert!((2..=50).contains(&answers.iter().map(errors).sum::<usize>()));
+        assert!(errors(&answers[0]) > 1);
+        for (index, answer) in answers.iter().enumerate() {
+            assert_eq!((&answer["status"], &answer["index"]), (&json!(422), &json!(index)));
+            assert_eq!(answer["type"], "urn:foostore:problem:invalid-event");
+        }
+        let length = answer.body.to_string().len();
+        assert!(length < most, "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_spoils_no_other() {
+    let bus = Bus::accepting();
+    let event = renamed();
+    let long = format!("{{\"{}\": 1}}", "x".repeat(900_000));
+    let body = format!(
+        "[{event}, {}{}, {{\"data\": 1, \"data\": 2}}, 1e999, {long}]",
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    let answer = send(&Service::over(&bus).router(), post(body)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let statuses: Vec<_> =
+        answer.body.as_array().unwrap().iter().map(|answer| answer["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [202, 422, 422, 422, 422]);
+    assert_eq!(answer.body[2]["errors"][0]["pointer"], "/data");
+    assert!(answer.body.to_string().len() < 5_000);
+    assert_eq!(bus.published().len(), 1);
+}

@@ -35,7 +35,7 @@ async fn what_is_not_json_is_told_where() {
         ("{\"type\": ", "ends too early: at line 1, column 9"),
         ("{\n  \"type\": Ada}", "is not JSON: at line 2, column 11"),
         ("{} {}", "is not JSON: at line 1, column 4"),
-        (&"[".repeat(1_000), "is not JSON: at line 1"),
+        (&"[".repeat(1_000), "ends too early: at line 1, column 1000"),
     ] {
         let answer = send(&router, post(body.to_owned())).await;
         answer.is_problem(400, "malformed-json");

@@ -1,6 +1,5 @@
 //! From JSON that somebody sent to an event that may be published.
 
-mod errors;
 mod walk;
 
 use contracts::CustomerNumber;
@@ -9,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::errors::Errors;
 use self::walk::{Walk, kind_of};
+use crate::errors::Errors;
 use crate::problem::Problem;
+use crate::reading::Event;
 use crate::schema::{
     AcceptedType, CUSTOMER_NUMBER, Schemas, Shape, UnsupportedSchema, parse_event_id, parse_occurred_at,
 };
@@ -60,19 +60,20 @@ impl Validator {
         })
     }
 
-    /// Makes the event that `value` describes, or names every field that is wrong.
+    /// Makes the event that `event` describes, or names every field that is wrong.
     pub(crate) fn read(
         &self,
-        value: &Value,
+        event: &Event,
         now: Timestamp,
         defaults: Defaults,
     ) -> Result<Envelope, Box<Rejected>> {
-        let mut errors = Errors::default();
+        let value = &event.value;
+        let mut errors = event.errors.clone();
         let event_type = self.event_type(value, &mut errors);
         let shape = event_type.map_or(&self.untyped, |(_, shape)| shape);
         if value.is_object() {
             Walk::new(&mut errors).check(shape, value);
-        } else {
+        } else if errors.is_empty() {
             errors.add("", "wrong-type", format!("must be an object, not {}", kind_of(value)));
         }
         let found = Found::in_event(value, now, &mut errors);

@@ -13,7 +13,7 @@ fn now() -> Timestamp {
 
 fn read(value: &Value) -> Result<Envelope, Box<Rejected>> {
     let defaults = Defaults { event_id: Uuid::from_u128(7), occurred_at: now() };
-    Validator::new(&Schemas::of::<Emits>()).unwrap().read(value, now(), defaults)
+    Validator::new(&Schemas::of::<Emits>()).unwrap().read(&value.clone().into(), now(), defaults)
 }
 
 /// `code:pointer` of every wrong field, sorted.

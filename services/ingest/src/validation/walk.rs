@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::errors::Errors;
+use crate::errors::{Errors, escaped};
 use crate::problem::UNKNOWN;
 use crate::schema::{Format, Object, Shape, Text, parse_event_id, parse_occurred_at};
 
@@ -97,7 +97,7 @@ impl<'e> Walk<'e> {
     fn inside(&mut self, name: &str, walk: impl FnOnce(&mut Self)) {
         let length = self.at.len();
         self.at.push('/');
-        self.at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        self.at.push_str(&escaped(name));
         walk(self);
         self.at.truncate(length);
     }

@@ -1,12 +1,10 @@
 //! The wrong fields found so far.
 
+use crate::limits::MAX_ERRORS;
 use crate::problem::FieldError;
 
-/// How many wrong fields of one event are named; further ones are counted.
-const MAX_NAMED: usize = 50;
-
-/// The wrong fields found so far.
-#[derive(Debug, Default)]
+/// The wrong fields found so far, as many as an answer names; further ones are counted.
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Errors {
     pub(crate) named: Vec<FieldError>,
     pub(crate) left_out: usize,
@@ -14,7 +12,7 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn add(&mut self, pointer: &str, code: &'static str, detail: impl Into<String>) {
-        if self.named.len() < MAX_NAMED {
+        if self.named.len() < MAX_ERRORS {
             self.named.push(FieldError { pointer: pointer.to_owned(), detail: detail.into(), code });
         } else {
             self.left_out += 1;
@@ -29,4 +27,9 @@ impl Errors {
     pub(crate) fn concern(&self, pointer: &str) -> bool {
         self.named.iter().any(|error| error.pointer == pointer)
     }
+}
+
+/// Escapes a name for a JSON pointer.
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
