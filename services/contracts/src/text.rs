@@ -42,9 +42,10 @@ impl Rule {
     }
 }
 
-/// Declares a text that is valid by construction, with its rule. `debug` maps the text to what `Debug` shows.
+/// Declares a text that is valid by construction, with its rule. `debug` maps the text to what `Debug` shows. `format` names
+/// what is right beyond the rule, and `read` returns the text in its one spelling, or `None` if it is not right.
 macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident, $rule:expr, debug: $debug:expr) => {
+    ($(#[$doc:meta])* $name:ident, $rule:expr, debug: $debug:expr $(, format: $format:literal, read: $read:expr)?) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
@@ -53,6 +54,7 @@ macro_rules! text_value {
             "maxLength" = Self::RULE.max_length,
             "pattern" = Self::RULE.pattern,
             "x-expected" = Self::RULE.expected,
+            $("format" = $format,)?
         ))]
         pub struct $name(String);
 
@@ -71,7 +73,12 @@ macro_rules! text_value {
 
             fn try_from(text: String) -> Result<Self, InvalidValue> {
                 static PATTERN: LazyLock<Regex> = LazyLock::new(|| $name::RULE.compile());
-                Self::RULE.check(&PATTERN, &text).map(|()| Self(text))
+                Self::RULE.check(&PATTERN, &text)?;
+                $(
+                    let read: fn(&str) -> Option<String> = $read;
+                    let text = read(&text).ok_or(InvalidValue { expected: Self::RULE.expected })?;
+                )?
+                Ok(Self(text))
             }
         }
 

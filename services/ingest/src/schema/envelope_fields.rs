@@ -43,13 +43,20 @@ impl JsonSchema for OccurredAt {
             "type": "string",
             "format": "date-time",
             "maxLength": 35,
-            // Years from 1970, seconds up to 59, fractions up to nanoseconds, and always an offset.
-            "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\
-                (\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+            "pattern": pattern(),
             "x-expected":
                 "must be an RFC 3339 timestamp from 1970 on, with an offset, such as \"2026-03-01T12:00:00Z\"",
         })
     }
+}
+
+/// The form of a timestamp: seconds up to 59, fractions up to nanoseconds, and always an offset. The first day of 1970 has
+/// none east of Greenwich, where it began before 1970 did.
+fn pattern() -> String {
+    let time = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?";
+    let offset = "([01][0-9]|2[0-3]):[0-5][0-9]";
+    let later = "(1970-01-(0[2-9]|[123][0-9])|1970-(0[2-9]|1[0-2])-[0-9]{2}|(19(7[1-9]|[89][0-9])|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2})";
+    format!("^({later}{time}([Zz]|[+-]{offset})|1970-01-01{time}([Zz]|[+-]00:00|-{offset}))$")
 }
 
 /// Parses an id in its hyphenated form, the only one accepted: with several spellings of one id, a search by one of

@@ -60,6 +60,8 @@ pub(crate) struct List {
     pub(crate) items: Box<Shape>,
     pub(crate) min_items: usize,
     pub(crate) max_items: usize,
+    /// Whether no item may occur twice.
+    pub(crate) unique: bool,
     pub(crate) expected: Option<String>,
 }
 
@@ -78,6 +80,7 @@ pub(crate) struct Text {
 pub(crate) enum Format {
     Uuid,
     DateTime,
+    Email,
 }
 
 impl Shape {
@@ -171,12 +174,13 @@ impl Compiler<'_> {
     }
 
     fn list(&mut self, schema: &Map<String, Value>) -> Result<Shape, UnsupportedSchema> {
-        self.only(schema, &["type", "items", "minItems", "maxItems"])?;
+        self.only(schema, &["type", "items", "minItems", "maxItems", "uniqueItems"])?;
         let Some(items) = schema.get("items") else { return Err(self.unsupported("has no items")) };
         Ok(Shape::List(List {
             items: Box::new(self.shape(items)?),
             min_items: size(schema, "minItems").unwrap_or(0),
             max_items: size(schema, "maxItems").unwrap_or(usize::MAX),
+            unique: schema.get("uniqueItems") == Some(&Value::Bool(true)),
             expected: expected(schema),
         }))
     }
@@ -192,6 +196,7 @@ impl Compiler<'_> {
         let format = match schema.get("format").and_then(Value::as_str) {
             Some("uuid") => Some(Format::Uuid),
             Some("date-time") => Some(Format::DateTime),
+            Some("idn-email") => Some(Format::Email),
             Some(_) => return Err(self.unsupported("has a format that is not checked")),
             None => None,
         };

@@ -1,5 +1,6 @@
 //! Checks a value against a shape and notes everything that is wrong, instead of stopping at the first.
 
+use contracts::EmailAddress;
 use serde_json::{Map, Value};
 
 use crate::errors::{Errors, escaped};
@@ -35,6 +36,12 @@ impl<'e> Walk<'e> {
                     return;
                 }
                 for (index, item) in items.iter().enumerate() {
+                    if list.unique && items[..index].contains(item) {
+                        self.inside(&index.to_string(), |walk| {
+                            walk.wrong("repeated", "occurs more than once in this list");
+                        });
+                        continue;
+                    }
                     self.inside(&index.to_string(), |walk| walk.check(&list.items, item));
                 }
             }
@@ -115,6 +122,7 @@ fn matches(text: &Text, value: &str) -> bool {
         && match text.format {
             Some(Format::Uuid) => parse_event_id(value).is_some(),
             Some(Format::DateTime) => parse_occurred_at(value).is_some(),
+            Some(Format::Email) => value.parse::<EmailAddress>().is_ok(),
             None => true,
         }
 }
@@ -135,6 +143,7 @@ fn expected(shape: &Shape) -> String {
             (Some(expected), _) => expected.clone(),
             (None, Some(Format::Uuid)) => "must be a UUID with hyphens".to_owned(),
             (None, Some(Format::DateTime)) => "must be an RFC 3339 timestamp".to_owned(),
+            (None, Some(Format::Email)) => "must be an e-mail address".to_owned(),
             (None, None) if text.pattern.is_some() => "must be a text of the documented form".to_owned(),
             (None, None) => {
                 format!("must be a text of {} characters", range(text.min_length, text.max_length))
