@@ -221,13 +221,16 @@ impl<P: Publish> App<P> {
     }
 }
 
-/// Returns 202 if anything was accepted; else 503 if anything is worth sending again; else 422.
+/// Returns 202 if anything was accepted; else 503 if anything is worth sending again; else 422 if anything is invalid; else
+/// 409, for events in the future alone.
 fn status_of_list(results: &[Result<Accepted, Problem>]) -> StatusCode {
     let statuses = || results.iter().filter_map(|result| Some(result.as_ref().err()?.kind().status()));
     if results.iter().any(Result::is_ok) {
         StatusCode::ACCEPTED
     } else if statuses().any(|status| status.is_server_error()) {
         StatusCode::SERVICE_UNAVAILABLE
+    } else if statuses().all(|status| status == StatusCode::CONFLICT) {
+        StatusCode::CONFLICT
     } else {
         StatusCode::UNPROCESSABLE_ENTITY
     }

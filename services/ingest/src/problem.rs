@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     InvalidEvent,
     InvalidList,
+    FutureEvent,
     NotPublished,
     Overloaded,
     Internal,
@@ -47,6 +48,8 @@ impl Kind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidEvent | Self::InvalidList => StatusCode::UNPROCESSABLE_ENTITY,
+            // Its form is right; what it conflicts with is the time at which it arrives.
+            Self::FutureEvent => StatusCode::CONFLICT,
             Self::NotPublished | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -64,6 +67,7 @@ impl Kind {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::InvalidEvent => "invalid-event",
             Self::InvalidList => "invalid-list",
+            Self::FutureEvent => "future-event",
             Self::NotPublished => "not-published",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
@@ -81,6 +85,7 @@ impl Kind {
             Self::UnsupportedMediaType => "Content type not supported",
             Self::InvalidEvent => "Invalid event",
             Self::InvalidList => "Invalid list",
+            Self::FutureEvent => "Event lies in the future",
             Self::NotPublished => "Event not published",
             Self::Overloaded => "Service overloaded",
             Self::Internal => "Internal error",
@@ -114,6 +119,8 @@ impl FieldError {
     }
 }
 
+/// The code of a time in the future.
+pub(crate) const FUTURE: &str = "future";
 /// The code of a field that an object has more than once.
 pub(crate) const DUPLICATE: &str = "duplicate-field";
 /// The code of an unknown field.
@@ -229,6 +236,12 @@ impl Problem {
             Ok(_) => self,
             Err(_) => Self { errors: Vec::new(), detail: String::new(), brief: true, ..self },
         }
+    }
+
+    /// An event whose only fault is its time.
+    pub(crate) fn future(errors: Vec<FieldError>) -> Self {
+        let detail = "occurred_at is more than five minutes in the future; check the sender's clock";
+        Self { errors, ..Self::new(Kind::FutureEvent, detail) }
     }
 
     pub(crate) fn at(self, index: Option<usize>) -> Self {

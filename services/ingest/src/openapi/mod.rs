@@ -81,8 +81,11 @@ fn problems(validator: &Validator) -> Vec<Problem> {
     let event =
         json!({"type": "CustomerRenamed", "customer_number": "1234", "data": {"name": {"given": "Ada"}}});
     let defaults = Defaults { event_id: Uuid::nil(), occurred_at: Timestamp::UNIX_EPOCH };
-    let invalid =
-        validator.read(&event.into(), Timestamp::UNIX_EPOCH, defaults).err().map(|rejected| rejected.problem);
+    let future = json!({"type": "CustomerErased", "customer_number": "123456789012", "occurred_at": "2099-01-01T00:00:00Z"});
+    let refused = [event, future].into_iter().filter_map(|event| {
+        let rejected = validator.read(&event.into(), Timestamp::UNIX_EPOCH, defaults).err();
+        rejected.map(|rejected| rejected.problem)
+    });
     let traced = [
         Problem::malformed_json("the body ends too early: at line 3, column 7"),
         Problem::list_of_wrong_length(MAX_EVENTS + 1),
@@ -90,7 +93,7 @@ fn problems(validator: &Validator) -> Vec<Problem> {
     ];
     traced
         .into_iter()
-        .chain(invalid)
+        .chain(refused)
         .map(|problem| problem.traced(trace_id.clone()))
         .chain([
             Problem::invalid_signature(SignatureError::Missing),

@@ -36,8 +36,8 @@ impl JsonSchema for OccurredAt {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "When it happened, as RFC 3339 writes it: not before 1970-01-01T00:00:00Z and at most five \
-                minutes in the future. If absent, the time of signing, or that of \
+            "description": "When it happened, as RFC 3339 writes it: from 1970-01-01T00:00:00Z to 2099, and at most five \
+                minutes in the future; an event that is right but for that is answered with 409. If absent, the time of signing, or that of \
                 arrival without a signature. Decides which of two changes of the same field \
                 is the later one.",
             "type": "string",
@@ -45,7 +45,7 @@ impl JsonSchema for OccurredAt {
             "maxLength": 35,
             "pattern": pattern(),
             "x-expected":
-                "must be an RFC 3339 timestamp from 1970 on, with an offset, such as \"2026-03-01T12:00:00Z\"",
+                "must be an RFC 3339 timestamp of 1970 to 2099, with an offset, such as \"2026-03-01T12:00:00Z\"",
         })
     }
 }
@@ -55,7 +55,7 @@ impl JsonSchema for OccurredAt {
 fn pattern() -> String {
     let time = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?";
     let offset = "([01][0-9]|2[0-3]):[0-5][0-9]";
-    let later = "(1970-01-(0[2-9]|[123][0-9])|1970-(0[2-9]|1[0-2])-[0-9]{2}|(19(7[1-9]|[89][0-9])|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2})";
+    let later = "(1970-01-(0[2-9]|[123][0-9])|1970-(0[2-9]|1[0-2])-[0-9]{2}|(19(7[1-9]|[89][0-9])|20[0-9]{2})-[0-9]{2}-[0-9]{2})";
     format!("^({later}{time}([Zz]|[+-]{offset})|1970-01-01{time}([Zz]|[+-]00:00|-{offset}))$")
 }
 

@@ -124,6 +124,7 @@ fn every_problem_is_described_with_its_status_and_title() {
         Kind::UnsupportedMediaType,
         Kind::InvalidEvent,
         Kind::InvalidList,
+        Kind::FutureEvent,
         Kind::NotPublished,
         Kind::Overloaded,
         Kind::Internal,

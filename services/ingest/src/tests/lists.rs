@@ -135,3 +135,15 @@ async fn an_event_that_cannot_be_read_spoils_no_other() {
     assert!(answer.body.to_string().len() < 5_000);
     assert_eq!(bus.published().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_events_in_the_future_is_409() {
+    let router = Service::over(&Bus::accepting()).router();
+    let mut future = renamed();
+    future["occurred_at"] = json!("2099-01-01T00:00:00Z");
+    let answer = post_json(&router, &json!([future, future])).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(answer.body[1]["type"], "urn:foostore:problem:future-event");
+    let answer = post_json(&router, &json!([future, invalid()])).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use self::walk::{Walk, kind_of};
 use crate::errors::Errors;
-use crate::problem::Problem;
+use crate::problem::{FUTURE, Problem};
 use crate::reading::Event;
 use crate::schema::{
     AcceptedType, CUSTOMER_NUMBER, Schemas, Shape, UnsupportedSchema, parse_event_id, parse_occurred_at,
@@ -83,6 +83,8 @@ impl Validator {
                 // The type refuses what its schema takes: a defect here, not of the caller's event.
                 None => Problem::internal(),
             }
+        } else if errors.named.iter().all(|error| error.code == FUTURE) {
+            Problem::future(errors.named)
         } else {
             Problem::invalid(errors.named, errors.left_out)
         };
@@ -135,7 +137,7 @@ impl Found {
         // What a schema cannot say.
         if occurred_at.is_some_and(|occurred_at| occurred_at.duration_since(now) > FUTURE_TOLERANCE) {
             let detail = "must not be more than five minutes in the future; check the sender's clock";
-            errors.add("/occurred_at", "wrong-value", detail);
+            errors.add("/occurred_at", FUTURE, detail);
         }
         Self { event_id, occurred_at, customer_number }
     }

@@ -207,13 +207,24 @@ fn occurrence_is_an_rfc_3339_timestamp_and_not_in_the_future() {
         "2026-03-01T10:30:60Z",
         "2026-03-01T12:00:00+25:59",
         "1970-01-01T00:00:00+01:00",
-        "2026-03-01T12:05:01Z",
         "9999-12-31T23:59:59Z",
         "1969-12-31T23:59:59Z",
         "２026-03-01T12:00:00Z",
     ] {
         let event = with(renamed(), "/occurred_at", json!(wrong_time));
         assert_eq!(wrong(&event), ["wrong-value:/occurred_at"], "{wrong_time}");
+    }
+}
+
+#[test]
+fn an_event_in_the_future_is_right_but_for_its_time() {
+    for future in ["2026-03-01T12:05:01Z", "2026-03-01T12:00:00-00:06", "2099-12-31T23:59:59Z"] {
+        let event = with(renamed(), "/occurred_at", json!(future));
+        let rejected = read(&event).unwrap_err();
+        assert_eq!(rejected.problem.kind(), Kind::FutureEvent, "{future}");
+        assert_eq!(rejected.problem.errors()[0].pointer, "/occurred_at");
+        let event = with(event, "/data/name/given", json!(""));
+        assert_eq!(wrong(&event), ["future:/occurred_at", "wrong-value:/data/name/given"]);
     }
 }
 
