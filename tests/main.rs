@@ -18,6 +18,7 @@ mod hanging;
 mod misconfigured;
 mod new_service;
 mod poison;
+mod replay;
 mod restart;
 mod roles;
 mod runs;

@@ -48,6 +48,7 @@ LEFT_OUT = {
     "hanging::": "needs faults on demand",
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
+    "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",
     "runs::": "is about the command line, and reads the mail of the local cloud",
     "soak::": "measures the local cloud",
