@@ -40,14 +40,16 @@ impl<'a> Posted<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Problem> {
         if body.trim_ascii_start().starts_with(b"[") {
             let mut json = serde_json::Deserializer::from_slice(body);
-            let list =
-                json.deserialize_seq(List).and_then(|list| json.end().map(|()| list)).map_err(malformed)?;
+            let list = json
+                .deserialize_seq(List)
+                .and_then(|list| json.end().map(|()| list))
+                .map_err(|error| malformed(&error))?;
             return match list {
                 (items, 1..=MAX_EVENTS) => Ok(Self::List(items)),
                 (_, count) => Err(Problem::list_of_wrong_length(count)),
             };
         }
-        serde_json::from_slice(body).map(Self::One).map_err(malformed)
+        serde_json::from_slice(body).map(Self::One).map_err(|error| malformed(&error))
     }
 }
 
@@ -79,7 +81,7 @@ impl Event {
     }
 }
 
-fn malformed(error: serde_json::Error) -> Problem {
+fn malformed(error: &serde_json::Error) -> Problem {
     // The parser's own message can quote the body.
     let what = if error.is_eof() { "ends too early" } else { "is not JSON" };
     let (line, column) = (error.line(), error.column());
@@ -187,7 +189,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
             if fields.contains_key(&name) {
                 object.next_value::<IgnoredAny>()?;
                 self.inside(&name, |tree| {
-                    tree.errors.add(tree.at, DUPLICATE, "occurs more than once in this object")
+                    tree.errors.add(tree.at, DUPLICATE, "occurs more than once in this object");
                 });
             } else {
                 let value = self.inside(&name, |tree| object.next_value_seed(tree))?;

@@ -109,9 +109,9 @@ impl Settings {
                 settings.wrong(name, "must be more than 0");
             }
         }
-        if limits.bounds.bytes < MAX_BODY_BYTES {
-            settings
-                .wrong("MAX_BUFFERED_BYTES", format!("must be at least {MAX_BODY_BYTES}, the largest body"));
+        let least = 2 * MAX_BODY_BYTES;
+        if limits.bounds.bytes < least {
+            settings.wrong("MAX_BUFFERED_BYTES", format!("must be at least {least}"));
         }
         let signed = settings.optional("SIGNATURE_SECRET").is_some();
         let secrets = match settings.optional("SIGNATURE_SECRET").map(|secrets| secrets.parse()) {
@@ -126,7 +126,7 @@ impl Settings {
         let on_this_machine = deployment_environment == LOCAL && listen_address.ip().is_loopback();
         match unsigned {
             Unsigned::Refuse if !signed && !on_this_machine => {
-                settings.wrong("SIGNATURE_SECRET", SECRET_REQUIRED)
+                settings.wrong("SIGNATURE_SECRET", SECRET_REQUIRED);
             }
             Unsigned::Accept if signed => {
                 settings.wrong("UNSIGNED_REQUESTS", "contradicts SIGNATURE_SECRET; unset one of them");

@@ -25,6 +25,10 @@ use crate::refusals::Refusals;
 
 /// How long a body is left to arrive before it gives way to others.
 const TIME_TO_ARRIVE: Duration = Duration::from_secs(1);
+/// How long it may pause meanwhile.
+const PAUSE: Duration = Duration::from_millis(250);
+/// A body that takes no more has room even if others fill theirs, a quarter of the whole.
+const SMALL_BODY: usize = 64 * 1024;
 /// The reason under which connections and bodies are counted that gave way.
 const DISPLACED: &str = "displaced";
 /// The reason under which connections are counted for which nobody gave way.
@@ -79,8 +83,10 @@ impl Admission {
 
     /// Takes `count` bytes for a body of the connection `id`; returns whether there was room.
     fn take(&self, id: u64, own: &Connection, count: usize) -> bool {
+        let small = own.bytes.load(Ordering::Relaxed).saturating_add(count) <= SMALL_BODY;
+        let bound = if small { self.bounds.bytes } else { self.bounds.bytes - self.bounds.bytes / 4 };
         let mut used = self.lock();
-        while used.bytes.saturating_add(count) > self.bounds.bytes {
+        while used.bytes.saturating_add(count) > bound {
             let Some(other) = used.body_that_gives_way(id, own, count) else { return false };
             used.bytes -= other.bytes.swap(0, Ordering::Relaxed);
             other.give_way();
@@ -124,7 +130,7 @@ impl Used {
     }
 
     /// Returns the connection whose body gives way to `count` more bytes of the connection `id`. Bodies have a moment to
-    /// arrive, so that of many at a time some come to an end; but not if they are of a peer that has far more.
+    /// arrive, so that of many at a time some come to an end; but not if they pause, or are of a peer that has far more.
     fn body_that_gives_way(&self, id: u64, own: &Connection, count: usize) -> Option<Arc<Connection>> {
         let now = Instant::now();
         let shares = self.shares(|connection| connection.bytes.load(Ordering::Relaxed));
@@ -133,7 +139,9 @@ impl Used {
         let others = self.connections.iter().filter(|(other, _)| **other != id);
         let waiting = others.filter_map(|(_, other)| {
             let since = other.waiting_since().filter(|_| other.bytes.load(Ordering::Relaxed) > 0)?;
-            let late = now.duration_since(since) >= TIME_TO_ARRIVE || share(other.peer) > 2 * own_share;
+            let silent = now.duration_since(other.progress().last_read) >= PAUSE;
+            let late =
+                silent || now.duration_since(since) >= TIME_TO_ARRIVE || share(other.peer) > 2 * own_share;
             late.then_some((share(other.peer), Reverse(since), other))
         });
         waiting.max_by_key(|(share, since, _)| (*share, *since)).map(|(_, _, other)| Arc::clone(other))

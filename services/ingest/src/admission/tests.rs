@@ -64,7 +64,7 @@ async fn bytes_of_bodies_that_do_not_end_are_given_to_others() {
     other.is_in(Phase::Body);
     let own = other.hold();
     assert!(!own.take(30), "the slow one may still arrive");
-    tokio::time::advance(TIME_TO_ARRIVE).await;
+    tokio::time::advance(PAUSE).await;
     assert!(own.take(30));
     held.gives_way().await;
     assert!(!own.take(31), "what belongs to complete requests is not taken away");
@@ -87,6 +87,19 @@ async fn a_peer_with_far_more_bytes_gives_way_at_once() {
     assert!(own.take(40));
     held[0].gives_way().await;
     assert!(!own.take(40), "now it has no less than the other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_bodies_have_room_beside_large_ones() {
+    let admission = admission(8, 8 * SMALL_BODY);
+    let large = enter(&admission, CRM).await;
+    large.is_in(Phase::Answering);
+    let held = large.hold();
+    assert!(held.take(6 * SMALL_BODY) && !held.take(1));
+    let (first, second) = (enter(&admission, CRM).await, enter(&admission, CRM).await);
+    let (first, second) = (first.hold(), second.hold());
+    assert!(first.take(SMALL_BODY) && !first.take(1));
+    assert!(second.take(SMALL_BODY));
 }
 
 #[test]

@@ -184,11 +184,11 @@ async fn a_body_without_a_signature_takes_no_memory_and_its_sender_gets_the_answ
 async fn bodies_that_do_not_end_leave_the_memory_to_others() {
     let bus = Bus::accepting();
     let mut service = signing(&bus);
-    service.limits.bounds.bytes = 1024 * 1024;
+    service.limits.bounds.bytes = 2 * 1024 * 1024;
     service.admission = Admission::new(service.limits.bounds, service.refusals.clone());
     let served = service.serve().await;
     let mut stuck = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..16 {
         let mut sender = served.connect(&signed_head(300_000)).await;
         sender.write_all(&vec![b' '; 299_999]).await.unwrap();
         stuck.push(sender);
@@ -197,7 +197,7 @@ async fn bodies_that_do_not_end_leave_the_memory_to_others() {
     // The bodies have a second to arrive, and are given up after two.
     loop {
         let answer = read_to_end(&mut served.connect(&signed_request()).await).await;
-        assert!(served.admission.in_use().1 <= 1024 * 1024);
+        assert!(served.admission.in_use().1 <= 2 * 1024 * 1024);
         if answer.starts_with("HTTP/1.1 202") {
             break;
         }
