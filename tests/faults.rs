@@ -16,6 +16,8 @@ use crate::world::{World, until};
 const CUSTOMERS: usize = 50;
 const EVENTS_EACH: usize = 20;
 const KILLS: usize = 3;
+/// The subject of the mail that confirms an erasure.
+pub(crate) const FAREWELL: &str = "Your membership has ended";
 
 /// The final state that a customer's member must have.
 #[derive(Debug, Default)]
@@ -152,9 +154,11 @@ async fn settled(world: &World) {
         })
         .await;
         until("empty outbox stream", || async {
-            let announced =
-                table(world, "members").await.iter().filter(|item| key(item).starts_with("OUTBOX#")).count();
-            (world.mails().await.len() >= announced).then_some(())
+            let items = table(world, "members").await;
+            // An erasure removes a customer's announcements from the outbox.
+            let announced = items.iter().filter(|item| key(item).starts_with("OUTBOX#")).count();
+            let mails = world.mails().await;
+            (mails.iter().filter(|mail| !is_to_erased(mail)).count() >= announced).then_some(())
         })
         .await;
     }
@@ -190,9 +194,9 @@ pub(crate) async fn depth(world: &World, dead: bool) -> u64 {
     messages
 }
 
-type Item = std::collections::HashMap<String, AttributeValue>;
+pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 
-async fn table(world: &World, name: &str) -> Vec<Item> {
+pub(crate) async fn table(world: &World, name: &str) -> Vec<Item> {
     let mut pages = world
         .dynamodb()
         .scan()
@@ -237,11 +241,15 @@ async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item], cu
     let announced: BTreeSet<_> =
         items.iter().filter_map(|item| key(item).strip_prefix("OUTBOX#").map(str::to_owned)).collect();
     assert!(announced.len() > customers, "only {} events left the outbox", announced.len());
-    let mails = world.mails().await;
+    let (to_erased, mails): (Vec<_>, Vec<_>) = world.mails().await.into_iter().partition(is_to_erased);
     assert_eq!(mails.len(), announced.len(), "mails and announcements");
     let delivered = table(world, "email-deliveries").await;
-    let done = delivered.iter().filter(|item| item["state"].as_s().unwrap() == "done").count();
-    assert_eq!(done, announced.len(), "deliveries recorded and announcements");
+    let delivered: Vec<_> = delivered.iter().filter(|item| key(item).starts_with("NOTIFICATION#")).collect();
+    assert!(
+        delivered.iter().all(|item| item["state"].as_s().unwrap() == "done"),
+        "a delivery without an end"
+    );
+    assert!(delivered.len() >= mails.len() + to_erased.len(), "mails without a delivery");
     if world.leaves_out(
         "each announcement's own mail, by the mail's tag event_id",
         "ministack keeps no tags of a mail",
@@ -256,6 +264,23 @@ async fn assert_one_mail_for_each_announcement(world: &World, items: &[Item], cu
     assert!(doubled.is_empty(), "mails sent more than once: {doubled:?}");
     let mailed: BTreeSet<_> = mailed.into_keys().collect();
     assert_eq!(mailed, announced, "events that left the outbox and events that were mailed");
+    assert_farewells_come_last(&to_erased);
+}
+
+/// Whether a mail went to a customer whose history ends with an erasure.
+fn is_to_erased(mail: &Value) -> bool {
+    let address = mail["to"][0].as_str().or_else(|| mail["Destination"]["ToAddresses"][0].as_str()).unwrap();
+    address.starts_with("secret") && address.contains("0@")
+}
+
+/// Asserts that nothing follows a farewell. Which mails precede it depends on what overtook what.
+fn assert_farewells_come_last(mails: &[Value]) {
+    let mut last = BTreeMap::new();
+    for mail in mails {
+        let customer = mail["tags"]["customer_number"].as_str().unwrap();
+        let before = last.insert(customer, mail["subject"].as_str().unwrap());
+        assert_ne!(before, Some(FAREWELL), "a mail to {customer} after the farewell");
+    }
 }
 
 /// Asserts that no log line or span of the run contains a name or an address.

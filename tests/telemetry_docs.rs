@@ -105,7 +105,7 @@ async fn everything_that_can_happen(world: &World) {
     world.fault(&fault).await;
     for event in [
         first.clone(),
-        event("CustomerRenamed", json!({"name": name})),
+        event("CustomerRenamed", json!({"name": {"given": "Augusta", "family": "Byron"}})),
         event("ContactPreferencesChanged", json!({"locale": "de"})),
         event("CustomerErased", json!({})),
     ] {

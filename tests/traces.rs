@@ -11,7 +11,9 @@ use crate::world::{World, until};
 const CUSTOMER: &str = "420000000001";
 const CALLERS_PARENT: &str = "53995c3f42cd8ad8";
 
+/// Renames the customer to something new each time: a rename to the same name makes no mail.
 fn renamed(given: &str) -> Value {
+    let given = format!("{given} {}", Uuid::new_v4().simple());
     json!({
         "type": "CustomerRenamed", "customer_number": CUSTOMER,
         "data": {"name": {"given": given, "family": "Lovelace"}}

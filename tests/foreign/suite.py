@@ -47,6 +47,7 @@ LEFT_OUT = {
     "faults::messages_delivered_twice_": "needs faults on demand",
     "hanging::": "needs faults on demand",
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
+    "mails::": "needs faults on demand, and the order and tags of mails as the local cloud keeps them",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",

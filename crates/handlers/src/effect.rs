@@ -149,17 +149,39 @@ impl Write {
     }
 }
 
+/// Returns the id of the first announcement of type `E` that `cause` leads to.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)] struct PointsEarned;
+/// # impl envelope::Event for PointsEarned {
+/// #     const TYPE: &'static str = "PointsEarned"; const SOURCE: &'static str = "foostore.crm";
+/// #     fn customer_number(&self) -> &str { "" }
+/// # }
+/// let now = jiff::Timestamp::now();
+/// let cause = envelope::Metadata::first(uuid::Uuid::new_v4(), now, now);
+/// assert_eq!(handlers::announcement_id::<PointsEarned>(&cause), handlers::announcement_id::<PointsEarned>(&cause));
+/// ```
+#[must_use]
+pub fn announcement_id<E: Event>(cause: &Metadata) -> Uuid {
+    numbered_id(cause, E::TYPE, 0)
+}
+
+/// Returns the id of an announcement that `earlier` others of its type precede.
+fn numbered_id(cause: &Metadata, event_type: &str, earlier: usize) -> Uuid {
+    match earlier {
+        0 => Uuid::new_v5(&cause.event_id, event_type.as_bytes()),
+        _ => Uuid::new_v5(&cause.event_id, format!("{event_type}#{}", earlier + 1).as_bytes()),
+    }
+}
+
 /// Returns the announcement with the metadata of an event caused by `cause`; `earlier` others of the same type precede
 /// it, and make its id distinct.
 ///
 /// Its trace context is that of the current span, in which the cause is being handled, because neither the table's
 /// stream nor a Pipe carries one.
 fn caused_by(cause: &Metadata, announcement: Envelope, earlier: usize) -> Envelope {
-    let name = match earlier {
-        0 => announcement.event_type.clone(),
-        _ => format!("{}#{}", announcement.event_type, earlier + 1),
-    };
-    let event_id = Uuid::new_v5(&cause.event_id, name.as_bytes());
+    let event_id = numbered_id(cause, &announcement.event_type, earlier);
     let metadata = Metadata {
         schema_version: announcement.metadata.schema_version,
         trace: telemetry::context::current_header(),
@@ -222,6 +244,7 @@ mod tests {
         // Written out: if an upgrade changed these ids, retried events would be announced again under new ones.
         let expected = [b"TierAscended".as_slice(), b"TierAscended#2"];
         assert_eq!(ids(twice()), expected.map(|name| Uuid::new_v5(&cause().event_id, name)));
+        assert_eq!(ids(twice())[0], announcement_id::<TierAscended>(&cause()));
     }
 
     #[test]

@@ -91,6 +91,6 @@ mod subscriber;
 pub use at_least_once::{AtLeastOnce, HandleAtLeastOnce};
 pub use claimed::{Claimed, Lease, Perform};
 pub use dispatch::{Dispatch, Route};
-pub use effect::Effect;
+pub use effect::{Effect, announcement_id};
 pub use effectively_once::{EffectivelyOnce, Handle};
 pub use subscriber::{Subscriber, subscriptions};

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use envelope::{Envelope, outbox};
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 /// Returns the item that announces `event`, written at `now`.
 ///
@@ -33,7 +34,7 @@ pub fn item(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue>
         .map(|(name, value)| ((*name).to_owned(), AttributeValue::S(value)))
         .collect();
     item.extend([
-        (outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key(event))),
+        (outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key(metadata.event_id))),
         (outbox::SOURCE.to_owned(), AttributeValue::S(event.source.clone())),
         (outbox::EVENT_TYPE.to_owned(), AttributeValue::S(event.event_type.clone())),
         (outbox::SCHEMA_VERSION.to_owned(), AttributeValue::N(metadata.schema_version.to_string())),
@@ -43,8 +44,10 @@ pub fn item(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue>
     item
 }
 
-fn key(event: &Envelope) -> String {
-    format!("{}{}", outbox::KEY_PREFIX, event.metadata.event_id)
+/// Returns the partition key of the item that announces the event with this id.
+#[must_use]
+pub fn key(event_id: Uuid) -> String {
+    format!("{}{event_id}", outbox::KEY_PREFIX)
 }
 
 /// Returns how long an outbox item, and with it a marker, is kept.
@@ -56,7 +59,6 @@ pub(crate) fn retention() -> SignedDuration {
 mod tests {
     use envelope::Metadata;
     use serde_json::{Value, json, value::RawValue};
-    use uuid::Uuid;
 
     use super::*;
 

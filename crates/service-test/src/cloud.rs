@@ -98,8 +98,22 @@ impl TestCloud {
     /// # Panics
     /// If there is no such fault.
     pub async fn fail(&self, service: &str, operation: &str, error: &str, times: u32) {
-        let fault = json!({"service": service, "operation": operation, "error": error, "times": times});
-        let answer = reqwest::Client::new().post(self.url("faults")).json(&fault).send().await.unwrap();
+        self.inject(&json!({"service": service, "operation": operation, "error": error, "times": times}))
+            .await;
+    }
+
+    /// Delays the next `times` calls of an operation of an AWS service, before they are carried out.
+    ///
+    /// # Panics
+    /// If the cloud does not respond.
+    pub async fn delay(&self, service: &str, operation: &str, delay_ms: u64, times: u32) {
+        let error = json!({"delay_ms": delay_ms});
+        self.inject(&json!({"service": service, "operation": operation, "error": error, "times": times}))
+            .await;
+    }
+
+    async fn inject(&self, fault: &Value) {
+        let answer = reqwest::Client::new().post(self.url("faults")).json(fault).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 

@@ -26,6 +26,7 @@ mod text;
 mod values;
 
 use envelope::Event;
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 
 pub use crm::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
@@ -42,6 +43,9 @@ pub const APPLICATION: &str = "foostore";
 pub const CRM: &str = "foostore.crm";
 /// The `source` of the events that this layer's own services announce.
 pub const LOYALTY: &str = "foostore.loyalty";
+
+/// How far ahead of ours the clock of a producer may be: the most that `occurred_at` may lie in the future.
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// An event type of the domain: its names, its schema and an example.
 pub trait Contract: Event + JsonSchema {

@@ -2,7 +2,12 @@
 //!
 //! The `Member…` events carry the member's whole contact, so that a consumer depends neither on the
 //! order in which they arrive nor on a table of another service.
+//!
+//! A membership begins with an enrolment and ends with an erasure; a customer who enrols again begins another one.
+//! `enrolled_at` says which membership an event belongs to: one that began no later than an erasure occurred is over,
+//! whenever the two events arrive.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,6 +36,13 @@ pub struct MemberEnrolled {
     pub customer_number: CustomerNumber,
     /// The member's contact.
     pub contact: Contact,
+    /// When the enrolment occurred with which the membership began, or that last confirmed it. Absent in events of
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
+    /// The previous address for e-mail, if it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_email: Option<EmailAddress>,
 }
 event!(MemberEnrolled, LOYALTY);
 
@@ -41,6 +53,10 @@ pub struct MemberRenamed {
     pub customer_number: CustomerNumber,
     /// The member's contact, with the new name.
     pub contact: Contact,
+    /// When the enrolment occurred with which the membership began, or that last confirmed it. Absent in events of
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
 }
 event!(MemberRenamed, LOYALTY);
 
@@ -51,17 +67,28 @@ pub struct MemberPreferencesChanged {
     pub customer_number: CustomerNumber,
     /// The member's contact from now on.
     pub contact: Contact,
+    /// When the enrolment occurred with which the membership began, or that last confirmed it. Absent in events of
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
+    /// The previous address for e-mail, if it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_email: Option<EmailAddress>,
 }
 event!(MemberPreferencesChanged, LOYALTY);
 
-/// A member was erased; every owner of personal data removes what it holds of them.
+/// A member was erased; every owner of personal data removes what it holds of memberships that began no later than the
+/// event occurred.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberErased {
     /// The member it concerns.
     pub customer_number: CustomerNumber,
-    /// The member's last contact, for the confirmation of the erasure. Absent if it was never known.
+    /// The member's last contact, for the confirmation of the erasure. Absent if the customer is a member again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
+    /// When the customer enrolled again, if that became known before this erasure did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_again_at: Option<Timestamp>,
 }
 event!(MemberErased, LOYALTY);
 
@@ -75,6 +102,8 @@ pub enum Template {
     MemberRenamed,
     /// Your contact preferences were changed.
     MemberPreferencesChanged,
+    /// Your address was changed; sent to the previous one.
+    EmailChanged,
     /// Your data was erased.
     MemberErased,
 }
@@ -92,5 +121,12 @@ pub struct NotificationRequested {
     pub template: Template,
     /// The member's contact.
     pub contact: Contact,
+    /// When the membership began, as in the event that it notifies of. Absent in requests of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
+    /// When the event was announced that it notifies of: a later announcement may have changed the channels since.
+    /// Absent in requests of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_at: Option<Timestamp>,
 }
 event!(NotificationRequested, LOYALTY);

@@ -86,6 +86,12 @@ fn english(template: Template, full: &str, channels: &Channels) -> (&'static str
                 listed(channels, Language::English)
             ),
         ),
+        Template::EmailChanged => (
+            "Your e-mail address was changed",
+            "we have changed the e-mail address of your membership, and write to the new one from now on.\n\
+             If you did not ask for this, please contact our customer service."
+                .to_owned(),
+        ),
         Template::MemberErased => (
             "Your membership has ended",
             "as you asked, we have ended your membership and deleted your personal data. \
@@ -116,6 +122,12 @@ fn german(template: Template, full: &str, channels: &Channels) -> (&'static str,
                  Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice.",
                 listed(channels, Language::German)
             ),
+        ),
+        Template::EmailChanged => (
+            "Ihre E-Mail-Adresse wurde geändert",
+            "wir haben die E-Mail-Adresse Ihrer Mitgliedschaft geändert und schreiben ab jetzt an die neue.\n\
+             Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice."
+                .to_owned(),
         ),
         Template::MemberErased => (
             "Ihre Mitgliedschaft ist beendet",
@@ -159,10 +171,11 @@ mod tests {
 
     use super::*;
 
-    const TEMPLATES: [Template; 4] = [
+    const TEMPLATES: [Template; 5] = [
         Template::MemberEnrolled,
         Template::MemberRenamed,
         Template::MemberPreferencesChanged,
+        Template::EmailChanged,
         Template::MemberErased,
     ];
 

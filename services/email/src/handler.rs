@@ -1,15 +1,43 @@
-//! Handles one notification: the claim its mail is sent under, and the mail.
+//! Handles one notification: the claim its mail is sent under, whether the customer is still to get it, and the mail.
 
-use contracts::{Channel, NotificationRequested};
-use envelope::Metadata;
-use handlers::{Perform, Subscriber};
-use sqs_consumer::{Delivery, Done, Failure};
+use std::time::Duration;
+
+use aws_clients::ErrorClass;
+use contracts::{Channel, NotificationRequested, Template};
+use envelope::{Event as _, Metadata};
+use handlers::{AtLeastOnce, Claimed, Perform, Subscriber};
+use jiff::Timestamp;
+use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::domain;
+use crate::members::FollowMembers;
+use crate::recipient::{Mailing, Occasion, Verdict};
+use crate::recipients::{Recipients, Stored};
 use crate::ses::{Ses, Tags};
 
 /// SES accepted the mail.
 const SENT: Done = Done::new("sent");
+/// The customer was erased or has opted out since the notification was requested.
+const SUPPRESSED: Done = Done::without_effect("suppressed");
+/// The reason for a farewell that waits for another mail's answer.
+const EARLIER_MAIL_IN_FLIGHT: &str = "earlier-mail-in-flight";
+
+/// Handles everything in the service's queue: notifications from the topic, and members' events from the bus.
+#[derive(Debug)]
+pub(crate) struct Email {
+    pub(crate) mails: Claimed<SendMail>,
+    pub(crate) members: AtLeastOnce<FollowMembers>,
+}
+
+impl AtLeastOnceHandler for Email {
+    async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
+        if delivery.envelope.event_type == NotificationRequested::TYPE {
+            self.mails.handle(delivery).await
+        } else {
+            self.members.handle(delivery).await
+        }
+    }
+}
 
 /// Sends the mail of a notification.
 ///
@@ -19,14 +47,30 @@ const SENT: Done = Done::new("sent");
 ///   dead-lettered if the mail itself is wrong.
 /// - The outcome is *unknown* (a timeout, a lost connection, a 5xx): SES may have sent the mail, and has no way to find
 ///   out. Better a duplicate mail than a lost one, so it is sent again.
+///
+/// Right before the call, the service's own record of the customer decides whether the mail is still to be sent: it may
+/// have waited for days. What happens between that decision and SES's answer cannot be recalled; a farewell waits until
+/// no such mail is left.
 #[derive(Debug)]
 pub(crate) struct SendMail {
     ses: Ses,
+    recipients: Recipients,
+    lease: Duration,
 }
 
 impl SendMail {
-    pub(crate) fn new(ses: Ses) -> Self {
-        Self { ses }
+    /// `lease` is how long a call to SES may be in flight, from before the decision to send: the duration of the claim.
+    pub(crate) fn new(ses: Ses, recipients: Recipients, lease: Duration) -> Self {
+        Self { ses, recipients, lease }
+    }
+
+    /// Records that the mail is no longer in flight. If that fails, a farewell waits a little longer.
+    async fn answered(&self, request: &NotificationRequested, stored: Stored) {
+        let recorded =
+            self.recipients.answered(&request.customer_number, stored, request.notification_id).await;
+        if let Err(error) = recorded {
+            tracing::debug!(reason = %error, "mail stays recorded as in flight until its lease ends");
+        }
     }
 }
 
@@ -43,12 +87,39 @@ impl Perform<NotificationRequested> for SendMail {
     }
 
     async fn perform(&self, request: NotificationRequested, delivery: &Delivery) -> Result<Done, Failure> {
+        let metadata = &delivery.envelope.metadata;
+        let mailing = mailing(&request, metadata);
+        let (verdict, stored) = self.recipients.admit(&request.customer_number, &mailing, self.lease).await?;
+        match verdict {
+            Verdict::Send => {}
+            Verdict::Suppress => return Ok(SUPPRESSED),
+            Verdict::Wait { until } => {
+                let left = until.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO);
+                return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
+            }
+        }
         let mail = domain::write(request.template, &request.contact);
-        let tags = tags(&request, &delivery.envelope.metadata);
-        let message_id = self.ses.send(&request.contact.email, mail, tags).await?;
+        let sent = self.ses.send(&request.contact.email, mail, tags(&request, metadata)).await;
+        // Without an answer SES may still accept the mail, so it stays in flight.
+        if !matches!(&sent, Err(error) if error.class() == ErrorClass::Unavailable) {
+            self.answered(&request, stored).await;
+        }
+        let message_id = sent?;
         tracing::debug!(message_id, "mail accepted by SES");
         Ok(SENT)
     }
+}
+
+/// Requests of earlier releases lack what places them; then their own times stand in.
+fn mailing(request: &NotificationRequested, metadata: &Metadata) -> Mailing {
+    let occasion = match request.template {
+        Template::MemberErased => Occasion::Farewell { erased_at: metadata.occurred_at },
+        _ => Occasion::Membership {
+            enrolled_at: request.enrolled_at.unwrap_or(metadata.occurred_at),
+            announced_at: request.announced_at.unwrap_or(metadata.published_at),
+        },
+    };
+    Mailing { notification_id: request.notification_id, occasion }
 }
 
 /// `event_id` is that of the event the mail is about, which caused the notification.

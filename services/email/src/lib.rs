@@ -4,6 +4,10 @@
 //! table `email-deliveries` before SES is called and recorded as sent afterwards, so that a redelivered
 //! notification is not mailed again.
 //!
+//! A notification may wait for long, so the service also consumes members' events and keeps its own record of who was
+//! erased and who gets mail, by which it decides right before each call to SES: nothing follows a farewell, and nothing
+//! an opt-out.
+//!
 //! ```
 //! use contracts::{Contact, Template};
 //!
@@ -19,25 +23,30 @@
 
 pub mod domain;
 mod handler;
+mod members;
+mod recipient;
+mod recipients;
 mod ses;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use handlers::Claimed;
+use handlers::{AtLeastOnce, Claimed, subscriptions};
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess, topic};
 
-use crate::handler::SendMail;
+use crate::handler::{Email, SendMail};
+use crate::members::FollowMembers;
+use crate::recipients::Recipients;
 use crate::ses::Ses;
 use crate::settings::Settings;
 
 /// The service's name.
 pub const NAME: &str = "email";
 
-/// What the service receives, owns and sends.
+/// What the service receives, consumes, owns and sends.
 ///
-/// The table holds ids and times, no personal data.
+/// The table holds ids and times, no names or addresses.
 ///
 /// ```
 /// assert_eq!(email::topology().name(), email::NAME);
@@ -46,7 +55,12 @@ pub const NAME: &str = "email";
 pub fn topology() -> Service {
     Service::new(NAME)
         .receives(topic("notifications").with("channel", "email"))
-        .owns(Table::new("email-deliveries").markers().access([TableAccess::Update, TableAccess::Delete]))
+        .consumes(subscriptions::<FollowMembers>())
+        .owns(Table::new("email-deliveries").markers().access([
+            TableAccess::Get,
+            TableAccess::Update,
+            TableAccess::Delete,
+        ]))
         .sends_email_as("loyalty")
 }
 
@@ -63,6 +77,11 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let ses = Ses::new(&runtime.aws, settings.sender, settings.lease.effect);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
-    let handler = Claimed::new(dynamodb, settings.table, settings.lease, SendMail::new(ses));
+    let recipients = Recipients::new(dynamodb.clone(), settings.table.clone());
+    let mails = SendMail::new(ses, recipients.clone(), settings.lease.duration);
+    let handler = Email {
+        mails: Claimed::new(dynamodb, settings.table, settings.lease, mails),
+        members: AtLeastOnce::new(FollowMembers::new(recipients)),
+    };
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

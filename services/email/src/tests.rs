@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use contracts::{Channel, Channels, Contact, Name, NotificationRequested, Template};
+use contracts::{
+    Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
+    NotificationRequested, Template,
+};
 use envelope::{Envelope, Event, Metadata};
-use handlers::{Claimed, Lease};
+use handlers::{AtLeastOnce, Claimed, Lease};
 use idempotency::{Claim, Claims};
 use jiff::Timestamp;
 use service_test::TestCloud;
@@ -15,8 +18,12 @@ use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use topology::{Service, Topic};
 use uuid::Uuid;
 
-use crate::handler::SendMail;
+use crate::handler::{Email, SendMail};
+use crate::members::FollowMembers;
+use crate::recipients::Recipients;
 use crate::ses::Ses;
+
+mod suppression;
 
 const SENDER: &str = "FooStore <loyalty@foostore.example>";
 const SENT: Done = Done::new("sent");
@@ -33,7 +40,9 @@ struct House {
 impl House {
     async fn build() -> Self {
         let notifier = Service::new("notifier").publishes(Topic::new("notifications").attribute("channel"));
-        let cloud = TestCloud::start([crate::topology(), notifier]).await;
+        type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+        let membership = Service::new("membership").publishes_to_bus().emits::<Members>();
+        let cloud = TestCloud::start([crate::topology(), notifier, membership]).await;
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(
             aws_sdk_dynamodb::config::Builder::from(cloud.aws())
                 .retry_config(RetryConfig::disabled())
@@ -52,15 +61,20 @@ impl House {
         self.cloud.variable(crate::NAME, "EMAIL_DELIVERIES_TABLE_NAME")
     }
 
-    fn service(&self) -> Claimed<SendMail> {
+    fn service(&self) -> Email {
         self.service_with(SENDER, LEASE)
     }
 
-    fn service_with(&self, sender: &str, lease: Lease) -> Claimed<SendMail> {
+    fn service_with(&self, sender: &str, lease: Lease) -> Email {
         let clock = Arc::clone(&self.clock);
         let ses = Ses::new(self.cloud.aws(), sender.to_owned(), lease.effect);
-        Claimed::new(self.dynamodb.clone(), self.table(), lease, SendMail::new(ses))
-            .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap())
+        let recipients = Recipients::new(self.dynamodb.clone(), self.table());
+        let mails = SendMail::new(ses, recipients.clone(), lease.duration);
+        Email {
+            mails: Claimed::new(self.dynamodb.clone(), self.table(), lease, mails)
+                .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),
+            members: AtLeastOnce::new(FollowMembers::new(recipients)),
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -88,6 +102,8 @@ fn request(channel: Channel) -> NotificationRequested {
             channels: Channels::from([Channel::Email]),
             locale: "en".parse().unwrap(),
         },
+        enrolled_at: None,
+        announced_at: None,
     }
 }
 
@@ -305,7 +321,7 @@ async fn what_is_not_a_mail_is_dead_lettered() {
     assert_permanent(&service.handle(&other).await.unwrap_err(), "other-channel");
 
     let mut unknown = mail();
-    unknown.envelope.event_type = "MemberRenamed".into();
+    unknown.envelope.event_type = "MemberPromoted".into();
     assert_permanent(&service.handle(&unknown).await.unwrap_err(), "unknown-event-type");
 
     let mut malformed = mail();

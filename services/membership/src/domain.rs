@@ -1,8 +1,9 @@
 //! Members, and how each event changes one.
 //!
 //! Events arrive late, twice and in any order. Each field therefore carries the [`Version`] of the event
-//! that set it, and only a later version replaces it; an erasure replaces everything, and nothing replaces
-//! an erasure. The same events in any order lead to the same member.
+//! that set it, and only a later version replaces it. An erasure ends the membership and removes everything that
+//! occurred no later; only an enrolment that occurred later begins a new membership. The same events in any order lead
+//! to the same member.
 //!
 //! This module knows neither where members are stored nor how events travel.
 
@@ -43,16 +44,12 @@ struct Versioned<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     customer_number: CustomerNumber,
-    #[serde(flatten)]
-    state: State,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    Known(Box<Profile>),
-    /// The tombstone: no personal data is left. It carries the version of the earliest erasure.
-    Erased(Version),
+    /// The tombstone: the version of the latest erasure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased: Option<Version>,
+    /// What is known from events that occurred after that.
+    #[serde(default, rename = "known", skip_serializing_if = "Profile::is_empty")]
+    profile: Box<Profile>,
 }
 
 /// The member's data, incomplete until the enrolment arrives.
@@ -88,12 +85,21 @@ pub enum Change {
         /// The member after the event.
         member: Member,
         /// What to announce. `None` until the member is enrolled.
-        announcement: Option<Box<Announcement>>,
+        announcement: Option<Box<Announced>>,
     },
     /// Everything in the event is older than what is known.
     Stale,
-    /// The member was erased; no event undoes that.
+    /// The member was erased when the event occurred or later.
     Erased,
+}
+
+/// An announcement, and whether there is anything new in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Whether the contact is the same as before: the event only confirmed it.
+    pub unchanged: bool,
+    /// The announcement.
+    pub event: Announcement,
 }
 
 /// What membership announces.
@@ -113,7 +119,7 @@ impl Member {
     /// Creates a member of whom nothing is known yet.
     #[must_use]
     pub fn unknown(customer_number: CustomerNumber) -> Self {
-        Self { customer_number, state: State::Known(Box::default()) }
+        Self { customer_number, erased: None, profile: Box::default() }
     }
 
     /// Returns the customer number.
@@ -125,37 +131,80 @@ impl Member {
     /// Returns the contact data, from the enrolment until the erasure.
     #[must_use]
     pub fn contact(&self) -> Option<Contact> {
-        match &self.state {
-            State::Known(profile) => profile.contact(),
-            State::Erased(_) => None,
-        }
+        self.profile.contact()
     }
 
-    /// Returns whether the member was erased.
+    /// Returns when the customer was last erased.
+    #[must_use]
+    pub fn erased_at(&self) -> Option<Timestamp> {
+        self.erased.map(|erasure| erasure.occurred_at)
+    }
+
+    /// Returns whether the member was erased and has not enrolled since.
     #[must_use]
     pub fn is_erased(&self) -> bool {
-        matches!(self.state, State::Erased(_))
+        self.erased.is_some() && self.profile.enrolled.is_none()
     }
 
-    /// Applies `advance`, which sets fields of the profile and returns whether one changed, and announces the
-    /// change by `announce`.
+    /// Applies `advance`, which sets fields of the profile and returns whether one changed, and lets `announce` decide
+    /// what to announce of the contact before and after.
     fn update(
-        self,
+        mut self,
+        version: Version,
         advance: impl FnOnce(&mut Profile) -> bool,
-        announce: impl FnOnce(CustomerNumber, Contact) -> Announcement,
+        announce: impl FnOnce(CustomerNumber, &Update) -> Announcement,
     ) -> Change {
-        let State::Known(mut profile) = self.state else { return Change::Erased };
-        if !advance(&mut profile) {
+        if self.erased.is_some_and(|erasure| !version.is_after(erasure)) {
+            return Change::Erased;
+        }
+        let before = self.contact();
+        if !advance(&mut self.profile) {
             return Change::Stale;
         }
-        let announcement =
-            profile.contact().map(|contact| Box::new(announce(self.customer_number.clone(), contact)));
-        let member = Self { customer_number: self.customer_number, state: State::Known(profile) };
-        Change::Applied { member, announcement }
+        let announcement = self.profile.update_since(before).map(|update| Announced {
+            unchanged: update.is_empty(),
+            event: announce(self.customer_number.clone(), &update),
+        });
+        Change::Applied { member: self, announcement: announcement.map(Box::new) }
+    }
+}
+
+impl Version {
+    /// Whether an event of this version survives `erasure`. At the same instant the erasure wins: the order of ids means
+    /// nothing, and a doubt must not keep personal data.
+    fn is_after(self, erasure: Self) -> bool {
+        self.occurred_at > erasure.occurred_at
+    }
+}
+
+/// A member's contact after an event, compared with the one before.
+struct Update {
+    before: Option<Contact>,
+    after: Contact,
+    enrolled: Version,
+}
+
+impl Update {
+    fn is_empty(&self) -> bool {
+        self.before.as_ref() == Some(&self.after)
+    }
+
+    fn enrolled_at(&self) -> Option<Timestamp> {
+        Some(self.enrolled.occurred_at)
+    }
+
+    /// Returns the address before the event, if the event changed it.
+    fn previous_email(&self) -> Option<EmailAddress> {
+        let before = self.before.as_ref().map(|contact| &contact.email);
+        before.filter(|address| **address != self.after.email).cloned()
     }
 }
 
 impl Profile {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn contact(&self) -> Option<Contact> {
         self.enrolled?;
         Some(Contact {
@@ -165,6 +214,23 @@ impl Profile {
             locale: self.locale.as_ref().map(|locale| locale.value.clone()).unwrap_or_default(),
         })
     }
+
+    fn update_since(&self, before: Option<Contact>) -> Option<Update> {
+        Some(Update { before, after: self.contact()?, enrolled: self.enrolled? })
+    }
+
+    /// Removes what occurred no later than `erasure`.
+    fn forget(&mut self, erasure: Version) {
+        keep(&mut self.name, erasure);
+        keep(&mut self.email, erasure);
+        keep(&mut self.channels, erasure);
+        keep(&mut self.locale, erasure);
+        self.enrolled = self.enrolled.filter(|enrolled| enrolled.is_after(erasure));
+    }
+}
+
+fn keep<T>(field: &mut Option<Versioned<T>>, erasure: Version) {
+    field.take_if(|known| !known.version.is_after(erasure));
 }
 
 /// Sets `field` if `version` is later than its own, and returns whether it did.

@@ -4,8 +4,8 @@
 //! Each event is one DynamoDB transaction of the member, an idempotency marker and an outbox item; the
 //! announcements leave the table through its stream and a Pipe.
 //!
-//! An erasure leaves no personal data in the member's item. Earlier announcements stay in the outbox until
-//! they expire, after 14 days at most, as they do in the queues of their consumers.
+//! An erasure leaves no personal data in the table: it removes the customer's earlier announcements from the outbox, and
+//! the announcement of the erasure itself once it has come back from the bus.
 //!
 //! ```
 //! assert_eq!(membership::topology().name(), membership::NAME);
@@ -37,19 +37,18 @@ type Emits = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberEra
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(subscriptions::<Membership>())
-        .owns(
-            Table::new("members")
-                .markers()
-                .outbox()
-                .personal_data()
-                .access([TableAccess::Get, TableAccess::Put]),
-        )
+        .owns(Table::new("members").markers().outbox().personal_data().access([
+            TableAccess::Get,
+            TableAccess::Put,
+            TableAccess::Delete,
+        ]))
         .emits::<Emits>()
 }
 
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
-/// It reads `MEMBERS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*` settings.
+/// It reads `MEMBERS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ANNOUNCE_UNCHANGED` (`false`: whether an event
+/// that changes nothing, such as a rename to the same name, is announced) and the `CONSUMER_*` settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
@@ -58,6 +57,11 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let members = Members::new(dynamodb.clone(), settings.table.clone());
-    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, Membership::new(members));
+    let handler = EffectivelyOnce::new(
+        dynamodb,
+        settings.table,
+        NAME,
+        Membership::new(members, settings.announces_unchanged),
+    );
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

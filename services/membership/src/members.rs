@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Put};
+use aws_sdk_dynamodb::types::builders::DeleteBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put};
 use contracts::CustomerNumber;
+use handlers::Effect;
+use idempotency::outbox;
 use serde_json::Value;
 use sqs_consumer::Failure;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::attributes;
 use crate::domain::Member;
@@ -18,6 +21,11 @@ const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 const KEY_PREFIX: &str = "MEMBER#";
 /// Counts the writes of an item; a write succeeds only if nothing was written since the read.
 const REVISION: &str = "revision";
+/// Event ids of the latest announcements, the oldest first: an erasure removes their items from the outbox.
+const OUTBOX: &str = "outbox";
+/// The most announcements that an item lists. An erasure removes all of them in one transaction, of at most 100 items
+/// ([`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)).
+const MOST_LISTED: usize = 90;
 
 /// The table of members, which also holds the markers and the outbox.
 #[derive(Clone, Debug)]
@@ -32,6 +40,8 @@ pub(crate) struct Stored {
     pub(crate) member: Member,
     /// Zero if there was no item.
     revision: u64,
+    /// The latest announcements.
+    outbox: Vec<Uuid>,
 }
 
 /// Why a member could not be read.
@@ -71,30 +81,59 @@ impl Members {
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         match answer.item {
-            None => Ok(Stored { member: Member::unknown(customer_number.clone()), revision: 0 }),
+            None => Ok(Stored {
+                member: Member::unknown(customer_number.clone()),
+                revision: 0,
+                outbox: Vec::new(),
+            }),
             Some(item) => {
                 read(item).ok_or_else(|| ReadError::Unreadable { customer_number: customer_number.clone() })
             }
         }
     }
 
-    /// Returns the write that replaces `read` with `member` if nothing was written in between. `None` if
+    /// Returns `effect` with the write that replaces `read` with `member` if nothing was written in between. `None` if
     /// `member` cannot be represented as an item.
-    pub(crate) fn replace(&self, read: &Stored, member: &Member) -> Option<PutBuilder> {
+    ///
+    /// `announced` is the id of the event that announces the change. The outbox keeps the latest announcements of a
+    /// customer; with an erasure, it keeps only that of the erasure.
+    pub(crate) fn replace(
+        &self,
+        effect: Effect,
+        read: &Stored,
+        member: &Member,
+        announced: Option<Uuid>,
+    ) -> Option<Effect> {
         let Ok(Value::Object(fields)) = serde_json::to_value(member) else { return None };
+        let erases = member.erased_at() != read.member.erased_at();
+        let keep = if erases { 0 } else { MOST_LISTED - usize::from(announced.is_some()) };
+        let (outdated, kept) = read.outbox.split_at(read.outbox.len().saturating_sub(keep));
+        let listed = kept.iter().copied().chain(announced);
+        let listed: Vec<_> = listed.map(|id| AttributeValue::S(id.to_string())).collect();
+
         let mut item = attributes::object(fields);
         item.insert(PARTITION_KEY.to_owned(), key(member.customer_number()));
         item.insert(REVISION.to_owned(), AttributeValue::N((read.revision + 1).to_string()));
+        if !listed.is_empty() {
+            item.insert(OUTBOX.to_owned(), AttributeValue::L(listed));
+        }
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        Some(if read.revision == 0 {
+        let put = if read.revision == 0 {
             put.condition_expression("attribute_not_exists(#pk)")
                 .expression_attribute_names("#pk", PARTITION_KEY)
         } else {
             put.condition_expression("#revision = :read")
                 .expression_attribute_names("#revision", REVISION)
                 .expression_attribute_values(":read", AttributeValue::N(read.revision.to_string()))
-        })
+        };
+        Some(outdated.iter().map(|id| unannounced(*id)).fold(effect.put(put), Effect::delete))
     }
+}
+
+/// Returns the removal of an announcement from the outbox. It has been announced or will be: the table's stream keeps the
+/// inserted item, from which the Pipe reads.
+pub(crate) fn unannounced(event_id: Uuid) -> DeleteBuilder {
+    Delete::builder().key(PARTITION_KEY, AttributeValue::S(outbox::key(event_id)))
 }
 
 fn key(customer_number: &CustomerNumber) -> AttributeValue {
@@ -103,6 +142,10 @@ fn key(customer_number: &CustomerNumber) -> AttributeValue {
 
 fn read(mut item: HashMap<String, AttributeValue>) -> Option<Stored> {
     let revision = item.remove(REVISION)?.as_n().ok()?.parse().ok()?;
+    let outbox = match item.remove(OUTBOX) {
+        None => Vec::new(),
+        Some(ids) => ids.as_l().ok()?.iter().map(|id| id.as_s().ok()?.parse().ok()).collect::<Option<_>>()?,
+    };
     let fields = attributes::to_json(&AttributeValue::M(item))?;
-    Some(Stored { member: serde_json::from_value(fields).ok()?, revision })
+    Some(Stored { member: serde_json::from_value(fields).ok()?, revision, outbox })
 }

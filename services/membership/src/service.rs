@@ -1,50 +1,92 @@
 //! One event: read the member, let the domain decide, return what to write and what to announce.
 
-use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
-use envelope::Event;
-use handlers::{Effect, Handle, Subscriber};
+use contracts::{
+    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed, MemberEnrolled,
+    MemberErased, MemberPreferencesChanged, MemberRenamed,
+};
+use envelope::{Event, Metadata};
+use handlers::{Effect, Handle, Subscriber, announcement_id};
+use jiff::SignedDuration;
 use sqs_consumer::{Delivery, Failure};
+use uuid::Uuid;
 
-use crate::domain::{Announcement, Change, UpdatesMember, Version};
-use crate::members::Members;
+use crate::domain::{Announced, Announcement, Change, UpdatesMember, Version};
+use crate::members::{Members, unannounced};
 
 #[cfg(test)]
 mod tests;
 
-/// Handles the CRM's events about customers.
+/// How far in the future an event may have occurred: no later event could replace it until then. Twice what ingest
+/// tolerates, so that nothing ingest has accepted is refused because of the difference between two of our own clocks.
+const FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_secs(2 * contracts::CLOCK_TOLERANCE.as_secs());
+
+/// Handles the CRM's events about customers, and the service's own announcement of an erasure.
 #[derive(Clone, Debug)]
 pub(crate) struct Membership {
     members: Members,
+    announces_unchanged: bool,
 }
 
 impl Membership {
-    pub(crate) fn new(members: Members) -> Self {
-        Self { members }
+    /// Announces an event that only confirms what is known if `announces_unchanged`.
+    pub(crate) fn new(members: Members, announces_unchanged: bool) -> Self {
+        Self { members, announces_unchanged }
+    }
+
+    fn announces(&self, announced: &Announced) -> bool {
+        self.announces_unchanged || !announced.unchanged
     }
 }
 
 impl Subscriber for Membership {
-    type Events = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
+    type Events =
+        (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased, MemberErased);
 }
 
 impl<E: Event + UpdatesMember + Clone> Handle<E> for Membership {
     async fn handle(&self, event: &E, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;
+        if metadata.occurred_at.duration_since(delivery.received_at) > FUTURE_TOLERANCE {
+            return Err(Failure::permanent("occurred-in-the-future"));
+        }
         let version = Version { occurred_at: metadata.occurred_at, event_id: metadata.event_id };
         let read = self.members.read(UpdatesMember::customer_number(event)).await?;
         match event.clone().apply(read.member.clone(), version) {
             Change::Applied { member, announcement } => {
-                let write =
-                    self.members.replace(&read, &member).ok_or(Failure::permanent("member-unwritable"))?;
-                let effect = Effect::applied().put(write);
+                let announcement = announcement.filter(|announced| self.announces(announced));
+                let event_id = announcement.as_ref().map(|announced| id_of(&announced.event, metadata));
+                let effect = self
+                    .members
+                    .replace(Effect::applied(), &read, &member, event_id)
+                    .ok_or(Failure::permanent("member-unwritable"))?;
                 Ok(match announcement {
-                    Some(announcement) => announce(effect, &announcement),
+                    Some(announced) => announce(effect, &announced.event),
                     None => effect,
                 })
             }
             Change::Stale => Ok(Effect::new("stale")),
             Change::Erased => Ok(Effect::new("erased")),
         }
+    }
+}
+
+/// Removes the farewell from the outbox: its contact is the last of the customer's data in the table.
+///
+/// Only here, since an announcement that comes back from the bus has certainly left the outbox; and an item that nobody
+/// needs any more is not worth waiting 14 days for its expiry.
+impl Handle<MemberErased> for Membership {
+    async fn handle(&self, _: &MemberErased, delivery: &Delivery) -> Result<Effect, Failure> {
+        Ok(Effect::applied().delete(unannounced(delivery.envelope.metadata.event_id)))
+    }
+}
+
+/// Returns the id under which `announcement` will be announced.
+fn id_of(announcement: &Announcement, cause: &Metadata) -> Uuid {
+    match announcement {
+        Announcement::Enrolled(_) => announcement_id::<MemberEnrolled>(cause),
+        Announcement::Renamed(_) => announcement_id::<MemberRenamed>(cause),
+        Announcement::PreferencesChanged(_) => announcement_id::<MemberPreferencesChanged>(cause),
+        Announcement::Erased(_) => announcement_id::<MemberErased>(cause),
     }
 }
 

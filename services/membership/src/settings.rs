@@ -10,6 +10,8 @@ use sqs_consumer::QueueSettings;
 pub(crate) struct Settings {
     /// `MEMBERS_TABLE_NAME`.
     pub(crate) table: String,
+    /// `ANNOUNCE_UNCHANGED`: whether to announce events that change nothing, such as a rename to the same name.
+    pub(crate) announces_unchanged: bool,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
 }
@@ -27,6 +29,7 @@ impl Settings {
         let mut settings = environment.settings();
         let read = Self {
             table: settings.required("MEMBERS_TABLE_NAME"),
+            announces_unchanged: settings.parse("ANNOUNCE_UNCHANGED", false),
             queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;
@@ -56,9 +59,11 @@ mod tests {
             ("QUEUE_URL", "http://queue"),
             ("DEAD_LETTER_QUEUE_URL", "http://dead-letter-queue"),
             ("CONSUMER_CONCURRENCY", "8"),
+            ("ANNOUNCE_UNCHANGED", "true"),
         ]);
         let settings = Settings::read(crate::NAME, &environment, GRACE).unwrap();
         assert_eq!(settings.queue.consumer.concurrency, 8);
+        assert!(settings.announces_unchanged);
         assert!(settings.queue.consumer.drain + settings.queue.consumer.settle_timeout < GRACE);
     }
 }

@@ -3,9 +3,10 @@
 //! Pure: it knows only the contracts.
 
 use contracts::{
-    Channel, Contact, CustomerNumber, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed,
-    NotificationRequested, Template,
+    Channel, Contact, CustomerNumber, EmailAddress, MemberEnrolled, MemberErased, MemberPreferencesChanged,
+    MemberRenamed, NotificationRequested, Template,
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
 /// The part of a member's event that concerns the notifier.
@@ -15,15 +16,27 @@ pub struct Notice {
     template: Template,
     /// The contact in the event. Only an erasure may lack one.
     contact: Option<Contact>,
+    /// When the membership began; for an erasure, when another one did.
+    enrolled_at: Option<Timestamp>,
+    /// The address before the event, if the event changed it.
+    previous_email: Option<EmailAddress>,
 }
 
 /// What the notifier remembers of a member after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View<'a> {
-    /// The contact.
-    Contact(&'a Contact),
+    /// The contact in a membership.
+    Contact {
+        /// The contact.
+        contact: &'a Contact,
+        /// When the membership began. `None` in events of earlier releases.
+        enrolled_at: Option<Timestamp>,
+    },
     /// Only that the member was erased.
-    Erased,
+    Erased {
+        /// When the customer enrolled again, if that is known.
+        enrolled_again_at: Option<Timestamp>,
+    },
 }
 
 impl Notice {
@@ -39,29 +52,48 @@ impl Notice {
     #[must_use]
     pub fn view(&self) -> View<'_> {
         match (self.template, &self.contact) {
-            (Template::MemberErased, _) | (_, None) => View::Erased,
-            (_, Some(contact)) => View::Contact(contact),
+            (Template::MemberErased, _) | (_, None) => View::Erased { enrolled_again_at: self.enrolled_at },
+            (_, Some(contact)) => View::Contact { contact, enrolled_at: self.enrolled_at },
         }
     }
 
-    /// Returns one request for each channel in the event's contact; none without a contact.
+    /// Returns one request for each channel in the event's contact, and one more to the previous address if the event
+    /// changed it; none without a contact. `event_id` is the event's, and `announced_at` the time of its publication.
     ///
     /// The requests depend on the event alone, not on what is remembered of the member: an event that arrives
-    /// late is notified all the same, with the contact that it carries.
+    /// late is notified all the same, with the contact that it carries. The delivering service decides whether the
+    /// customer is still to hear of it.
     #[must_use]
-    pub fn requests(&self, event_id: Uuid) -> Vec<NotificationRequested> {
+    pub fn requests(&self, event_id: Uuid, announced_at: Timestamp) -> Vec<NotificationRequested> {
         let Some(contact) = &self.contact else { return Vec::new() };
+        let request = |channel, template, notification_id, contact| NotificationRequested {
+            customer_number: self.customer_number.clone(),
+            notification_id,
+            channel,
+            template,
+            contact,
+            enrolled_at: self.enrolled_at,
+            announced_at: Some(announced_at),
+        };
+        let to_previous = self.previous_contact().map(|previous| {
+            let id = previous_address_id(event_id);
+            request(Channel::Email, Template::EmailChanged, id, previous)
+        });
         contact
             .channels
             .iter()
-            .map(|&channel| NotificationRequested {
-                customer_number: self.customer_number.clone(),
-                notification_id: notification_id(event_id, channel),
-                channel,
-                template: self.template,
-                contact: contact.clone(),
+            .map(|&channel| {
+                request(channel, self.template, notification_id(event_id, channel), contact.clone())
             })
+            .chain(to_previous)
             .collect()
+    }
+
+    /// Returns the contact with the previous address, and without the new one: who reads the old mailbox need not learn
+    /// it. `None` if the address did not change, or the customer gets no mail.
+    fn previous_contact(&self) -> Option<Contact> {
+        let contact = self.contact.as_ref().filter(|contact| contact.channels.contains(&Channel::Email))?;
+        Some(Contact { email: self.previous_email.clone()?, ..contact.clone() })
     }
 }
 
@@ -74,33 +106,56 @@ pub fn notification_id(event_id: Uuid, channel: Channel) -> Uuid {
     Uuid::new_v5(&event_id, format!("notification/{}", channel.as_str()).as_bytes())
 }
 
+/// Returns the id of the notification to the previous address.
+fn previous_address_id(event_id: Uuid) -> Uuid {
+    Uuid::new_v5(&event_id, b"notification/previous-email")
+}
+
 impl From<MemberEnrolled> for Notice {
     fn from(event: MemberEnrolled) -> Self {
-        Self::about(event.customer_number, Template::MemberEnrolled, Some(event.contact))
+        Self {
+            customer_number: event.customer_number,
+            template: Template::MemberEnrolled,
+            contact: Some(event.contact),
+            enrolled_at: event.enrolled_at,
+            previous_email: event.previous_email,
+        }
     }
 }
 
 impl From<MemberRenamed> for Notice {
     fn from(event: MemberRenamed) -> Self {
-        Self::about(event.customer_number, Template::MemberRenamed, Some(event.contact))
+        Self {
+            customer_number: event.customer_number,
+            template: Template::MemberRenamed,
+            contact: Some(event.contact),
+            enrolled_at: event.enrolled_at,
+            previous_email: None,
+        }
     }
 }
 
 impl From<MemberPreferencesChanged> for Notice {
     fn from(event: MemberPreferencesChanged) -> Self {
-        Self::about(event.customer_number, Template::MemberPreferencesChanged, Some(event.contact))
+        Self {
+            customer_number: event.customer_number,
+            template: Template::MemberPreferencesChanged,
+            contact: Some(event.contact),
+            enrolled_at: event.enrolled_at,
+            previous_email: event.previous_email,
+        }
     }
 }
 
 impl From<MemberErased> for Notice {
     fn from(event: MemberErased) -> Self {
-        Self::about(event.customer_number, Template::MemberErased, event.contact)
-    }
-}
-
-impl Notice {
-    fn about(customer_number: CustomerNumber, template: Template, contact: Option<Contact>) -> Self {
-        Self { customer_number, template, contact }
+        Self {
+            customer_number: event.customer_number,
+            template: Template::MemberErased,
+            contact: event.contact,
+            enrolled_at: event.enrolled_again_at,
+            previous_email: None,
+        }
     }
 }
 
@@ -110,6 +165,8 @@ mod tests {
 
     use super::*;
 
+    const ENROLLED_AT: Timestamp = Timestamp::UNIX_EPOCH;
+    const ANNOUNCED_AT: Timestamp = Timestamp::constant(1, 0);
     const EVENT: Uuid = Uuid::from_u128(0x0192_6f4e_7c1a_4b7e_8d2c_3f5a_6b7c_8d9e);
 
     fn contact(channels: impl IntoIterator<Item = Channel>) -> Contact {
@@ -126,7 +183,13 @@ mod tests {
     }
 
     fn enrolled(channels: impl IntoIterator<Item = Channel>) -> Notice {
-        MemberEnrolled { customer_number: customer(), contact: contact(channels) }.into()
+        MemberEnrolled {
+            customer_number: customer(),
+            contact: contact(channels),
+            enrolled_at: Some(ENROLLED_AT),
+            previous_email: None,
+        }
+        .into()
     }
 
     #[test]
@@ -145,46 +208,79 @@ mod tests {
 
     #[test]
     fn one_request_for_each_channel_of_the_events_contact() {
-        let requests = enrolled([Channel::Email, Channel::Wallet]).requests(EVENT);
+        let requests = enrolled([Channel::Email, Channel::Wallet]).requests(EVENT, ANNOUNCED_AT);
         let channels: Vec<Channel> = requests.iter().map(|request| request.channel).collect();
         assert_eq!(channels, [Channel::Email, Channel::Wallet]);
         for request in &requests {
             assert_eq!(request.notification_id, notification_id(EVENT, request.channel));
             assert_eq!(request.template, Template::MemberEnrolled);
             assert_eq!(request.contact, contact([Channel::Email, Channel::Wallet]));
+            assert_eq!((request.enrolled_at, request.announced_at), (Some(ENROLLED_AT), Some(ANNOUNCED_AT)));
         }
-        assert!(enrolled([]).requests(EVENT).is_empty());
+        assert!(enrolled([]).requests(EVENT, ANNOUNCED_AT).is_empty());
     }
 
     #[test]
     fn an_erasure_is_confirmed_but_its_contact_not_remembered() {
+        let farewell = Some(contact([Channel::Email]));
         let erased: Notice =
-            MemberErased { customer_number: customer(), contact: Some(contact([Channel::Email])) }.into();
-        assert_eq!(erased.view(), View::Erased);
-        assert_eq!(erased.requests(EVENT).len(), 1);
+            MemberErased { customer_number: customer(), contact: farewell, enrolled_again_at: None }.into();
+        assert_eq!(erased.view(), View::Erased { enrolled_again_at: None });
+        assert_eq!(erased.requests(EVENT, ANNOUNCED_AT).len(), 1);
 
-        let silent: Notice = MemberErased { customer_number: customer(), contact: None }.into();
-        assert_eq!(silent.view(), View::Erased);
-        assert!(silent.requests(EVENT).is_empty());
+        let enrolled_again_at = Some(ENROLLED_AT);
+        let silent: Notice =
+            MemberErased { customer_number: customer(), contact: None, enrolled_again_at }.into();
+        assert_eq!(silent.view(), View::Erased { enrolled_again_at });
+        assert!(silent.requests(EVENT, ANNOUNCED_AT).is_empty());
     }
 
     #[test]
     fn every_other_event_is_remembered_and_told_by_its_own_template() {
         let contact = contact([Channel::App]);
+        let enrolled_at = Some(ENROLLED_AT);
         let notices: [(Notice, Template); 3] = [
             (enrolled([Channel::App]), Template::MemberEnrolled),
             (
-                MemberRenamed { customer_number: customer(), contact: contact.clone() }.into(),
+                MemberRenamed { customer_number: customer(), contact: contact.clone(), enrolled_at }.into(),
                 Template::MemberRenamed,
             ),
-            (
-                MemberPreferencesChanged { customer_number: customer(), contact: contact.clone() }.into(),
-                Template::MemberPreferencesChanged,
-            ),
+            (preferences(contact.clone(), None), Template::MemberPreferencesChanged),
         ];
         for (notice, template) in notices {
-            assert_eq!(notice.view(), View::Contact(&contact));
+            assert_eq!(notice.view(), View::Contact { contact: &contact, enrolled_at });
             assert_eq!(notice.template, template);
         }
+    }
+
+    fn preferences(contact: Contact, previous_email: Option<EmailAddress>) -> Notice {
+        let enrolled_at = Some(ENROLLED_AT);
+        MemberPreferencesChanged { customer_number: customer(), contact, enrolled_at, previous_email }.into()
+    }
+
+    #[test]
+    fn a_changed_address_is_told_to_the_previous_one_without_the_new_one() {
+        let previous: EmailAddress = "byron@example.com".parse().unwrap();
+        let new_contact = contact([Channel::Email, Channel::App]);
+        let requests = preferences(new_contact, Some(previous.clone())).requests(EVENT, ANNOUNCED_AT);
+        let templates: Vec<_> = requests.iter().map(|request| (request.channel, request.template)).collect();
+        assert_eq!(
+            templates,
+            [
+                (Channel::Email, Template::MemberPreferencesChanged),
+                (Channel::App, Template::MemberPreferencesChanged),
+                (Channel::Email, Template::EmailChanged),
+            ]
+        );
+        let notice = requests.last().unwrap();
+        assert_eq!(notice.contact.email, previous);
+        assert!(!serde_json::to_string(notice).unwrap().contains("ada@example.com"));
+        assert_eq!(notice.notification_id.to_string(), "e17aa7aa-b2dc-52bd-a92a-c772e45f396d");
+    }
+
+    #[test]
+    fn a_changed_address_of_a_customer_who_gets_no_mail_is_told_to_neither() {
+        let previous = Some("byron@example.com".parse().unwrap());
+        assert!(preferences(contact([]), previous).requests(EVENT, ANNOUNCED_AT).is_empty());
     }
 }

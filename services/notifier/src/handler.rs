@@ -11,7 +11,7 @@ use publisher::TopicPublisher;
 use sqs_consumer::{Delivery, Done, Failure};
 
 use crate::domain::Notice;
-use crate::members::Members;
+use crate::members::{Members, Remembered};
 
 /// The message attribute that subscriptions filter on.
 pub(crate) const CHANNEL: &str = "channel";
@@ -20,6 +20,8 @@ pub(crate) const CHANNEL: &str = "channel";
 const NOTIFIED: &str = "notified";
 /// The event has no contact, or the contact no channel.
 const NOTHING_TO_SEND: &str = "nothing-to-send";
+/// The membership that the event belongs to is over.
+const ERASED: &str = "erased";
 
 /// Handles the events of members.
 ///
@@ -28,7 +30,8 @@ const NOTHING_TO_SEND: &str = "nothing-to-send";
 /// recognize repetitions anyway, since SNS and SQS repeat messages too. A claim here would add two writes and two
 /// round trips to every event, for repetitions that are rare and already harmless.
 ///
-/// Every event is notified, even one that arrives too late to change what is remembered.
+/// Every event is notified, even one that arrives too late to change what is remembered, unless its membership is known
+/// to be over: nothing follows a farewell.
 #[derive(Debug)]
 pub(crate) struct NotifyMember {
     members: Members,
@@ -50,9 +53,10 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
         let cause = &delivery.envelope.metadata;
         let notice = event.into();
         // Before publishing: once an erasure's confirmation is on its way, the data is gone.
-        self.members.remember(cause, &notice).await?;
-
-        let requests = notice.requests(cause.event_id);
+        if self.members.remember(cause, &notice).await? == Remembered::Over {
+            return Ok(Done::without_effect(ERASED));
+        }
+        let requests = notice.requests(cause.event_id, cause.published_at);
         if requests.is_empty() {
             return Ok(Done::without_effect(NOTHING_TO_SEND));
         }

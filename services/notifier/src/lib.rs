@@ -15,7 +15,7 @@
 //! )?;
 //! let event_id = "0b5e4e0c-3f0d-4e0e-9a53-5f6f0d1c2b3a".parse()?;
 //!
-//! let requests = Notice::from(event).requests(event_id);
+//! let requests = Notice::from(event).requests(event_id, jiff::Timestamp::now());
 //! assert_eq!(requests.len(), 2);
 //! assert_eq!(requests[0].notification_id, notification_id(event_id, Channel::Email));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,7 +49,7 @@ pub const NAME: &str = "notifier";
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(subscriptions::<NotifyMember>())
-        .owns(Table::new("notifications").personal_data().access([TableAccess::Put]))
+        .owns(Table::new("notifications").personal_data().access([TableAccess::Update]))
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }
 

@@ -1,17 +1,20 @@
 //! The notifier's own table of members.
 
+use std::collections::HashMap;
+
 use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
-use contracts::{Channel, Contact};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use contracts::{Channel, Contact, CustomerNumber};
 use envelope::Metadata;
+use jiff::Timestamp;
 
 use crate::domain::{Notice, View};
 
 const PARTITION_KEY: &str = "pk";
-const VERSION: &str = "version";
 const ERASED_AT: &str = "erased_at";
 
 /// Members as their latest events left them: one item each, `MEMBER#<customer number>`.
@@ -28,8 +31,10 @@ pub(crate) struct Members {
 pub(crate) enum Remembered {
     /// The table holds it now.
     Now,
-    /// The table holds something later, or an erasure, and is unchanged.
+    /// The table holds something later and is unchanged.
     Stale,
+    /// The membership that the view belongs to is over.
+    Over,
 }
 
 impl Members {
@@ -39,64 +44,164 @@ impl Members {
 
     /// Stores the view of `notice`, unless something later is known.
     ///
-    /// Any order of arrival leads to the same item: the contact announced last (by time of publishing, then
-    /// by id), or the tombstone. An erasure wins over everything: it replaces the item with one that holds no
-    /// personal data, and only another tombstone replaces a tombstone.
+    /// Any order of arrival leads to the same item: the contact announced last (by time of publishing, then by id) in
+    /// the latest membership, and the time of the latest erasure. An erasure wins over every membership that began no
+    /// later, and removes its data.
     pub(crate) async fn remember(
         &self,
         metadata: &Metadata,
         notice: &Notice,
     ) -> Result<Remembered, AwsError> {
-        let version = version(metadata);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PARTITION_KEY, text(format!("MEMBER#{}", notice.customer_number())))
-            .item(VERSION, text(version.clone()));
-        let put = match notice.view() {
-            View::Erased => put.item(ERASED_AT, text(metadata.occurred_at.to_string())),
-            View::Contact(contact) => with_contact(put, contact)
-                .condition_expression(
-                    "attribute_not_exists(#pk) OR (attribute_not_exists(#erased_at) AND #version < :version)",
-                )
-                .expression_attribute_names("#pk", PARTITION_KEY)
-                .expression_attribute_names("#erased_at", ERASED_AT)
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", text(version)),
-        };
-        match put.send().await {
-            Ok(_) => Ok(Remembered::Now),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Remembered::Stale)
+        let number = notice.customer_number();
+        match notice.view() {
+            View::Contact { contact, enrolled_at } => {
+                let began = time(enrolled_at.unwrap_or(metadata.occurred_at));
+                self.contact(number, contact, began, version(metadata)).await
             }
-            Err(error) => Err(AwsError::of(service::DYNAMODB, "PutItem", error)),
+            View::Erased { enrolled_again_at: None } => self.end(number, time(metadata.occurred_at)).await,
+            View::Erased { enrolled_again_at: Some(began) } => {
+                self.bury(number, time(metadata.occurred_at), Some(time(began))).await
+            }
+        }
+    }
+
+    /// Stores a contact of the membership that `began` then.
+    async fn contact(
+        &self,
+        customer_number: &CustomerNumber,
+        contact: &Contact,
+        began: String,
+        version: String,
+    ) -> Result<Remembered, AwsError> {
+        let update = self
+            .update_contact(customer_number)
+            .update_expression(
+                "SET #version = :version, #began = :began, #given = :given, #family = :family, #email = :email, \
+                 #locale = :locale, #channels = :channels",
+            )
+            .condition_expression(
+                "(attribute_not_exists(#erased) OR #erased < :began) AND \
+                 (attribute_not_exists(#version) OR #version < :version)",
+            )
+            .expression_attribute_values(":version", text(version))
+            .expression_attribute_values(":given", text(contact.name.given.as_str()))
+            .expression_attribute_values(":family", text(contact.name.family.as_str()))
+            .expression_attribute_values(":email", text(contact.email.as_str()))
+            .expression_attribute_values(":locale", text(contact.locale.as_str()))
+            .expression_attribute_values(
+                ":channels",
+                AttributeValue::L(
+                    contact.channels.iter().copied().map(Channel::as_str).map(text).collect(),
+                ),
+            )
+            .expression_attribute_values(":began", text(began.clone()));
+        Ok(match self.write(update).await? {
+            Ok(()) => Remembered::Now,
+            Err(found) if string(&found, ERASED_AT).is_some_and(|erased| *erased >= began) => {
+                Remembered::Over
+            }
+            Err(_) => Remembered::Stale,
+        })
+    }
+
+    /// Ends the membership that began no later than `erased_at`: removes its data and leaves the tombstone.
+    async fn end(&self, customer_number: &CustomerNumber, erased_at: String) -> Result<Remembered, AwsError> {
+        let update = self
+            .update_contact(customer_number)
+            .update_expression(
+                "SET #erased = :erased REMOVE #version, #began, #given, #family, #email, #locale, #channels",
+            )
+            .condition_expression(
+                "(attribute_not_exists(#erased) OR #erased < :erased) AND \
+                 (attribute_not_exists(#began) OR #began <= :erased)",
+            )
+            .expression_attribute_values(":erased", text(erased_at.clone()));
+        match self.write(update).await? {
+            Ok(()) => Ok(Remembered::Now),
+            // A later membership, whose data stays, or a later erasure.
+            Err(_) => self.bury(customer_number, erased_at, None).await,
+        }
+    }
+
+    /// Leaves the tombstone beside the data of the membership that began later.
+    async fn bury(
+        &self,
+        customer_number: &CustomerNumber,
+        erased_at: String,
+        began: Option<String>,
+    ) -> Result<Remembered, AwsError> {
+        let update = self
+            .update(customer_number)
+            .condition_expression("attribute_not_exists(#erased) OR #erased < :erased")
+            .expression_attribute_values(":erased", text(erased_at));
+        let update = match began {
+            None => update.update_expression("SET #erased = :erased"),
+            Some(began) => update
+                .update_expression("SET #erased = :erased, #began = :began")
+                .expression_attribute_names("#began", "enrolled_at")
+                .expression_attribute_values(":began", text(began)),
+        };
+        Ok(if self.write(update).await?.is_ok() { Remembered::Now } else { Remembered::Stale })
+    }
+
+    fn update(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(format!("MEMBER#{customer_number}")))
+            .expression_attribute_names("#erased", ERASED_AT)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// Does the same with names for the data of a membership.
+    fn update_contact(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
+        self.update(customer_number)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#began", "enrolled_at")
+            .expression_attribute_names("#given", "given_name")
+            .expression_attribute_names("#family", "family_name")
+            .expression_attribute_names("#email", "email")
+            .expression_attribute_names("#locale", "locale")
+            .expression_attribute_names("#channels", "channels")
+    }
+
+    /// Returns the item that was found, as `Err`, if the condition did not hold.
+    async fn write(&self, update: UpdateItemFluentBuilder) -> Result<Result<(), Item>, AwsError> {
+        match Box::pin(update.send()).await {
+            Ok(_) => Ok(Ok(())),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                match answer.into_err() {
+                    UpdateItemError::ConditionalCheckFailedException(found) => {
+                        Ok(Err(found.item.unwrap_or_default()))
+                    }
+                    _ => Ok(Err(Item::new())),
+                }
+            }
+            Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error)),
         }
     }
 }
 
-fn with_contact(put: PutItemFluentBuilder, contact: &Contact) -> PutItemFluentBuilder {
-    let channels = contact.channels.iter().copied().map(Channel::as_str).map(text).collect();
-    put.item("given_name", text(contact.name.given.as_str()))
-        .item("family_name", text(contact.name.family.as_str()))
-        .item("email", text(contact.email.as_str()))
-        .item("locale", text(contact.locale.as_str()))
-        .item("channels", AttributeValue::L(channels))
+type Item = HashMap<String, AttributeValue>;
+
+fn string<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
+    item.get(attribute)?.as_s().ok()
 }
 
-/// Returns the event's place among the member's events, as text that sorts the same way: the time with all
-/// nine digits of its fraction (without them, `12:00:00.5Z` would sort before `12:00:00Z`), then the id.
+/// Returns a time as text that sorts the same way, with all nine digits of its fraction: without them, `12:00:00.5Z`
+/// would sort before `12:00:00Z`.
+fn time(at: Timestamp) -> String {
+    format!("{at:.9}")
+}
+
+/// Returns the event's place among the member's events, as text that sorts the same way: the time, then the id.
 ///
 /// The time is that of publishing, not of occurrence. Each event carries the member's whole contact as
 /// membership committed it, so the contact committed last is right, even if its event occurred earlier: when
 /// a change of channels reaches membership after a later change of address, it is announced with the new
 /// address *and* the new channels, but with its own, older time of occurrence.
 fn version(metadata: &Metadata) -> String {
-    format!("{:.9}#{}", metadata.published_at, metadata.event_id)
+    format!("{}#{}", time(metadata.published_at), metadata.event_id)
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {

@@ -107,12 +107,11 @@ fn contact(given: &str, channels: impl IntoIterator<Item = Channel>) -> Contact 
     }
 }
 
-/// Creates a delivery of `event`, announced `second` seconds into the test's day.
+/// Creates a delivery of `event`, which occurred and was announced `second` seconds into the test's day.
 fn announced<E: Event>(event: &E, second: i64) -> Delivery {
-    let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-    let now = Timestamp::from_second(start.as_second() + second).unwrap();
-    let first = Metadata::first(Uuid::new_v4(), start, start);
-    let metadata = Metadata::caused_by(&first, Uuid::new_v4(), start, now);
+    let now = at(second);
+    let first = Metadata::first(Uuid::new_v4(), now, now);
+    let metadata = Metadata::caused_by(&first, Uuid::new_v4(), now, now);
     Delivery {
         envelope: Envelope::new(metadata, event).unwrap(),
         attempt: 1,
@@ -125,12 +124,24 @@ fn announced<E: Event>(event: &E, second: i64) -> Delivery {
 }
 
 fn renamed(given: &str, second: i64) -> Delivery {
+    renamed_in(0, given, second)
+}
+
+/// Announces a rename in the membership that began `began` seconds into the test's day.
+fn renamed_in(began: i64, given: &str, second: i64) -> Delivery {
     let contact = contact(given, [Channel::Email]);
-    announced(&MemberRenamed { customer_number: CUSTOMER.parse().unwrap(), contact }, second)
+    let enrolled_at = Some(at(began));
+    announced(&MemberRenamed { customer_number: CUSTOMER.parse().unwrap(), contact, enrolled_at }, second)
 }
 
 fn erased(contact: Option<Contact>, second: i64) -> Delivery {
-    announced(&MemberErased { customer_number: CUSTOMER.parse().unwrap(), contact }, second)
+    let customer_number = CUSTOMER.parse().unwrap();
+    announced(&MemberErased { customer_number, contact, enrolled_again_at: None }, second)
+}
+
+fn at(second: i64) -> Timestamp {
+    let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    Timestamp::from_second(start.as_second() + second).unwrap()
 }
 
 #[tokio::test]
@@ -139,6 +150,8 @@ async fn each_channel_gets_one_request_and_the_contact_is_remembered() {
     let event = MemberEnrolled {
         customer_number: CUSTOMER.parse().unwrap(),
         contact: contact("Ada", [Channel::Email, Channel::Wallet]),
+        enrolled_at: Some(at(0)),
+        previous_email: None,
     };
     let delivery = announced(&event, 0);
     assert_eq!(house.notifier().handle(&delivery).await.unwrap(), Done::new("notified"));
@@ -154,6 +167,10 @@ async fn each_channel_gets_one_request_and_the_contact_is_remembered() {
         assert_eq!(metadata.correlation_id, cause.correlation_id);
         assert_eq!(request.template, Template::MemberEnrolled);
         assert_eq!(request.contact, event.contact);
+        assert_eq!(
+            (request.enrolled_at, request.announced_at),
+            (event.enrolled_at, Some(cause.published_at))
+        );
     }
     let remembered = house.remembered().await;
     assert_eq!(remembered["given_name"], "Ada");
@@ -196,21 +213,79 @@ async fn a_late_event_is_notified_but_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_erasure_leaves_a_tombstone_that_wins() {
+async fn an_erasure_ends_the_membership_and_nothing_of_it_is_announced_any_more() {
     let house = House::build().await;
     let notifier = house.notifier();
     notifier.handle(&renamed("Ada", 1)).await.unwrap();
-    // The erasure is older than what is remembered, and a newer event follows it.
-    let confirmation = erased(Some(contact("Ada", [Channel::Email])), 0);
+    let confirmation = erased(Some(contact("Ada", [Channel::Email])), 3);
     assert_eq!(notifier.handle(&confirmation).await.unwrap(), Done::new("notified"));
-    notifier.handle(&renamed("Ada", 9)).await.unwrap();
+    // One was announced before the erasure, the other after it, for an event that overtook the erasure.
+    for late in [renamed("Ada", 2), renamed("Ada", 9)] {
+        assert_eq!(notifier.handle(&late).await.unwrap(), Done::without_effect("erased"));
+    }
+    assert_eq!(notifier.handle(&confirmation).await.unwrap(), Done::new("notified"), "a redelivery");
 
     let remembered = house.remembered().await;
     let names: Vec<&str> = remembered.keys().map(String::as_str).collect();
-    assert_eq!(names, ["erased_at", "pk", "version"], "a tombstone holds no personal data");
+    assert_eq!(names, ["erased_at", "pk"], "a tombstone holds no personal data");
     let templates: Vec<Template> =
         house.requested(3).await.into_iter().map(|(_, request)| request.template).collect();
-    assert!(templates.contains(&Template::MemberErased), "{templates:?}");
+    let farewells = templates.iter().filter(|template| **template == Template::MemberErased).count();
+    assert_eq!(farewells, 2, "{templates:?}");
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_membership_that_began_after_the_erasure_is_remembered_whichever_comes_first() {
+    let again = || renamed_in(5, "Augusta", 6);
+    let erasure = || erased(Some(contact("Ada", [Channel::Email])), 3);
+    for deliveries in [[renamed("Ada", 1), erasure(), again()], [renamed("Ada", 1), again(), erasure()]] {
+        let house = House::build().await;
+        let notifier = house.notifier();
+        for delivery in deliveries {
+            assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::new("notified"));
+        }
+        let remembered = house.remembered().await;
+        assert_eq!(remembered["given_name"], "Augusta");
+        assert_eq!(remembered["erased_at"], "2026-03-01T12:00:03.000000000Z");
+        assert_eq!(
+            notifier.handle(&renamed("Ada", 2)).await.unwrap(),
+            Done::without_effect("erased"),
+            "the earlier membership stays over"
+        );
+        house.cloud.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_known_after_the_next_enrolment_removes_nothing_of_it() {
+    let house = House::build().await;
+    let notifier = house.notifier();
+    notifier.handle(&renamed("Ada", 1)).await.unwrap();
+    let customer_number = CUSTOMER.parse().unwrap();
+    let late = MemberErased { customer_number, contact: None, enrolled_again_at: Some(at(5)) };
+    assert_eq!(notifier.handle(&announced(&late, 3)).await.unwrap(), Done::without_effect("nothing-to-send"));
+    assert_eq!(house.remembered().await["given_name"], "Ada");
+    notifier.handle(&renamed_in(5, "Augusta", 6)).await.unwrap();
+    assert_eq!(house.remembered().await["given_name"], "Augusta");
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_previous_address_hears_of_its_change_under_an_id_of_its_own() {
+    let house = House::build().await;
+    let event = MemberPreferencesChanged {
+        customer_number: CUSTOMER.parse().unwrap(),
+        contact: contact("Ada", [Channel::Email]),
+        enrolled_at: Some(at(0)),
+        previous_email: Some("byron@example.com".parse().unwrap()),
+    };
+    house.notifier().handle(&announced(&event, 1)).await.unwrap();
+    let mut requests = house.requested(2).await;
+    requests.sort_by_key(|(_, request)| request.template == Template::EmailChanged);
+    let addresses: Vec<_> = requests.iter().map(|(_, request)| request.contact.email.as_str()).collect();
+    assert_eq!(addresses, ["ada@example.com", "byron@example.com"]);
+    assert_ne!(requests[0].1.notification_id, requests[1].1.notification_id);
     house.cloud.shutdown().await;
 }
 
@@ -218,8 +293,12 @@ async fn an_erasure_leaves_a_tombstone_that_wins() {
 async fn without_a_contact_or_a_channel_there_is_nothing_to_send() {
     let house = House::build().await;
     let notifier = house.notifier();
-    let silent =
-        MemberPreferencesChanged { customer_number: CUSTOMER.parse().unwrap(), contact: contact("Ada", []) };
+    let silent = MemberPreferencesChanged {
+        customer_number: CUSTOMER.parse().unwrap(),
+        contact: contact("Ada", []),
+        enrolled_at: Some(at(0)),
+        previous_email: None,
+    };
     for delivery in [announced(&silent, 1), erased(None, 2)] {
         assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::without_effect("nothing-to-send"));
     }
@@ -245,7 +324,7 @@ async fn while_dynamodb_is_unavailable_nothing_is_notified() {
     let house = House::build().await;
     let notifier = house.notifier();
     // One for each attempt of the SDK.
-    house.cloud.fail("dynamodb", "PutItem", "throttle", 3).await;
+    house.cloud.fail("dynamodb", "UpdateItem", "throttle", 3).await;
     let delivery = renamed("Ada", 1);
     let failure = notifier.handle(&delivery).await.unwrap_err();
     assert_transient(&failure, "throttled", "DynamoDB");

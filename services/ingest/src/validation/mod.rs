@@ -4,7 +4,7 @@ mod walk;
 
 use contracts::CustomerNumber;
 use envelope::{Envelope, Metadata};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -15,9 +15,6 @@ use crate::reading::Event;
 use crate::schema::{
     AcceptedType, CUSTOMER_NUMBER, Schemas, Shape, UnsupportedSchema, parse_event_id, parse_occurred_at,
 };
-
-/// How far ahead of ours the CRM's clock may be.
-const FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A refused event, with what could be read of it. Only the number is personal data.
 #[derive(Debug)]
@@ -135,7 +132,7 @@ impl Found {
         let occurred_at = text("occurred_at").filter(|_| right("/occurred_at")).and_then(parse_occurred_at);
         let customer_number = text(CUSTOMER_NUMBER).and_then(|number| number.parse().ok());
         // What a schema cannot say.
-        if occurred_at.is_some_and(|occurred_at| occurred_at.duration_since(now) > FUTURE_TOLERANCE) {
+        if occurred_at.is_some_and(|occurred_at| occurred_at.duration_since(now) > contracts::CLOCK_TOLERANCE) {
             let detail = "must not be more than five minutes in the future; check the sender's clock";
             errors.add("/occurred_at", FUTURE, detail);
         }

@@ -7,7 +7,7 @@ use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 /// Sets the enrolment and each field of which nothing later is known.
 ///
 /// A later event that arrived earlier, such as a rename, keeps its effect: the announcement holds the merged
-/// contact. A further enrolment is announced if it changes anything.
+/// contact. An enrolment that occurred after an erasure begins a new membership.
 impl UpdatesMember for CustomerEnrolled {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
@@ -15,6 +15,7 @@ impl UpdatesMember for CustomerEnrolled {
 
     fn apply(self, member: Member, version: Version) -> Change {
         member.update(
+            version,
             |profile| {
                 let enrolled = profile.enrolled.is_none_or(|known| known < version);
                 if enrolled {
@@ -29,7 +30,14 @@ impl UpdatesMember for CustomerEnrolled {
                 ];
                 advanced.contains(&true)
             },
-            |customer_number, contact| Announcement::Enrolled(MemberEnrolled { customer_number, contact }),
+            |customer_number, update| {
+                Announcement::Enrolled(MemberEnrolled {
+                    customer_number,
+                    contact: update.after.clone(),
+                    enrolled_at: update.enrolled_at(),
+                    previous_email: update.previous_email(),
+                })
+            },
         )
     }
 }

@@ -12,6 +12,7 @@ impl UpdatesMember for ContactPreferencesChanged {
 
     fn apply(self, member: Member, version: Version) -> Change {
         member.update(
+            version,
             |profile| {
                 let advanced = [
                     self.email.is_some_and(|email| advance(&mut profile.email, email, version)),
@@ -20,8 +21,13 @@ impl UpdatesMember for ContactPreferencesChanged {
                 ];
                 advanced.contains(&true)
             },
-            |customer_number, contact| {
-                Announcement::PreferencesChanged(MemberPreferencesChanged { customer_number, contact })
+            |customer_number, update| {
+                Announcement::PreferencesChanged(MemberPreferencesChanged {
+                    customer_number,
+                    contact: update.after.clone(),
+                    enrolled_at: update.enrolled_at(),
+                    previous_email: update.previous_email(),
+                })
             },
         )
     }

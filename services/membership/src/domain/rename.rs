@@ -4,8 +4,7 @@ use contracts::{CustomerNumber, CustomerRenamed, MemberRenamed};
 
 use super::{Announcement, Change, Member, UpdatesMember, Version, advance};
 
-/// Sets the name unless a later one is known. The same name again counts as a change: the customer asked for
-/// it and gets an answer.
+/// Sets the name unless a later one is known.
 impl UpdatesMember for CustomerRenamed {
     fn customer_number(&self) -> &CustomerNumber {
         &self.customer_number
@@ -13,8 +12,12 @@ impl UpdatesMember for CustomerRenamed {
 
     fn apply(self, member: Member, version: Version) -> Change {
         member.update(
+            version,
             |profile| advance(&mut profile.name, self.name, version),
-            |customer_number, contact| Announcement::Renamed(MemberRenamed { customer_number, contact }),
+            |customer_number, update| {
+                let (contact, enrolled_at) = (update.after.clone(), update.enrolled_at());
+                Announcement::Renamed(MemberRenamed { customer_number, contact, enrolled_at })
+            },
         )
     }
 }

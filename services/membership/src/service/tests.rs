@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{
     Channel, Channels, Contact, ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerNumber,
-    CustomerRenamed, EmailAddress, Name,
+    CustomerRenamed, EmailAddress, MemberErased, Name,
 };
 use envelope::{Envelope, Event, Metadata};
 use jiff::Timestamp;
@@ -77,10 +77,13 @@ fn reusing(event: &Envelope, other: Envelope) -> Envelope {
 #[tokio::test]
 async fn every_event_is_applied_and_announced() {
     let cloud = Cloud::start().await;
-    for event in [enrolled(1), renamed(2, "Augusta"), prefers(3, "augusta"), erased(4)] {
+    for event in [enrolled(1), renamed(2, "Augusta"), prefers(3, "augusta")] {
         assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
     }
-    let announced = cloud.announced().await;
+    let mut announced = cloud.announced().await;
+    assert_eq!(cloud.handle(&erased(4)).await.unwrap(), Done::APPLIED);
+    // The erasure has removed the others.
+    announced.extend(cloud.announced().await);
     let contacts: Vec<_> =
         announced.iter().map(|(name, contact)| (name.as_str(), contact.as_ref().unwrap())).collect();
     assert_eq!(
@@ -130,15 +133,56 @@ async fn an_erasure_leaves_a_tombstone_without_personal_data() {
     for event in [enrolled(1), renamed(2, "Augusta"), erased(3)] {
         cloud.handle(&event).await.unwrap();
     }
-    for event in [renamed(9, "Ida"), enrolled(10), erased(11)] {
+    for event in [renamed(2, "Ida"), enrolled(3)] {
         assert_eq!(cloud.handle(&event).await.unwrap(), ERASED);
     }
     let item = cloud.member(&ada()).await.unwrap();
     let mut attributes: Vec<_> = item.keys().map(String::as_str).collect();
     attributes.sort_unstable();
-    assert_eq!(attributes, ["customer_number", "erased", "pk", "revision"]);
+    assert_eq!(attributes, ["customer_number", "erased", "outbox", "pk", "revision"]);
     assert!(!format!("{item:?}").contains("Lovelace"));
     cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_enrolment_after_an_erasure_is_a_new_member() {
+    let cloud = Cloud::start().await;
+    for event in [enrolled(1), erased(3), enrolled(5), renamed(6, "Augusta")] {
+        assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
+    }
+    let announced = cloud.announced().await;
+    let types: Vec<_> = announced.iter().map(|(event_type, _)| event_type.as_str()).collect();
+    assert_eq!(types, ["MemberErased", "MemberEnrolled", "MemberRenamed"]);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_event_from_far_in_the_future_is_a_permanent_failure_and_freezes_nobody() {
+    let cloud = Cloud::start().await;
+    let far: Timestamp = "9999-01-01T00:00:00Z".parse().unwrap();
+    let in_minutes = |minutes| Timestamp::now() + jiff::SignedDuration::from_mins(minutes);
+    for occurred_at in [far, in_minutes(11)] {
+        let early = Envelope { metadata: Metadata { occurred_at, ..enrolled(1).metadata }, ..enrolled(1) };
+        let failure = cloud.handle(&early).await.unwrap_err();
+        assert_eq!((failure.reason(), failure.is_permanent()), ("occurred-in-the-future", true));
+    }
+    // What ingest accepts, also if its clock is ahead of ours.
+    let accepted =
+        Envelope { metadata: Metadata { occurred_at: in_minutes(6), ..enrolled(1).metadata }, ..enrolled(1) };
+    assert_eq!(cloud.handle(&accepted).await.unwrap(), Done::APPLIED);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_that_change_nothing_are_announced_only_if_the_setting_says_so() {
+    for (announces_unchanged, announced) in [(false, 1), (true, 4)] {
+        let cloud = Cloud::start_announcing(announces_unchanged).await;
+        for event in [enrolled(1), renamed(2, "Ada"), prefers(3, "ada"), enrolled(4)] {
+            assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
+        }
+        assert_eq!(cloud.announced().await.len(), announced);
+        cloud.shutdown().await;
+    }
 }
 
 #[tokio::test]

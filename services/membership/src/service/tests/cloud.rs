@@ -24,12 +24,22 @@ pub(super) struct Cloud {
 
 impl Cloud {
     pub(super) async fn start() -> Self {
+        Self::start_announcing(false).await
+    }
+
+    /// Starts the service, which announces events that change nothing if `announces_unchanged`.
+    pub(super) async fn start_announcing(announces_unchanged: bool) -> Self {
         type Crm = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
         let crm = Service::new("crm").publishes_to_bus().emits::<Crm>();
         let test = TestCloud::start([crate::topology(), crm]).await;
         let table = test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
         let members = Members::new(test.dynamodb(), table.clone());
-        let service = EffectivelyOnce::new(test.dynamodb(), table, crate::NAME, Membership::new(members));
+        let service = EffectivelyOnce::new(
+            test.dynamodb(),
+            table,
+            crate::NAME,
+            Membership::new(members, announces_unchanged),
+        );
         Self { test, service }
     }
 

@@ -70,11 +70,57 @@ async fn any_order_over_the_table_ends_in_the_same_member() {
             cloud.handle(&events[index]).await.unwrap();
         }
         let mut member = cloud.member(&ada()).await.unwrap();
-        // Only the number of writes depends on the order.
+        // Only the number of writes and the announcements depend on the order.
         member.remove("revision");
+        member.remove("outbox");
         ends.push(member);
         cloud.shutdown().await;
     }
     assert_eq!(ends[0], ends[1]);
     assert_eq!(ends[0], ends[2]);
+}
+
+/// Delivers the announcement in an outbox item as the bus does.
+async fn came_back(cloud: &Cloud, item: &service_test::Item) {
+    let data: MemberErased = serde_json::from_str(text(item, "data")).unwrap();
+    let mut announcement = Envelope::new(enrolled(1).metadata, &data).unwrap();
+    announcement.metadata.event_id = text(item, "event_id").parse().unwrap();
+    assert_eq!(cloud.handle(&announcement).await.unwrap(), Done::APPLIED);
+}
+
+#[tokio::test]
+async fn an_erasure_removes_what_was_announced_and_at_last_the_farewell() {
+    let cloud = Cloud::start().await;
+    for event in [enrolled(1), renamed(2, "Augusta"), prefers(3, "augusta")] {
+        cloud.handle(&event).await.unwrap();
+    }
+    assert_eq!(cloud.outbox().await.len(), 3);
+    let erasure = erased(4);
+    cloud.handle(&erasure).await.unwrap();
+    let outbox = cloud.outbox().await;
+    let [farewell] = outbox.as_slice() else { panic!("{} items", outbox.len()) };
+    assert_eq!(text(farewell, "event_type"), "MemberErased");
+
+    came_back(&cloud, farewell).await;
+    let left = format!("{:?}", cloud.items().await);
+    for word in ["Ada", "Augusta", "Lovelace", "@example.com"] {
+        assert!(!left.contains(word), "{left}");
+    }
+    // The next membership starts afresh.
+    cloud.handle(&enrolled(5)).await.unwrap();
+    assert_eq!(cloud.outbox().await.len(), 1);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_customer_with_more_announcements_than_a_transaction_has_items_is_erased_as_well() {
+    let cloud = Cloud::start().await;
+    cloud.handle(&enrolled(1)).await.unwrap();
+    for second in 2..=120 {
+        cloud.handle(&renamed(second, &format!("Ada{second}"))).await.unwrap();
+    }
+    assert_eq!(cloud.outbox().await.len(), 90, "the oldest have made room");
+    assert_eq!(cloud.handle(&erased(200)).await.unwrap(), Done::APPLIED);
+    assert_eq!(cloud.outbox().await.len(), 1);
+    cloud.shutdown().await;
 }
