@@ -8,6 +8,9 @@ import yaml
 
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ENVIRONMENT = "local"
+# Parameters without a default. The sender is that of the services in a test run.
+SENDER = "loyalty@foostore.example"
+VALUES = {"Environment": ENVIRONMENT, "EmailSender": SENDER, "EmailIdentity": SENDER.partition("@")[2]}
 # Resources that move and store events, and those they refer to. The rest of a stack runs containers, accepts requests or
 # observes: the emulator knows only some of these types, and none is on the way of an event.
 TAKEN = {
@@ -48,7 +51,11 @@ def deploy(emulator):
         cloudformation.create_stack(
             StackName=name,
             TemplateBody=yaml.safe_dump(part, sort_keys=False),
-            Parameters=[{"ParameterKey": "Environment", "ParameterValue": ENVIRONMENT}],
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in VALUES.items()
+                if name in part["Parameters"]
+            ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         wait_until_created(cloudformation, name)
@@ -59,7 +66,7 @@ def deploy(emulator):
 def verify_sender(emulator, parameters):
     """Creates the sender's identity, which no stack contains: an operator does this once per account."""
     if "EmailIdentity" in parameters:
-        emulator.client("sesv2").create_email_identity(EmailIdentity=parameters["EmailIdentity"]["Default"])
+        emulator.client("sesv2").create_email_identity(EmailIdentity=VALUES["EmailIdentity"])
 
 
 def wait_until_created(cloudformation, name):

@@ -135,7 +135,7 @@ impl Template {
             "AWS::AccountId" => "000000000000",
             "Environment" => "local",
             // The local run verifies only the address, not its domain.
-            "EmailIdentity" => return self.parameter("EmailSender"),
+            "EmailSender" | "EmailIdentity" => "loyalty@foostore.example",
             other => self.0["Parameters"][other]["Default"].as_str()?,
         };
         Some(value.to_owned())

@@ -65,7 +65,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
     );
     if service.sends_email {
-        add_email_parameters(template, context, service);
+        add_email_parameters(template);
     }
     template.resource(
         TASK_DEFINITION,
@@ -87,22 +87,29 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     );
 }
 
-fn add_email_parameters(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
-    let declared = service.variables.get("EMAIL_SENDER").and_then(|variable| match variable {
-        Variable::Text(address) => Some(address.clone()),
-        _ => None,
-    });
-    let address = declared.unwrap_or_else(|| format!("{0}@{0}.example", context.application()));
-    let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
+/// Adds the sender. It has no default: mail is sent only from what somebody has verified in SES.
+fn add_email_parameters(template: &mut Template) {
     template.parameter(
         "EmailSender",
-        json!({"Type": "String", "Default": address, "Description": "Sender address of mails"}),
+        json!({
+            "Type": "String",
+            // An address alone, because `ses:FromAddress` in the role's condition is one, without the display name
+            // (https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html).
+            "AllowedPattern": "[^\\s<>@,;\"]+@[^\\s<>@,;\"]+\\.[^\\s<>@,;\"]+",
+            "ConstraintDescription": "an address such as loyalty@example.com, without a display name",
+            "Description": "Sender address of mails",
+        }),
+    );
+    template.parameter(
+        "EmailSenderName",
+        json!({"Type": "String", "Default": "", "Description": "Display name of the sender; may be empty"}),
     );
     template.parameter(
         "EmailIdentity",
         json!({
             "Type": "String",
-            "Default": domain,
+            "AllowedPattern": "[^\\s<>,;\"]+\\.[^\\s<>,;\"]+",
+            "ConstraintDescription": "a domain or an address",
             "Description": "Identity verified in SES for that address: its domain, or the address itself",
         }),
     );
@@ -197,6 +204,9 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
     if service.listens {
         variables.insert("LISTEN_ADDRESS".into(), json!(format!("0.0.0.0:{PORT}")));
+    }
+    if service.sends_email {
+        variables.insert("EMAIL_SENDER_NAME".into(), reference("EmailSenderName"));
     }
     for (name, value) in &service.variables {
         let value = match value {

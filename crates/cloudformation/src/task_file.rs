@@ -1,7 +1,7 @@
 //! A stand-alone task definition for `aws ecs register-task-definition --cli-input-json`.
 //!
 //! Instead of CloudFormation, `envsubst` fills in `${AWS_REGION}`, `${AWS_ACCOUNT_ID}`, `${ENVIRONMENT}` and
-//! `${IMAGE_TAG}`. Stack parameters have their default values.
+//! `${IMAGE_TAG}`, and `${EMAIL_SENDER}` for a service that sends mail. Stack parameters have their default values.
 
 use serde_json::{Map, Value, json};
 
@@ -81,6 +81,7 @@ fn placeholder(template: &Template, name: &str) -> Result<String, RenderError> {
         "AWS::URLSuffix" => "amazonaws.com".to_owned(),
         "Environment" => "${ENVIRONMENT}".to_owned(),
         "ImageTag" => "${IMAGE_TAG}".to_owned(),
+        "EmailSender" => "${EMAIL_SENDER}".to_owned(),
         other => {
             let mut parameters = template.parameters.iter();
             match parameters.find(|(parameter, _)| parameter == other) {

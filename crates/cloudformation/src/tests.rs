@@ -255,6 +255,11 @@ fn the_service_finds_its_resources_and_its_secrets() {
     assert_eq!(shipping["DEAD_LETTER_QUEUE_URL"], json!({"Ref": "ShippingDeadLetterQueue"}));
     assert_eq!(shipping["PARCELS_TABLE_NAME"], json!({"Fn::Sub": "shop-${Environment}-parcels"}));
     assert_eq!(variables("sms")["EMAIL_SENDER"], json!({"Ref": "EmailSender"}));
+    assert_eq!(variables("sms")["EMAIL_SENDER_NAME"], json!({"Ref": "EmailSenderName"}));
+    for required in ["EmailSender", "EmailIdentity"] {
+        let (_, parameter) = templates["sms"].parameters.iter().find(|(name, _)| name == required).unwrap();
+        assert!(parameter["Default"].is_null(), "{required} has a default that nobody has verified in SES");
+    }
     assert_eq!(variables("intake")["LISTEN_ADDRESS"], "0.0.0.0:8080");
     let secrets = &container("intake")["Secrets"];
     assert_eq!(secrets, &json!([{"Name": "SIGNING_KEY", "ValueFrom": {"Ref": "SigningKey"}}]));
@@ -365,7 +370,7 @@ fn what_one_stack_reads_another_leaves() {
 }
 
 #[test]
-fn a_task_definition_by_itself_leaves_four_things_open() {
+fn a_task_definition_by_itself_leaves_open_what_a_deployment_decides() {
     let files = render(&resources(), COLLECTOR).unwrap();
     for service in ["intake", "shipping", "sms"] {
         let text = &files[&format!("task-definitions/{service}.json")];
@@ -374,7 +379,9 @@ fn a_task_definition_by_itself_leaves_four_things_open() {
         assert_eq!(definition["containerDefinitions"][1]["name"], "collector");
         let open: BTreeSet<_> =
             text.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0).collect();
-        assert_eq!(open, BTreeSet::from(["AWS_ACCOUNT_ID", "AWS_REGION", "ENVIRONMENT", "IMAGE_TAG"]));
+        let mut expected = BTreeSet::from(["AWS_ACCOUNT_ID", "AWS_REGION", "ENVIRONMENT", "IMAGE_TAG"]);
+        expected.extend((service == "sms").then_some("EMAIL_SENDER"));
+        assert_eq!(open, expected);
         assert!(!text.contains("Fn::") && !text.contains("resolve:"), "{text}");
     }
     assert!(files["task-definitions/shipping.json"].contains(

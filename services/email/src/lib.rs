@@ -26,6 +26,7 @@ mod handler;
 mod members;
 mod recipient;
 mod recipients;
+mod sender;
 mod ses;
 mod settings;
 #[cfg(test)]
@@ -67,7 +68,8 @@ pub fn topology() -> Service {
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
-/// mails come from, verified in SES), `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
+/// mails come from, verified in SES, such as `loyalty@example.com` or `Name <loyalty@example.com>`), `EMAIL_SENDER_NAME`
+/// (the display name, if it is not in `EMAIL_SENDER`), `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
 /// `CLAIM_LEASE_S` (28: how long a notification stays claimed by a process that has died) and the
 /// `CONSUMER_*` settings.
 ///

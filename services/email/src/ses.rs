@@ -30,7 +30,7 @@ pub(crate) struct Ses {
 }
 
 impl Ses {
-    /// Sends from `sender`, an address or `Name <address>` that SES has verified.
+    /// Sends from `sender`, the value of a header `From` whose address SES has verified.
     ///
     /// The client abandons a call after `timeout` and never repeats one, since a call without an answer may have
     /// sent the mail: retrying is up to the caller.

@@ -6,12 +6,15 @@ use handlers::Lease;
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 
+use crate::sender::Sender;
+
 /// The service's settings.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// `EMAIL_DELIVERIES_TABLE_NAME`.
     pub(crate) table: String,
-    /// `EMAIL_SENDER`: the address mails come from, verified in SES.
+    /// `EMAIL_SENDER`: the address mails come from, verified in SES, with or without a display name. `EMAIL_SENDER_NAME`:
+    /// the display name, in place of one in `EMAIL_SENDER`. As the value of a header `From`.
     pub(crate) sender: String,
     /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 28, above the consumer's limit for a
     /// message and below the visibility timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
@@ -44,12 +47,29 @@ impl Settings {
         }
         let read = Self {
             table: settings.required("EMAIL_DELIVERIES_TABLE_NAME"),
-            sender: settings.required("EMAIL_SENDER"),
+            sender: sender(&mut settings).map(|sender| sender.header()).unwrap_or_default(),
             lease,
             queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;
         Ok(read)
+    }
+}
+
+/// Returns the sender, or `None` after reporting what is wrong with it.
+fn sender(settings: &mut service_runtime::Settings<'_>) -> Option<Sender> {
+    let text = settings.required("EMAIL_SENDER");
+    if text.is_empty() {
+        return None;
+    }
+    let sender = text.parse::<Sender>();
+    let sender = sender.map_err(|error| settings.wrong("EMAIL_SENDER", error.to_string())).ok()?;
+    match settings.optional("EMAIL_SENDER_NAME") {
+        None => Some(sender),
+        Some(name) => {
+            let named = sender.named(&name);
+            named.map_err(|_| settings.wrong("EMAIL_SENDER_NAME", "expected a text on one line")).ok()
+        }
     }
 }
 
@@ -80,6 +100,22 @@ mod tests {
         assert!(all < settings.queue.consumer.max_processing, "{all:?}");
         assert!(settings.queue.consumer.max_processing < settings.lease.duration);
         assert_eq!(settings.table, "email-deliveries");
+    }
+
+    #[test]
+    fn a_sender_that_is_no_address_is_named_and_a_name_may_be_set_apart() {
+        for (name, value) in [
+            ("EMAIL_SENDER", "nobody"),
+            ("EMAIL_SENDER", "FooStore <nobody>"),
+            ("EMAIL_SENDER_NAME", "Foo\nBcc: x"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            let names: Vec<&str> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
+            assert_eq!(names, [name]);
+            assert!(!error.to_string().contains(value), "{error}");
+        }
+        let settings = read(&[("EMAIL_SENDER_NAME", "Foo, Inc.")]).unwrap();
+        assert_eq!(settings.sender, "\"Foo, Inc.\" <loyalty@foostore.example>");
     }
 
     #[test]
