@@ -1,6 +1,7 @@
 //! Whom the layer mails, and whom no longer.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
@@ -214,7 +215,7 @@ async fn everything(world: &World) -> String {
     assert!(tables.len() >= 3, "{tables:?}");
     for name in tables {
         let items = table(world, name.strip_prefix("foostore-local-").unwrap()).await;
-        text.push_str(&format!("{name}: {items:?}\n"));
+        writeln!(text, "{name}: {items:?}").unwrap();
     }
     for url in world.sqs().list_queues().send().await.unwrap().queue_urls.unwrap_or_default() {
         let count = QueueAttributeName::ApproximateNumberOfMessages;
@@ -224,7 +225,7 @@ async fn everything(world: &World) -> String {
             continue;
         }
         let received = world.sqs().receive_message().queue_url(&url).max_number_of_messages(10).send().await;
-        text.push_str(&format!("{url}: {:?}\n", received.unwrap().messages));
+        writeln!(text, "{url}: {:?}", received.unwrap().messages).unwrap();
     }
     text
 }

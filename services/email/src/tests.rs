@@ -29,6 +29,9 @@ const SENDER: &str = "FooStore <loyalty@foostore.example>";
 const SENT: Done = Done::new("sent");
 const LEASE: Lease = Lease { duration: Duration::from_secs(20), effect: Duration::from_secs(5) };
 
+/// What membership announces.
+type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+
 /// The service's resources, a verified sender, and a clock that only a test moves.
 struct House {
     cloud: TestCloud,
@@ -40,7 +43,6 @@ struct House {
 impl House {
     async fn build() -> Self {
         let notifier = Service::new("notifier").publishes(Topic::new("notifications").attribute("channel"));
-        type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
         let membership = Service::new("membership").publishes_to_bus().emits::<Members>();
         let cloud = TestCloud::start([crate::topology(), notifier, membership]).await;
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(

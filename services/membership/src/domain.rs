@@ -189,8 +189,8 @@ impl Update {
         self.before.as_ref() == Some(&self.after)
     }
 
-    fn enrolled_at(&self) -> Option<Timestamp> {
-        Some(self.enrolled.occurred_at)
+    fn enrolled_at(&self) -> Timestamp {
+        self.enrolled.occurred_at
     }
 
     /// Returns the address before the event, if the event changed it.

@@ -1,4 +1,8 @@
 //! The table of members: one item each, under the key `MEMBER#<customer number>`.
+//!
+//! What is known of an erased customer from events that occurred after the erasure waits for their enrolment in a
+//! separate item, `PENDING#<customer number>`. It expires, so that a change without an enrolment does not keep a name for
+//! good, while the tombstone stays.
 
 use std::collections::HashMap;
 
@@ -9,6 +13,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put};
 use contracts::CustomerNumber;
 use handlers::Effect;
 use idempotency::outbox;
+use jiff::Timestamp;
 use serde_json::Value;
 use sqs_consumer::Failure;
 use thiserror::Error;
@@ -19,6 +24,9 @@ use crate::domain::Member;
 
 const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 const KEY_PREFIX: &str = "MEMBER#";
+const PENDING_PREFIX: &str = "PENDING#";
+/// What is known of a customer: the attribute that a pending item holds in place of the member's.
+const KNOWN: &str = "known";
 /// Counts the writes of an item; a write succeeds only if nothing was written since the read.
 const REVISION: &str = "revision";
 /// Event ids of the latest announcements, the oldest first: an erasure removes their items from the outbox.
@@ -71,25 +79,26 @@ impl Members {
 
     /// Reads the member, consistently: after a stale read the write would fail for nothing.
     pub(crate) async fn read(&self, customer_number: &CustomerNumber) -> Result<Stored, ReadError> {
-        let request = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PARTITION_KEY, key(customer_number))
-            .consistent_read(true);
-        let answer = Box::pin(request.send())
-            .await
-            .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
-        match answer.item {
-            None => Ok(Stored {
-                member: Member::unknown(customer_number.clone()),
-                revision: 0,
-                outbox: Vec::new(),
-            }),
-            Some(item) => {
-                read(item).ok_or_else(|| ReadError::Unreadable { customer_number: customer_number.clone() })
-            }
+        let Some(mut item) = self.item(key(KEY_PREFIX, customer_number)).await? else {
+            let member = Member::unknown(customer_number.clone());
+            return Ok(Stored { member, revision: 0, outbox: Vec::new() });
+        };
+        // Every write of a pending item changes the revision of the member's, so an older one is never written back.
+        if item.contains_key("erased")
+            && !item.contains_key(KNOWN)
+            && let Some(mut pending) = self.item(key(PENDING_PREFIX, customer_number)).await?
+            && let Some(known) = pending.remove(KNOWN)
+        {
+            item.insert(KNOWN.to_owned(), known);
         }
+        read(item).ok_or_else(|| ReadError::Unreadable { customer_number: customer_number.clone() })
+    }
+
+    async fn item(&self, key: AttributeValue) -> Result<Option<HashMap<String, AttributeValue>>, AwsError> {
+        let request =
+            self.client.get_item().table_name(&self.table).key(PARTITION_KEY, key).consistent_read(true);
+        let answer = Box::pin(request.send()).await;
+        Ok(answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 
     /// Returns `effect` with the write that replaces `read` with `member` if nothing was written in between. `None` if
@@ -104,15 +113,16 @@ impl Members {
         member: &Member,
         announced: Option<Uuid>,
     ) -> Option<Effect> {
-        let Ok(Value::Object(fields)) = serde_json::to_value(member) else { return None };
+        let Ok(Value::Object(mut fields)) = serde_json::to_value(member) else { return None };
         let erases = member.erased_at() != read.member.erased_at();
         let keep = if erases { 0 } else { MOST_LISTED - usize::from(announced.is_some()) };
         let (outdated, kept) = read.outbox.split_at(read.outbox.len().saturating_sub(keep));
         let listed = kept.iter().copied().chain(announced);
         let listed: Vec<_> = listed.map(|id| AttributeValue::S(id.to_string())).collect();
 
+        let pending = if member.is_erased() { fields.remove(KNOWN) } else { None };
         let mut item = attributes::object(fields);
-        item.insert(PARTITION_KEY.to_owned(), key(member.customer_number()));
+        item.insert(PARTITION_KEY.to_owned(), key(KEY_PREFIX, member.customer_number()));
         item.insert(REVISION.to_owned(), AttributeValue::N((read.revision + 1).to_string()));
         if !listed.is_empty() {
             item.insert(OUTBOX.to_owned(), AttributeValue::L(listed));
@@ -126,7 +136,20 @@ impl Members {
                 .expression_attribute_names("#revision", REVISION)
                 .expression_attribute_values(":read", AttributeValue::N(read.revision.to_string()))
         };
-        Some(outdated.iter().map(|id| unannounced(*id)).fold(effect.put(put), Effect::delete))
+        let effect = outdated.iter().map(|id| unannounced(*id)).fold(effect.put(put), Effect::delete);
+        let pending_key = key(PENDING_PREFIX, member.customer_number());
+        Some(match pending {
+            Some(known) => effect.put(
+                Put::builder()
+                    .item(PARTITION_KEY, pending_key)
+                    .item(KNOWN, attributes::from_json(known))
+                    .item(envelope::outbox::EXPIRES_AT, AttributeValue::N(expiry().to_string())),
+            ),
+            None if read.member.is_erased() => {
+                effect.delete(Delete::builder().key(PARTITION_KEY, pending_key))
+            }
+            None => effect,
+        })
     }
 }
 
@@ -136,8 +159,13 @@ pub(crate) fn unannounced(event_id: Uuid) -> DeleteBuilder {
     Delete::builder().key(PARTITION_KEY, AttributeValue::S(outbox::key(event_id)))
 }
 
-fn key(customer_number: &CustomerNumber) -> AttributeValue {
-    AttributeValue::S(format!("{KEY_PREFIX}{customer_number}"))
+/// When a pending item expires: an event waits in a queue no longer than outbox items are kept.
+fn expiry() -> i64 {
+    Timestamp::now().as_second().saturating_add(envelope::outbox::RETENTION_DAYS * 24 * 60 * 60)
+}
+
+fn key(prefix: &str, customer_number: &CustomerNumber) -> AttributeValue {
+    AttributeValue::S(format!("{prefix}{customer_number}"))
 }
 
 fn read(mut item: HashMap<String, AttributeValue>) -> Option<Stored> {

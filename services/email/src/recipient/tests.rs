@@ -166,8 +166,8 @@ fn announced(memberships: &[Membership]) -> (Vec<Notification>, Vec<Fact>) {
 fn mailed(notifications: &[Notification], facts: &[Fact], choices: &mut Choices) -> Vec<usize> {
     const LEASE: i64 = 6;
     let attempts = (0..notifications.len()).map(Step::Attempt);
-    let once: Vec<_> = facts.iter().copied().map(Step::Learn).chain(attempts).collect();
-    let mut open = [once.clone(), once].concat();
+    let delivered: Vec<_> = facts.iter().copied().map(Step::Learn).chain(attempts).collect();
+    let mut open = [delivered.clone(), delivered].concat();
     let (mut recipient, mut mails) = (Recipient::default(), Vec::new());
     // As the claims: in flight, or done.
     let mut claimed = std::collections::BTreeSet::new();

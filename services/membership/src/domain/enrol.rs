@@ -34,7 +34,7 @@ impl UpdatesMember for CustomerEnrolled {
                 Announcement::Enrolled(MemberEnrolled {
                     customer_number,
                     contact: update.after.clone(),
-                    enrolled_at: update.enrolled_at(),
+                    enrolled_at: Some(update.enrolled_at()),
                     previous_email: update.previous_email(),
                 })
             },

@@ -15,7 +15,7 @@ impl UpdatesMember for CustomerRenamed {
             version,
             |profile| advance(&mut profile.name, self.name, version),
             |customer_number, update| {
-                let (contact, enrolled_at) = (update.after.clone(), update.enrolled_at());
+                let (contact, enrolled_at) = (update.after.clone(), Some(update.enrolled_at()));
                 Announcement::Renamed(MemberRenamed { customer_number, contact, enrolled_at })
             },
         )

@@ -157,6 +157,30 @@ async fn an_enrolment_after_an_erasure_is_a_new_member() {
 }
 
 #[tokio::test]
+async fn what_overtakes_the_next_enrolment_waits_for_it_outside_the_tombstone_and_expires() {
+    let cloud = Cloud::start().await;
+    for event in [enrolled(1), erased(3), renamed(6, "Augusta"), prefers(7, "augusta")] {
+        assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
+    }
+    assert!(!format!("{:?}", cloud.member(&ada()).await.unwrap()).contains("Lovelace"));
+    let pending = || cloud.test.item("members", format!("PENDING#{}", ada()));
+    let expires_at: i64 = pending().await.unwrap()["expires_at"].as_n().unwrap().parse().unwrap();
+    let days = (expires_at - Timestamp::now().as_second()) / 86_400;
+    assert!((13..=14).contains(&days), "{days}");
+
+    assert_eq!(cloud.handle(&enrolled(5)).await.unwrap(), Done::APPLIED);
+    assert_eq!(cloud.announced().await.last().unwrap().1, Some(contact("Augusta", "augusta")));
+    assert_eq!(pending().await, None, "it is part of the member now");
+
+    // An erasure removes what waits as well.
+    for event in [erased(10), renamed(12, "Ida"), erased(13)] {
+        assert_eq!(cloud.handle(&event).await.unwrap(), Done::APPLIED);
+    }
+    assert_eq!(pending().await, None);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_event_from_far_in_the_future_is_a_permanent_failure_and_freezes_nobody() {
     let cloud = Cloud::start().await;
     let far: Timestamp = "9999-01-01T00:00:00Z".parse().unwrap();
