@@ -111,9 +111,10 @@ impl Recipient {
                     // A later membership has ended as well: its farewell is the last message.
                     return Verdict::Suppress;
                 }
-                match self.sending.values().max() {
-                    Some(until) => Verdict::Wait { until: *until },
-                    None => Verdict::Send,
+                // Its own earlier attempt, whose answer was lost, is no other mail.
+                let others = self.sending.iter().filter(|(id, _)| **id != mailing.notification_id);
+                if let Some(until) = others.map(|(_, until)| *until).max() {
+                    return Verdict::Wait { until };
                 }
             }
             Occasion::Membership { enrolled_at, announced_at } => {
@@ -123,10 +124,10 @@ impl Recipient {
                 if over || opted_out {
                     return Verdict::Suppress;
                 }
-                self.sending.insert(mailing.notification_id, deadline);
-                Verdict::Send
             }
         }
+        self.sending.insert(mailing.notification_id, deadline);
+        Verdict::Send
     }
 
     /// Learns that SES has answered: the mail is no longer in flight.
