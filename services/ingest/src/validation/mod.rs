@@ -132,7 +132,8 @@ impl Found {
         let occurred_at = text("occurred_at").filter(|_| right("/occurred_at")).and_then(parse_occurred_at);
         let customer_number = text(CUSTOMER_NUMBER).and_then(|number| number.parse().ok());
         // What a schema cannot say.
-        if occurred_at.is_some_and(|occurred_at| occurred_at.duration_since(now) > contracts::CLOCK_TOLERANCE) {
+        if occurred_at.is_some_and(|occurred_at| occurred_at.duration_since(now) > contracts::CLOCK_TOLERANCE)
+        {
             let detail = "must not be more than five minutes in the future; check the sender's clock";
             errors.add("/occurred_at", FUTURE, detail);
         }
