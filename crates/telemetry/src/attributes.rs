@@ -62,6 +62,9 @@ pub const ATTEMPT: &str = "attempt";
 /// Annotation: the event's original trace, if its handling had to start a new one.
 pub const ORIGIN_TRACE_ID: &str = "origin_trace_id";
 
+/// Annotation: the trace that a load balancer began, if the caller's own was continued. The balancer's access log names it.
+pub const LOAD_BALANCER_TRACE_ID: &str = "load_balancer_trace_id";
+
 /// Annotation: the trace of the request that posted an event, if the event has a separate trace.
 pub const REQUEST_TRACE_ID: &str = "request_trace_id";
 

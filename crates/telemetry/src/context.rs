@@ -9,7 +9,7 @@
 //!
 //! Header format: <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceState};
 use opentelemetry::{Context, TraceId};
@@ -28,6 +28,10 @@ struct CarriedFields(Vec<(String, String)>);
 /// Marks a remote parent whose sender left the sampling decision open (`Sampled=?`, or no field at all).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Undecided;
+
+/// Marks a context in which a new trace starts with a decision that was made elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided(pub(crate) bool);
 
 /// The trace context of an incoming message or request.
 ///
@@ -154,6 +158,22 @@ impl Incoming {
         if remote.is_valid() { context.with_remote_span_context(remote) } else { context }
     }
 
+    /// Returns a context that starts a new trace with the decision that the caller made, if it made one, for an item of a
+    /// list: who asks for a request to be recorded asks for what it causes.
+    #[must_use]
+    pub fn into_new_trace_as_decided(self) -> Context {
+        let decided = match self.sampled {
+            Some(SamplingDecision::Sampled) => Some(Decided(true)),
+            Some(SamplingDecision::NotSampled) => Some(Decided(false)),
+            Some(SamplingDecision::Requested) | None => None,
+        };
+        let context = self.into_new_trace();
+        match decided {
+            Some(decided) => context.with_value(decided),
+            None => context,
+        }
+    }
+
     /// Returns a context that starts a new trace and still passes on the unknown fields, for a replay or an event too
     /// old for its trace.
     #[must_use]
@@ -164,6 +184,27 @@ impl Incoming {
             Context::new().with_value(CarriedFields(self.carried))
         }
     }
+}
+
+/// Returns the headers that tell a caller which span answered: `X-Amzn-Trace-Id`, and `traceresponse` of W3C Trace Context
+/// Level 2 (<https://www.w3.org/TR/trace-context-2/#trace-context-http-response-headers-format>).
+#[must_use]
+pub fn response_headers(span: &Span) -> HeaderMap {
+    let context = span.context();
+    let span = context.span();
+    let own = span.span_context();
+    let mut headers = HeaderMap::new();
+    if let Some(root) = trace_id(&context) {
+        let (id, sampled) = (own.span_id(), u8::from(own.is_sampled()));
+        let xray = format!("Root={root};Parent={id};Sampled={sampled}");
+        let w3c = format!("00-{}-{id}-0{sampled}", own.trace_id());
+        for (name, value) in [(XRAY_HEADER, xray), ("traceresponse", w3c)] {
+            headers.extend(
+                HeaderValue::try_from(value).ok().map(|value| (HeaderName::from_static(name), value)),
+            );
+        }
+    }
+    headers
 }
 
 /// Returns the parent context of a message's span; see [`Incoming::from_message`].

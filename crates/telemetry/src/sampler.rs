@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-use crate::context::Undecided;
+use crate::context::{Decided, Undecided};
 use crate::settings::SamplerSetting;
 
 /// The share of root traces recorded beyond the reservoir, as in X-Ray's default rule.
@@ -29,7 +29,7 @@ pub(crate) fn sampler(setting: SamplerSetting) -> Box<dyn ShouldSample> {
     }
 }
 
-/// Follows the parent's decision. Uses the root sampler's result if there is no parent, or if the parent's sender left
+/// Follows the parent's decision, or that with which a new trace is to start. Uses the root sampler's result if there is no parent, or if the parent's sender left
 /// the decision open (`Sampled=?` or no field). The SDK's parent-based samplers do not know an open decision; they
 /// would read it as "not sampled".
 #[derive(Clone, Debug)]
@@ -55,6 +55,9 @@ impl ShouldSample for ParentDecides {
     ) -> SamplingResult {
         let parent = parent_context.filter(|context| context.span().span_context().is_valid());
         let Some(context) = parent else {
+            if let Some(Decided(sampled)) = parent_context.and_then(|context| context.get::<Decided>()) {
+                return decided(*sampled, TraceState::default());
+            }
             return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
         };
         let span = context.span();
@@ -63,16 +66,13 @@ impl ShouldSample for ParentDecides {
         if parent.is_remote() && context.get::<Undecided>().is_some() {
             return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
         }
-        SamplingResult {
-            decision: if parent.is_sampled() {
-                SamplingDecision::RecordAndSample
-            } else {
-                SamplingDecision::Drop
-            },
-            attributes: Vec::new(),
-            trace_state: parent.trace_state().clone(),
-        }
+        decided(parent.is_sampled(), parent.trace_state().clone())
     }
+}
+
+fn decided(sampled: bool, trace_state: TraceState) -> SamplingResult {
+    let decision = if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
+    SamplingResult { decision, attributes: Vec::new(), trace_state }
 }
 
 /// Samples one trace per second, and a fixed share of the rest.
@@ -120,8 +120,6 @@ impl ShouldSample for Reservoir {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::TraceState;
-
     use super::*;
     use crate::context::from_message;
 

@@ -67,6 +67,12 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
+    /// Returns what is known before an event is read.
+    fn labels(&self) -> EventLabels {
+        let yielded = self.incoming.yielded_trace_id();
+        EventLabels { load_balancer_trace_id: yielded.map(|id| id.to_string()), ..EventLabels::default() }
+    }
+
     /// Returns what an event gets that does not have it, in a list at `index`.
     fn defaults(&self, index: Option<usize>, now: Timestamp) -> Defaults {
         match &self.signed {
@@ -110,7 +116,7 @@ impl<P: Publish> App<P> {
 
     /// Rejects a request whose body is not events.
     fn reject_request(&self, arrival: &Arrival, problem: Problem) -> Response {
-        span::annotate(&arrival.span, &self.labels, EventLabels::default());
+        span::annotate(&arrival.span, &self.labels, arrival.labels());
         let reason = problem.kind().name();
         arrival.span.in_scope(|| {
             tracing::info!(reason, status = problem.kind().status().as_u16(), "request refused");
@@ -124,7 +130,7 @@ impl<P: Publish> App<P> {
         let now = (self.now)();
         let result = match self.validator.read(&Event::read(event), now, arrival.defaults(None, now)) {
             Ok(envelope) => {
-                span::annotate(&arrival.span, &self.labels, labels_of(&envelope));
+                span::annotate(&arrival.span, &self.labels, labels_of(&envelope, arrival.labels()));
                 self.publish(arrival, envelope, &arrival.span).await
             }
             Err(rejected) => {
@@ -132,7 +138,7 @@ impl<P: Publish> App<P> {
                     event_type: rejected.event_type.map(str::to_owned),
                     event_id: rejected.event_id,
                     customer_number: rejected.customer_number.clone(),
-                    request_trace_id: None,
+                    ..arrival.labels()
                 };
                 span::annotate(&arrival.span, &self.labels, labels);
                 Err(self.reject(arrival, *rejected).traced(trace_id(&arrival.span)))
@@ -147,7 +153,7 @@ impl<P: Publish> App<P> {
 
     /// Publishes all items at the same time, so that they share calls to the bus.
     async fn list(&self, arrival: &Arrival, items: &[&RawValue]) -> Response {
-        span::annotate(&arrival.span, &self.labels, EventLabels::default());
+        span::annotate(&arrival.span, &self.labels, arrival.labels());
         let room = AtomicUsize::new(MAX_ERRORS);
         let items = items.iter().enumerate();
         let results = join_all(items.map(|(index, event)| self.item(arrival, index, event, &room))).await;
@@ -175,9 +181,9 @@ impl<P: Publish> App<P> {
             .validator
             .read(&Event::read(event), now, arrival.defaults(Some(index), now))
             .map_err(|rejected| self.reject(arrival, *rejected).within(room).at(Some(index)))?;
-        let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace());
-        let labels = EventLabels { request_trace_id: trace_id(&arrival.span), ..labels_of(&envelope) };
-        span::annotate(&span, &self.labels, labels);
+        let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace_as_decided());
+        let request = EventLabels { request_trace_id: trace_id(&arrival.span), ..EventLabels::default() };
+        span::annotate(&span, &self.labels, labels_of(&envelope, request));
         let result = self.publish(arrival, envelope, &span).await;
         finish(&span, &result);
         match result {
@@ -250,12 +256,13 @@ fn answer_in_list(result: &Result<Accepted, Problem>) -> AnswerInList<'_> {
     }
 }
 
-fn labels_of(envelope: &Envelope) -> EventLabels {
+/// Adds what an event's envelope tells to the labels of its request.
+fn labels_of(envelope: &Envelope, request: EventLabels) -> EventLabels {
     EventLabels {
         event_type: Some(envelope.event_type.clone()),
         event_id: Some(envelope.metadata.event_id),
         customer_number: envelope.customer_number.as_deref().and_then(|number| number.parse().ok()),
-        request_trace_id: None,
+        ..request
     }
 }
 

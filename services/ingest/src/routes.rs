@@ -75,7 +75,8 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
-            let response = app.answer(&arrival, &body.bytes).await;
+            let mut response = app.answer(&arrival, &body.bytes).await;
+            response.headers_mut().extend(telemetry::context::response_headers(&arrival.span));
             app.metrics.answered(response.status(), started.elapsed());
             drop((body, permit));
             response

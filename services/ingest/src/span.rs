@@ -33,6 +33,7 @@ pub(crate) struct EventLabels {
     pub(crate) event_id: Option<Uuid>,
     pub(crate) customer_number: Option<CustomerNumber>,
     pub(crate) request_trace_id: Option<String>,
+    pub(crate) load_balancer_trace_id: Option<String>,
 }
 
 /// The attributes that the request's span and its items' spans share.
@@ -99,12 +100,14 @@ pub(crate) fn start(request: &RequestAttributes, parent: Context) -> Span {
 
 /// Annotates a segment, once.
 pub(crate) fn annotate(span: &Span, labels: &Labels, event: EventLabels) {
-    let EventLabels { event_type, event_id, customer_number, request_trace_id } = event;
-    let event: [(&'static str, Option<String>); 4] = [
+    let EventLabels { event_type, event_id, customer_number, request_trace_id, load_balancer_trace_id } =
+        event;
+    let event: [(&'static str, Option<String>); 5] = [
         (attributes::CUSTOMER_NUMBER, customer_number.map(String::from)),
         (attributes::EVENT_ID, event_id.map(|id| id.to_string())),
         (attributes::EVENT_TYPE, event_type),
         (attributes::REQUEST_TRACE_ID, request_trace_id),
+        (attributes::LOAD_BALANCER_TRACE_ID, load_balancer_trace_id),
     ];
     let own: [(&'static str, Value); 2] = [
         (attributes::APPLICATION, labels.application.clone().into()),

@@ -280,6 +280,38 @@ fn a_trace_of_its_own_passes_on_the_unknown_fields_only() {
 }
 
 #[test]
+fn an_item_of_a_list_inherits_the_decision_and_not_the_trace() {
+    for (sampler, field, recorded) in [
+        (SamplerSetting::ParentBasedAlwaysOff, ";Sampled=1", 1),
+        (SamplerSetting::ParentBasedAlwaysOn, ";Sampled=0", 0),
+        (SamplerSetting::ParentBasedAlwaysOn, "", 1),
+        (SamplerSetting::ParentBasedAlwaysOff, ";Sampled=?", 0),
+    ] {
+        let recorder = Recorder::with(sampler, "info");
+        recorder.run(|| {
+            let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT}{field}")), None);
+            let span = span(incoming.into_new_trace_as_decided());
+            assert_ne!(trace_id_of(&span).unwrap().to_string(), ROOT);
+            span.in_scope(|| drop(tracing::info_span!("child", otel.kind = "client")));
+        });
+        assert_eq!(recorder.spans().len(), 2 * recorded, "{field}");
+    }
+}
+
+#[test]
+fn a_caller_is_told_which_span_answered() {
+    let recorder = Recorder::new();
+    recorder.run(|| {
+        let span = span(http(&[(XRAY_HEADER, &format!("Root={ROOT};Parent={PARENT};Sampled=1"))]));
+        let id = span.context().span().span_context().span_id();
+        let headers = response_headers(&span);
+        assert_eq!(headers[XRAY_HEADER], format!("Root={ROOT};Parent={id};Sampled=1"));
+        assert_eq!(headers["traceresponse"], format!("00-{HEX}-{id}-01"));
+    });
+    assert!(response_headers(&Span::none()).is_empty());
+}
+
+#[test]
 fn without_telemetry_there_is_no_header() {
     let span = tracing::info_span!("process", otel.kind = "consumer");
     assert_eq!(header_of(&span), None);

@@ -264,3 +264,22 @@ async fn every_event_leaves_one_line_and_no_personal_data_anywhere() {
     let everything = format!("{logs:?}{:?}", recorder.spans());
     assert!(!everything.contains("Ada") && !everything.contains("Lovelace"), "{everything}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_behind_a_load_balancer_is_continued_and_told_so() {
+    const BALANCER: &str = "1-00000001-000000000000000000000001";
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let bus = Bus::accepting();
+    let mut request = with_header("x-amzn-trace-id", &format!("Root={BALANCER}"));
+    let traceparent = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+    request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+    let answer = send(&Service::over(&bus).router(), request).await;
+    let span = recorder.span("POST /v1/events");
+    assert_eq!(xray(span.span_context.trace_id()), ROOT);
+    assert_eq!(span.parent_span_id.to_string(), "53995c3f42cd8ad8");
+    assert_eq!(text(&span, "load_balancer_trace_id"), BALANCER);
+    let id = span.span_context.span_id();
+    assert_eq!(answer.headers["x-amzn-trace-id"], format!("Root={ROOT};Parent={id};Sampled=1"));
+    assert_eq!(answer.headers["traceresponse"], format!("00-5759e988bd862e3fe1be46a994272793-{id}-01"));
+}
