@@ -1,4 +1,4 @@
-//! The runs of `foostore up`: each has a directory with its log files and a file that tells where it is reached.
+//! The runs of `foostore up`: each has a directory with its log files and a file with its addresses.
 //!
 //! The file is locked for as long as the run lasts, whatever ends it, so a stale one is recognised.
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 /// Where the directories of the runs are.
 pub(crate) const DIRECTORY: &str = ".foostore/logs";
-/// What a run tells of itself, once it is ready.
+/// The addresses of a run, once it is ready.
 const FILE: &str = "run.json";
-/// The directories kept, besides those of runs that last.
+/// The number of directories kept, besides those of active runs.
 #[cfg(feature = "local")]
 const KEPT: usize = 5;
 
@@ -51,7 +51,7 @@ impl Run {
         &self.directory
     }
 
-    /// Tells other commands where the run is reached.
+    /// Publishes the addresses of the run to other commands.
     ///
     /// # Errors
     /// When the file cannot be written.

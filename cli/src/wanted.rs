@@ -1,9 +1,9 @@
-//! What a person looks something up by.
+//! The id by which a user looks something up.
 
 use uuid::Uuid;
 use xray::{TraceHeader, TraceId};
 
-/// An id, in any form in which it is found in logs, traces, headers and messages.
+/// An id, in any form found in logs, traces, headers and messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// An event id or a correlation id, or in log lines a message id.

@@ -184,7 +184,7 @@ struct Columns {
 }
 
 impl Columns {
-    /// Gives each column what it needs; if that is more than `width`, the bar yields first, then operations, then names.
+    /// Sizes each column to its content; if that exceeds `width`, the bar shrinks first, then operations, then names.
     fn for_rows(rows: &[Row<'_>], width: usize) -> Self {
         let widest = |of: fn(&Row<'_>) -> usize| rows.iter().map(of).max().unwrap_or(0);
         let mut columns = Self {
@@ -205,12 +205,12 @@ impl Columns {
     }
 }
 
-/// Returns how the entry ended, if the service said so.
+/// Returns the outcome, if the service recorded one.
 fn note(entry: &Entry) -> Option<String> {
     entry.note.as_deref().map(printable)
 }
 
-/// Returns what went wrong, if something did.
+/// Returns the failure, if there is one.
 fn mark(entry: &Entry, style: Style) -> Option<String> {
     let (colour, word, reason) = match &entry.mark {
         Some(Mark::Fault(reason)) => (Colour::Red, "fault", reason.as_str()),

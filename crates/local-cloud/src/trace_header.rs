@@ -7,7 +7,7 @@ use http::HeaderMap;
 ///
 /// The format is the one AWS documents
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>), and is checked
-/// here rather than by the parser of the services, so that the two are a check on each other.
+/// here rather than by the parser of the services, so that each checks the other.
 pub(crate) fn valid(header: &str) -> Option<String> {
     let mut roots = header.split(';').filter_map(|field| field.trim().strip_prefix("Root="));
     let root = roots.next()?;

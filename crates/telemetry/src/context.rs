@@ -159,7 +159,7 @@ impl Incoming {
     }
 
     /// Returns a context that starts a new trace with the decision that the caller made, if it made one, for an item of a
-    /// list: who asks for a request to be recorded asks for what it causes.
+    /// list: a caller that wants its request recorded wants its consequences recorded too.
     #[must_use]
     pub fn into_new_trace_as_decided(self) -> Context {
         let decided = match self.sampled {

@@ -1,8 +1,8 @@
-//! Lets a Pipe announce again what it could not put on the bus.
+//! Has a Pipe announce again what it could not put on the bus.
 //!
 //! A Pipe's dead letter names records of a stream, which keeps them for a day, while the table keeps the outbox items for
-//! two weeks. So it is the items that are read, by the time at which the records arrived; an event too many is a duplicate
-//! to whoever has seen it.
+//! two weeks. So it is the items that are read, by the time at which the records arrived; a surplus event is a
+//! duplicate to its consumers.
 
 use std::collections::{BTreeMap, HashMap};
 

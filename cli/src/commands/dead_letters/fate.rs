@@ -1,4 +1,4 @@
-//! What became of redriven messages, as their traces tell.
+//! Reports the outcome of redriven messages, as recorded in their traces.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How far the clock of a service may be behind this one.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
 
-/// Prints what became of each message. What the traces do not tell within `wait` may be on the dead-letter queue again.
+/// Prints the outcome of each message. Those without an outcome in their trace after `wait` are looked up on the
+/// dead-letter queues.
 ///
 /// # Errors
 /// When X-Ray or SQS cannot be queried.

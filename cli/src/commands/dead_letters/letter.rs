@@ -1,4 +1,4 @@
-//! One message of a dead-letter queue, and what it tells of itself.
+//! A message on a dead-letter queue, with its explanation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ const EXPLANATION: &str = "dead_letter";
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>).
 const BY_EVENTBRIDGE: [&str; 6] =
     ["ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION", "RETRY_ATTEMPTS", "RULE_ARN", "TARGET_ARN"];
-/// The reason of a message that SQS moved, which explains nothing.
+/// The reason for a message moved by SQS, which gives none.
 const TOO_MANY_RECEIVES: &str = "max-receive-count";
-/// The reason of an event that could not be delivered, if nobody says why.
+/// The reason for an undelivered event without an error code.
 const UNDELIVERED: &str = "undelivered";
 
 /// A message of a dead-letter queue.
@@ -33,9 +33,9 @@ pub(super) struct Letter {
     /// When it was put on the dead-letter queue, or if SQS moved it, on the queue it comes from.
     pub(super) failed_at: Timestamp,
     pub(super) reason: String,
-    /// What explains it; empty if nothing does.
+    /// The explanation; empty if there is none.
     pub(super) explanation: Map<String, Value>,
-    /// What the body tells, if it is an event.
+    /// The event in the body, if it is one.
     pub(super) event: Option<Event>,
     /// The native trace header.
     pub(super) trace_header: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Letter {
     pub(super) attributes: HashMap<String, MessageAttributeValue>,
 }
 
-/// What there is to know about an event without its data.
+/// An event without its data.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) id: Uuid,
@@ -108,7 +108,7 @@ impl Letter {
         self.message_id == id || self.event.as_ref().is_some_and(|event| event.id.to_string() == id)
     }
 
-    /// Whether another one is of the same message, which was sent to its service again in between.
+    /// Whether the other one holds the same message, redriven in between.
     pub(super) fn is_same_message(&self, other: &Self) -> bool {
         self.service() == other.service() && self.body == other.body
     }
@@ -122,7 +122,7 @@ impl Letter {
         })
     }
 
-    /// Returns what is known about it except its contents.
+    /// Returns everything known about it except its contents.
     pub(super) fn summary(&self) -> Value {
         let event = self.event.as_ref();
         json!({
@@ -140,7 +140,7 @@ impl Letter {
         })
     }
 
-    /// Returns all of it, with everything that is needed to send it again.
+    /// Returns the whole message, with everything needed to send it again.
     pub(super) fn whole(&self) -> Value {
         let attributes: Map<_, _> = self
             .attributes

@@ -79,7 +79,7 @@ struct ListArgs {
     place: Place,
 }
 
-/// Show all that is known about some messages
+/// Show everything known about a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -95,7 +95,7 @@ struct ShowArgs {
     place: Place,
 }
 
-/// Send messages to their service again, and report what became of each
+/// Send messages to their service again, and report the outcome of each
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -111,10 +111,10 @@ struct RedriveArgs {
     /// Report what would be redriven, and redrive nothing
     #[arg(long)]
     dry_run: bool,
-    /// Redrive also what the service refused for good, after its code has been corrected
+    /// Also redrive messages that the service refused permanently, once its code has been fixed
     #[arg(long)]
     force: bool,
-    /// How long to look in the traces for what became of the messages
+    /// How long to wait for the outcomes in the traces
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     wait: u64,
     #[command(flatten)]
@@ -239,8 +239,7 @@ async fn redrive(args: RedriveArgs, environment: &Environment, style: Style) -> 
     }
     remark(&report::list(&refused, style));
     Err(Failure::refused(
-        "these are refused, since the service has declared that no retry can help; once its code is corrected, redrive \
-         them with --force",
+        "these are refused, because the service refused them permanently; once its code is fixed, redrive them with --force",
     )
     .into())
 }

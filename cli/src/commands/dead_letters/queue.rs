@@ -1,6 +1,6 @@
 //! A dead-letter queue, as its name describes it.
 
-/// What leads to a queue.
+/// Who puts messages on a dead-letter queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The service's consumer, or SQS after too many receives.

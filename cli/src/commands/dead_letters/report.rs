@@ -1,4 +1,4 @@
-//! What people read about dead letters.
+//! Renders dead letters for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ fn line(letter: &Letter, style: Style) -> String {
     parts.join("  ")
 }
 
-/// Returns the id by which a message is called: the event's, which the logs and traces have too, or its own.
+/// Returns the id that names a message: the event's, which is in logs and traces too, or else the message's own.
 pub(super) fn name(letter: &Letter) -> String {
     letter.event.as_ref().map_or_else(|| printable(&letter.message_id), |event| event.id.to_string())
 }
@@ -64,7 +64,7 @@ fn attempts(letter: &Letter) -> Option<String> {
     }
 }
 
-/// Renders everything known about a message, a line for each fact.
+/// Renders everything known about a message, one fact to a line.
 pub(super) fn show(letter: &Letter, with_body: bool) -> String {
     let mut text = format!("{}\n", name(letter));
     let mut fact = |name: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! Which messages a command is about.
+//! Selects the messages for a command.
 
 use super::letter::Letter;
 
@@ -20,7 +20,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Whether it selects every message there is.
+    /// Whether it selects every message.
     pub(super) fn is_everything(&self) -> bool {
         self.ids.is_empty() && self.service.is_empty() && self.reason.is_empty() && self.limit.is_none()
     }

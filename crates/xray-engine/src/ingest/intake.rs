@@ -1,4 +1,4 @@
-//! What every document passes before it is stored, whichever way it arrived.
+//! Checks and stores documents, however they arrived.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ pub struct Rejected {
 pub(crate) struct Intake {
     store: Arc<dyn Store>,
     settings: Arc<Settings>,
-    /// What was logged already.
+    /// The complaints already logged.
     complaints: Mutex<HashSet<String>>,
 }
 
@@ -82,7 +82,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Logs what X-Ray would not take, once.
+    /// Logs, once, what X-Ray would not accept.
     fn complain(&self, reason: String) {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         if complaints.len() < MAX_COMPLAINTS && !complaints.contains(&reason) {

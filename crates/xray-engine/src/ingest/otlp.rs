@@ -31,7 +31,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .with_state(intake)
 }
 
-/// How the messages of a request are written, and of its response.
+/// The format of a request and its response.
 #[derive(Clone, Copy, Debug)]
 enum Format {
     Protobuf,
@@ -96,7 +96,7 @@ impl Format {
     fn respond(self, message: &ExportTraceServiceResponse) -> Response {
         match self {
             Self::Protobuf => ([(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response(),
-            // An empty message is an empty object, of which the derived form has too much.
+            // An empty object: the derived form has a null member.
             Self::Json if message.partial_success.is_none() => {
                 ([(header::CONTENT_TYPE, JSON)], "{}").into_response()
             }
