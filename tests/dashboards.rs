@@ -20,7 +20,10 @@ use crate::world::{World, until};
 /// The values of Grafana's built-in variables, for a scrape interval of half a second.
 const INTERVALS: [(&str, &str); 2] = [("$__rate_interval", "10s"), ("$__range", "2m")];
 
-const SOON: [(&str, &str); 1] = [("OTEL_METRIC_EXPORT_INTERVAL", "300")];
+/// Settings of the services: what the dashboards show is there soon, and visibility is extended within the timeout of a
+/// call that gets no answer.
+const SOON: [(&str, &str); 2] =
+    [("OTEL_METRIC_EXPORT_INTERVAL", "300"), ("CONSUMER_VISIBILITY_TIMEOUT_S", "4")];
 
 #[test]
 fn every_dashboard_is_whole() {

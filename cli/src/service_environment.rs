@@ -20,7 +20,8 @@ pub(crate) const UNSIGNED_REQUESTS: &str = "UNSIGNED_REQUESTS";
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 7] = [
+const PASSED_ON: [&str; 8] = [
+    "CONSUMER_VISIBILITY_TIMEOUT_S",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "TZ",
