@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 
 import boto3
 
@@ -66,7 +67,8 @@ def check(ingest, xray, headers, caller=None, root=None):
         {
             "type": "CustomerRenamed",
             "customer_number": CUSTOMER,
-            "data": {"name": {"given": "Ada", "family": "Lovelace"}},
+            # Another one each time: what changes nothing is not mailed.
+            "data": {"name": {"given": f"Ada {uuid.uuid4().hex}", "family": "Lovelace"}},
         },
         headers,
     )
