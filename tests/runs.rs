@@ -60,3 +60,12 @@ async fn commands_find_the_run_in_their_directory_and_ask_if_there_are_two() {
     let (code, error) = foostore(directory.path(), &["mail"]).await;
     assert!(code == Some(69) && error.contains("127.0.0.1:4566"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_starts_whatever_its_services_log() {
+    let world = World::start_with(&[], &[("RUST_LOG", "error")]).await;
+    assert!(world.readiness("email").await.0);
+    world.kill("email").await;
+    until("email to be ready again", || async { world.readiness("email").await.0.then_some(()) }).await;
+    world.stop().await;
+}

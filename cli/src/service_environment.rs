@@ -10,6 +10,8 @@ use crate::endpoint::{LOCAL_KEY, REGION};
 
 /// The setting for where a service answers health checks.
 pub(crate) const HEALTH: &str = "HEALTH_ADDRESS";
+/// The setting for the file to which a service writes its addresses.
+pub(crate) const ADDRESSES_FILE: &str = "ADDRESSES_FILE";
 /// The setting for where ingest listens.
 pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
 /// The setting for what requests to ingest are signed with.

@@ -32,6 +32,7 @@
 //! With the argument `health` the same binary queries the readiness of the running service and exits with 0 or 1: the
 //! health check of an image without a shell. `health started` and `health live` query the other two routes.
 
+mod addresses;
 mod boot;
 mod environment;
 mod exit;
@@ -48,6 +49,7 @@ use aws_types::SdkConfig;
 use opentelemetry::metrics::Meter;
 use tokio_util::sync::CancellationToken;
 
+pub use addresses::Addresses;
 pub use environment::{Environment, Settings, SettingsError, WrongSetting};
 pub use exit::{BoxError, Unavailable};
 pub use health::{Check, Health};
@@ -76,6 +78,8 @@ pub struct Runtime {
     pub health: Health,
     /// Where the health routes are served.
     pub health_address: SocketAddr,
+    /// Where the process that started this one finds its addresses.
+    pub addresses: Addresses,
     /// Cancelled at shutdown: take no new work, finish what was begun, return.
     pub shutdown: CancellationToken,
     /// How long shutdown may take (`SHUTDOWN_GRACE_S`); after it the process exits with code 70.

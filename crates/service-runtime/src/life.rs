@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::addresses::Addresses;
 use crate::boot::Boot;
 use crate::environment::{Environment, SettingsError};
 use crate::exit::Exit;
@@ -139,6 +140,8 @@ where
     // Health is served until the drain ends; the handles stop it when this function returns.
     let _heartbeat = AbortOnDropHandle::new(tokio::spawn(heartbeat(health.clone())));
     let _health_server = AbortOnDropHandle::new(tokio::spawn(serve_health(listener, health.clone())));
+    let addresses = Addresses::of(&environment);
+    addresses.tell("health", address)?;
     tracing::info!(version = boot.version, health_address = %address, "health listening");
 
     let runtime = Runtime {
@@ -151,6 +154,7 @@ where
         meter: telemetry.meter(),
         health: health.clone(),
         health_address: address,
+        addresses,
         shutdown: shutdown.clone(),
         grace: boot.grace,
         tasks: tasks.clone(),

@@ -144,6 +144,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     };
     let router = routes::router(Arc::new(app), &runtime.health);
     runtime.health.ready();
+    runtime.addresses.tell("listening", address)?;
     tracing::info!(address = %address, "listening");
     server::serve(listener, router, admission, settings.limits.time, runtime.shutdown).await;
 

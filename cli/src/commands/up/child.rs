@@ -13,9 +13,11 @@ use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::output::ServiceOutput;
 use crate::log_lines::{BoundedLines, Line};
+use crate::service_environment::ADDRESSES_FILE;
 
 /// How to start a service.
 #[derive(Debug, Clone)]
@@ -25,7 +27,13 @@ pub(super) struct Spec {
     pub(super) arguments: Vec<String>,
     /// The whole environment of the process: nothing is inherited.
     pub(super) environment: BTreeMap<String, String>,
+    /// The file to which it writes its addresses.
+    pub(super) addresses: PathBuf,
 }
+
+/// The pauses between two looks at the file of addresses: short while the service starts.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a run has reported about itself so far.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +47,24 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Updates the state from a line; returns whether the line had anything of interest.
+    /// Updates the state from what the service has written to its file of addresses; returns whether there was anything new.
+    fn update_addresses(&mut self, text: &str) -> bool {
+        let before = (self.health, self.listening);
+        // The last line may be incomplete.
+        for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            match line.split_once(' ') {
+                Some(("health", address)) => self.health = address.parse().ok(),
+                Some(("listening", address)) => self.listening = address.parse().ok(),
+                _ => {}
+            }
+        }
+        before != (self.health, self.listening)
+    }
+
+    /// Updates the state from a line of output; returns whether the line had anything of interest.
     fn update(&mut self, line: &Line) -> bool {
-        let address = |field: &str| line.field(field).and_then(|text| text.parse().ok());
         match line {
             Line::Record(_) => match line.field("message") {
-                Some("health listening") => self.health = address("health_address"),
-                Some("listening") => self.listening = address("address"),
                 Some(message) if line.field("level") == Some("ERROR") => {
                     let error = line.field("error").map(|error| format!(": {error}")).unwrap_or_default();
                     self.last_error = Some(format!("{message}{error}"));
@@ -66,6 +85,7 @@ pub(super) struct Running {
     pid: u32,
     report: watch::Receiver<Report>,
     readers: Vec<JoinHandle<()>>,
+    _addresses: AbortOnDropHandle<()>,
     /// Held open: the child drains when it is closed, and so ends with this process, however that ends.
     _stdin: Option<ChildStdin>,
 }
@@ -77,10 +97,16 @@ impl Spec {
     /// # Errors
     /// When the system cannot start it.
     pub(super) fn start(&self, output: &ServiceOutput) -> io::Result<Running> {
+        // Those of the previous run are no longer true.
+        match std::fs::remove_file(&self.addresses) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
+            .env(ADDRESSES_FILE, &self.addresses)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -94,11 +120,12 @@ impl Spec {
             readers.push(tokio::spawn(read(stdout, "stdout", output.clone(), sender.clone())));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.push(tokio::spawn(read(stderr, "stderr", output.clone(), sender)));
+            readers.push(tokio::spawn(read(stderr, "stderr", output.clone(), sender.clone())));
         }
+        let addresses = AbortOnDropHandle::new(tokio::spawn(follow(self.addresses.clone(), sender)));
         // Taken, because waiting for a child closes the standard input it still owns.
         let stdin = child.stdin.take();
-        Ok(Running { child, pid, report, readers, _stdin: stdin })
+        Ok(Running { child, pid, report, readers, _addresses: addresses, _stdin: stdin })
     }
 }
 
@@ -172,6 +199,19 @@ async fn read(
     }
 }
 
+/// Follows the file of addresses.
+async fn follow(file: PathBuf, report: watch::Sender<Report>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // There is none before the service has its first address.
+        if let Ok(text) = tokio::fs::read_to_string(&file).await {
+            report.send_if_modified(|report| report.update_addresses(&text));
+        }
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 9 / 8);
+    }
+}
+
 /// Describes how a process ended.
 pub(super) fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
@@ -194,12 +234,12 @@ mod tests {
     #[test]
     fn addresses_and_errors_are_recognised() {
         let mut report = Report::default();
-        let lines = [
-            r#"{"level":"INFO","message":"health listening","health_address":"127.0.0.1:41001"}"#,
-            r#"{"level":"INFO","message":"listening","address":"127.0.0.1:41002"}"#,
-            r#"{"level":"ERROR","message":"the service failed","error":"no such table"}"#,
-        ];
-        assert!(lines.iter().all(|line| report.update(&Line::read(line))));
+        assert!(report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:4"));
+        assert_eq!(report.listening, None, "the line is incomplete");
+        assert!(report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:41002\n"));
+        assert!(!report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:41002\n"));
+        let failed = r#"{"level":"ERROR","message":"the service failed","error":"no such table"}"#;
+        assert!(report.update(&Line::read(failed)));
         assert_eq!(report.health, Some("127.0.0.1:41001".parse().unwrap()));
         assert_eq!(report.listening, Some("127.0.0.1:41002".parse().unwrap()));
         assert_eq!(report.last_error.as_deref(), Some("the service failed: no such table"));

@@ -140,6 +140,7 @@ impl LocalRun {
                 program: program.clone(),
                 arguments: ["service", name, "--exit-with-stdin"].map(str::to_owned).into(),
                 environment,
+                addresses: output.directory().join(format!("{name}-addresses")),
             };
             let output =
                 output.of(name).with_context(|| format!("the log file of {name} cannot be created"))?;
