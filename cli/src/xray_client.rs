@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_xray::Client;
 use aws_sdk_xray::error::{DisplayErrorContext, SdkError};
 use aws_sdk_xray::primitives::DateTime;
+use telemetry::attributes;
 #[cfg(feature = "local")]
 use tokio::time::Instant;
 use xray::{Trace, TraceId};
@@ -79,22 +80,28 @@ impl XRay {
     pub(crate) async fn find(&self, wanted: &Wanted) -> anyhow::Result<Vec<Trace>> {
         match wanted {
             Wanted::Trace(id) => self.request(*id).await,
-            Wanted::Event(id) => self.annotated("event_id", &id.to_string()).await,
+            Wanted::Event(id) => self.annotated(attributes::EVENT_ID, &id.to_string()).await,
             Wanted::TraceOrEvent(trace, event) => {
                 let traces = self.request(*trace).await?;
                 if !traces.is_empty() {
                     return Ok(traces);
                 }
-                self.annotated("event_id", &event.to_string()).await
+                self.annotated(attributes::EVENT_ID, &event.to_string()).await
             }
-            Wanted::Customer(number) => self.annotated("customer_number", number).await,
+            Wanted::Customer(number) => self.annotated(attributes::CUSTOMER_NUMBER, number).await,
         }
     }
 
     /// Returns a trace and, if it is that of a request with a list of events, the events' traces.
     async fn request(&self, id: TraceId) -> anyhow::Result<Vec<Trace>> {
         let mut traces = self.traces(&[id]).await?;
-        traces.extend(self.annotated("request_trace_id", &id.to_string()).await?);
+        // The trace of an event has no others, so most polls need no search.
+        let of_event = |trace: &Trace| {
+            trace.nodes().any(|node| node.segment().annotations.contains_key(attributes::EVENT_ID))
+        };
+        if !traces.is_empty() && !traces.iter().any(of_event) {
+            traces.extend(self.annotated(attributes::REQUEST_TRACE_ID, &id.to_string()).await?);
+        }
         Ok(traces)
     }
 

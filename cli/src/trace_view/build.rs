@@ -1,23 +1,19 @@
 //! Builds the table from X-Ray's documents: the name, operation and failure of each.
 
 use serde_json::Value;
+use telemetry::attributes;
 use xray::{Cause, Node, Segment, Trace};
 
 use super::sheet::{Entry, Mark, Sheet};
-
-/// The annotation of an event's id, which only segments about an event have.
-const EVENT_ID: &str = "event_id";
-/// The annotation of how handling ended.
-const OUTCOME: &str = "outcome";
-/// The annotation of the attempt's number, from 2 on.
-const ATTEMPT: &str = "attempt";
 
 /// Converts the trace to a table.
 pub(super) fn sheet(trace: &Trace) -> Sheet {
     let start = trace.start_time().unwrap_or_default();
     // A caller who is traced too knows nothing of the event.
-    let about =
-        trace.walk().map(|(_, node)| node).find(|node| node.segment().annotations.contains_key(EVENT_ID));
+    let about = trace
+        .walk()
+        .map(|(_, node)| node)
+        .find(|node| node.segment().annotations.contains_key(attributes::EVENT_ID));
     let annotations = about.or_else(|| trace.entry()).map(|node| {
         node.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     });
@@ -50,8 +46,8 @@ fn entry(depth: usize, node: Node<'_>) -> Entry {
 /// Returns how handling a message or request ended, and at which attempt if not at the first.
 fn note(segment: &Segment) -> Option<String> {
     let annotation = |name| segment.annotations.get(name).map(ToString::to_string);
-    let outcome = annotation(OUTCOME)?;
-    Some(match annotation(ATTEMPT) {
+    let outcome = annotation(attributes::OUTCOME)?;
+    Some(match annotation(attributes::ATTEMPT) {
         Some(attempt) => format!("{outcome}, attempt {attempt}"),
         None => outcome,
     })

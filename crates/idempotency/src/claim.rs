@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use outcome::Failure;
@@ -197,17 +198,9 @@ impl Claims {
             .expression_attribute_values(":owner", other.owner.clone())
             .expression_attribute_values(":found", AttributeValue::N(other.lease_until.clone()))
             .expression_attribute_values(":until", number(until));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error).into()),
-        }
+        // If not, the other worker has renewed or ended its claim meanwhile.
+        update_if(update).await?;
+        Ok(())
     }
 
     /// Records that the effect was carried out; the claim is never handed out again.
@@ -228,17 +221,7 @@ impl Claims {
             .expression_attribute_values(":done", text(DONE))
             .expression_attribute_values(":expires", number(expiry(now)))
             .expression_attribute_values(":owner", text(&token.owner));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(ClaimError::Lost { id: token.id.clone() })
-            }
-            Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error).into()),
-        }
+        if update_if(update).await? { Ok(()) } else { Err(ClaimError::Lost { id: token.id.clone() }) }
     }
 
     /// Releases the claim before its lease ends, because the effect was not carried out.
@@ -322,4 +305,19 @@ fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
 
 fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// Sends a conditional update. Returns whether its condition held.
+async fn update_if(update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(AwsError::of(service::DYNAMODB, "UpdateItem", error)),
+    }
 }

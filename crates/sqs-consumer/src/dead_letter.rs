@@ -27,8 +27,7 @@ const MAX_ATTRIBUTES: usize = 10;
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// How many bytes of attributes to try after a refusal: a queue may have a lower limit of its own, which a service is
-/// not permitted to look up.
+/// How many bytes of attributes to try after a refusal: a queue may have a lower limit, which a service may not look up.
 const ROOM_AFTER_REFUSAL: [usize; 2] = [300, 64];
 
 /// The lengths to which the detail is shortened, in characters.

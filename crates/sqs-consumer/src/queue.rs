@@ -18,7 +18,7 @@ pub const MAX_BATCH: usize = 10;
 /// ([visibility timeout](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html)).
 pub const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 
-/// The most receives after which SQS can be told to move a message to the dead-letter queue
+/// The highest receive count at which SQS can be configured to move a message to the dead-letter queue
 /// ([`maxReceiveCount`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html)):
 /// the next one would move it, without a reason.
 pub const MAX_RECEIVES: u32 = 1_000;

@@ -5,7 +5,7 @@
 //! announcements leave the table through its stream and a Pipe.
 //!
 //! An erasure leaves no personal data in the table: it removes the customer's earlier announcements from the outbox, and
-//! the announcement of the erasure itself once it has come back from the bus.
+//! the erasure's announcement once it has come back from the bus.
 //!
 //! ```
 //! assert_eq!(membership::topology().name(), membership::NAME);

@@ -72,8 +72,8 @@ impl<E: Event + UpdatesMember + Clone> Handle<E> for Membership {
 
 /// Removes the farewell from the outbox: its contact is the last of the customer's data in the table.
 ///
-/// Only here, since an announcement that comes back from the bus has certainly left the outbox; and an item that nobody
-/// needs any more is not worth waiting 14 days for its expiry.
+/// An announcement that comes back from the bus has certainly left the outbox, so the item need not wait 14 days to
+/// expire.
 impl Handle<MemberErased> for Membership {
     async fn handle(&self, _: &MemberErased, delivery: &Delivery) -> Result<Effect, Failure> {
         Ok(Effect::applied().delete(unannounced(delivery.envelope.metadata.event_id)))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use telemetry::attributes;
 use tokio::time::Instant;
 use xray::{Segment, Trace};
 
@@ -82,10 +83,12 @@ fn outcome_in(trace: &Trace, sent: &Sent) -> Option<String> {
         .nodes()
         .map(xray::Node::segment)
         .filter(|segment| segment.name == sent.letter.service())
-        .filter(|segment| event_id.is_none() || annotation(segment, "event_id") == event_id)
-        .filter(|segment| started_after(segment, sent.at) && segment.annotations.contains_key("outcome"))
+        .filter(|segment| event_id.is_none() || annotation(segment, attributes::EVENT_ID) == event_id)
+        .filter(|segment| {
+            started_after(segment, sent.at) && segment.annotations.contains_key(attributes::OUTCOME)
+        })
         .min_by(|one, other| one.start_time.total_cmp(&other.start_time))?;
-    annotation(segment, "outcome")
+    annotation(segment, attributes::OUTCOME)
 }
 
 fn started_after(segment: &Segment, at: Timestamp) -> bool {

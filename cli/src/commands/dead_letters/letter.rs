@@ -8,12 +8,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use envelope::Envelope;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use sqs_consumer::DEAD_LETTER_ATTRIBUTE;
 use uuid::Uuid;
 
 use super::queue::{DeadLetterQueue, Kind};
 
-/// The attribute in which a consumer explains a dead letter.
-const EXPLANATION: &str = "dead_letter";
 /// The attributes that EventBridge adds to an event it could not deliver
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>).
 const BY_EVENTBRIDGE: [&str; 6] =
@@ -117,8 +116,8 @@ impl Letter {
     pub(super) fn trace_id(&self) -> Option<xray::TraceId> {
         let recorded = self.explanation.get("trace").and_then(Value::as_str).and_then(|id| id.parse().ok());
         recorded.or_else(|| {
-            let header = self.trace_header.as_deref()?;
-            header.split(';').find_map(|field| field.trim().strip_prefix("Root=")?.parse().ok())
+            let header: xray::TraceHeader = self.trace_header.as_deref()?.parse().ok()?;
+            header.root
         })
     }
 
@@ -164,7 +163,7 @@ impl Letter {
 }
 
 fn by_consumer(attributes: &mut HashMap<String, MessageAttributeValue>) -> Value {
-    let explanation = attributes.remove(EXPLANATION);
+    let explanation = attributes.remove(DEAD_LETTER_ATTRIBUTE);
     let explanation = explanation.as_ref().and_then(MessageAttributeValue::string_value);
     explanation.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ impl TimeLimits {
                 (_, Some(blocked)) => Some(blocked + WRITE_TIMEOUT),
                 (Phase::Idle, None) => Some(since + self.idle),
                 (Phase::Head, None) => Some(since + self.head),
-                // Reading a body has limits of its own.
+                // Reading a body has separate limits.
                 (Phase::Body | Phase::Answering, None) => None,
             };
         };
