@@ -50,6 +50,10 @@ async fn one(
         }
         if let Some(health) = state.report.health {
             match ask(http, health).await {
+                // Its file of addresses may be read a moment after it answers.
+                Ok(()) if service.name == ingest::NAME && state.report.listening.is_none() => {
+                    "it has not reported its address".clone_into(&mut reason);
+                }
                 Ok(()) => return Ok(()),
                 Err(why) => reason = why,
             }
