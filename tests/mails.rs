@@ -64,7 +64,7 @@ async fn nothing_follows_a_farewell_but_what_a_later_enrolment_causes() {
     // Without a fault, while SES throttles, while it is slow, and while messages come twice and in another order.
     let rounds = [
         json!([]),
-        json!([{"service": "ses", "error": "throttle", "probability": 0.5}]),
+        json!([{"service": "ses", "error": "throttle", "probability": 0.5, "times": 30}]),
         json!([{"service": "ses", "error": {"delay_ms": 1_500}, "probability": 0.3}]),
         json!([
             {"service": "sqs", "error": "duplicate", "probability": 0.5},
