@@ -15,6 +15,7 @@ mod documents;
 mod faults;
 mod foreign;
 mod hanging;
+mod headers;
 mod mails;
 mod misconfigured;
 mod new_service;

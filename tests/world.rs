@@ -153,7 +153,8 @@ impl World {
     pub(crate) async fn post(&self, body: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
         let mut request = self.http.post(format!("{}/v1/events", self.ingest)).json(body);
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            // As bytes, since a header with more than ASCII is no text to HTTP.
+            request = request.header(*name, value.as_bytes());
         }
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();

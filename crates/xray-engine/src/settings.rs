@@ -1,5 +1,7 @@
 //! What can be configured.
 
+use std::time::Duration;
+
 /// Settings of an [`Engine`](crate::Engine); the defaults suit a laptop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -8,10 +10,14 @@ pub struct Settings {
     /// Attributes that become annotations on every span, like `indexed_attributes` of the exporter. The keys of resource
     /// attributes are prefixed: `otel.resource.<key>`.
     pub indexed_attributes: Vec<String>,
+    /// How far from now a segment may have started, in the past or the future. X-Ray keeps traces for 30 days
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-traces>), so a start beyond
+    /// that is one in the wrong unit or of a wrong clock.
+    pub retention: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { page_size: 100, indexed_attributes: Vec::new() }
+        Self { page_size: 100, indexed_attributes: Vec::new(), retention: Duration::from_hours(30 * 24) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_xray::Client;
 use aws_sdk_xray::config::{BehaviorVersion, Credentials, Region};
@@ -39,7 +39,13 @@ async fn listen(router: axum::Router) -> SocketAddr {
     address
 }
 
+/// Serves an engine that accepts the examples, which are years old.
 async fn serve(settings: Settings) -> Served {
+    let settings = Settings { retention: Duration::MAX, ..settings };
+    served(settings).await
+}
+
+async fn served(settings: Settings) -> Served {
     let engine = Engine::new(settings);
     let address = listen(engine.api_router()).await;
     let otlp = format!("http://{}", listen(engine.otlp_router()).await);
@@ -259,7 +265,12 @@ async fn many_summaries_come_in_pages() {
     assert_eq!(served.search("").await.len(), 7);
     assert!(served.search("annotation.parity = 1").await.is_empty());
 
-    let served = serve(Settings { page_size: 2, indexed_attributes: vec!["parity".to_owned()] }).await;
+    let served = serve(Settings {
+        page_size: 2,
+        indexed_attributes: vec!["parity".to_owned()],
+        ..Settings::default()
+    })
+    .await;
     let spans = (1..=7_u8).map(|number| Span {
         trace_id: vec![number; 16],
         attributes: pairs(&[("parity", Any::IntValue(i64::from(number % 2)))]),
@@ -445,4 +456,47 @@ async fn a_segment_in_progress_makes_a_partial_trace() {
         .unwrap();
     let summary = &answer.trace_summaries()[0];
     assert_eq!((summary.is_partial(), summary.duration()), (Some(true), None));
+}
+
+#[tokio::test]
+async fn a_start_that_is_a_month_off_or_in_milliseconds_is_refused() {
+    let served = served(Settings::default()).await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let month = Duration::from_hours(31 * 24).as_secs_f64();
+    let document = |start: f64| {
+        format!(
+            r#"{{"trace_id":"1-5759e988-bd862e3fe1be46a994272793","id":"70de5b6f19ff9a0a","name":"a",
+                "start_time":{start},"end_time":{start}}}"#
+        )
+    };
+    let put = |start: f64| served.client.put_trace_segments().trace_segment_documents(document(start)).send();
+    for start in [now - month, now + month, now * 1e3, 0.0] {
+        let refused = put(start).await.unwrap().unprocessed_trace_segments.unwrap_or_default();
+        assert_eq!(refused[0].error_code(), Some("InvalidStartTime"), "{start}");
+    }
+    assert!(put(now - month / 2.0).await.unwrap().unprocessed_trace_segments().is_empty());
+    // The example span is years old.
+    let rejected = served.engine.record(&request(flow().to_vec()));
+    assert_eq!(rejected.spans, 3);
+    assert_eq!(rejected.reason.as_deref(), Some("the segment document has an invalid start_time"));
+}
+
+#[tokio::test]
+async fn subsegments_may_be_nested_as_deep_as_a_document_is_large() {
+    let served = serve(Settings::default()).await;
+    let level =
+        |id: usize| format!(r#"{{"id":"{:016x}","name":"n","start_time":{START},"end_time":{START}"#, id + 1);
+    let depth = 600;
+    let opened: Vec<_> = (1..=depth).map(|id| format!(r#","subsegments":[{}"#, level(id))).collect();
+    let document =
+        format!(r#"{},"trace_id":"{}"{}{}}}"#, level(0), xray_id(), opened.concat(), "}]".repeat(depth));
+    assert!(document.len() < 65_536);
+    let put = served.client.put_trace_segments().trace_segment_documents(&document).send().await.unwrap();
+    assert!(put.unprocessed_trace_segments().is_empty(), "{put:?}");
+    let trace = served.trace(xray_id()).await;
+    assert_eq!(trace.nodes().count(), depth + 1);
+}
+
+fn xray_id() -> TraceId {
+    TraceId::from_bytes(TRACE)
 }

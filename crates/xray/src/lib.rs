@@ -37,6 +37,6 @@ pub use header::{HeaderError, MAX_EXTRA_LENGTH, SamplingDecision, TraceHeader};
 pub use ids::{ParseIdError, SegmentId, TraceId};
 pub use segment::{
     AnnotationValue, Aws, Cause, CauseDetail, DocumentError, Ec2, Ecs, Exception, Http, HttpRequest,
-    HttpResponse, Link, LogGroup, Segment, Service, Sql, StackFrame, XRaySdk,
+    HttpResponse, Link, LogGroup, MAX_DOCUMENT_BYTES, Segment, Service, Sql, StackFrame, XRaySdk,
 };
 pub use trace::{Flags, Node, Problem, Trace};

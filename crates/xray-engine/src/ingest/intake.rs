@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use xray::{DocumentError, Segment};
+use xray::{DocumentError, MAX_DOCUMENT_BYTES, Segment};
 
 use crate::clock::epoch_seconds;
 use crate::settings::Settings;
@@ -39,8 +39,15 @@ impl Intake {
 
     /// Stores a document as `PutTraceSegments` takes it, if X-Ray would accept it.
     pub(crate) fn put(&self, document: &str) -> Result<(), DocumentError> {
-        let kept = Segment::read(document).and_then(|segment| self.keep(&segment, document.to_owned()));
-        kept.inspect_err(|error| self.complain(error.to_string()))
+        self.read_and_keep(document).inspect_err(|error| self.complain(error.to_string()))
+    }
+
+    fn read_and_keep(&self, document: &str) -> Result<(), DocumentError> {
+        // Before it is read, since what nests deep is slow to read.
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(DocumentError::TooLarge);
+        }
+        self.keep(&Segment::read(document)?, document.to_owned())
     }
 
     /// Translates and stores the spans of a request.
@@ -73,8 +80,12 @@ impl Intake {
 
     fn keep(&self, segment: &Segment, json: String) -> Result<(), DocumentError> {
         segment.check_sent(&json)?;
+        let now = epoch_seconds();
+        if (segment.start_time - now).abs() > self.settings.retention.as_secs_f64() {
+            return Err(DocumentError::Invalid("start_time"));
+        }
         let trace_id = segment.trace_id.ok_or(DocumentError::Missing("trace_id"))?;
-        if let Some(key) = self.store.put(trace_id, segment, json, epoch_seconds()) {
+        if let Some(key) = self.store.put(trace_id, segment, json, now) {
             self.complain(format!(
                 "the annotation {key:?} has an invalid key, or is not among the first fifty"
             ));

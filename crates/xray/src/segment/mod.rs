@@ -15,7 +15,7 @@ pub use self::parts::{
     AnnotationValue, Aws, Cause, CauseDetail, Ec2, Ecs, Exception, Http, HttpRequest, HttpResponse, Link,
     LogGroup, Service, Sql, StackFrame, XRaySdk,
 };
-pub use self::read::DocumentError;
+pub use self::read::{DocumentError, MAX_DOCUMENT_BYTES};
 use crate::{SegmentId, TraceId};
 
 /// The `type` of an independent subsegment.

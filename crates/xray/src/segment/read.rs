@@ -1,13 +1,15 @@
 //! Reading a document as `PutTraceSegments` does, with X-Ray's reasons for refusing one.
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::Segment;
 
 /// The largest document that X-Ray accepts, in bytes
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
-const MAX_BYTES: usize = 64 * 1024;
+pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 /// The longest name of a segment, in characters.
 const MAX_NAME: usize = 200;
 /// What a name may contain besides letters, digits and whitespace
@@ -32,7 +34,7 @@ pub enum DocumentError {
     #[error("the segment document has an invalid {0}")]
     Invalid(&'static str),
     /// More than 64 KB.
-    #[error("the segment document is larger than {MAX_BYTES} bytes")]
+    #[error("the segment document is larger than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge,
 }
 
@@ -63,6 +65,34 @@ impl DocumentError {
     }
 }
 
+/// A document without those embedded in it.
+#[derive(Deserialize)]
+struct Shallow<'a> {
+    #[serde(borrow, default)]
+    subsegments: Option<Vec<&'a RawValue>>,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+}
+
+/// A document that is being read.
+struct Open<'a> {
+    segment: Segment,
+    embedded: std::vec::IntoIter<&'a RawValue>,
+}
+
+impl<'a> Shallow<'a> {
+    fn read(document: &'a str) -> Result<Self, DocumentError> {
+        serde_json::from_str(document)
+            .map_err(|error| DocumentError::Parse { line: error.line(), column: error.column() })
+    }
+
+    fn open(self) -> Result<Open<'a>, DocumentError> {
+        let segment = serde_json::from_value(Value::Object(self.fields))
+            .map_err(|_| DocumentError::Parse { line: 0, column: 0 })?;
+        Ok(Open { segment, embedded: self.subsegments.unwrap_or_default().into_iter() })
+    }
+}
+
 impl Segment {
     /// Reads a document and checks only that it is one: a segment, or an independent or embedded subsegment.
     ///
@@ -70,11 +100,26 @@ impl Segment {
     /// When the text is not a JSON object, when `name`, `id` or `start_time` is missing or invalid, or when another field
     /// has the wrong type.
     pub fn read(document: &str) -> Result<Self, DocumentError> {
-        let value: Value = serde_json::from_str(document)
-            .map_err(|error| DocumentError::Parse { line: error.line(), column: error.column() })?;
-        let Value::Object(fields) = &value else {
-            return Err(DocumentError::Parse { line: 0, column: 0 });
-        };
+        // The outermost first, each with those embedded in it that are still to be read. Without recursion, so that a
+        // document may nest them as deep as X-Ray takes them, which is as deep as they fit.
+        let outermost = Shallow::read(document)?;
+        Self::check_fields(&outermost.fields)?;
+        let mut open = vec![outermost.open()?];
+        while let Some(innermost) = open.last_mut() {
+            if let Some(embedded) = innermost.embedded.next() {
+                open.push(Shallow::read(embedded.get())?.open()?);
+            } else if let Some(Open { segment, .. }) = open.pop() {
+                match open.last_mut() {
+                    Some(outer) => outer.segment.subsegments.push(segment),
+                    None => return Ok(segment),
+                }
+            }
+        }
+        Err(DocumentError::Parse { line: 0, column: 0 })
+    }
+
+    /// Checks the fields that a document must have.
+    fn check_fields(fields: &Map<String, Value>) -> Result<(), DocumentError> {
         let text = |name: &'static str| match fields.get(name) {
             None | Some(Value::Null) => Err(DocumentError::Missing(name)),
             Some(Value::String(text)) => Ok(text.as_str()),
@@ -98,7 +143,7 @@ impl Segment {
             Some(Value::Number(_)) => {}
             Some(_) => return Err(DocumentError::Invalid("start_time")),
         }
-        serde_json::from_value(value).map_err(|_| DocumentError::Parse { line: 0, column: 0 })
+        Ok(())
     }
 
     /// Reads a document as X-Ray does on arrival: in addition to [`Segment::read`], it must be complete by itself.
@@ -117,7 +162,7 @@ impl Segment {
     /// When the document is larger than 64 KB, has a name with a character that X-Ray does not accept, has no `trace_id`, ends
     /// before it starts, has neither `end_time` nor `in_progress`, or is an independent subsegment without `parent_id`.
     pub fn check_sent(&self, document: &str) -> Result<(), DocumentError> {
-        if document.len() > MAX_BYTES {
+        if document.len() > MAX_DOCUMENT_BYTES {
             return Err(DocumentError::TooLarge);
         }
         let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || SYMBOLS_IN_NAMES.contains(c);
