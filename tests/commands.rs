@@ -72,8 +72,8 @@ async fn every_command_in_a_code_block_does_what_it_says() {
     let directory = tempfile::tempdir().unwrap();
     symlink(root().join(EXAMPLES), directory.path().join(EXAMPLES)).unwrap();
     std::fs::create_dir(directory.path().join(".foostore")).unwrap();
-    let logs = world.log_files()[0].parent().unwrap().to_owned();
-    symlink(logs, directory.path().join(".foostore/logs")).unwrap();
+    let runs = Path::new(&world.log_dir).parent().unwrap();
+    symlink(runs, directory.path().join(".foostore/logs")).unwrap();
     let has_curl = Command::new("curl").arg("--version").output().await.is_ok();
 
     for document in DOCUMENTS {

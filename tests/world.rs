@@ -59,6 +59,16 @@ impl World {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_in(program, None, options, environment).await
+    }
+
+    /// Does the same in another working directory than that of its log files.
+    pub(crate) async fn start_in(
+        program: &Path,
+        working_directory: Option<&Path>,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let own = Environment::from_process();
         let directory = directory(&own);
         let foreign = Foreign::of_the_run();
@@ -70,7 +80,7 @@ impl World {
             .args(log_dir.iter().flat_map(|path| [Path::new("--log-dir"), path]))
             .args(foreign.iter().flat_map(Foreign::options))
             .args(options)
-            .current_dir(directory.path())
+            .current_dir(working_directory.unwrap_or(directory.path()))
             .env_remove("RUST_LOG")
             .env_remove("SIGNATURE_SECRET")
             .envs(own.get("FOOSTORE_TEST_LOG").map(|filter| ("RUST_LOG", filter)))

@@ -97,6 +97,22 @@ pub(crate) fn ingest_url(given: Option<&str>) -> Result<String, Failure> {
     }
 }
 
+/// Returns the run below `directory`, or of several the one with the endpoint `url`.
+///
+/// # Errors
+/// When there is none, or several could be meant.
+#[cfg(feature = "local")]
+pub(crate) fn run_at(directory: &Path, url: Option<&str>) -> Result<Running, Failure> {
+    let mut runs = runs::running(directory);
+    if let Some(url) = url {
+        runs.retain(|run| [&run.endpoint, &run.xray].contains(&&url.trim_end_matches('/').to_owned()));
+    }
+    one_of(runs)?.ok_or_else(|| {
+        let at = url.map(|url| format!(" with the endpoint {url}")).unwrap_or_default();
+        Failure::refused(format!("no run in {} is ready{at}", directory.display()))
+    })
+}
+
 /// Returns the run in this directory, if there is one.
 fn the_run() -> Result<Option<Running>, Failure> {
     one_of(runs::running(Path::new(runs::DIRECTORY)))

@@ -9,11 +9,17 @@ mod layer;
 mod log_lines;
 #[cfg(feature = "local")]
 mod ports;
+#[cfg(feature = "local")]
+mod process_usage;
 mod runs;
 #[cfg(feature = "local")]
 mod screen;
 #[cfg(feature = "local")]
+mod service_addresses;
+#[cfg(feature = "local")]
 mod service_environment;
+#[cfg(feature = "local")]
+mod service_state;
 #[cfg(feature = "local")]
 mod signals;
 mod stdio;
@@ -71,6 +77,10 @@ enum Command {
     Cloud(commands::cloud::CloudArgs),
     #[cfg(feature = "local")]
     Provision(commands::provision::ProvisionArgs),
+    #[cfg(feature = "local")]
+    Ps(commands::ps::PsArgs),
+    #[cfg(feature = "local")]
+    Restart(commands::restart::RestartArgs),
     Service(commands::service::ServiceArgs),
     Send(commands::send::SendArgs),
     Trace(commands::trace::TraceArgs),
@@ -144,6 +154,10 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Mail(args) => commands::mail::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::New(args) => commands::new::run(args),
+        #[cfg(feature = "local")]
+        Command::Ps(args) => commands::ps::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::Restart(args) => commands::restart::run(args).await,
         #[cfg(feature = "local")]
         Command::Synth(args) => commands::synth::run(&args),
         #[cfg(feature = "local")]

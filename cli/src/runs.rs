@@ -74,8 +74,13 @@ pub(crate) struct Running {
 
 /// Returns the runs below `parent` that are ready, oldest first.
 pub(crate) fn running(parent: &Path) -> Vec<Running> {
+    active(parent).into_iter().filter_map(read).collect()
+}
+
+/// Returns the directories of the runs below `parent` that have not ended, ready or not, oldest first.
+pub(crate) fn active(parent: &Path) -> Vec<PathBuf> {
     let directories = directories(parent).unwrap_or_default();
-    directories.into_iter().filter(|directory| is_running(directory)).filter_map(read).collect()
+    directories.into_iter().filter(|directory| is_running(directory)).collect()
 }
 
 /// Returns the directory of the newest run below `parent`, if there is one.
@@ -99,12 +104,14 @@ fn directories(parent: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(directories)
 }
 
-fn is_running(directory: &Path) -> bool {
+/// Whether the run of this directory has not ended.
+pub(crate) fn is_running(directory: &Path) -> bool {
     File::open(directory.join(FILE))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn read(directory: PathBuf) -> Option<Running> {
+/// Returns the run of a directory, if it is ready.
+pub(crate) fn read(directory: PathBuf) -> Option<Running> {
     let mut text = String::new();
     File::open(directory.join(FILE)).ok()?.read_to_string(&mut text).ok()?;
     let addresses: Value = serde_json::from_str(&text).ok()?;

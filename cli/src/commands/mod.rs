@@ -12,6 +12,10 @@ pub(crate) mod mail;
 pub(crate) mod new;
 #[cfg(feature = "local")]
 pub(crate) mod provision;
+#[cfg(feature = "local")]
+pub(crate) mod ps;
+#[cfg(feature = "local")]
+pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod service;
 #[cfg(feature = "local")]

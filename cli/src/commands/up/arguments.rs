@@ -13,6 +13,7 @@ use crate::runs;
 Examples:
   foostore up
   foostore up --no-traffic --log-format json
+  cargo run -- up --watch              # builds and restarts the services when a source file changes
   foostore up --cloud-address 127.0.0.1:0 --otlp-address 127.0.0.1:0 --ingest-address 127.0.0.1:0
   foostore up --endpoint-url http://127.0.0.1:4567      # another emulator in place of the local cloud
   foostore up --json --no-traffic      # for programs: one JSON line once everything is ready
@@ -47,6 +48,9 @@ pub(crate) struct UpArgs {
     /// Directory of the runs, each of which has a directory for its log files; those of the last five are kept
     #[arg(long, value_name = "DIR", default_value = runs::DIRECTORY)]
     pub(super) log_dir: PathBuf,
+    /// Build again when a source file of this workspace changes, and restart the services when their program does
+    #[arg(long)]
+    pub(super) watch: bool,
     /// Do not send the example event
     #[arg(long)]
     pub(super) no_example: bool,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -17,7 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::output::ServiceOutput;
 use crate::log_lines::{BoundedLines, Line};
+use crate::service_addresses::Addresses;
 use crate::service_environment::ADDRESSES_FILE;
+use crate::service_state::addresses_file;
 
 /// How to start a service.
 #[derive(Debug, Clone)]
@@ -27,8 +28,8 @@ pub(super) struct Spec {
     pub(super) arguments: Vec<String>,
     /// The whole environment of the process: nothing is inherited.
     pub(super) environment: BTreeMap<String, String>,
-    /// The file to which it writes its addresses.
-    pub(super) addresses: PathBuf,
+    /// The directory of the run.
+    pub(super) directory: PathBuf,
 }
 
 /// The pauses between two looks at the file of addresses: short while the service starts.
@@ -38,10 +39,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a run has reported about itself so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Report {
-    /// The address of its health checks.
-    pub(super) health: Option<SocketAddr>,
-    /// The address at which it accepts requests, if it listens.
-    pub(super) listening: Option<SocketAddr>,
+    /// Where it listens.
+    pub(super) addresses: Addresses,
     /// The last error it reported.
     pub(super) last_error: Option<String>,
 }
@@ -49,16 +48,8 @@ pub(super) struct Report {
 impl Report {
     /// Updates the state from what the service has written to its file of addresses; returns whether there was anything new.
     fn update_addresses(&mut self, text: &str) -> bool {
-        let before = (self.health, self.listening);
-        // The last line may be incomplete.
-        for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-            match line.split_once(' ') {
-                Some(("health", address)) => self.health = address.parse().ok(),
-                Some(("listening", address)) => self.listening = address.parse().ok(),
-                _ => {}
-            }
-        }
-        before != (self.health, self.listening)
+        let before = std::mem::replace(&mut self.addresses, Addresses::read(text));
+        before != self.addresses
     }
 
     /// Updates the state from a line of output; returns whether the line had anything of interest.
@@ -98,7 +89,8 @@ impl Spec {
     /// When the system cannot start it.
     pub(super) fn start(&self, output: &ServiceOutput) -> io::Result<Running> {
         // Those of the previous run are no longer true.
-        match std::fs::remove_file(&self.addresses) {
+        let addresses_file = addresses_file(&self.directory, self.name);
+        match std::fs::remove_file(&addresses_file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -106,7 +98,7 @@ impl Spec {
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
-            .env(ADDRESSES_FILE, &self.addresses)
+            .env(ADDRESSES_FILE, &addresses_file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -122,7 +114,7 @@ impl Spec {
         if let Some(stderr) = child.stderr.take() {
             readers.push(tokio::spawn(read(stderr, "stderr", output.clone(), sender.clone())));
         }
-        let addresses = AbortOnDropHandle::new(tokio::spawn(follow(self.addresses.clone(), sender)));
+        let addresses = AbortOnDropHandle::new(tokio::spawn(follow(addresses_file, sender)));
         // Taken, because waiting for a child closes the standard input it still owns.
         let stdin = child.stdin.take();
         Ok(Running { child, pid, report, readers, _addresses: addresses, _stdin: stdin })
@@ -234,14 +226,11 @@ mod tests {
     #[test]
     fn addresses_and_errors_are_recognised() {
         let mut report = Report::default();
-        assert!(report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:4"));
-        assert_eq!(report.listening, None, "the line is incomplete");
         assert!(report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:41002\n"));
         assert!(!report.update_addresses("health 127.0.0.1:41001\nlistening 127.0.0.1:41002\n"));
         let failed = r#"{"level":"ERROR","message":"the service failed","error":"no such table"}"#;
         assert!(report.update(&Line::read(failed)));
-        assert_eq!(report.health, Some("127.0.0.1:41001".parse().unwrap()));
-        assert_eq!(report.listening, Some("127.0.0.1:41002".parse().unwrap()));
+        assert_eq!(report.addresses.health, Some("127.0.0.1:41001".parse().unwrap()));
         assert_eq!(report.last_error.as_deref(), Some("the service failed: no such table"));
         assert!(!report.update(&Line::read(r#"{"level":"INFO","message":"event"}"#)));
         assert!(report.update(&Line::read("thread 'main' panicked")));

@@ -140,7 +140,7 @@ impl LocalRun {
                 program: program.clone(),
                 arguments: ["service", name, "--exit-with-stdin"].map(str::to_owned).into(),
                 environment,
-                addresses: output.directory().join(format!("{name}-addresses")),
+                directory: output.directory().to_owned(),
             };
             let output =
                 output.of(name).with_context(|| format!("the log file of {name} cannot be created"))?;
@@ -168,9 +168,9 @@ impl LocalRun {
         for service in &self.services {
             let state = service.state.borrow();
             if service.name == ingest::NAME {
-                listening = ready::listening(&state);
+                listening = state.report.addresses.listening;
             }
-            let (Some(pid), Some(health)) = (state.pid, state.report.health) else {
+            let (Some(pid), Some(health)) = (state.pid, state.report.addresses.health) else {
                 anyhow::bail!("service {} died as soon as it was ready", service.name);
             };
             services.push((service.name, pid, health));

@@ -10,6 +10,7 @@ mod output;
 mod ready;
 mod resources;
 mod supervise;
+mod watch;
 
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use anyhow::Context as _;
 use ingest::Secrets;
 use service_runtime::Environment;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use self::arguments::UpArgs;
 use self::local_run::LocalRun;
 use self::output::Output;
 use self::supervise::Stop;
+use self::watch::Watch;
 use super::traffic;
 use crate::failure::Failure;
 use crate::ingest_client::{IngestClient, http_client};
@@ -30,6 +33,7 @@ use crate::log_lines::Renderer;
 use crate::ports;
 use crate::runs::Run;
 use crate::screen::{Audience, Screen};
+use crate::service_state::{ServiceState, UP};
 use crate::signals::Signals;
 use crate::style::Style;
 
@@ -55,6 +59,13 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     let renderer = Renderer::new(style, layer::names().chain(["foostore"]));
     let run = Run::start(&args.log_dir)
         .with_context(|| format!("the log directory {} cannot be used", args.log_dir.display()))?;
+    let own_state = ServiceState {
+        pid: Some(std::process::id()),
+        since: Some(jiff::Timestamp::now()),
+        starts: 1,
+        ended: None,
+    };
+    own_state.write(run.directory(), UP).context("the state of this process cannot be written")?;
     let output = Output::new(run.directory().to_owned(), screen.clone(), renderer, args.log_format);
     let own = output.of("foostore").context("the log file cannot be created")?;
     crate::log_lines::install(environment, move |name, line| own.record(name, &line))?;
@@ -117,6 +128,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     let http = http_client()?;
     let secrets = secrets(args)?;
+    let watch = args.watch.then(|| Watch::open(environment)).transpose()?;
     if let Some(url) = &args.endpoint_url {
         resources::reachable(url, &http).await?;
     }
@@ -132,6 +144,9 @@ async fn work(
     } else {
         screen.text(banner::people(&addresses, style)).await;
     }
+    let _watching = watch.map(|watch| {
+        AbortOnDropHandle::new(tokio::spawn(watch.run(run.directory().to_owned(), screen.clone())))
+    });
     let ingest = IngestClient::new(http, &addresses.ingest, secrets);
     if !args.json && !args.no_example {
         let xray = addresses.xray(environment).await;

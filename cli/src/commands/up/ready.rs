@@ -1,18 +1,16 @@
 //! Waits until every service is ready.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::supervise::{State, Supervised};
+use super::supervise::Supervised;
 use crate::failure::{Failure, USAGE};
+use crate::service_addresses;
 
 /// The pause between two readiness checks of a service.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Time limit for a readiness check.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Waits until `/health/ready` of every service returns 200.
 ///
@@ -48,10 +46,10 @@ async fn one(
             }
             reason = format!("it ended with {}", ended.reason());
         }
-        if let Some(health) = state.report.health {
-            match ask(http, health).await {
+        if let Some(health) = state.report.addresses.health {
+            match service_addresses::ready(http, health).await {
                 // Its file of addresses may be read a moment after it answers.
-                Ok(()) if service.name == ingest::NAME && state.report.listening.is_none() => {
+                Ok(()) if service.name == ingest::NAME && state.report.addresses.listening.is_none() => {
                     "it has not reported its address".clone_into(&mut reason);
                 }
                 Ok(()) => return Ok(()),
@@ -68,22 +66,4 @@ async fn one(
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
-}
-
-/// Returns the address at which a service accepts its own traffic, once known.
-pub(super) fn listening(state: &State) -> Option<SocketAddr> {
-    state.report.listening
-}
-
-async fn ask(http: &reqwest::Client, health: SocketAddr) -> Result<(), String> {
-    let answer =
-        http.get(format!("http://{health}/health/ready")).timeout(PROBE_TIMEOUT).send().await.map_err(
-            |error| format!("its health address {health} did not answer: {}", error.without_url()),
-        )?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let body = answer.text().await.unwrap_or_default();
-    Err(format!("its readiness is {}: {}", status.as_u16(), crate::style::printable(body.trim())))
 }

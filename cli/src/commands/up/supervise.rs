@@ -1,4 +1,4 @@
-//! Keeps a service running until it is drained: restarts it when it dies, and reports that.
+//! Keeps a service running until it is drained: restarts it when it dies or when asked to, and reports that.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,17 +14,23 @@ use super::child::{Report, Running, Spec, describe};
 use super::output::ServiceOutput;
 use crate::screen::Screen;
 use crate::service_environment::{ANY, HEALTH, LISTEN};
+use crate::service_state::{ServiceState, take_restart_request};
+
+/// The pause between two looks for a request to restart.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The observed state of a service.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     /// The current process.
     pub(super) pid: Option<u32>,
+    /// When it was started.
+    since: Option<jiff::Timestamp>,
     /// The number of starts.
-    pub(super) starts: u32,
+    starts: u32,
     /// What this run has reported about itself.
     pub(super) report: Report,
-    /// How the last run ended.
+    /// How the last run ended, unless it was asked to.
     pub(super) ended: Option<Ended>,
 }
 
@@ -86,6 +92,15 @@ impl Supervised {
     }
 }
 
+/// Why a run of a service is over.
+enum End {
+    /// It was drained for good.
+    Drained,
+    /// It was drained to be started again.
+    ForRestart,
+    Died(Ended),
+}
+
 struct Supervisor {
     spec: Spec,
     output: ServiceOutput,
@@ -100,25 +115,27 @@ impl Supervisor {
         let mut backoff = Backoff::new();
         while !self.stop.drain.is_cancelled() {
             let began = Instant::now();
-            let ended = match self.spec.start(&self.output) {
+            let end = match self.spec.start(&self.output) {
                 Ok(running) => self.watch(running).await,
                 Err(error) => {
                     let how = format!("could not be started: {error}");
-                    Some(Ended { how, code: None, last_error: None, bound: true })
+                    End::Died(Ended { how, code: None, last_error: None, bound: true })
                 }
             };
-            // A drain requested this end, so there is nothing to restart.
-            let Some(ended) = ended else { return };
+            let ended = match end {
+                End::Drained => return,
+                End::ForRestart => {
+                    self.not_running(None);
+                    continue;
+                }
+                End::Died(ended) => ended,
+            };
             let pause = backoff.after(began.elapsed());
             if !ended.bound {
                 // Another process may have taken the port that the system assigned last time.
                 self.spec.environment.insert(HEALTH.to_owned(), ANY.to_owned());
             }
-            self.state.send_modify(|state| {
-                state.pid = None;
-                state.report = Report::default();
-                state.ended = Some(ended.clone());
-            });
+            self.not_running(Some(ended.clone()));
             tracing::warn!(
                 child = self.spec.name,
                 ended = ended.reason(),
@@ -127,19 +144,54 @@ impl Supervisor {
             );
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = self.restart_requested() => {}
                 () = self.stop.drain.cancelled() => {}
             }
         }
     }
 
-    /// Watches one run until it ends; returns `None` if it ended because of a drain.
-    async fn watch(&mut self, mut running: Running) -> Option<Ended> {
+    /// Records that there is no process.
+    fn not_running(&self, ended: Option<Ended>) {
+        self.state.send_modify(|state| {
+            state.pid = None;
+            state.since = None;
+            state.report = Report::default();
+            state.ended = ended;
+        });
+        self.publish();
+    }
+
+    /// Tells other commands the state of the service.
+    fn publish(&self) {
+        let state = self.state.borrow().clone();
+        let published = ServiceState {
+            pid: state.pid,
+            since: state.since,
+            starts: state.starts,
+            ended: state.ended.as_ref().map(Ended::reason),
+        };
+        if let Err(error) = published.write(&self.spec.directory, self.spec.name) {
+            tracing::warn!(child = self.spec.name, %error, "the state of a service cannot be written");
+        }
+    }
+
+    /// Waits until another command asks for a restart.
+    async fn restart_requested(&self) {
+        while !take_restart_request(&self.spec.directory, self.spec.name) {
+            tokio::time::sleep(REQUEST_INTERVAL).await;
+        }
+    }
+
+    /// Watches one run until it ends.
+    async fn watch(&mut self, mut running: Running) -> End {
         let pid = running.pid();
         let mut report = running.report();
         self.state.send_modify(|state| {
             state.pid = Some(pid);
+            state.since = Some(jiff::Timestamp::now());
             state.starts += 1;
         });
+        self.publish();
         let starts = self.state.borrow().starts;
         let mut announced = false;
         // No branch loses anything when another one wins: `ended` and `changed` are cancel safe, and a report that
@@ -151,7 +203,7 @@ impl Supervisor {
                     let report = report.borrow_and_update().clone();
                     self.keep_addresses(&report);
                     // The first start is announced by the ready line of `up`.
-                    if starts > 1 && !announced && let Some(health) = report.health {
+                    if starts > 1 && !announced && let Some(health) = report.addresses.health {
                         announced = true;
                         self.announce(pid, health).await;
                     }
@@ -159,7 +211,12 @@ impl Supervisor {
                 }
                 () = self.stop.drain.cancelled() => {
                     self.drain(running).await;
-                    return None;
+                    return End::Drained;
+                }
+                () = self.restart_requested() => {
+                    tracing::info!(child = self.spec.name, pid, "draining a service to restart it");
+                    self.drain(running).await;
+                    return End::ForRestart;
                 }
             }
         };
@@ -168,12 +225,13 @@ impl Supervisor {
             Ok(status) => (describe(status), status.code()),
             Err(error) => (format!("lost: {error}"), None),
         };
-        Some(Ended { how, code, last_error: report.last_error, bound: report.health.is_some() })
+        let bound = report.addresses.health.is_some();
+        End::Died(Ended { how, code, last_error: report.last_error, bound })
     }
 
     /// Keeps the addresses for the next start, because others know them.
     fn keep_addresses(&mut self, report: &Report) {
-        for (name, address) in [(HEALTH, report.health), (LISTEN, report.listening)] {
+        for (name, address) in [(HEALTH, report.addresses.health), (LISTEN, report.addresses.listening)] {
             if let Some(address) = address {
                 self.spec.environment.insert(name.to_owned(), address.to_string());
             }
