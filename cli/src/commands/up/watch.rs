@@ -30,6 +30,8 @@ const SHOWN: usize = 16 * 1024;
 /// What tells a file from what it was: inode, time in nanoseconds and size.
 type Fingerprint = (u64, i64, i64, u64);
 
+type Sources = BTreeMap<PathBuf, Fingerprint>;
+
 /// What is watched, and how it is built.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -37,6 +39,9 @@ pub(super) struct Watch {
     program: PathBuf,
     cargo: String,
     profile: String,
+    /// The sources and the program when `up` began: what changes while it starts counts too.
+    sources: Sources,
+    running: Option<Fingerprint>,
 }
 
 impl Watch {
@@ -61,18 +66,21 @@ impl Watch {
         };
         // Set by `cargo run`.
         let cargo = environment.get("CARGO").unwrap_or("cargo").to_owned();
-        Ok(Self { workspace: workspace.to_owned(), program, cargo, profile })
+        let running = fingerprint(&program);
+        let sources = sources(workspace);
+        Ok(Self { workspace: workspace.to_owned(), program, cargo, profile, sources, running })
     }
 
     /// Builds and asks for restarts until it is dropped.
     pub(super) async fn run(self, run: PathBuf, screen: Screen) {
-        let mut built = self.sources().await;
+        let mut built = self.sources.clone();
         let mut seen = built.clone();
-        let mut program = fingerprint(&self.program);
+        let mut program = self.running;
         screen.text(format!("watching {} for changes\n", self.workspace.display())).await;
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let now = self.sources().await;
+            let workspace = self.workspace.clone();
+            let Ok(now) = tokio::task::spawn_blocking(move || sources(&workspace)).await else { continue };
             // Several files are saved one after the other, and each in several steps.
             if now == seen && now != built {
                 built.clone_from(&now);
@@ -118,23 +126,19 @@ impl Watch {
         };
         screen.text(text).await;
     }
+}
 
-    async fn sources(&self) -> BTreeMap<PathBuf, Fingerprint> {
-        let paths = SOURCES.map(|name| self.workspace.join(name));
-        let look = || {
-            let mut files = BTreeMap::new();
-            for path in paths {
-                // A file that is deleted meanwhile is simply absent.
-                drop(collect(&path, &mut files));
-            }
-            files
-        };
-        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+fn sources(workspace: &Path) -> Sources {
+    let mut files = BTreeMap::new();
+    for name in SOURCES {
+        // A file that is deleted meanwhile is simply absent.
+        drop(collect(&workspace.join(name), &mut files));
     }
+    files
 }
 
 /// Collects the files at `path`, except hidden ones and what a build writes.
-fn collect(path: &Path, files: &mut BTreeMap<PathBuf, Fingerprint>) -> io::Result<()> {
+fn collect(path: &Path, files: &mut Sources) -> io::Result<()> {
     if !path.is_dir() {
         if let Some(print) = fingerprint(path) {
             files.insert(path.to_owned(), print);
