@@ -16,6 +16,7 @@ mod faults;
 mod foreign;
 mod hanging;
 mod headers;
+mod logs;
 mod mails;
 mod misconfigured;
 mod new_service;

@@ -167,7 +167,7 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Service(args) => commands::service::run(&args).map(drop),
         Command::Send(args) => Box::pin(commands::send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
-        Command::Logs(args) => commands::logs::run(&args, environment),
+        Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
     }
 }

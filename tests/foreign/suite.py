@@ -48,6 +48,7 @@ LEFT_OUT = {
     "hanging::": "needs faults on demand",
     "headers::": "covers how ingest reads headers, and the way behind it is the same for all",
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
+    "logs::": "is about the command line, and its answers from CloudWatch Logs are scripted",
     "mails::": "needs faults on demand, and the order and tags of mails as the local cloud keeps them",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",

@@ -20,4 +20,4 @@ pub(crate) use install::{install, to_standard_error};
 pub(crate) use line::Line;
 pub(crate) use prefixed::prefixed;
 pub(crate) use render::Renderer;
-pub(crate) use select::{Record, select};
+pub(crate) use select::{EVENT_FIELDS, Filters, Record, Selection};

@@ -1,4 +1,4 @@
-//! Selects the log lines that belong to an event, a trace or a customer.
+//! Selects the log lines that belong to an event, a trace or a customer, and of those the ones that a user asked for.
 
 use std::collections::BTreeSet;
 
@@ -25,52 +25,97 @@ impl Record {
     }
 
     fn mentions(&self, event: &str) -> bool {
-        ["event_id", "correlation_id", "causation_id", "message_id"]
-            .iter()
-            .any(|name| self.text(name) == Some(event))
+        EVENT_FIELDS.iter().any(|name| self.text(name) == Some(event))
     }
 }
 
-/// Returns the records that belong to `wanted`, in order of time.
-///
-/// For an event, these are the lines that name it (as event, correlation, cause or message), and the lines of the same
-/// traces that name no event, such as a warning logged while it was handled.
-pub(crate) fn select(records: Vec<Record>, wanted: &Wanted) -> Vec<Record> {
-    let mut chosen = match wanted {
-        Wanted::Trace(id) => with(records, "trace_id", &id.to_string()),
-        Wanted::Event(id) => of_event(records, &id.to_string()),
-        Wanted::TraceOrEvent(trace, event) => {
-            let trace = trace.to_string();
-            if records.iter().any(|record| record.text("trace_id") == Some(&trace)) {
-                with(records, "trace_id", &trace)
-            } else {
-                of_event(records, &event.to_string())
+/// The fields that name an event: as itself, as the one that began everything, as the cause, or by its message.
+pub(crate) const EVENT_FIELDS: [&str; 4] = ["event_id", "correlation_id", "causation_id", "message_id"];
+
+/// What a line must have. A list that is empty admits every line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filters {
+    pub(crate) services: Vec<String>,
+    pub(crate) outcomes: Vec<String>,
+    pub(crate) reasons: Vec<String>,
+    /// The earliest time.
+    pub(crate) since: Option<jiff::Timestamp>,
+}
+
+impl Filters {
+    fn admit(&self, record: &Record) -> bool {
+        let one_of = |wanted: &[String], found: Option<&str>| {
+            wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|wanted| wanted == found))
+        };
+        let service = record.text("service").unwrap_or(&record.service);
+        one_of(&self.services, Some(service))
+            && one_of(&self.outcomes, record.text("outcome"))
+            && one_of(&self.reasons, record.text("reason"))
+            && self.since.is_none_or(|since| record.time().is_some_and(|time| time >= since))
+    }
+}
+
+/// Selects records, as many as there are at once or as they come.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    wanted: Option<Wanted>,
+    filters: Filters,
+    /// The traces of the event, as far as lines have named them.
+    traces: BTreeSet<String>,
+    /// Whether an id of both forms has turned out to be a trace's.
+    is_trace: bool,
+}
+
+impl Selection {
+    /// Creates a selection of the lines about `wanted`, or of all, that have what `filters` ask for.
+    pub(crate) fn new(wanted: Option<Wanted>, filters: Filters) -> Self {
+        Self { wanted, filters, traces: BTreeSet::new(), is_trace: false }
+    }
+
+    /// Returns those of the next records that are selected, in order of time.
+    ///
+    /// For an event, these are the lines that name it (as event, correlation, cause or message), and the lines of the same
+    /// traces that name no event, such as a warning logged while it was handled.
+    pub(crate) fn take(&mut self, mut records: Vec<Record>) -> Vec<Record> {
+        self.learn(&records);
+        records.retain(|record| self.is_about(record) && self.filters.admit(record));
+        records.sort_by_key(Record::time);
+        records
+    }
+
+    /// Returns the traces of the event, as far as they are known.
+    pub(crate) fn traces(&self) -> &BTreeSet<String> {
+        &self.traces
+    }
+
+    fn learn(&mut self, records: &[Record]) {
+        let event = match &self.wanted {
+            Some(Wanted::Event(event)) => event.to_string(),
+            Some(Wanted::TraceOrEvent(trace, event)) => {
+                let trace = trace.to_string();
+                self.is_trace |= records.iter().any(|record| record.text("trace_id") == Some(&trace));
+                event.to_string()
             }
+            _ => return,
+        };
+        let naming = records.iter().filter(|record| record.mentions(&event));
+        self.traces.extend(naming.filter_map(|record| record.text("trace_id").map(str::to_owned)));
+    }
+
+    fn is_about(&self, record: &Record) -> bool {
+        let in_trace = |id: String| record.text("trace_id") == Some(&id);
+        match &self.wanted {
+            None => true,
+            Some(Wanted::Trace(trace)) => in_trace(trace.to_string()),
+            Some(Wanted::TraceOrEvent(trace, _)) if self.is_trace => in_trace(trace.to_string()),
+            Some(Wanted::Event(event) | Wanted::TraceOrEvent(_, event)) => {
+                record.mentions(&event.to_string())
+                    || (record.text("event_id").is_none()
+                        && record.text("trace_id").is_some_and(|trace| self.traces.contains(trace)))
+            }
+            Some(Wanted::Customer(number)) => record.text("customer_number") == Some(number),
         }
-        Wanted::Customer(number) => with(records, "customer_number", number),
-    };
-    chosen.sort_by_key(Record::time);
-    chosen
-}
-
-fn with(records: Vec<Record>, name: &str, value: &str) -> Vec<Record> {
-    records.into_iter().filter(|record| record.text(name) == Some(value)).collect()
-}
-
-fn of_event(records: Vec<Record>, id: &str) -> Vec<Record> {
-    let traces: BTreeSet<String> = records
-        .iter()
-        .filter(|record| record.mentions(id))
-        .filter_map(|record| record.text("trace_id").map(str::to_owned))
-        .collect();
-    records
-        .into_iter()
-        .filter(|record| {
-            record.mentions(id)
-                || (record.text("event_id").is_none()
-                    && record.text("trace_id").is_some_and(|trace| traces.contains(trace)))
-        })
-        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +147,10 @@ mod tests {
         ]
     }
 
+    fn select(records: Vec<Record>, wanted: &Wanted) -> Vec<Record> {
+        Selection::new(Some(wanted.clone()), Filters::default()).take(records)
+    }
+
     fn services(records: &[Record]) -> Vec<&str> {
         records.iter().map(|record| record.service.as_str()).collect()
     }
@@ -129,5 +178,33 @@ mod tests {
     fn a_trace_takes_every_line_in_it() {
         let chosen = select(records(), &"5759e988bd862e3fe1be46a994272793".parse().unwrap());
         assert_eq!(services(&chosen), ["ingest", "membership", "membership", "email"]);
+    }
+
+    #[test]
+    fn lines_are_selected_by_what_they_have() {
+        let mut all = records();
+        all.push(record("email", 9, &json!({"outcome": "retry", "reason": "ses-throttled"})));
+        all.push(record("notifier", 8, &json!({"outcome": "retry", "reason": "sns-throttled"})));
+        let chosen = |filters| services(&Selection::new(None, filters).take(all.clone())).join(" ");
+        let some = |word: &str| vec![word.to_owned()];
+        assert_eq!(chosen(Filters { services: some("email"), ..Filters::default() }), "email email");
+        assert_eq!(chosen(Filters { outcomes: some("retry"), ..Filters::default() }), "notifier email");
+        let reasons = some("ses-throttled");
+        assert_eq!(chosen(Filters { outcomes: some("retry"), reasons, ..Filters::default() }), "email");
+        let since = "2026-11-23T02:34:08Z".parse().ok();
+        assert_eq!(chosen(Filters { since, ..Filters::default() }), "notifier email");
+        assert_eq!(
+            chosen(Filters { services: some("email"), outcomes: some("sent"), ..Filters::default() }),
+            ""
+        );
+    }
+
+    #[test]
+    fn what_comes_later_belongs_to_the_event_by_what_came_before() {
+        let mut selection = Selection::new(EVENT.parse().ok(), Filters::default());
+        let mut rest = records();
+        let ingest = rest.remove(1);
+        assert_eq!(services(&selection.take(vec![ingest])), ["ingest"]);
+        assert_eq!(services(&selection.take(rest)), ["membership", "email"]);
     }
 }
