@@ -30,10 +30,12 @@ CHOSEN = {
         "UpdateAccountSendingEnabled", "VerifyDomainIdentity", "VerifyEmailAddress", "VerifyEmailIdentity",
     ],
     "sesv2": [
-        "CreateEmailIdentity", "DeleteEmailIdentity", "DeleteSuppressedDestination", "GetAccount",
-        "GetEmailIdentity", "GetSuppressedDestination", "ListEmailIdentities", "ListSuppressedDestinations",
-        "PutAccountSendingAttributes", "PutAccountSuppressionAttributes", "PutSuppressedDestination",
-        "SendBulkEmail", "SendEmail",
+        "CreateConfigurationSet", "CreateConfigurationSetEventDestination", "CreateEmailIdentity",
+        "DeleteConfigurationSet", "DeleteConfigurationSetEventDestination", "DeleteEmailIdentity",
+        "DeleteSuppressedDestination", "GetAccount", "GetConfigurationSet", "GetConfigurationSetEventDestinations",
+        "GetEmailIdentity", "GetSuppressedDestination", "ListConfigurationSets", "ListEmailIdentities",
+        "ListSuppressedDestinations", "PutAccountSendingAttributes", "PutAccountSuppressionAttributes",
+        "PutSuppressedDestination", "SendBulkEmail", "SendEmail", "UpdateConfigurationSetEventDestination",
     ],
     "sts": ["GetCallerIdentity"],
 }

@@ -54,9 +54,9 @@ impl Cloud {
             sqs.queues(),
             Arc::clone(&faults),
             stop.clone(),
-            tasks,
+            tasks.clone(),
         );
-        let ses = Ses::new(settings, mails);
+        let ses = Ses::new(settings, mails, events.buses(), tasks);
         Arc::new(Self {
             account_id: settings.account_id.clone(),
             models: Models::default(),

@@ -19,7 +19,7 @@
 //! | path | |
 //! |---|---|
 //! | `/_local/health` | GET whether it is ready |
-//! | `/_local/mail` | GET the mail that SES accepted, oldest first, with `feedback` from recipients that are suppressed or simulate a bounce or a complaint; DELETE forgets it |
+//! | `/_local/mail` | GET the mail that SES accepted, oldest first, with `feedback` from recipients that are suppressed or simulate a bounce, a complaint or a reply; DELETE forgets it |
 //! | `/_local/faults` | POST a fault, such as `{"service": "sns", "caller": "notifier", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE. `docs/faults.md` describes every kind |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
 //!

@@ -34,6 +34,8 @@ mod pipes_strict;
 mod refusal;
 #[path = "all/ses.rs"]
 mod ses;
+#[path = "all/ses_events.rs"]
+mod ses_events;
 #[path = "all/ses_strict.rs"]
 mod ses_strict;
 #[path = "all/sns.rs"]

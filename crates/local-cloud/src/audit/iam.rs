@@ -50,6 +50,7 @@ struct Named {
     request_items: BTreeMap<String, IgnoredAny>,
     entries: Vec<Entry>,
     from_email_address: Option<String>,
+    configuration_set_name: Option<String>,
     content: Content,
 }
 
@@ -167,9 +168,9 @@ fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
 }
 
 /// The identity is assumed to be the address; AWS takes its domain if only that is verified. A raw mail needs
-/// `ses:SendRawEmail`, as in the first version of the API.
+/// `ses:SendRawEmail`, as in the first version of the API. A mail with a configuration set needs the same for the set.
 ///
-/// Condition keys: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>
+/// Resources and condition keys: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>
 fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
     let named = named(call);
     let sender = named.from_email_address.as_deref().map(bare_address);
@@ -177,9 +178,13 @@ fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
         "SendEmail" if named.content.raw.is_some() => "SendRawEmail",
         operation => operation,
     };
-    BTreeSet::from([Permission {
-        action: format!("ses:{action}"),
-        resource: sender.map_or_else(|| ANY.to_owned(), |sender| place.arn("ses", "identity/", sender)),
-        context: sender.map(|sender| ("ses:FromAddress", sender.to_owned())).into_iter().collect(),
-    }])
+    let context: BTreeMap<_, _> =
+        sender.map(|sender| ("ses:FromAddress", sender.to_owned())).into_iter().collect();
+    let identity = sender.map_or_else(|| ANY.to_owned(), |sender| place.arn("ses", "identity/", sender));
+    let set = named.configuration_set_name.filter(|_| sender.is_some());
+    let set = set.map(|set| place.arn("ses", "configuration-set/", &set));
+    std::iter::once(identity)
+        .chain(set)
+        .map(|resource| Permission { action: format!("ses:{action}"), resource, context: context.clone() })
+        .collect()
 }

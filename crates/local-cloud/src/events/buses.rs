@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::entry::{Entry, Event, Rejected};
+use super::entry::{Entry, Event, Rejected, ServiceEvent};
 use super::input::{Arrived, NotJson, RuleContext};
-use super::names::Names;
+use super::names::{DEFAULT_BUS, Names};
 use super::state::{Rule, State};
 use super::target::{Destination, Target};
 use crate::kinder;
@@ -105,18 +105,31 @@ impl Buses {
         let occurred = event.occurred;
         let event = Arrived::new(&event)
             .ok_or_else(|| Rejected::new("InternalFailure", "the event could not be written as JSON"))?;
-        let rules = {
-            let mut state = self.state();
-            let Ok(bus) = state.bus(name) else {
-                kinder::UNKNOWN_BUS.note(name);
-                return Err(Rejected::new("ResourceNotFoundException", Names::no_such_bus(name).message));
-            };
-            let rules = bus.matching(&event.value);
-            state.archive(name, &event, occurred);
-            rules
+        let Some(rules) = self.take(name, &event, occurred) else {
+            kinder::UNKNOWN_BUS.note(name);
+            return Err(Rejected::new("ResourceNotFoundException", Names::no_such_bus(name).message));
         };
         self.deliver(&rules, &event, Hop::First, trace_header.as_deref()).await;
         Ok(event.id)
+    }
+
+    /// Puts an event of an AWS service on the default bus, the only one such events come to. It carries no trace header.
+    pub(crate) async fn put_of_service(&self, event: &ServiceEvent) {
+        let Names { account, region } = self.names();
+        let event = Event::of_service(event, account, region, Timestamp::now());
+        let occurred = event.occurred;
+        let Some(event) = Arrived::new(&event) else { return };
+        if let Some(rules) = self.take(DEFAULT_BUS, &event, occurred) {
+            self.deliver(&rules, &event, Hop::First, None).await;
+        }
+    }
+
+    /// Archives an event that comes to a bus, and returns the rules that it matches; `None` if there is no such bus.
+    fn take(&self, bus: &str, event: &Arrived, occurred: Timestamp) -> Option<Vec<Arc<Rule>>> {
+        let mut state = self.state();
+        let rules = state.bus(bus).ok()?.matching(&event.value);
+        state.archive(bus, event, occurred);
+        Some(rules)
     }
 
     /// Delivers an event of the cloud itself or of a replay to the targets of rules.

@@ -88,21 +88,42 @@ pub(super) struct Event {
     pub(super) occurred: Timestamp,
 }
 
+/// An event of an AWS service, for the default bus.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceEvent {
+    pub(crate) source: &'static str,
+    pub(crate) detail_type: &'static str,
+    /// ARNs.
+    pub(crate) resources: Vec<String>,
+    /// An object.
+    pub(crate) detail: Value,
+}
+
 impl Event {
-    /// Returns the event that a rule with a schedule sends to its targets.
-    pub(super) fn scheduled(account: &str, region: &str, now: Timestamp, rule_arn: &str) -> Self {
+    pub(super) fn of_service(event: &ServiceEvent, account: &str, region: &str, now: Timestamp) -> Self {
         Self {
             version: "0",
             id: Uuid::new_v4().to_string(),
-            detail_type: "Scheduled Event".to_owned(),
-            source: "aws.events".to_owned(),
+            detail_type: event.detail_type.to_owned(),
+            source: event.source.to_owned(),
             account: account.to_owned(),
             time: written(now),
             region: region.to_owned(),
-            resources: vec![rule_arn.to_owned()],
-            detail: RawValue::from_string("{}".to_owned()).unwrap_or_default(),
+            resources: event.resources.clone(),
+            detail: RawValue::from_string(event.detail.to_string()).unwrap_or_default(),
             occurred: now,
         }
+    }
+
+    /// Returns the event that a rule with a schedule sends to its targets.
+    pub(super) fn scheduled(account: &str, region: &str, now: Timestamp, rule_arn: &str) -> Self {
+        let event = ServiceEvent {
+            source: "aws.events",
+            detail_type: "Scheduled Event",
+            resources: vec![rule_arn.to_owned()],
+            detail: Value::Object(serde_json::Map::new()),
+        };
+        Self::of_service(&event, account, region, now)
     }
 
     /// Returns when the bus accepted the event, which is now: events are delivered at once.

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::buses::Buses;
 use self::entry::PutEvents;
-pub(crate) use self::entry::{Entry, Rejected};
+pub(crate) use self::entry::{Entry, Rejected, ServiceEvent};
 use self::state::RuleState;
 use crate::call::Call;
 use crate::reply::AwsError;

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use jiff::Timestamp;
 
 use super::address;
-use super::mail::{Feedback, Mail};
+use super::mail::Feedback;
 use crate::budget::{Budget, Share};
 
 /// AWS General Reference, "Amazon SES quotas": identities in a region.
@@ -17,6 +17,39 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What an entry of a map takes besides its texts, about.
 const OVERHEAD: usize = 128;
 const SIMULATOR: &str = "simulator.amazonses.com";
+
+/// What becomes of a mail at one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Delivered,
+    /// Delivered and answered automatically, as by somebody who is out of the office.
+    Replied,
+    /// Refused by the recipient's server.
+    Bounced,
+    /// Delivered and called spam.
+    Complained,
+    /// Not sent: on the list of addresses that bounced for any customer of SES.
+    OnGlobalList,
+    /// Not sent: on the account's own suppression list, because of a bounce.
+    OnListAfterBounce,
+    /// Not sent: on the account's own suppression list, because of a complaint.
+    OnListAfterComplaint,
+}
+
+impl Fate {
+    /// Returns what `GET /_local/mail` shows of it; nothing if the recipient just reads the mail.
+    pub(super) fn feedback(self) -> Option<Feedback> {
+        match self {
+            Self::Delivered => None,
+            Self::Replied => Some(Feedback::Reply),
+            Self::Bounced => Some(Feedback::Bounce),
+            Self::Complained => Some(Feedback::Complaint),
+            Self::OnGlobalList | Self::OnListAfterBounce | Self::OnListAfterComplaint => {
+                Some(Feedback::Suppressed)
+            }
+        }
+    }
+}
 
 /// A suppressed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,15 +119,15 @@ impl Account {
         identities.keys().filter(behind).cloned().collect()
     }
 
-    /// Returns whether mail may be sent from an address: it is verified, or its domain or one above is (SES developer
-    /// guide, "Verified identities").
-    pub(super) fn is_verified(&self, sender: &str) -> bool {
+    /// Returns the identity by which mail may be sent from an address: the address itself, its domain or one above (SES
+    /// developer guide, "Verified identities").
+    pub(super) fn identity_of(&self, sender: &str) -> Option<String> {
         let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
         let domain = address::domain(sender).unwrap_or_default().to_ascii_lowercase();
-        let mut domains = std::iter::successors(Some(domain.as_str()), |domain| {
+        let domains = std::iter::successors(Some(domain.as_str()), |domain| {
             domain.split_once('.').map(|(_, parent)| parent)
         });
-        identities.contains_key(sender) || domains.any(|domain| identities.contains_key(domain))
+        std::iter::once(sender).chain(domains).find(|name| identities.contains_key(*name)).map(str::to_owned)
     }
 
     /// Adds to the suppression list and returns whether there was room.
@@ -128,18 +161,13 @@ impl Account {
             .collect()
     }
 
-    /// Returns what becomes of a mail at recipients that are suppressed or belong to SES's mailbox simulator.
-    pub(super) fn feedback(&self, mail: &Mail) -> BTreeMap<String, Feedback> {
-        let mut feedback = BTreeMap::new();
-        for recipient in mail.recipients() {
-            let bare = address::bare_address(recipient);
-            let found =
-                if self.suppressed(bare).is_some() { Some(Feedback::Suppressed) } else { simulated(bare) };
-            if let Some(found) = found {
-                feedback.insert(bare.to_owned(), found);
-            }
+    /// Returns what becomes of a mail at an address.
+    pub(super) fn fate(&self, address: &str) -> Fate {
+        match self.suppressed(address) {
+            Some(suppressed) if suppressed.reason == "COMPLAINT" => Fate::OnListAfterComplaint,
+            Some(_) => Fate::OnListAfterBounce,
+            None => simulated(address).unwrap_or(Fate::Delivered),
         }
-        feedback
     }
 }
 
@@ -147,18 +175,21 @@ fn length(tags: &BTreeMap<String, String>) -> usize {
     tags.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
-/// Returns what an address of the mailbox simulator does (SES developer guide, "Using the mailbox simulator manually").
-/// A label behind a plus sign does not matter.
-fn simulated(address: &str) -> Option<Feedback> {
+/// Returns what an address of the mailbox simulator does
+/// (<https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator-how-to-use>). A label
+/// behind a plus sign does not matter.
+fn simulated(address: &str) -> Option<Fate> {
     let (local, domain) = address.rsplit_once('@')?;
     let mailbox = local.split('+').next()?;
     if !domain.eq_ignore_ascii_case(SIMULATOR) {
         return None;
     }
     match mailbox.to_ascii_lowercase().as_str() {
-        "bounce" => Some(Feedback::Bounce),
-        "complaint" => Some(Feedback::Complaint),
-        "suppressionlist" => Some(Feedback::Suppressed),
+        "success" => Some(Fate::Delivered),
+        "ooto" => Some(Fate::Replied),
+        "bounce" => Some(Fate::Bounced),
+        "complaint" => Some(Fate::Complained),
+        "suppressionlist" => Some(Fate::OnGlobalList),
         _ => None,
     }
 }
@@ -172,36 +203,36 @@ mod tests {
         let account = Account::default();
         account.add_identity("b.example", BTreeMap::new());
         account.add_identity("a@c.example", BTreeMap::new());
-        for (sender, verified) in [
-            ("x@b.example", true),
-            ("x@B.example", true),
-            ("x@sub.b.example", true),
-            ("x@bb.example", false),
-            ("a@c.example", true),
-            ("x@c.example", false),
+        for (sender, identity) in [
+            ("x@b.example", Some("b.example")),
+            ("x@B.example", Some("b.example")),
+            ("x@sub.b.example", Some("b.example")),
+            ("x@bb.example", None),
+            ("a@c.example", Some("a@c.example")),
+            ("x@c.example", None),
         ] {
-            assert_eq!(account.is_verified(sender), verified, "{sender}");
+            assert_eq!(account.identity_of(sender).as_deref(), identity, "{sender}");
         }
-        assert!(account.remove_identity("b.example") && !account.is_verified("x@b.example"));
+        assert!(account.remove_identity("b.example") && account.identity_of("x@b.example").is_none());
     }
 
     #[test]
     fn recipients_may_be_suppressed_or_simulated() {
         let account = Account::default();
         assert!(account.suppress("Zoe@d.example", "BOUNCE".to_owned()));
-        let to = [
-            "zoe@d.example",
-            "Y <bounce+1@simulator.amazonses.com>",
-            "complaint@simulator.amazonses.com",
-            "success@simulator.amazonses.com",
-            "bounce@d.example",
-        ];
-        let mail = Mail { to: to.iter().map(|to| (*to).to_owned()).collect(), ..Mail::default() };
-        let feedback = account.feedback(&mail);
-        assert_eq!(feedback.len(), 3);
-        assert_eq!(feedback["zoe@d.example"], Feedback::Suppressed);
-        assert_eq!(feedback["bounce+1@simulator.amazonses.com"], Feedback::Bounce);
-        assert_eq!(feedback["complaint@simulator.amazonses.com"], Feedback::Complaint);
+        assert!(account.suppress("yann@d.example", "COMPLAINT".to_owned()));
+        for (address, fate) in [
+            ("zoe@d.example", Fate::OnListAfterBounce),
+            ("yann@d.example", Fate::OnListAfterComplaint),
+            ("bounce+1@simulator.amazonses.com", Fate::Bounced),
+            ("complaint@simulator.amazonses.com", Fate::Complained),
+            ("OOTO+a@simulator.amazonses.com", Fate::Replied),
+            ("suppressionlist@simulator.amazonses.com", Fate::OnGlobalList),
+            ("success@simulator.amazonses.com", Fate::Delivered),
+            ("bounce@d.example", Fate::Delivered),
+        ] {
+            assert_eq!(account.fate(address), fate, "{address}");
+        }
         assert!(account.release("zoe@D.example") && account.suppressed("zoe@d.example").is_none());
     }
 }

@@ -115,15 +115,13 @@ pub(super) struct Draft {
 impl Draft {
     /// Returns the mail, without message id and time, if SES would accept it from a verified sender.
     pub(super) fn into_mail(self) -> Result<Mail, Refusal> {
-        if let Some(name) = self.configuration_set {
-            return Err(Refusal::NoConfigurationSet(name));
-        }
         let tags = checked_tags(self.tags)?;
         let mut mail = match self.content {
             Content::Simple(simple) => simple_mail(simple, self.max_bytes)?,
             Content::Raw(raw) => raw_mail(&raw, self.max_bytes)?,
         };
         mail.tags = tags;
+        mail.configuration_set = self.configuration_set;
         if let Some(from) = self.from {
             mail.from = from;
         }
@@ -340,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_few_characters_and_a_configuration_set_must_exist() {
+    fn tags_have_few_characters() {
         let tagged = |name: &str, value: &str| {
             let tags = vec![Pair { name: name.to_owned(), value: value.to_owned() }];
             Draft { tags, ..draft("a@b.example", &["c@d.example"], greeting()) }.into_mail()
@@ -349,8 +347,5 @@ mod tests {
         for (name, value) in [("", "x"), ("a b", "x"), ("a", "ä"), ("a", "")] {
             assert!(tagged(name, value).is_err(), "{name} {value}");
         }
-        let set = Some("main".to_owned());
-        let draft = Draft { configuration_set: set, ..draft("a@b.example", &["c@d.example"], greeting()) };
-        assert_eq!(draft.into_mail().unwrap_err(), Refusal::NoConfigurationSet("main".to_owned()));
     }
 }

@@ -17,6 +17,8 @@ const OVERHEAD_BYTES: usize = 1_000;
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Feedback {
+    /// The recipient answered automatically.
+    Reply,
     /// The recipient's server refused it.
     Bounce,
     /// The recipient called it spam.
@@ -46,6 +48,8 @@ pub(crate) struct Mail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) raw: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration_set: Option<String>,
     pub(crate) headers: BTreeMap<String, String>,
     /// By recipient, for those who did not just receive it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -68,7 +72,8 @@ impl Mail {
     /// Returns about how many bytes it takes in memory.
     fn bytes(&self) -> usize {
         let lists = [&self.to, &self.cc, &self.bcc, &self.reply_to].into_iter().flatten();
-        let texts = [&self.subject, &self.text, &self.html, &self.raw].into_iter().flatten();
+        let texts =
+            [&self.subject, &self.text, &self.html, &self.raw, &self.configuration_set].into_iter().flatten();
         let pairs = self.tags.iter().chain(&self.headers).flat_map(|(name, value)| [name, value]);
         OVERHEAD_BYTES + lists.chain(texts).chain(pairs).map(String::len).sum::<usize>()
     }

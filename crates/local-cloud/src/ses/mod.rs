@@ -2,25 +2,35 @@
 //!
 //! An identity is verified as soon as it is created, and recipients need no verification: this account is out of the
 //! sandbox.
+//!
+//! What becomes of a mail follows from the recipient's address: those of the mailbox simulator bounce, complain or answer,
+//! suppressed ones get nothing, and all others read. A mail with a configuration set has it published on the default bus,
+//! if the set has an event destination for it.
 
 mod account;
 mod address;
+mod configuration_sets;
 mod draft;
+mod event;
 mod mail;
 mod outbox;
+mod place;
 mod raw;
 mod refusal;
 mod v1;
 mod v2;
+mod v2_sets;
 
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use self::address::bare_address;
 pub(crate) use self::mail::{Mail, Sent};
 use self::outbox::Outbox;
 use crate::call::Call;
+use crate::events::Buses;
 use crate::reply::AwsError;
 use crate::settings::Settings;
 
@@ -36,8 +46,8 @@ impl std::fmt::Debug for Ses {
 }
 
 impl Ses {
-    pub(crate) fn new(settings: &Settings, sent: Sent) -> Self {
-        Self { outbox: Outbox::new(&settings.region, sent) }
+    pub(crate) fn new(settings: &Settings, sent: Sent, buses: Buses, tasks: TaskTracker) -> Self {
+        Self { outbox: Outbox::new(settings, sent, buses, tasks) }
     }
 
     /// Returns the mails sent and still kept, oldest first.
@@ -76,6 +86,14 @@ impl Ses {
             "GetEmailIdentity" => v2::identity(outbox, &call.read()?),
             "ListEmailIdentities" => v2::list_identities(outbox, &call.read()?),
             "DeleteEmailIdentity" => v2::delete_identity(outbox, &call.read()?),
+            "CreateConfigurationSet" => v2_sets::create(outbox, call.read()?),
+            "GetConfigurationSet" => v2_sets::get(outbox, &call.read()?),
+            "ListConfigurationSets" => v2_sets::list(outbox, &call.read()?),
+            "DeleteConfigurationSet" => v2_sets::delete(outbox, &call.read()?),
+            "CreateConfigurationSetEventDestination" => v2_sets::create_destination(outbox, call.read()?),
+            "GetConfigurationSetEventDestinations" => v2_sets::destinations(outbox, &call.read()?),
+            "UpdateConfigurationSetEventDestination" => v2_sets::update_destination(outbox, call.read()?),
+            "DeleteConfigurationSetEventDestination" => v2_sets::delete_destination(outbox, &call.read()?),
             "PutSuppressedDestination" => v2::suppress(outbox, call.read()?),
             "GetSuppressedDestination" => v2::suppressed(outbox, &call.read()?),
             "ListSuppressedDestinations" => v2::list_suppressed(outbox, &call.read()?),

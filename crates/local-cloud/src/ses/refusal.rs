@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     },
     Paused,
     NoConfigurationSet(String),
+    /// Sending with this configuration set is switched off.
+    ConfigurationSetPaused(String),
     Unsupported(&'static str),
 }
 
@@ -33,6 +35,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::NoConfigurationSet(name) => format!("Configuration set <{name}> does not exist."),
+            Self::ConfigurationSetPaused(name) => format!("Sending paused for configuration set <{name}>."),
             Self::Unsupported(what) => format!("the local cloud does not support {what}"),
         }
     }
@@ -44,6 +47,7 @@ impl Refusal {
             Self::NotVerified { .. } => "MessageRejected",
             Self::Paused => "AccountSendingPausedException",
             Self::NoConfigurationSet(_) => "ConfigurationSetDoesNotExist",
+            Self::ConfigurationSetPaused(_) => "ConfigurationSetSendingPausedException",
         };
         AwsError::bad_request(code, self.message())
     }
@@ -53,7 +57,9 @@ impl Refusal {
         let (status, code) = match self {
             Self::Invalid(_) | Self::Unsupported(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
             Self::NotVerified { .. } => (StatusCode::BAD_REQUEST, "MessageRejected"),
-            Self::Paused => (StatusCode::BAD_REQUEST, "SendingPausedException"),
+            Self::Paused | Self::ConfigurationSetPaused(_) => {
+                (StatusCode::BAD_REQUEST, "SendingPausedException")
+            }
             Self::NoConfigurationSet(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
         };
         AwsError::new(status, code, self.message())

@@ -67,8 +67,10 @@ pub(super) fn send(outbox: &Outbox, input: SendEmail) -> Result<Value, AwsError>
 }
 
 /// The parameters that AWS knows and that would have no effect here.
-const UNSUPPORTED: [&str; 9] = [
+const UNSUPPORTED: [&str; 16] = [
+    "ArchivingOptions",
     "ConfigurationOverrides",
+    "DeliveryOptions",
     "DkimSigningAttributes",
     "EndpointId",
     "FeedbackForwardingEmailAddress",
@@ -76,11 +78,16 @@ const UNSUPPORTED: [&str; 9] = [
     "Filter",
     "FromEmailAddressIdentityArn",
     "ListManagementOptions",
+    "MessageSecurityOptions",
+    "ReputationOptions",
+    "SuppressionOptions",
     "TenantName",
+    "TrackingOptions",
+    "VdmOptions",
 ];
 
 /// Refuses parameters that would have no effect. What AWS does not know either is ignored, as on AWS.
-fn refuse_unsupported(others: &BTreeMap<String, Value>) -> Result<(), AwsError> {
+pub(super) fn refuse_unsupported(others: &BTreeMap<String, Value>) -> Result<(), AwsError> {
     let Some(name) = others.keys().find(|name| UNSUPPORTED.contains(&name.as_str())) else { return Ok(()) };
     let message = format!("the local cloud does not support the parameter {name}");
     Err(AwsError::bad_request("BadRequestException", message))
@@ -100,9 +107,9 @@ pub(super) struct CreateIdentity {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
+pub(super) struct Tag {
+    pub(super) key: String,
+    pub(super) value: String,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +122,11 @@ pub(super) struct Identity {
 pub(super) fn create_identity(outbox: &Outbox, input: CreateIdentity) -> Result<Value, AwsError> {
     refuse_unsupported(&input.others)?;
     if let Some(name) = input.configuration_set_name {
-        return Err(Refusal::NoConfigurationSet(name).v2());
+        let refusal = match outbox.sets.get(&name) {
+            Some(_) => Refusal::Unsupported("default configuration sets of identities"),
+            None => Refusal::NoConfigurationSet(name),
+        };
+        return Err(refusal.v2());
     }
     let name = input.email_identity;
     let checked = if name.contains('@') { address::check_bare(&name) } else { address::check_domain(&name) };
@@ -180,14 +191,14 @@ pub(super) struct Listing {
 
 impl Listing {
     /// Returns the position behind which the page starts.
-    fn after(&self) -> Result<Option<String>, AwsError> {
+    pub(super) fn after(&self) -> Result<Option<String>, AwsError> {
         refuse_unsupported(&self.others)?;
         position(self.next_token.as_deref()).map_err(|_| {
             AwsError::bad_request("InvalidNextTokenException", "The specified request token is invalid.")
         })
     }
 
-    fn of(&self, name: &str, items: impl Iterator<Item = (String, Value)>) -> Value {
+    pub(super) fn of(&self, name: &str, items: impl Iterator<Item = (String, Value)>) -> Value {
         let size = self.page_size.filter(|size| (1..=PAGE).contains(size)).unwrap_or(PAGE);
         page(name, size, items)
     }

@@ -129,6 +129,7 @@ async fn buses_and_senders_are_named() {
         .from_email_address("FooStore <loyalty@foostore.example>")
         .destination(Destination::builder().to_addresses("ada@mail.example").build())
         .content(EmailContent::builder().simple(message).build())
+        .configuration_set_name("main")
         .send()
         .await;
     assert!(refused.is_err());
@@ -138,6 +139,7 @@ async fn buses_and_senders_are_named() {
         ("events:PutEvents", &bus("b")),
         ("events:PutEvents", &bus("default")),
         ("ses:SendEmail", identity),
+        ("ses:SendEmail", "arn:aws:ses:eu-central-1:000000000000:configuration-set/main"),
     ]);
     assert_eq!(calls(&cloud, "ingest").await, expected);
     let all = listed(&cloud).await;
