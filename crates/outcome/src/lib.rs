@@ -21,6 +21,8 @@ pub struct Done {
     /// Whether the handler did what it does for such an event. Only then does the success show that the dependencies
     /// accept what such events lead to.
     pub took_effect: bool,
+    /// Why the outcome is this one, for the hop log line: one of a fixed set of words.
+    pub reason: Option<&'static str>,
 }
 
 impl Done {
@@ -34,13 +36,24 @@ impl Done {
     /// Creates a success with this outcome.
     #[must_use]
     pub const fn new(outcome: &'static str) -> Self {
-        Self { outcome, took_effect: true }
+        Self { outcome, took_effect: true, reason: None }
     }
 
     /// Creates a success with this outcome for an event that left nothing to do.
     #[must_use]
     pub const fn without_effect(outcome: &'static str) -> Self {
-        Self { outcome, took_effect: false }
+        Self { outcome, took_effect: false, reason: None }
+    }
+
+    /// Adds the reason for the outcome.
+    ///
+    /// ```
+    /// const SUPPRESSED: outcome::Done = outcome::Done::without_effect("suppressed").because("opted-out");
+    /// assert_eq!(SUPPRESSED.reason, Some("opted-out"));
+    /// ```
+    #[must_use]
+    pub const fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) const RELEASED: &str = "released";
 /// How a message ended.
 pub(crate) struct Conclusion {
     pub(crate) outcome: &'static str,
+    /// Why a handled message ended so, if its handler said.
+    pub(crate) reason: Option<&'static str>,
     pub(crate) problem: Option<Problem>,
     pub(crate) settlement: Settlement,
     pub(crate) signal: Signal,

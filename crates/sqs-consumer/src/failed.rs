@@ -142,6 +142,7 @@ impl<Q: Queue, H> Failed<'_, Q, H> {
         match dead_letter::send(self.shared, &self.message, &problem, permanent).await {
             Ok(()) => Conclusion {
                 outcome: DEAD_LETTER,
+                reason: None,
                 problem: Some(problem),
                 settlement: Settlement::Delete,
                 signal,
@@ -206,6 +207,7 @@ fn detail(source: Option<BoxError>) -> Option<String> {
 fn retry(problem: Problem, delay: Duration, signal: Signal) -> Conclusion {
     Conclusion {
         outcome: RETRY,
+        reason: None,
         problem: Some(problem),
         settlement: Settlement::ReturnToQueue(delay),
         signal,

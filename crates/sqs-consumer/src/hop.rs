@@ -32,7 +32,7 @@ impl Hop {
 
     /// Writes the line. Must be called inside the message's span, which supplies the trace id.
     pub(crate) fn log(&self, envelope: Option<&Envelope>, processing: Duration, conclusion: &Conclusion) {
-        let Conclusion { outcome, problem, .. } = conclusion;
+        let Conclusion { outcome, reason, problem, .. } = conclusion;
         let problem = problem.as_ref();
         let line = HopLine {
             event_type: envelope.map(|envelope| envelope.event_type.as_str()),
@@ -44,7 +44,7 @@ impl Hop {
             waiting_ms: Some(millis(age(self.sent_at, self.received_at))),
             processing_ms: millis(processing),
             outcome,
-            reason: problem.map(|problem| problem.reason),
+            reason: problem.map(|problem| problem.reason).or(*reason),
             dependency: problem.and_then(|problem| problem.dependency),
             error: problem.and_then(|problem| problem.detail.as_deref()),
             ..HopLine::default()

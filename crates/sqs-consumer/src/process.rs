@@ -149,6 +149,7 @@ async fn conclude<Q: Queue, H>(
             shared.rejections.handled(message_id, event_type.unwrap_or_default(), done);
             Conclusion {
                 outcome: done.outcome,
+                reason: done.reason,
                 problem: None,
                 settlement: Settlement::Delete,
                 signal: Signal::Handled,
@@ -156,6 +157,7 @@ async fn conclude<Q: Queue, H>(
         }
         Verdict::GraceOver => Conclusion {
             outcome: RELEASED,
+            reason: None,
             problem: None,
             settlement: Settlement::ReturnToQueue(Duration::ZERO),
             signal: Signal::Unclear,
