@@ -1,7 +1,9 @@
 //! Answers a single service's questions about the resources of all services.
 
 use serde_json::{Value, json};
-use topology::{Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription};
+use topology::{
+    ConfigurationSet, Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription,
+};
 
 use crate::RenderError;
 use crate::template::{LONGEST_ENVIRONMENT, Template, arn, arn_text, logical_id, sub};
@@ -95,6 +97,12 @@ impl<'a> Context<'a> {
         arn("events", &format!("rule/{}/{rule}", self.prefix()))
     }
 
+    /// Returns the ARN of a rule of the account's default bus, which does not name the bus
+    /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html>).
+    pub(crate) fn default_bus_rule_arn(rule: &str) -> Value {
+        arn("events", &format!("rule/{rule}"))
+    }
+
     /// Returns the repository of a service's image, or of a copy of the collector's image.
     pub(crate) fn repository_name(&self, service: &str) -> String {
         format!("{}/{service}", self.prefix())
@@ -136,6 +144,14 @@ impl<'a> Context<'a> {
     pub(crate) fn rules(&self, service: &ServiceResources) -> impl Iterator<Item = &'a Rule> {
         let queue = service.queue.clone();
         self.resources.rules.iter().filter(move |rule| Some(&rule.target_queue) == queue.as_ref())
+    }
+
+    pub(crate) fn configuration_sets(
+        &self,
+        service: &ServiceResources,
+    ) -> impl Iterator<Item = &'a ConfigurationSet> {
+        let name = service.configuration_set.clone();
+        self.resources.configuration_sets.iter().filter(move |set| Some(&set.name) == name.as_ref())
     }
 
     pub(crate) fn subscriptions(

@@ -1,6 +1,7 @@
 //! The resources that all services of an environment share.
 
 use serde_json::{Value, json};
+use topology::RuleBus;
 
 use crate::context::Context;
 use crate::network;
@@ -8,7 +9,7 @@ use crate::task::COLLECTOR_IMAGE;
 use crate::template::{Template, allow, arn, attribute, policy, reference, sorted, sub};
 
 /// Logical id of the key.
-const KEY: &str = "Key";
+pub(crate) const KEY: &str = "Key";
 /// The longest text of a parameter in the free tier.
 const LONGEST_STANDARD_PARAMETER: usize = 4096;
 
@@ -89,7 +90,11 @@ fn add_key(template: &mut Template, context: &Context<'_>) {
         "kms:ReEncryptFrom",
         "kms:ReEncryptTo"
     ]);
-    let rules = json!({"ArnLike": {"aws:SourceArn": context.rule_arn("*")}});
+    let mut rules = vec![context.rule_arn("*")];
+    if context.resources.rules.iter().any(|rule| rule.bus == RuleBus::Default) {
+        rules.push(Context::default_bus_rule_arn(&context.name_text("*")));
+    }
+    let rules = json!({"ArnLike": {"aws:SourceArn": rules}});
     template.keep(
         KEY,
         "AWS::KMS::Key",

@@ -1,10 +1,10 @@
 //! Queues, the rule or subscription that feeds them, and who may send to them.
 
 use serde_json::{Value, json};
-use topology::{Queue, Sender, ServiceResources};
+use topology::{ConfigurationSet, Queue, Rule, RuleBus, Sender, ServiceResources};
 
 use crate::context::Context;
-use crate::template::{Template, attribute, policy, reference, sub};
+use crate::template::{Template, arn, attribute, filled, policy, reference, sub};
 
 /// Adds a service's queues and what delivers to them.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
@@ -64,6 +64,7 @@ fn add_queue(template: &mut Template, context: &Context<'_>, queue: &Queue) {
 fn may_send(context: &Context<'_>, queue: &str, sender: &Sender) -> Value {
     let (service, source) = match sender {
         Sender::Rule(rule) => ("events.amazonaws.com", context.rule_arn(rule)),
+        Sender::DefaultBusRule(rule) => ("events.amazonaws.com", Context::default_bus_rule_arn(rule)),
         Sender::Topic(topic) => ("sns.amazonaws.com", Context::topic_arn(topic)),
     };
     json!({
@@ -77,27 +78,69 @@ fn may_send(context: &Context<'_>, queue: &str, sender: &Sender) -> Value {
 
 fn add_rules(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     for rule in context.rules(service) {
-        template.resource(
-            context.id(&rule.name, "Rule"),
-            "AWS::Events::Rule",
-            json!({
-                "Name": sub(rule.name.as_str()),
-                "EventBusName": sub(context.prefix()),
-                "EventPattern": rule.pattern,
-                "State": "ENABLED",
-                "Targets": [{
-                    "Id": "queue",
-                    "Arn": attribute(&context.id(&rule.target_queue, "Queue"), "Arn"),
-                    "DeadLetterConfig": {"Arn": attribute(&context.id(&rule.dead_letter_queue, "Queue"), "Arn")},
-                    "RetryPolicy": {
-                        "MaximumEventAgeInSeconds": rule.maximum_event_age_s,
-                        "MaximumRetryAttempts": rule.maximum_retry_attempts,
-                    },
-                }],
-            }),
-        );
+        let mut properties = json!({
+            "Name": sub(rule.name.as_str()),
+            "EventPattern": filled(&rule.pattern),
+            "State": "ENABLED",
+            "Targets": [target(context, rule)],
+        });
+        properties["EventBusName"] = sub(rule.bus.name(context.prefix()));
+        template.resource(context.id(&rule.name, "Rule"), "AWS::Events::Rule", properties);
         // The rule may match an event at once, so the queue policy must exist first.
         let queues = [&rule.target_queue, &rule.dead_letter_queue];
         template.with("DependsOn", json!(queues.map(|queue| context.id(queue, "QueuePolicy"))));
+    }
+}
+
+fn target(context: &Context<'_>, rule: &Rule) -> Value {
+    let mut target = json!({
+        "Id": "queue",
+        "Arn": attribute(&context.id(&rule.target_queue, "Queue"), "Arn"),
+        "DeadLetterConfig": {"Arn": attribute(&context.id(&rule.dead_letter_queue, "Queue"), "Arn")},
+        "RetryPolicy": {
+            "MaximumEventAgeInSeconds": rule.maximum_event_age_s,
+            "MaximumRetryAttempts": rule.maximum_retry_attempts,
+        },
+    });
+    if let Some(transformer) = &rule.transformer {
+        target["InputTransformer"] =
+            json!({"InputPathsMap": transformer.paths, "InputTemplate": transformer.template});
+    }
+    target
+}
+
+/// Adds the configuration set with which a service sends mail. SES publishes to the account's default bus only.
+pub(crate) fn add_configuration_set(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+) {
+    for set in context.configuration_sets(service) {
+        let id = context.id(&set.name, "ConfigurationSet");
+        template.resource(
+            id.clone(),
+            "AWS::SES::ConfigurationSet",
+            json!({
+                "Name": sub(set.name.as_str()),
+                "ReputationOptions": {"ReputationMetricsEnabled": true},
+            }),
+        );
+        template.resource(
+            format!("{id}EventDestination"),
+            "AWS::SES::ConfigurationSetEventDestination",
+            json!({
+                "ConfigurationSetName": reference(&id),
+                "EventDestination": {
+                    "Name": ConfigurationSet::DESTINATION,
+                    "Enabled": true,
+                    // CloudFormation spells them as the first version of SES's API does
+                    // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ses-configurationseteventdestination-eventdestination.html).
+                    "MatchingEventTypes": set.event_types.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>(),
+                    "EventBridgeDestination": {
+                        "EventBusArn": arn("events", &format!("event-bus/{}", RuleBus::DEFAULT)),
+                    },
+                },
+            }),
+        );
     }
 }

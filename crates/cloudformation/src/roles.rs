@@ -96,7 +96,11 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         }
     }
     if service.sends_email {
-        let mut send = allow("SendEmail", &["ses:SendEmail"], arn("ses", "identity/${EmailIdentity}"));
+        // A mail that names a configuration set is authorized for the set too
+        // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html).
+        let set = service.configuration_set.iter().map(|set| arn("ses", &format!("configuration-set/{set}")));
+        let resources: Vec<_> = std::iter::once(arn("ses", "identity/${EmailIdentity}")).chain(set).collect();
+        let mut send = allow("SendEmail", &["ses:SendEmail"], json!(resources));
         send["Condition"] = json!({"StringEquals": {"ses:FromAddress": reference("EmailSender")}});
         statements.push(send);
     }

@@ -14,7 +14,7 @@ const BUS: &str = "Bus";
 const NOT_IN_SCRATCH: [&str; 4] =
     ["DeletionProtectionEnabled", "KmsMasterKeyId", "PointInTimeRecoverySpecification", "SSESpecification"];
 
-/// Renders the bus, topics, queues, rules, subscriptions, tables and Pipes of all services as one template in JSON.
+/// Renders the bus, topics, queues, rules, subscriptions, tables, Pipes and configuration sets of all services as one template in JSON.
 ///
 /// They equal those of the services' stacks, including the Pipe and its role, with two exceptions: nothing outlives the
 /// stack, and nothing is encrypted with a customer key. The template has one parameter, `Environment`, and creates named
@@ -36,6 +36,7 @@ pub fn scratch(resources: &Resources) -> Result<String, RenderError> {
     }
     for service in &resources.services {
         messaging::add(&mut template, &context, service);
+        messaging::add_configuration_set(&mut template, &context, service);
         data::add(&mut template, &context, service)?;
     }
     let topics: Vec<String> = resources.topics.iter().map(|topic| context.id(&topic.name, "Topic")).collect();

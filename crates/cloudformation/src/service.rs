@@ -27,6 +27,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
         );
     }
     messaging::add(&mut template, context, service);
+    messaging::add_configuration_set(&mut template, context, service);
     data::add(&mut template, context, service)?;
     roles::add_secrets(&mut template, context, service);
     roles::add(&mut template, context, service)?;

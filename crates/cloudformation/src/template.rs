@@ -105,6 +105,18 @@ pub(crate) fn sub(text: impl Into<String>) -> Value {
     if text.contains("${") { json!({"Fn::Sub": text}) } else { Value::String(text) }
 }
 
+/// Returns a value in which CloudFormation fills in the `${…}` of every text.
+pub(crate) fn filled(value: &Value) -> Value {
+    match value {
+        Value::String(text) => sub(text.as_str()),
+        Value::Array(list) => list.iter().map(filled).collect(),
+        Value::Object(object) => {
+            Value::Object(object.iter().map(|(name, value)| (name.clone(), filled(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// Returns an ARN in this account and region.
 pub(crate) fn arn(service: &str, resource: &str) -> Value {
     sub(arn_text(service, resource))

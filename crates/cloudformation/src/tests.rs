@@ -6,7 +6,9 @@ use std::time::Duration;
 use envelope::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use topology::{Http, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events, topic};
+use topology::{
+    Http, MailFeedback, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events, topic,
+};
 
 use crate::context::Context;
 use crate::template::Template;
@@ -43,7 +45,10 @@ fn shipping() -> Service {
 }
 
 fn sms() -> Service {
-    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email_as("shop")
+    Service::new("sms")
+        .receives(topic("notices").with("channel", "sms"))
+        .sends_email_as("shop")
+        .consumes_mail_feedback(MailFeedback::of::<Shipped>().tag("parcel"))
 }
 
 fn resources() -> Resources {
@@ -138,10 +143,45 @@ fn queues_are_as_declared() {
             None => assert!(properties.get("RedrivePolicy").is_none()),
         }
     }
-    let policy = &templates["sms"].properties("SmsQueuePolicy")["PolicyDocument"]["Statement"][0];
-    assert_eq!(policy["Principal"], json!({"Service": "sns.amazonaws.com"}));
+    let policies = &templates["sms"].properties("SmsQueuePolicy")["PolicyDocument"]["Statement"];
+    let of_topic = |policy: &&Value| policy["Principal"] == json!({"Service": "sns.amazonaws.com"});
+    let policy = policies.as_array().unwrap().iter().find(of_topic).unwrap();
     let source = policy["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].as_str().unwrap();
     assert!(source.ends_with(":shop-${Environment}-notices"), "{source}");
+}
+
+#[test]
+fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
+    let resources = resources();
+    let templates = templates(&resources);
+    let sms = &templates["sms"];
+    let set = json!({"Fn::Sub": "shop-${Environment}-sms"});
+    assert_eq!(sms.properties("SmsConfigurationSet")["Name"], set);
+    let destination = &sms.properties("SmsConfigurationSetEventDestination")["EventDestination"];
+    assert_eq!(destination["MatchingEventTypes"], json!(["bounce", "complaint"]));
+    let bus = destination["EventBridgeDestination"]["EventBusArn"]["Fn::Sub"].as_str().unwrap();
+    assert!(bus.ends_with(":event-bus/default"), "{bus}");
+
+    let rule = sms.properties("SmsBouncesRule");
+    assert_eq!(rule["EventBusName"], "default");
+    // Other environments of the same account publish on the same bus.
+    assert_eq!(rule["Name"], json!({"Fn::Sub": "shop-${Environment}-sms-bounces"}));
+    assert_eq!(rule["EventPattern"]["detail"]["mail"]["tags"]["ses:configuration-set"], json!([set]));
+    assert_eq!(
+        rule["Targets"][0]["InputTransformer"]["InputPathsMap"]["parcel"],
+        "$.detail.mail.tags.parcel[0]"
+    );
+
+    let statements = &sms.properties("SmsQueuePolicy")["PolicyDocument"]["Statement"];
+    let source = &statements[0]["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"];
+    assert!(source.as_str().unwrap().ends_with(":rule/shop-${Environment}-sms-bounces"), "{source}");
+    let key = templates["foundation"].properties(foundation::KEY);
+    let may_encrypt = key["KeyPolicy"]["Statement"].to_string();
+    assert!(may_encrypt.contains(":rule/shop-${Environment}-*"), "{may_encrypt}");
+    let variables = sms.properties("TaskDefinition")["ContainerDefinitions"][0]["Environment"].clone();
+    assert!(
+        variables.as_array().unwrap().contains(&json!({"Name": "EMAIL_CONFIGURATION_SET", "Value": set}))
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@
 
 mod data;
 mod event;
+pub mod mail;
 mod metadata;
 pub mod outbox;
 mod read;

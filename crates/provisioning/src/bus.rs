@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Target};
-use topology::{Resources, Rule};
+use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RetryPolicy, RuleState, Target};
+use topology::{Resources, Rule, RuleBus, Transformer};
 
 use crate::ProvisionError;
 use crate::error::{absent, call, known, missing};
@@ -49,7 +49,7 @@ pub(crate) async fn create_rules(
         client
             .put_rule()
             .name(&rule.name)
-            .event_bus_name(&resources.bus)
+            .event_bus_name(rule.bus.name(&resources.bus))
             .event_pattern(rule.pattern.to_string())
             .state(RuleState::Enabled)
             .send()
@@ -58,7 +58,7 @@ pub(crate) async fn create_rules(
         let output = client
             .put_targets()
             .rule(&rule.name)
-            .event_bus_name(&resources.bus)
+            .event_bus_name(rule.bus.name(&resources.bus))
             .targets(target(rule, queue_arns)?)
             .send()
             .await
@@ -75,7 +75,10 @@ pub(crate) async fn create_rules(
 }
 
 fn target(rule: &Rule, queue_arns: &BTreeMap<String, String>) -> Result<Target, ProvisionError> {
+    let transformer =
+        rule.transformer.as_ref().map(|transformer| input(transformer, &rule.name)).transpose()?;
     Target::builder()
+        .set_input_transformer(transformer)
         .id(TARGET)
         .arn(known(queue_arns, &rule.target_queue)?)
         .dead_letter_config(
@@ -89,4 +92,30 @@ fn target(rule: &Rule, queue_arns: &BTreeMap<String, String>) -> Result<Target, 
         )
         .build()
         .map_err(|error| call("PutTargets", &rule.name, error))
+}
+
+fn input(transformer: &Transformer, rule: &str) -> Result<InputTransformer, ProvisionError> {
+    InputTransformer::builder()
+        .set_input_paths_map(Some(transformer.paths.clone().into_iter().collect()))
+        .input_template(&transformer.template)
+        .build()
+        .map_err(|error| call("PutTargets", rule, error))
+}
+
+/// Returns the ARN of a rule; `bus_arn` is that of the application's bus. Rules of the default bus have no bus in theirs
+/// ([resource types](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html)).
+pub(crate) fn rule_arn(bus_arn: &str, bus: RuleBus, rule: &str) -> String {
+    let own = bus_arn.replacen(":event-bus/", ":rule/", 1);
+    match bus {
+        RuleBus::Own => format!("{own}/{rule}"),
+        RuleBus::Default => {
+            format!("{}/{rule}", own.rsplit_once('/').map_or(own.as_str(), |(start, _)| start))
+        }
+    }
+}
+
+/// Returns the ARN of the account's default bus; `bus_arn` is that of the application's.
+pub(crate) fn default_bus_arn(bus_arn: &str) -> String {
+    let start = bus_arn.rsplit_once('/').map_or(bus_arn, |(start, _)| start);
+    format!("{start}/{}", RuleBus::DEFAULT)
 }

@@ -17,6 +17,7 @@
 
 mod bus;
 mod error;
+mod mail;
 mod pipes;
 mod queues;
 mod remove;
@@ -26,7 +27,7 @@ mod topics;
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use topology::{Resources, Variable};
+use topology::{Resources, RuleBus, Variable};
 
 pub use error::ProvisionError;
 pub use remove::remove;
@@ -76,12 +77,13 @@ async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs
         bus::create(&events, &resources.bus),
     )?;
     // A rule's ARN follows from the bus's, so policies need not wait for the rules.
-    let rule_arn = |rule: &str| format!("{}/{rule}", bus_arn.replacen(":event-bus/", ":rule/", 1));
+    let rule_arn = |bus: RuleBus, rule: &str| bus::rule_arn(&bus_arn, bus, rule);
+    let default_bus = bus::default_bus_arn(&bus_arn);
     tokio::try_join!(
         queues::allow_senders(&sqs, &resources.queues, &queues, &rule_arn, &topic_arns),
         bus::create_rules(&events, resources, &queues.arns),
         topics::subscribe(&sns, &resources.subscriptions, &topic_arns, &queues.arns),
-        verify_sender(config, resources.email_sender.as_deref()),
+        mail::create(config, resources, &default_bus),
     )?;
     // The rules are in place before the first outbox item can leave.
     Box::pin(pipes::create(&pipes, &resources.pipes, &stream_arns, &queues.arns, &bus_arn)).await?;
@@ -139,17 +141,5 @@ fn value_of(
         Variable::Text(text) => Ok(text.clone()),
         Variable::QueueUrl(queue) => error::known(queue_urls, queue).map(str::to_owned),
         Variable::TopicArn(topic) => error::known(topic_arns, topic).map(str::to_owned),
-    }
-}
-
-/// Creates the identity from which mail is sent.
-async fn verify_sender(config: &SdkConfig, sender: Option<&str>) -> Result<(), ProvisionError> {
-    let Some(sender) = sender else { return Ok(()) };
-    let created =
-        aws_sdk_sesv2::Client::new(config).create_email_identity().email_identity(sender).send().await;
-    match created {
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) => Ok(()),
-        Err(error) => Err(error::call("CreateEmailIdentity", sender, error)),
-        Ok(_) => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
-use topology::{Queue, Sender};
+use topology::{Queue, RuleBus, Sender};
 
 use crate::ProvisionError;
 use crate::error::{absent, call, known, missing};
@@ -106,7 +106,7 @@ pub(crate) async fn allow_senders(
     client: &Client,
     queues: &[Queue],
     created: &Queues,
-    rule_arn: &(dyn Fn(&str) -> String + Sync),
+    rule_arn: &(dyn Fn(RuleBus, &str) -> String + Sync),
     topic_arns: &BTreeMap<String, String>,
 ) -> Result<(), ProvisionError> {
     for queue in queues.iter().filter(|queue| !queue.senders.is_empty()) {
@@ -116,7 +116,10 @@ pub(crate) async fn allow_senders(
             .iter()
             .map(|sender| {
                 let (service, source) = match sender {
-                    Sender::Rule(rule) => ("events.amazonaws.com", rule_arn(rule)),
+                    Sender::Rule(rule) => ("events.amazonaws.com", rule_arn(RuleBus::Own, rule)),
+                    Sender::DefaultBusRule(rule) => {
+                        ("events.amazonaws.com", rule_arn(RuleBus::Default, rule))
+                    }
                     Sender::Topic(topic) => ("sns.amazonaws.com", known(topic_arns, topic)?.to_owned()),
                 };
                 Ok(json!({

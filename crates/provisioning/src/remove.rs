@@ -28,7 +28,13 @@ async fn remove_all(resources: &Resources, config: &SdkConfig) -> Removed {
         removed.push(pipe(&pipes, &one.name).await);
     }
     for one in &resources.rules {
-        removed.push(rule(&events, &resources.bus, one).await);
+        removed.push(rule(&events, one.bus.name(&resources.bus), one).await);
+    }
+    if !resources.configuration_sets.is_empty() {
+        let ses = aws_sdk_sesv2::Client::new(config);
+        for one in &resources.configuration_sets {
+            removed.push(crate::mail::remove(&ses, one).await);
+        }
     }
     removed.push(bus(&events, &resources.bus).await);
     if !resources.topics.is_empty() {

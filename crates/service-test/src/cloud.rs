@@ -143,6 +143,19 @@ impl TestCloud {
         self.sqs.send_message().queue_url(url).message_body(event.message()).send().await.unwrap();
     }
 
+    /// Takes the next message from the queue of `service`, as the event that it holds; waits for up to ten seconds.
+    ///
+    /// # Panics
+    /// If the service has no queue, none comes, or it holds no event.
+    pub async fn take(&self, service: &str) -> Envelope {
+        let url = self.variable(service, "QUEUE_URL");
+        let request = self.sqs.receive_message().queue_url(&url).wait_time_seconds(10);
+        let message = request.send().await.unwrap().messages.unwrap_or_default().pop().unwrap();
+        let handle = message.receipt_handle().unwrap();
+        self.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
+        Envelope::read(message.body().unwrap()).unwrap().envelope
+    }
+
     /// Returns how many messages are in the queue of `service`, whether visible, delayed or in flight.
     ///
     /// # Panics

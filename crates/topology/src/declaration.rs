@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use envelope::{EventSet, EventType};
+use envelope::{Event, EventSet, EventType};
 
 /// All services of one application in one environment.
 #[derive(Clone, Debug)]
@@ -60,6 +60,7 @@ pub struct Service {
     pub(crate) listens: Option<Http>,
     pub(crate) publishes_to_bus: bool,
     pub(crate) sends_email_as: Option<&'static str>,
+    pub(crate) mail_feedback: Option<MailFeedback>,
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) handles_within: Option<Duration>,
 }
@@ -78,6 +79,7 @@ impl Service {
             listens: None,
             publishes_to_bus: false,
             sends_email_as: None,
+            mail_feedback: None,
             secrets: Vec::new(),
             handles_within: None,
         }
@@ -139,6 +141,14 @@ impl Service {
         self
     }
 
+    /// Consumes what becomes of the mails it sends: bounces and complaints come to its queue as events. Its mails must name
+    /// the configuration set `EMAIL_CONFIGURATION_SET` and have the tags of [`envelope::mail::tags`] and of `feedback`.
+    #[must_use]
+    pub fn consumes_mail_feedback(mut self, feedback: MailFeedback) -> Self {
+        self.mail_feedback = Some(feedback);
+        self
+    }
+
     /// Reads an environment variable whose value is a secret. In production it comes from Secrets Manager; on a
     /// laptop nothing sets it.
     #[must_use]
@@ -180,7 +190,53 @@ impl Service {
     }
 
     pub(crate) fn has_queue(&self) -> bool {
-        !self.consumes.is_empty() || self.receives.is_some()
+        !self.consumes.is_empty() || self.receives.is_some() || self.mail_feedback.is_some()
+    }
+}
+
+/// Bounces and complaints about the mails of a service, as events.
+///
+/// SES publishes them on the account's default bus, where a rule gives each the form of an envelope. Only what says that an
+/// address is no longer to be used becomes an event: permanent bounces and complaints. The data consists of
+///
+/// - `reason`: `bounce` or `complaint`,
+/// - `mailed_at`: when the mail was sent,
+/// - each declared tag of the mail, as a string.
+///
+/// A mail without one of the tags, such as one that somebody else sends with the same configuration set, leads to no
+/// event.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)] struct MailReturned;
+/// # impl envelope::Event for MailReturned {
+/// #     const TYPE: &'static str = "MailReturned"; const SOURCE: &'static str = "aws.ses";
+/// #     fn customer_number(&self) -> &str { "" }
+/// # }
+/// use topology::{MailFeedback, Service, events};
+///
+/// let service = Service::new("email")
+///     .sends_email_as("shop")
+///     .consumes_mail_feedback(MailFeedback::of::<MailReturned>().tag("customer_number"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct MailFeedback {
+    pub(crate) event: EventType,
+    pub(crate) tags: Vec<&'static str>,
+}
+
+impl MailFeedback {
+    /// Delivers bounces and complaints as events of type `E`.
+    #[must_use]
+    pub fn of<E: Event>() -> Self {
+        Self { event: EventType { source: E::SOURCE, name: E::TYPE }, tags: Vec::new() }
+    }
+
+    /// Adds a tag of the mail to the event's data.
+    #[must_use]
+    pub fn tag(mut self, name: &'static str) -> Self {
+        self.tags.push(name);
+        self
     }
 }
 

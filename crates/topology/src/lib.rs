@@ -32,13 +32,17 @@
 
 mod check;
 mod declaration;
+mod feedback;
 mod outbox;
 mod resources;
 
 pub use check::{Problem, TopologyError};
-pub use declaration::{Http, Service, Subscription, Table, TableAccess, Topic, Topology, topic};
+pub use declaration::{
+    Http, MailFeedback, Service, Subscription, Table, TableAccess, Topic, Topology, topic,
+};
 pub use envelope::{EventType, events};
+pub use feedback::Transformer;
 pub use resources::{
-    DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, Sender, ServiceResources, TableResource,
-    TopicResource, TopicSubscription, Variable,
+    ConfigurationSet, DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, RuleBus, Sender,
+    ServiceResources, TableResource, TopicResource, TopicSubscription, Variable,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::check::{Problem, TopologyError, problems};
-use crate::{Service, TableAccess, Topology, outbox};
+use crate::{MailFeedback, Service, TableAccess, Topology, Transformer, feedback, outbox};
 
 /// How long a message stays in a queue: the longest SQS allows, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
@@ -45,7 +45,7 @@ pub struct Resources {
     pub bus: String,
     /// Queues; a dead-letter queue precedes the queue that refers to it.
     pub queues: Vec<Queue>,
-    /// Rules of the bus.
+    /// Rules of the bus, and of the account's default bus.
     pub rules: Vec<Rule>,
     /// SNS topics.
     pub topics: Vec<TopicResource>,
@@ -57,6 +57,8 @@ pub struct Resources {
     pub pipes: Vec<Pipe>,
     /// The address mail is sent from, if a service sends any.
     pub email_sender: Option<String>,
+    /// SES's configuration sets.
+    pub configuration_sets: Vec<ConfigurationSet>,
     /// Each service's share of the resources, in the order the services were added.
     pub services: Vec<ServiceResources>,
 }
@@ -90,17 +92,46 @@ pub struct DeadLetter {
 pub enum Sender {
     /// A rule of the bus, by physical name.
     Rule(String),
+    /// A rule of the account's default bus, by physical name.
+    DefaultBusRule(String),
     /// A topic, by physical name.
     Topic(String),
 }
 
-/// A rule of the bus with one queue as its target.
+/// The bus of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleBus {
+    /// The application's.
+    Own,
+    /// The account's, where AWS's services publish.
+    Default,
+}
+
+impl RuleBus {
+    /// The name of every account's default bus.
+    pub const DEFAULT: &str = "default";
+
+    /// Returns the bus's name; `own` is that of the application's.
+    #[must_use]
+    pub fn name(self, own: &str) -> &str {
+        match self {
+            Self::Own => own,
+            Self::Default => Self::DEFAULT,
+        }
+    }
+}
+
+/// A rule with one queue as its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Physical name.
     pub name: String,
+    /// The bus whose events it matches.
+    pub bus: RuleBus,
     /// The event pattern.
     pub pattern: Value,
+    /// What it delivers, if not the event as it is.
+    pub transformer: Option<Transformer>,
     /// Physical name of the queue it delivers to.
     pub target_queue: String,
     /// Physical name of the queue for events it could not deliver.
@@ -109,6 +140,20 @@ pub struct Rule {
     pub maximum_event_age_s: u32,
     /// Tries after which delivery of an event is given up.
     pub maximum_retry_attempts: u32,
+}
+
+/// A configuration set of SES with one event destination: the account's default bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// Physical name.
+    pub name: String,
+    /// The types of events it publishes, as SES's API names them.
+    pub event_types: Vec<String>,
+}
+
+impl ConfigurationSet {
+    /// The name of the event destination.
+    pub const DESTINATION: &str = "default-bus";
 }
 
 /// An SNS topic.
@@ -215,6 +260,8 @@ pub struct ServiceResources {
     pub publishes_to_bus: bool,
     /// Whether it sends e-mail through SES.
     pub sends_email: bool,
+    /// The configuration set it sends with.
+    pub configuration_set: Option<String>,
     /// Whether a busy task is protected from scale-in and deployments, because a handler may need longer than ECS
     /// allows a task to stop.
     pub protected_from_scale_in: bool,
@@ -256,6 +303,7 @@ impl Topology {
                 .iter()
                 .find_map(|service| service.sends_email_as)
                 .map(|mailbox| format!("{mailbox}@{}.example", self.application)),
+            configuration_sets: Vec::new(),
             services: Vec::new(),
         };
         for service in &self.services {
@@ -313,6 +361,12 @@ impl Resources {
         if let (true, Some(sender)) = (service.sends_email_as.is_some(), &self.email_sender) {
             set("EMAIL_SENDER".into(), Variable::Text(sender.clone()));
         }
+        let configuration_set = service.mail_feedback.as_ref().map(|_| self.physical_name(service.name));
+        if let Some(name) = &configuration_set {
+            set("EMAIL_CONFIGURATION_SET".into(), Variable::Text(name.clone()));
+            let event_types = feedback::ALL.iter().map(|kind| kind.event_type.to_owned()).collect();
+            self.configuration_sets.push(ConfigurationSet { name: name.clone(), event_types });
+        }
         self.services.push(ServiceResources {
             service: service.name.to_owned(),
             variables,
@@ -323,6 +377,7 @@ impl Resources {
             topics: service.topics.iter().map(|topic| self.physical_name(topic.name)).collect(),
             publishes_to_bus: service.publishes_to_bus,
             sends_email: service.sends_email_as.is_some(),
+            configuration_set,
             protected_from_scale_in: service.handles_within.is_some_and(|limit| limit > LONGEST_STOP),
         });
     }
@@ -338,13 +393,18 @@ impl Resources {
             let types: BTreeSet<_> = service.consumes.iter().map(|event| event.name).collect();
             self.rules.push(Rule {
                 name: queue.clone(),
+                bus: RuleBus::Own,
                 pattern: json!({"source": sources, "detail-type": types}),
+                transformer: None,
                 target_queue: queue.clone(),
                 dead_letter_queue: undelivered.clone(),
                 maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
                 maximum_retry_attempts: MAXIMUM_RULE_RETRIES,
             });
             senders.push(Sender::Rule(queue.clone()));
+        }
+        if let Some(feedback) = &service.mail_feedback {
+            senders.extend(self.add_feedback(feedback, &queue, &undelivered));
         }
         if let Some(subscription) = &service.receives {
             let topic = self.physical_name(subscription.topic);
@@ -372,6 +432,27 @@ impl Resources {
             dead_letter: Some(DeadLetter { queue: dead_letter, max_receive_count: MAX_RECEIVE_COUNT }),
             senders,
         });
+    }
+
+    /// Adds the rules for what SES reports of a service's mails, and returns them as senders. The configuration set has the
+    /// same name as the queue.
+    fn add_feedback(&mut self, feedback: &MailFeedback, queue: &str, undelivered: &str) -> Vec<Sender> {
+        let rules: Vec<_> = feedback::ALL
+            .iter()
+            .map(|kind| Rule {
+                name: format!("{queue}-{}", kind.name),
+                bus: RuleBus::Default,
+                pattern: feedback::pattern(kind, feedback, queue),
+                transformer: Some(feedback::transformer(kind, feedback)),
+                target_queue: queue.to_owned(),
+                dead_letter_queue: undelivered.to_owned(),
+                maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+                maximum_retry_attempts: MAXIMUM_RULE_RETRIES,
+            })
+            .collect();
+        let senders = rules.iter().map(|rule| Sender::DefaultBusRule(rule.name.clone())).collect();
+        self.rules.extend(rules);
+        senders
     }
 
     fn add_pipe(&mut self, table: String) {
