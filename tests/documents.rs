@@ -14,9 +14,9 @@ pub(crate) const WAY: [(&str, Option<&str>); 4] = [
     ("email", Some("notifier")),
 ];
 
-/// What the bus delivers beside that way: each service that takes note of the event, and the one that announced it. It
-/// does not of every event.
-const ASIDE: [(&str, &str); 1] = [("email", "membership")];
+/// What the buses deliver beside that way: each service that takes note of the event, and the one that caused it. It
+/// does not of every event, and a mail rarely comes back to its sender.
+const ASIDE: [(&str, &str); 2] = [("email", "membership"), ("email", "email")];
 
 /// The services on the way that consume a queue.
 pub(crate) fn consumers_on_the_way() -> impl Iterator<Item = &'static str> {

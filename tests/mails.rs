@@ -11,20 +11,20 @@ use crate::world::{World, until};
 
 const CUSTOMERS: usize = 30;
 
-fn event(kind: &str, customer: &str, data: &Value) -> Value {
+pub(crate) fn event(kind: &str, customer: &str, data: &Value) -> Value {
     json!({"type": kind, "customer_number": customer, "data": data})
 }
 
-fn enrolled(customer: &str, given: &str, email: &str) -> Value {
+pub(crate) fn enrolled(customer: &str, given: &str, email: &str) -> Value {
     let name = json!({"given": given, "family": "Byron"});
     event("CustomerEnrolled", customer, &json!({"name": name, "email": email, "channels": ["email"]}))
 }
 
-fn renamed(customer: &str, given: &str) -> Value {
+pub(crate) fn renamed(customer: &str, given: &str) -> Value {
     event("CustomerRenamed", customer, &json!({"name": {"given": given, "family": "Byron"}}))
 }
 
-fn erased(customer: &str) -> Value {
+pub(crate) fn erased(customer: &str) -> Value {
     event("CustomerErased", customer, &json!({}))
 }
 
@@ -38,13 +38,13 @@ async fn subjects(world: &World) -> BTreeMap<String, Vec<String>> {
     subjects
 }
 
-async fn quiet(world: &World) {
+pub(crate) async fn quiet(world: &World) {
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
     assert_eq!(depth(world, true).await, 0, "messages on dead-letter queues");
 }
 
 /// Waits until a service has logged this outcome of `count` events of a type.
-async fn logged(world: &World, service: &str, event_type: &str, outcome: &str, count: usize) {
+pub(crate) async fn logged(world: &World, service: &str, event_type: &str, outcome: &str, count: usize) {
     until(&format!("{service} to log {outcome} of {count} {event_type}"), || async {
         let files = world.log_files();
         let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
@@ -210,7 +210,7 @@ async fn an_erasure_leaves_nothing_readable() {
 }
 
 /// Returns the items of every table and the number of messages in every queue, as text.
-async fn everything(world: &World) -> String {
+pub(crate) async fn everything(world: &World) -> String {
     let mut text = String::new();
     let tables = world.dynamodb().list_tables().send().await.unwrap().table_names.unwrap_or_default();
     assert!(tables.len() >= 3, "{tables:?}");

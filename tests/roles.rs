@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use self::grants::Grant;
 use crate::documents::Documents;
-use crate::faults::depth;
+use crate::faults::{depth, table};
+use crate::mails::enrolled;
 use crate::world::{World, say, until};
 
 /// Grants that no call to the local cloud can exercise: the end of the role's name, its policy, the beginning of the
@@ -95,6 +96,7 @@ async fn drive(world: &World, roles: &Roles) {
             }
         }
     }
+    comes_back(world).await;
     let trace_id = tell(world, 0, &erasures).await;
     Documents::whole(world, &trace_id, None).await;
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
@@ -121,6 +123,15 @@ async fn tell(world: &World, customer: u32, types: &[String]) -> String {
         first.get_or_insert(trace_id);
     }
     first.unwrap()
+}
+
+/// Has a mail come back, and waits for its announcement.
+async fn comes_back(world: &World) {
+    world.send(&enrolled("460000009999", "Ada", "bounce@simulator.amazonses.com"), &[]).await;
+    until("an address that cannot be used", || async {
+        table(world, "email-announcements").await.pop().map(drop)
+    })
+    .await;
 }
 
 /// Sends a message that goes to the dead-letter queue at once.

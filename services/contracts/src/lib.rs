@@ -31,8 +31,8 @@ use schemars::JsonSchema;
 
 pub use crm::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 pub use loyalty::{
-    Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, NotificationRequested,
-    Template,
+    AddressUndeliverable, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed,
+    NotificationRequested, Template, UndeliverableReason,
 };
 pub use text::InvalidValue;
 pub use values::{Channel, Channels, CustomerNumber, EmailAddress, Locale, Name, NamePart};

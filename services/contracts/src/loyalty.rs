@@ -130,3 +130,26 @@ pub struct NotificationRequested {
     pub announced_at: Option<Timestamp>,
 }
 event!(NotificationRequested, LOYALTY);
+
+/// Why an address is no longer mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndeliverableReason {
+    /// The recipient's server refused a mail for good.
+    Bounce,
+    /// The recipient called a mail spam.
+    Complaint,
+}
+
+/// A member's address for e-mail cannot be used: no further mail is sent to it. Announced once for each address, without the
+/// address itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressUndeliverable {
+    /// The member it concerns.
+    pub customer_number: CustomerNumber,
+    /// Why.
+    pub reason: UndeliverableReason,
+    /// When the mail was sent that came back, which says which of the member's addresses is meant.
+    pub mailed_at: Timestamp,
+}
+event!(AddressUndeliverable, LOYALTY);

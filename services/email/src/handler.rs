@@ -3,38 +3,43 @@
 use std::time::Duration;
 
 use aws_clients::ErrorClass;
-use contracts::{Channel, NotificationRequested, Template};
-use envelope::{Event as _, Metadata};
-use handlers::{AtLeastOnce, Claimed, Perform, Subscriber};
+use contracts::{Channel, NotificationRequested, Template, UndeliverableReason};
+use envelope::{Event as _, Metadata, mail};
+use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Perform, Subscriber};
 use jiff::Timestamp;
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
+use crate::address_digest::AddressDigest;
 use crate::domain;
+use crate::feedback::{self, MailReturned, MarkAddresses};
 use crate::members::FollowMembers;
-use crate::recipient::{Mailing, Occasion, Verdict};
+use crate::membership_time::MembershipTime;
+use crate::recipient::{Mailing, Occasion, Suppression, Verdict};
 use crate::recipients::{Recipients, Stored};
 use crate::ses::{Ses, Tags};
 
 /// SES accepted the mail.
 const SENT: Done = Done::new("sent");
-/// The customer was erased or has opted out since the notification was requested.
+/// The customer was erased or has opted out since the notification was requested, or mail to the address came back.
 const SUPPRESSED: Done = Done::without_effect("suppressed");
 /// The reason for a farewell that waits for another mail's answer.
 const EARLIER_MAIL_IN_FLIGHT: &str = "earlier-mail-in-flight";
 
-/// Handles everything in the service's queue: notifications from the topic, and members' events from the bus.
+/// Handles everything in the service's queue: notifications from the topic, members' events from the bus, and what SES
+/// reports.
 #[derive(Debug)]
 pub(crate) struct Email {
     pub(crate) mails: Claimed<SendMail>,
     pub(crate) members: AtLeastOnce<FollowMembers>,
+    pub(crate) feedback: EffectivelyOnce<MarkAddresses>,
 }
 
 impl AtLeastOnceHandler for Email {
     async fn handle(&self, delivery: &Delivery) -> Result<Done, Failure> {
-        if delivery.envelope.event_type == NotificationRequested::TYPE {
-            self.mails.handle(delivery).await
-        } else {
-            self.members.handle(delivery).await
+        match delivery.envelope.event_type.as_str() {
+            NotificationRequested::TYPE => self.mails.handle(delivery).await,
+            MailReturned::TYPE => self.feedback.handle(delivery).await,
+            _ => self.members.handle(delivery).await,
         }
     }
 }
@@ -92,14 +97,14 @@ impl Perform<NotificationRequested> for SendMail {
         let (verdict, stored) = self.recipients.admit(&request.customer_number, &mailing, self.lease).await?;
         match verdict {
             Verdict::Send => {}
-            Verdict::Suppress => return Ok(SUPPRESSED),
+            Verdict::Suppress(why) => return Ok(SUPPRESSED.because(reason(why))),
             Verdict::Wait { until } => {
                 let left = until.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO);
                 return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
             }
         }
         let mail = domain::write(request.template, &request.contact);
-        let sent = self.ses.send(&request.contact.email, mail, tags(&request, metadata)).await;
+        let sent = self.ses.send(&request.contact.email, mail, tags(&request, &mailing, metadata)).await;
         // Without an answer SES may still accept the mail, so it stays in flight.
         if !matches!(&sent, Err(error) if error.class() == ErrorClass::Unavailable) {
             self.answered(&request, stored).await;
@@ -119,16 +124,29 @@ fn mailing(request: &NotificationRequested, metadata: &Metadata) -> Mailing {
             announced_at: request.announced_at.unwrap_or(metadata.published_at),
         },
     };
-    Mailing { notification_id: request.notification_id, occasion }
+    let address = AddressDigest::of(&request.customer_number, &request.contact.email);
+    Mailing { notification_id: request.notification_id, occasion, address }
 }
 
-/// `event_id` is that of the event the mail is about, which caused the notification.
-fn tags(request: &NotificationRequested, metadata: &Metadata) -> Tags {
-    let event_id = metadata.causation_id.unwrap_or(metadata.event_id);
-    [
+fn reason(why: Suppression) -> &'static str {
+    match why {
+        Suppression::Erased => "erased",
+        Suppression::OptedOut => "opted-out",
+        Suppression::Undeliverable(UndeliverableReason::Bounce) => "address-bounced",
+        Suppression::Undeliverable(UndeliverableReason::Complaint) => "address-complained",
+    }
+}
+
+/// A farewell has no `enrolled_at`: nothing is to follow it, so it does not matter whether it comes back.
+fn tags(request: &NotificationRequested, mailing: &Mailing, metadata: &Metadata) -> Tags {
+    let mut tags = vec![
         ("notification_id", request.notification_id.to_string()),
-        ("customer_number", request.customer_number.to_string()),
-        ("event_id", event_id.to_string()),
-        ("correlation_id", metadata.correlation_id.to_string()),
-    ]
+        (feedback::CUSTOMER_NUMBER, request.customer_number.to_string()),
+        (feedback::ADDRESS_DIGEST, mailing.address.to_string()),
+    ];
+    if let Occasion::Membership { enrolled_at, .. } = mailing.occasion {
+        tags.push((feedback::ENROLLED_AT, MembershipTime::from(enrolled_at).to_string()));
+    }
+    tags.extend(mail::tags(metadata, telemetry::context::current_header().as_deref()));
+    tags
 }

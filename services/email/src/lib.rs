@@ -8,6 +8,9 @@
 //! erased and who gets mail, by which it decides right before each call to SES: nothing follows a farewell, and nothing
 //! an opt-out.
 //!
+//! SES reports bounces and complaints on the account's default bus. The address of a mail that came back for good is marked
+//! in the same record, gets no further mail, and is announced once as `AddressUndeliverable`.
+//!
 //! ```
 //! use contracts::{Contact, Template};
 //!
@@ -21,9 +24,12 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod address_digest;
 pub mod domain;
+mod feedback;
 mod handler;
 mod members;
+mod membership_time;
 mod recipient;
 mod recipients;
 mod sender;
@@ -32,10 +38,12 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use handlers::{AtLeastOnce, Claimed, subscriptions};
+use contracts::AddressUndeliverable;
+use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, subscriptions};
 use service_runtime::{BoxError, Runtime};
-use topology::{Service, Table, TableAccess, topic};
+use topology::{MailFeedback, Service, Table, TableAccess, topic};
 
+use crate::feedback::{MailReturned, MarkAddresses};
 use crate::handler::{Email, SendMail};
 use crate::members::FollowMembers;
 use crate::recipients::Recipients;
@@ -47,7 +55,8 @@ pub const NAME: &str = "email";
 
 /// What the service receives, consumes, owns and sends.
 ///
-/// The table holds ids and times, no names or addresses.
+/// The tables hold ids, times and digests of addresses, no names or addresses. The outbox has a separate one, because an
+/// alarm compares the writes to such a table with what leaves it, and hardly a write to the other announces anything.
 ///
 /// ```
 /// assert_eq!(email::topology().name(), email::NAME);
@@ -62,14 +71,23 @@ pub fn topology() -> Service {
             TableAccess::Update,
             TableAccess::Delete,
         ]))
+        .owns(Table::new("email-announcements").markers().outbox())
+        .emits::<(AddressUndeliverable,)>()
         .sends_email_as("loyalty")
+        .consumes_mail_feedback(
+            MailFeedback::of::<MailReturned>()
+                .tag(feedback::CUSTOMER_NUMBER)
+                .tag(feedback::ENROLLED_AT)
+                .tag(feedback::ADDRESS_DIGEST),
+        )
 }
 
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
-/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`, `EMAIL_SENDER` (the address
+/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `EMAIL_DELIVERIES_TABLE_NAME`,
+/// `EMAIL_ANNOUNCEMENTS_TABLE_NAME`, `EMAIL_SENDER` (the address
 /// mails come from, verified in SES, such as `loyalty@example.com` or `Name <loyalty@example.com>`), `EMAIL_SENDER_NAME`
-/// (the display name, if it is not in `EMAIL_SENDER`), `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
+/// (the display name, if it is not in `EMAIL_SENDER`), `EMAIL_CONFIGURATION_SET`, `SEND_TIMEOUT_MS` (5,000: when a call to SES is abandoned),
 /// `CLAIM_LEASE_S` (28: how long a notification stays claimed by a process that has died) and the
 /// `CONSUMER_*` settings.
 ///
@@ -77,11 +95,17 @@ pub fn topology() -> Service {
 /// [`service_runtime::SettingsError`], or a drain that took too long.
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
-    let ses = Ses::new(&runtime.aws, settings.sender, settings.lease.effect);
+    let ses = Ses::new(&runtime.aws, settings.sender, settings.configuration_set, settings.lease.effect);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let recipients = Recipients::new(dynamodb.clone(), settings.table.clone());
     let mails = SendMail::new(ses, recipients.clone(), settings.lease.duration);
     let handler = Email {
+        feedback: EffectivelyOnce::new(
+            dynamodb.clone(),
+            settings.announcements_table,
+            NAME,
+            MarkAddresses::new(recipients.clone()),
+        ),
         mails: Claimed::new(dynamodb, settings.table, settings.lease, mails),
         members: AtLeastOnce::new(FollowMembers::new(recipients)),
     };

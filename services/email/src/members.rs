@@ -58,7 +58,9 @@ impl HandleAtLeastOnce<MemberPreferencesChanged> for FollowMembers {
 impl HandleAtLeastOnce<MemberErased> for FollowMembers {
     async fn handle(&self, event: MemberErased, delivery: &Delivery) -> Result<Done, Failure> {
         let erased_at = delivery.envelope.metadata.occurred_at;
-        Ok(news(self.recipients.erased(&event.customer_number, erased_at).await?))
+        let contact = event.contact.as_ref();
+        let farewell_follows = contact.is_some_and(|contact| contact.channels.contains(&Channel::Email));
+        Ok(news(self.recipients.erased(&event.customer_number, erased_at, farewell_follows).await?))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The customers the service knows of, in its own table: one item each, under the key `RECIPIENT#<customer number>`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put};
 use contracts::CustomerNumber;
 use idempotency::Retry;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +15,8 @@ use sqs_consumer::Failure;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::recipient::{Channels, Mailing, Recipient, Verdict};
+use crate::address_digest::AddressDigest;
+use crate::recipient::{Channels, Mailing, Mark, Recipient, Verdict};
 
 const PARTITION_KEY: &str = "pk";
 /// The recipient as JSON.
@@ -77,9 +80,34 @@ impl Recipients {
         &self,
         customer_number: &CustomerNumber,
         at: Timestamp,
+        farewell_follows: bool,
     ) -> Result<bool, RecipientError> {
         let stored = self.read(customer_number).await?;
-        Ok(self.change(customer_number, stored, |recipient| recipient.erased(at)).await?.0)
+        let change = |recipient: &mut Recipient| recipient.erased(at, farewell_follows);
+        Ok(self.change(customer_number, stored, change).await?.0)
+    }
+
+    /// Returns the write of the recipient with the mark, for a transaction; `None` if the mark is no news. The write fails
+    /// if somebody else changes the recipient before.
+    pub(crate) async fn marked(
+        &self,
+        customer_number: &CustomerNumber,
+        address: AddressDigest,
+        mark: Mark,
+    ) -> Result<Option<PutBuilder>, RecipientError> {
+        let Stored { mut recipient, revision } = self.read(customer_number).await?;
+        if !recipient.returned(address, mark) {
+            return Ok(None);
+        }
+        let write = Write::new(customer_number, &recipient, revision)?;
+        Ok(Some(
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(write.item))
+                .condition_expression(write.condition)
+                .set_expression_attribute_names(Some(write.names))
+                .set_expression_attribute_values(write.values),
+        ))
     }
 
     /// Records the customer's channels. Returns whether that is news.
@@ -171,23 +199,15 @@ impl Recipients {
         recipient: &Recipient,
         read: u64,
     ) -> Result<bool, RecipientError> {
-        let json = serde_json::to_string(recipient)
-            .map_err(|_| RecipientError::Unwritable { customer_number: customer_number.clone() })?;
+        let write = Write::new(customer_number, recipient, read)?;
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .item(PARTITION_KEY, key(customer_number))
-            .item(RECIPIENT, AttributeValue::S(json))
-            .item(REVISION, AttributeValue::N((read + 1).to_string()));
-        let put = if read == 0 {
-            put.condition_expression("attribute_not_exists(#pk)")
-                .expression_attribute_names("#pk", PARTITION_KEY)
-        } else {
-            put.condition_expression("#revision = :read")
-                .expression_attribute_names("#revision", REVISION)
-                .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
-        };
+            .set_item(Some(write.item))
+            .condition_expression(write.condition)
+            .set_expression_attribute_names(Some(write.names))
+            .set_expression_attribute_values(write.values);
         match Box::pin(put.send()).await {
             Ok(_) => Ok(true),
             Err(error)
@@ -199,6 +219,38 @@ impl Recipients {
             }
             Err(error) => Err(AwsError::of(service::DYNAMODB, "PutItem", error).into()),
         }
+    }
+}
+
+/// A write of a recipient on the condition that nothing was written since the read.
+struct Write {
+    item: HashMap<String, AttributeValue>,
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Write {
+    /// `read` is the revision that was read, zero if there was no item.
+    fn new(
+        customer_number: &CustomerNumber,
+        recipient: &Recipient,
+        read: u64,
+    ) -> Result<Self, RecipientError> {
+        let json = serde_json::to_string(recipient)
+            .map_err(|_| RecipientError::Unwritable { customer_number: customer_number.clone() })?;
+        let item = HashMap::from([
+            (PARTITION_KEY.to_owned(), key(customer_number)),
+            (RECIPIENT.to_owned(), AttributeValue::S(json)),
+            (REVISION.to_owned(), AttributeValue::N((read + 1).to_string())),
+        ]);
+        if read == 0 {
+            let names = HashMap::from([("#pk".to_owned(), PARTITION_KEY.to_owned())]);
+            return Ok(Self { item, condition: "attribute_not_exists(#pk)", names, values: None });
+        }
+        let names = HashMap::from([("#revision".to_owned(), REVISION.to_owned())]);
+        let values = HashMap::from([(":read".to_owned(), AttributeValue::N(read.to_string()))]);
+        Ok(Self { item, condition: "#revision = :read", names, values: Some(values) })
     }
 }
 

@@ -20,27 +20,29 @@ const SEND_EMAIL: &str = "SendEmail";
 /// The tags of a mail. SES repeats them in every event it sends about the mail, which makes the two match. Their
 /// values consist of the characters that
 /// [a tag may have](https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html).
-pub(crate) type Tags = [(&'static str, String); 4];
+pub(crate) type Tags = Vec<(&'static str, String)>;
 
 /// Sends mails through SES, each in exactly one call.
 #[derive(Clone, Debug)]
 pub(crate) struct Ses {
     client: Client,
     sender: String,
+    configuration_set: String,
 }
 
 impl Ses {
-    /// Sends from `sender`, the value of a header `From` whose address SES has verified.
+    /// Sends from `sender`, the value of a header `From` whose address SES has verified. SES publishes what becomes of the
+    /// mails if they name the configuration set.
     ///
     /// The client abandons a call after `timeout` and never repeats one, since a call without an answer may have
     /// sent the mail: retrying is up to the caller.
-    pub(crate) fn new(aws: &SdkConfig, sender: String, timeout: Duration) -> Self {
+    pub(crate) fn new(aws: &SdkConfig, sender: String, configuration_set: String, timeout: Duration) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(aws)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
             .interceptor(aws_clients::TracingInterceptor::new())
             .build();
-        Self { client: Client::from_conf(config), sender }
+        Self { client: Client::from_conf(config), sender, configuration_set }
     }
 
     /// Sends one mail and returns SES's message id, if SES named one.
@@ -58,6 +60,7 @@ impl Ses {
             .client
             .send_email()
             .from_email_address(&self.sender)
+            .configuration_set_name(&self.configuration_set)
             .destination(Destination::builder().to_addresses(recipient.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
             .set_email_tags(Some(tags.into_iter().map(tag).collect::<Result<_, _>>().map_err(unbuildable)?))

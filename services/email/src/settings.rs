@@ -13,9 +13,13 @@ use crate::sender::Sender;
 pub(crate) struct Settings {
     /// `EMAIL_DELIVERIES_TABLE_NAME`.
     pub(crate) table: String,
+    /// `EMAIL_ANNOUNCEMENTS_TABLE_NAME`.
+    pub(crate) announcements_table: String,
     /// `EMAIL_SENDER`: the address mails come from, verified in SES, with or without a display name. `EMAIL_SENDER_NAME`:
     /// the display name, in place of one in `EMAIL_SENDER`. As the value of a header `From`.
     pub(crate) sender: String,
+    /// `EMAIL_CONFIGURATION_SET`: the configuration set with which SES publishes what becomes of mails.
+    pub(crate) configuration_set: String,
     /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 28, above the consumer's limit for a
     /// message and below the visibility timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
     pub(crate) lease: Lease,
@@ -47,7 +51,9 @@ impl Settings {
         }
         let read = Self {
             table: settings.required("EMAIL_DELIVERIES_TABLE_NAME"),
+            announcements_table: settings.required("EMAIL_ANNOUNCEMENTS_TABLE_NAME"),
             sender: sender(&mut settings).map(|sender| sender.header()).unwrap_or_default(),
+            configuration_set: settings.required("EMAIL_CONFIGURATION_SET"),
             lease,
             queue: QueueSettings::read(service, grace, &mut settings),
         };
@@ -78,11 +84,13 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(25);
-    const REQUIRED: [(&str, &str); 4] = [
+    const REQUIRED: [(&str, &str); 6] = [
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/email"),
         ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/email-dead-letter"),
         ("EMAIL_DELIVERIES_TABLE_NAME", "email-deliveries"),
+        ("EMAIL_ANNOUNCEMENTS_TABLE_NAME", "email-announcements"),
         ("EMAIL_SENDER", "FooStore <loyalty@foostore.example>"),
+        ("EMAIL_CONFIGURATION_SET", "foostore-local-email"),
     ];
 
     fn read(more: &[(&'static str, &'static str)]) -> Result<Settings, SettingsError> {
@@ -134,6 +142,8 @@ mod tests {
                 "CLAIM_LEASE_S",
                 "CONSUMER_CONCURRENCY",
                 "DEAD_LETTER_QUEUE_URL",
+                "EMAIL_ANNOUNCEMENTS_TABLE_NAME",
+                "EMAIL_CONFIGURATION_SET",
                 "EMAIL_DELIVERIES_TABLE_NAME",
                 "EMAIL_SENDER"
             ]

@@ -10,19 +10,22 @@ use contracts::{
     NotificationRequested, Template,
 };
 use envelope::{Envelope, Event, Metadata};
-use handlers::{AtLeastOnce, Claimed, Lease};
+use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Lease};
 use idempotency::{Claim, Claims};
 use jiff::Timestamp;
-use service_test::TestCloud;
+use service_test::{Item, TestCloud};
 use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
 use topology::{Service, Topic};
 use uuid::Uuid;
 
+use crate::address_digest::AddressDigest;
+use crate::feedback::MarkAddresses;
 use crate::handler::{Email, SendMail};
 use crate::members::FollowMembers;
 use crate::recipients::Recipients;
 use crate::ses::Ses;
 
+mod feedback;
 mod suppression;
 
 const SENDER: &str = "FooStore <loyalty@foostore.example>";
@@ -69,12 +72,19 @@ impl House {
 
     fn service_with(&self, sender: &str, lease: Lease) -> Email {
         let clock = Arc::clone(&self.clock);
-        let ses = Ses::new(self.cloud.aws(), sender.to_owned(), lease.effect);
+        let set = self.cloud.variable(crate::NAME, "EMAIL_CONFIGURATION_SET");
+        let ses = Ses::new(self.cloud.aws(), sender.to_owned(), set, lease.effect);
         let recipients = Recipients::new(self.dynamodb.clone(), self.table());
         let mails = SendMail::new(ses, recipients.clone(), lease.duration);
         Email {
             mails: Claimed::new(self.dynamodb.clone(), self.table(), lease, mails)
                 .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),
+            feedback: EffectivelyOnce::new(
+                self.dynamodb.clone(),
+                self.cloud.variable(crate::NAME, "EMAIL_ANNOUNCEMENTS_TABLE_NAME"),
+                crate::NAME,
+                MarkAddresses::new(recipients.clone()),
+            ),
             members: AtLeastOnce::new(FollowMembers::new(recipients)),
         }
     }
@@ -157,15 +167,23 @@ async fn a_notification_is_mailed_once_however_often_it_is_delivered() {
     assert_eq!(mails[0]["subject"], "Your name was changed");
     assert!(mails[0]["text"].as_str().unwrap().contains("Ada Lovelace"));
     let metadata = &mail.envelope.metadata;
+    let address = AddressDigest::of(&"123456789012".parse().unwrap(), &"ada@example.com".parse().unwrap());
     assert_eq!(
         mails[0]["tags"],
         serde_json::json!({
             "notification_id": metadata.event_id,
             "customer_number": "123456789012",
+            "address_digest": address.to_string(),
+            "enrolled_at": metadata.occurred_at.as_nanosecond().to_string(),
             "event_id": metadata.causation_id,
             "correlation_id": metadata.correlation_id,
+            // The test has no span.
+            "trace_id": "none",
+            "parent_id": "none",
+            "sampled": "none",
         })
     );
+    assert_eq!(mails[0]["configuration_set"], house.cloud.variable(crate::NAME, "EMAIL_CONFIGURATION_SET"));
     house.cloud.shutdown().await;
 }
 

@@ -19,13 +19,25 @@ fn channels(second: i64, by_email: bool) -> Channels {
 
 fn change(id: u128, enrolled: i64, announced: i64) -> Mailing {
     let occasion = Occasion::Membership { enrolled_at: at(enrolled), announced_at: at(announced) };
-    Mailing { notification_id: Uuid::from_u128(id), occasion }
+    Mailing { notification_id: Uuid::from_u128(id), occasion, address: address("ada@example.com") }
 }
 
 fn farewell(id: u128, erased: i64) -> Mailing {
     let occasion = Occasion::Farewell { erased_at: at(erased) };
-    Mailing { notification_id: Uuid::from_u128(id), occasion }
+    Mailing { notification_id: Uuid::from_u128(id), occasion, address: address("ada@example.com") }
 }
+
+fn address(address: &str) -> AddressDigest {
+    AddressDigest::of(&"123456789012".parse().unwrap(), &address.parse().unwrap())
+}
+
+fn mark(enrolled: i64, mailed: i64) -> Mark {
+    Mark { reason: UndeliverableReason::Bounce, mailed_at: at(mailed), enrolled_at: at(enrolled) }
+}
+
+const ERASED: Verdict = Verdict::Suppress(Suppression::Erased);
+const OPTED_OUT: Verdict = Verdict::Suppress(Suppression::OptedOut);
+const BOUNCED: Verdict = Verdict::Suppress(Suppression::Undeliverable(UndeliverableReason::Bounce));
 
 /// Decides about a mail at second 100, with a lease of ten seconds.
 fn admit(recipient: &mut Recipient, mailing: &Mailing) -> Verdict {
@@ -41,16 +53,16 @@ fn whoever_is_unknown_gets_mail() {
 #[test]
 fn nothing_of_a_membership_follows_its_erasure_but_a_later_enrolment_does() {
     let mut by_event = Recipient::default();
-    assert!(by_event.erased(at(5)));
-    assert!(!by_event.erased(at(5)) && !by_event.erased(at(4)));
+    assert!(by_event.erased(at(5), true));
+    assert!(!by_event.erased(at(5), true) && !by_event.erased(at(4), true));
     let mut by_farewell = Recipient::default();
     assert_eq!(admit(&mut by_farewell, &farewell(9, 5)), Verdict::Send);
     for mut recipient in [by_event, by_farewell] {
         // Whatever was announced when: the membership decides.
         for announced in [2, 8] {
-            assert_eq!(admit(&mut recipient, &change(1, 1, announced)), Verdict::Suppress);
+            assert_eq!(admit(&mut recipient, &change(1, 1, announced)), ERASED);
         }
-        assert_eq!(admit(&mut recipient, &change(1, 5, 8)), Verdict::Suppress, "at the same instant");
+        assert_eq!(admit(&mut recipient, &change(1, 5, 8)), ERASED, "at the same instant");
         assert_eq!(admit(&mut recipient, &change(1, 6, 8)), Verdict::Send);
     }
 }
@@ -60,7 +72,7 @@ fn an_opt_out_stops_what_was_announced_before_it_and_an_opt_in_is_not_needed_fir
     let mut recipient = Recipient::default();
     assert!(recipient.reached_by(channels(5, false)));
     assert!(!recipient.reached_by(channels(4, true)), "stale");
-    assert_eq!(admit(&mut recipient, &change(1, 1, 4)), Verdict::Suppress);
+    assert_eq!(admit(&mut recipient, &change(1, 1, 4)), OPTED_OUT);
     assert_eq!(admit(&mut recipient, &change(2, 1, 6)), Verdict::Send, "an opt-in that has not arrived yet");
     assert_eq!(admit(&mut recipient, &farewell(3, 7)), Verdict::Wait { until: at(110) });
     assert!(recipient.reached_by(channels(8, true)));
@@ -72,7 +84,7 @@ fn a_farewell_waits_for_mails_in_flight_and_for_no_longer_than_their_lease() {
     let mut recipient = Recipient::default();
     assert_eq!(admit(&mut recipient, &change(1, 1, 2)), Verdict::Send);
     assert_eq!(admit(&mut recipient, &farewell(2, 5)), Verdict::Wait { until: at(110) });
-    assert_eq!(admit(&mut recipient.clone(), &change(3, 1, 2)), Verdict::Suppress, "the erasure is known");
+    assert_eq!(admit(&mut recipient.clone(), &change(3, 1, 2)), ERASED, "the erasure is known");
 
     let mut answered = recipient.clone();
     answered.answered(Uuid::from_u128(1));
@@ -87,8 +99,59 @@ fn of_two_farewells_the_earlier_does_not_follow_the_later() {
     assert_eq!(admit(&mut recipient, &farewell(2, 7)), Verdict::Wait { until: at(110) }, "it is in flight");
     recipient.answered(Uuid::from_u128(1));
     assert_eq!(admit(&mut recipient, &farewell(2, 7)), Verdict::Send);
-    assert_eq!(admit(&mut recipient, &farewell(1, 3)), Verdict::Suppress);
+    assert_eq!(admit(&mut recipient, &farewell(1, 3)), ERASED);
     assert_eq!(admit(&mut recipient, &farewell(2, 7)), Verdict::Send, "a repetition is the claim's concern");
+}
+
+#[test]
+fn an_address_that_came_back_gets_no_further_mail_and_another_does() {
+    let mut recipient = Recipient::default();
+    assert!(recipient.returned(address("ada@example.com"), mark(1, 2)));
+    assert!(!recipient.returned(address("ada@example.com"), mark(1, 3)), "no news");
+    assert_eq!(admit(&mut recipient, &change(1, 1, 4)), BOUNCED);
+    let elsewhere = Mailing { address: address("lovelace@example.com"), ..change(1, 1, 4) };
+    assert_eq!(admit(&mut recipient, &elsewhere), Verdict::Send);
+    recipient.answered(Uuid::from_u128(1));
+    assert_eq!(admit(&mut recipient, &farewell(2, 5)), BOUNCED);
+}
+
+#[test]
+fn marks_end_with_the_membership() {
+    let marked = || {
+        let mut recipient = Recipient::default();
+        assert!(recipient.returned(address("ada@example.com"), mark(1, 2)));
+        recipient
+    };
+    let mut without_farewell = marked();
+    assert!(without_farewell.erased(at(5), false));
+    let mut with_farewell = marked();
+    assert!(with_farewell.erased(at(5), true));
+    assert!(!with_farewell.undeliverable.is_empty(), "the farewell has yet to respect it");
+    assert_eq!(admit(&mut with_farewell, &farewell(2, 5)), BOUNCED);
+    let mut by_farewell = marked();
+    assert_eq!(admit(&mut by_farewell, &farewell(2, 5)), BOUNCED);
+    for mut recipient in [without_farewell, with_farewell, by_farewell] {
+        assert!(recipient.undeliverable.is_empty(), "{recipient:?}");
+        assert!(!recipient.returned(address("ada@example.com"), mark(5, 4)), "the membership is over");
+        assert_eq!(admit(&mut recipient, &change(3, 6, 7)), Verdict::Send);
+        assert!(recipient.returned(address("ada@example.com"), mark(6, 8)));
+        // The event of the erasure may arrive after the farewell, and again.
+        recipient.erased(at(5), false);
+        assert_eq!(admit(&mut recipient, &change(4, 6, 9)), BOUNCED);
+    }
+}
+
+#[test]
+fn of_too_many_marks_those_mailed_last_are_kept() {
+    let mut recipient = Recipient::default();
+    for number in 0..=MOST_MARKS {
+        let mailed = i64::try_from(number).unwrap();
+        assert!(recipient.returned(address(&format!("a{number}@example.com")), mark(0, mailed)));
+    }
+    assert_eq!(recipient.undeliverable.len(), MOST_MARKS);
+    assert!(!recipient.undeliverable.contains_key(&address("a0@example.com")));
+    let written = serde_json::to_string(&recipient).unwrap();
+    assert_eq!(serde_json::from_str::<Recipient>(&written).unwrap(), recipient);
 }
 
 /// One membership: whether e-mail is among the channels after the enrolment and after each change, and whether it ends.
@@ -187,7 +250,7 @@ fn mailed(notifications: &[Notification], facts: &[Fact], choices: &mut Choices)
                 recipient.reached_by(channels);
             }
             Step::Learn(Fact::Erased(erased_at)) => {
-                recipient.erased(erased_at);
+                recipient.erased(erased_at, true);
             }
             Step::Attempt(one) if done.contains(&one) => {}
             Step::Attempt(one) if claimed.contains(&one) => open.push(Step::Attempt(one)),
@@ -197,7 +260,7 @@ fn mailed(notifications: &[Notification], facts: &[Fact], choices: &mut Choices)
                         claimed.insert(one);
                         open.push(Step::Answer { notification: one, deadline: now + LEASE });
                     }
-                    Verdict::Suppress => {
+                    Verdict::Suppress(_) => {
                         done.insert(one);
                     }
                     Verdict::Wait { until } => {

@@ -4,7 +4,8 @@ use contracts::CustomerNumber;
 
 use super::*;
 
-const SUPPRESSED: Done = Done::without_effect("suppressed");
+const ERASED: Done = Done::without_effect("suppressed").because("erased");
+const OPTED_OUT: Done = Done::without_effect("suppressed").because("opted-out");
 
 fn customer() -> CustomerNumber {
     "123456789012".parse().unwrap()
@@ -78,7 +79,7 @@ async fn a_throttled_mail_does_not_follow_the_farewell() {
     assert_transient(&service.handle(&rename).await.unwrap_err(), "throttled");
 
     assert_eq!(service.handle(&farewell(2)).await.unwrap(), SENT);
-    assert_eq!(service.handle(&rename).await.unwrap(), SUPPRESSED);
+    assert_eq!(service.handle(&rename).await.unwrap(), ERASED);
     assert_eq!(service.handle(&rename).await.unwrap(), Done::DUPLICATE);
     assert_eq!(house.subjects().await, [FAREWELL]);
     house.cloud.shutdown().await;
@@ -90,7 +91,7 @@ async fn after_an_erasure_the_farewell_goes_and_the_next_memberships_mails_do() 
     let service = house.service();
     assert_eq!(service.handle(&erased(2)).await.unwrap(), Done::APPLIED);
     assert_eq!(service.handle(&erased(2)).await.unwrap(), Done::without_effect("stale"));
-    assert_eq!(service.handle(&renamed(1)).await.unwrap(), SUPPRESSED);
+    assert_eq!(service.handle(&renamed(1)).await.unwrap(), ERASED);
     assert_eq!(service.handle(&notified(Template::MemberEnrolled, 3, 3)).await.unwrap(), SENT);
     assert_eq!(service.handle(&farewell(2)).await.unwrap(), SENT);
     house.cloud.shutdown().await;
@@ -105,7 +106,7 @@ async fn an_opt_out_stops_mails_announced_before_it() {
     assert_transient(&service.handle(&rename).await.unwrap_err(), "throttled");
     assert_eq!(service.handle(&prefers([Channel::App], 2)).await.unwrap(), Done::APPLIED);
     assert_eq!(service.handle(&prefers([Channel::Email], 0)).await.unwrap(), Done::without_effect("stale"));
-    assert_eq!(service.handle(&rename).await.unwrap(), SUPPRESSED);
+    assert_eq!(service.handle(&rename).await.unwrap(), OPTED_OUT);
     assert_eq!(service.handle(&renamed(3)).await.unwrap(), SENT, "announced after an opt-in still under way");
     assert_eq!(house.subjects().await, [RENAMED]);
     house.cloud.shutdown().await;
