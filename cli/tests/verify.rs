@@ -107,6 +107,7 @@ fn every_assumption_holds_and_nothing_is_left() {
         [
             "bus-invalid-header",
             "bus-root",
+            "mail-bounce",
             "pipe-data-string",
             "pipe-event",
             "pipe-header",
@@ -145,7 +146,7 @@ fn an_inconclusive_check_reports_why_and_nothing_is_left() {
             assert_eq!(verdict, "holds", "{name}: {seen}");
         }
     }
-    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 11 assumptions are inconclusive"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 12 assumptions are inconclusive"));
     assert_eq!(cloud.queues(), [] as [Value; 0]);
 }
 
@@ -215,7 +216,7 @@ fn ctrl_c_removes_everything_and_reports_the_findings() {
     assert_eq!(run.ended(|_| {}).code(), Some(69));
     let (stdout, stderr) = run.rest();
     let findings = findings(&stdout);
-    assert_eq!(findings.len(), 11);
+    assert_eq!(findings.len(), 12);
     assert_eq!(findings["pipe-event"], ("inconclusive".into(), "interrupted".into()));
     assert!(stderr.contains("\nremoved after "), "{stderr}");
     assert_eq!(cloud.queues(), [] as [Value; 0]);

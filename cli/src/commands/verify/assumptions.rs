@@ -20,6 +20,7 @@ pub(super) const TOPIC_BATCH_HEADER: &str = "topic-batch-header";
 pub(super) const QUEUE_HEADER: &str = "queue-header";
 pub(super) const REDRIVE_RECEIVE_COUNT: &str = "redrive-receive-count";
 pub(super) const REDRIVE_MOVE_TASK: &str = "redrive-move-task";
+pub(super) const MAIL_BOUNCE: &str = "mail-bounce";
 pub(super) const TRACE_ANNOTATION: &str = "trace-annotation";
 pub(super) const TRACE_DESTINATION: &str = "trace-destination";
 
@@ -73,6 +74,13 @@ pub(super) const ALL: &[Assumption] = &[
         name: REDRIVE_MOVE_TASK,
         assumed: "A message that SQS moves back (StartMessageMoveTask) keeps them too",
         otherwise: "Nothing for events of this layer. A foreign event starts a new trace after a redrive",
+    },
+    Assumption {
+        name: MAIL_BOUNCE,
+        assumed: "SES publishes the bounce of a mail with its tags on the default bus, and the rule's input transformer \
+                  makes it an event that reads as one of ours, in the chain and the trace of the mail",
+        otherwise: "Reports of bounces do not arrive, or arrive on email's dead-letter queue: mail goes on to addresses \
+                    that bounce, until SES's own suppression list stops it",
     },
     Assumption {
         name: TRACE_ANNOTATION,

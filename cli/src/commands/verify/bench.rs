@@ -13,6 +13,8 @@ pub(super) struct Bench {
     pub(super) place: Place,
     /// First part of each physical name.
     pub(super) name: String,
+    /// The sender of the mail, if there is a verified one.
+    pub(super) sender: Option<String>,
     /// The longest wait for something to arrive.
     pub(super) wait: Duration,
 }

@@ -40,12 +40,12 @@ const WAIT_EMULATOR_S: u64 = 10;
     group(clap::ArgGroup::new("where").required(true).args(["aws", "endpoint_url"])),
     after_help = "\
 Examples:
-  foostore verify --aws
+  foostore verify --aws --email-sender loyalty@example.com
   foostore verify --aws --region eu-west-1 --yes --json > findings.json
   foostore verify --endpoint-url http://127.0.0.1:4566 --without-stack --yes
 
 Creates one CloudFormation stack named foostore-verify-… (bus, rules, queues, a topic, a table with its stream, a Pipe
-with its role), checks each assumption listed in docs/telemetry.md under \"Assumed of AWS\", and removes the stack again,
+with its role, a configuration set of SES), checks each assumption listed in docs/telemetry.md under \"Assumed of AWS\", and removes the stack again,
 whatever happens. Nothing else in the account changes; the destination of X-Ray's trace segments is only read. One trace
 of one segment stays in X-Ray for 30 days.
 
@@ -69,6 +69,9 @@ pub(crate) struct VerifyArgs {
     /// Create the resources by single calls, for an emulator without CloudFormation such as `foostore cloud`
     #[arg(long, conflicts_with = "aws")]
     without_stack: bool,
+    /// Address verified in SES that sends one mail, to SES's mailbox simulator; without it, bounces are not checked
+    #[arg(long, value_name = "ADDRESS")]
+    email_sender: Option<String>,
     /// Time limit for something to arrive [default: 180; 10 with an emulator]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=900))]
     wait: Option<u64>,
@@ -97,6 +100,7 @@ pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::
     let bench = Bench {
         place: place.clone(),
         name: scratch.name.clone(),
+        sender: args.email_sender.or_else(|| scratch.sender()),
         wait: Duration::from_secs(args.wait.unwrap_or(default)),
     };
     let mut signals = Signals::install()?;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
-use topology::{Resources, Service, Table, Topic, Topology, TopologyError, topic};
+use topology::{MailFeedback, Resources, Service, Table, Topic, Topology, TopologyError, topic};
 
 use super::place::Place;
 use super::stack::{NotBegun, Stack};
@@ -22,6 +22,8 @@ pub(super) const BUS: &str = "bus";
 pub(super) const TOPIC: &str = "topic";
 /// Owns the queue whose messages are moved.
 pub(super) const REDRIVE: &str = "redrive";
+/// Sends a mail and consumes what becomes of it.
+pub(super) const MAIL: &str = "mail";
 /// The table with an outbox.
 pub(super) const TABLE: &str = "items";
 /// The topic.
@@ -49,6 +51,12 @@ macro_rules! event {
 event!(ThroughPipe, "Announced through the outbox.");
 event!(OverBus, "Put on the bus.");
 event!(NeverSent, "Consumed by `redrive`, so that it has a queue.");
+event!(MailReturned, "A mail came back; its tag is the mark.");
+
+/// The tag of a mail that identifies the run's.
+pub(super) const MARK: &str = "mark";
+/// The sender's name before the `@`, where the run itself creates the identity.
+pub(super) const MAILBOX: &str = "verify";
 
 /// The scratch resources of one run.
 #[derive(Debug)]
@@ -93,6 +101,14 @@ impl Scratch {
         match self.made {
             Made::ByStack(_) => format!("stack {}", self.name),
             Made::ByCalls(_) => format!("resources {}-…", self.name),
+        }
+    }
+
+    /// Returns the address that the run itself verifies: only an emulator verifies one without its owner.
+    pub(super) fn sender(&self) -> Option<String> {
+        match &self.made {
+            Made::ByStack(_) => None,
+            Made::ByCalls(resources) => resources.email_sender.clone(),
         }
     }
 
@@ -142,7 +158,10 @@ impl Scratch {
                 format!("aws cloudformation delete-stack --stack-name {} {options}", self.name)
             }
             Made::ByCalls(_) => {
-                format!("deleting the bus, queues, topic, table and Pipe named {}… ({options})", self.name)
+                format!(
+                    "deleting the bus, rules, queues, topic, table, configuration set and Pipe named {}… ({options})",
+                    self.name
+                )
             }
         }
     }
@@ -173,6 +192,11 @@ fn resources(environment: &str) -> Result<Resources, TopologyError> {
         )
         .service(Service::new(BUS).consumes(events::<(OverBus,)>()))
         .service(Service::new(TOPIC).receives(topic(NOTICES)))
+        .service(
+            Service::new(MAIL)
+                .sends_email_as(MAILBOX)
+                .consumes_mail_feedback(MailFeedback::of::<MailReturned>().tag(MARK)),
+        )
         .service(Service::new(REDRIVE).consumes(events::<(NeverSent,)>()))
         .resources()?;
     let redrive = resources.physical_name(REDRIVE);
@@ -205,5 +229,21 @@ mod tests {
         assert_eq!(scratch.filter_pattern, layer.filter_pattern);
         let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT).unwrap()).unwrap();
         assert!(template.len() < 51_200, "a template in a call must not be longer");
+    }
+
+    #[test]
+    fn the_transformers_equal_those_of_the_layer() {
+        // Up to the data, which consists of other tags, and but for the source.
+        let metadata = |resources: &Resources| {
+            let transformers = resources.rules.iter().filter_map(|rule| rule.transformer.as_ref());
+            let of_template = |template: &str| {
+                let (start, _) = template.split_once(r#""data""#).unwrap();
+                start.split_once(r#""detail-type""#).unwrap().1.to_owned()
+            };
+            transformers.map(|transformer| of_template(&transformer.template)).collect::<Vec<_>>()
+        };
+        let layer = metadata(&crate::layer::resources("foostore", "x").unwrap());
+        assert_eq!(metadata(&resources("x").unwrap()), layer);
+        assert_eq!(layer.len(), 2);
     }
 }

@@ -2,6 +2,7 @@
 
 mod bus;
 mod header;
+mod mail;
 mod pipe;
 mod redrive;
 mod topic;
@@ -20,11 +21,12 @@ use super::finding::Finding;
 type Check = Pin<Box<dyn Future<Output = Vec<Finding>> + Send>>;
 type Group = fn(Arc<Bench>) -> Check;
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     |bench| Box::pin(async move { pipe::check(&bench).await }),
     |bench| Box::pin(async move { bus::check(&bench).await }),
     |bench| Box::pin(async move { topic::check(&bench).await }),
     |bench| Box::pin(async move { redrive::check(&bench).await }),
+    |bench| Box::pin(async move { mail::check(&bench).await }),
     |bench| Box::pin(async move { xray::check(&bench).await }),
 ];
 
