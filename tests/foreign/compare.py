@@ -134,9 +134,13 @@ def queues(aws):
 def events(aws):
     client = aws.client("events")
     yield f"bus {PREFIX}", client.describe_event_bus(Name=PREFIX)
-    for rule in client.list_rules(EventBusName=PREFIX)["Rules"]:
-        described = client.describe_rule(Name=rule["Name"], EventBusName=PREFIX)
-        targets = client.list_targets_by_rule(Rule=rule["Name"], EventBusName=PREFIX)["Targets"]
+    # On the account's default bus there may be rules of others.
+    buses = [(bus, rule) for bus in (PREFIX, "default") for rule in client.list_rules(EventBusName=bus)["Rules"]]
+    for bus, rule in buses:
+        if not rule["Name"].startswith(PREFIX):
+            continue
+        described = client.describe_rule(Name=rule["Name"], EventBusName=bus)
+        targets = client.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]
         yield f"rule {rule['Name']}", parsed(described, "EventPattern") | {"Targets": targets}
 
 
