@@ -6,6 +6,9 @@ use topology::{ConfigurationSet, Queue, Rule, RuleBus, Sender, ServiceResources}
 use crate::context::Context;
 use crate::template::{Template, arn, attribute, filled, policy, reference, sub};
 
+/// The end of the logical id of a configuration set's event destination.
+pub(crate) const DESTINATION: &str = "ConfigurationSetEventDestination";
+
 /// Adds a service's queues and what delivers to them.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     for queue in context.queues(service) {
@@ -126,7 +129,7 @@ pub(crate) fn add_configuration_set(
             }),
         );
         template.resource(
-            format!("{id}EventDestination"),
+            context.id(&set.name, DESTINATION),
             "AWS::SES::ConfigurationSetEventDestination",
             json!({
                 "ConfigurationSetName": reference(&id),
@@ -142,5 +145,8 @@ pub(crate) fn add_configuration_set(
                 },
             }),
         );
+        // What is published before the rules exist is lost.
+        let rules = context.rules(service).filter(|rule| rule.bus == RuleBus::Default);
+        template.with("DependsOn", rules.map(|rule| json!(context.id(&rule.name, "Rule"))).collect());
     }
 }

@@ -101,7 +101,11 @@ fn add_service(
         }]);
     }
     template.resource(SERVICE, "AWS::ECS::Service", properties);
-    if service.listens {
-        template.with("DependsOn", json!([load_balancer::LISTENER]));
+    // A mail that is sent before its configuration set publishes would come back to nobody.
+    let sets = context.configuration_sets(service).map(|set| context.id(&set.name, messaging::DESTINATION));
+    let first: Vec<String> =
+        sets.chain(service.listens.then(|| load_balancer::LISTENER.to_owned())).collect();
+    if !first.is_empty() {
+        template.with("DependsOn", json!(first));
     }
 }

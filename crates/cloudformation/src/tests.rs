@@ -172,6 +172,15 @@ fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
         "$.detail.mail.tags.parcel[0]"
     );
 
+    // Nothing is mailed before the set publishes, and nothing published before the rules exist.
+    let depends =
+        |id: &str| sms.resources.iter().find(|(name, _)| name == id).unwrap().1["DependsOn"].clone();
+    assert_eq!(depends("Service"), json!(["SmsConfigurationSetEventDestination"]));
+    assert_eq!(
+        depends("SmsConfigurationSetEventDestination"),
+        json!(["SmsBouncesRule", "SmsComplaintsRule"])
+    );
+
     let statements = &sms.properties("SmsQueuePolicy")["PolicyDocument"]["Statement"];
     let source = &statements[0]["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"];
     assert!(source.as_str().unwrap().ends_with(":rule/shop-${Environment}-sms-bounces"), "{source}");
