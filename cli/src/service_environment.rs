@@ -22,12 +22,14 @@ pub(crate) const UNSIGNED_REQUESTS: &str = "UNSIGNED_REQUESTS";
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 8] = [
+const PASSED_ON: [&str; 10] = [
     "CONSUMER_VISIBILITY_TIMEOUT_S",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "TZ",
     "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
     "OTEL_METRIC_EXPORT_INTERVAL",
     "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
     "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
@@ -69,9 +71,8 @@ pub(crate) fn of(
     set("AWS_EC2_METADATA_DISABLED", "true");
     set("OTEL_SERVICE_NAME", name);
     set("OTEL_EXPORTER_OTLP_ENDPOINT", shared.otlp_url);
-    // Record every trace unless its caller decided otherwise, and export it soon.
+    // Record every trace unless its caller decided otherwise.
     set("OTEL_TRACES_SAMPLER", "parentbased_always_on");
-    set("OTEL_BSP_SCHEDULE_DELAY", "200");
     match shared.metrics_url {
         Some(url) => {
             set("OTEL_METRICS_EXPORTER", "otlp");

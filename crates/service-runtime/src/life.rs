@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use telemetry::{StartError, Telemetry};
+use telemetry::{ShutdownError, StartError, Telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -115,8 +115,13 @@ where
         }
     };
     tracing::info!(exit_code = exit as u8, "stopped");
-    if let Err(error) = telemetry.shutdown().await {
-        complain(name, &error.to_string());
+    // The log outlives spans and metrics.
+    match telemetry.shutdown().await {
+        Ok(()) => {}
+        Err(ShutdownError::Lost { spans, data_points }) => {
+            tracing::warn!(lost_spans = spans, lost_data_points = data_points, "telemetry not flushed");
+        }
+        Err(error) => complain(name, &error.to_string()),
     }
     exit
 }

@@ -80,7 +80,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
         let envelope = received.as_ref().map(|received| &received.envelope);
         let conclusion = conclude(shared, message, envelope, hop.sent_at, verdict).await;
 
-        process.finish(received.as_ref(), hop.attempt, &conclusion);
+        process.finish(&conclusion);
         shared.metrics.processed(
             started.elapsed(),
             envelope.map(|envelope| envelope.event_type.as_str()),

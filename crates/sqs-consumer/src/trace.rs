@@ -31,9 +31,8 @@ const SQS: &str = "SQS";
 /// The span of one message, and the trace the message came from if the span had to start a new one.
 pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
-    origin: Option<xray::TraceId>,
-    /// Whether this span is the first segment of its trace.
-    first: bool,
+    /// The annotations that the span has from the start.
+    annotations: Vec<&'static str>,
 }
 
 /// Adapts message attributes to the propagator's interface: a producer instrumented with OpenTelemetry alone has no
@@ -100,31 +99,49 @@ impl ProcessSpan {
             span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, correlation);
             span.set_attribute(EVENT_AGE_MS, int(age(metadata.occurred_at, now).as_millis()));
         }
-        Self { span, origin: carried.filter(|_| starts_anew), first: starts_anew || carried.is_none() }
+        let origin = carried.filter(|_| starts_anew);
+        let first = starts_anew || carried.is_none();
+        // Set before the span starts, so that it has them even if this process is killed meanwhile.
+        let known = known(received, message.receive_count, origin, first);
+        let annotations = known.iter().map(|(key, _)| *key).collect();
+        for (key, value) in known {
+            span.set_attribute(key, value);
+        }
+        Self { span, annotations }
     }
 
     /// Records how the message ended.
-    pub(crate) fn finish(&self, received: Option<&Received>, attempt: u32, conclusion: &Conclusion) {
-        let mut annotations: Vec<(&'static str, Value)> =
-            vec![(attributes::OUTCOME, conclusion.outcome.into())];
-        if let Some(Received { envelope, .. }) = received {
-            annotations.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
-            annotations.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
-            if let Some(number) = envelope.customer_number.as_ref().filter(|_| self.first) {
-                annotations.push((attributes::CUSTOMER_NUMBER, number.clone().into()));
-            }
-        }
-        if attempt > 1 {
-            annotations.push((attributes::ATTEMPT, i64::from(attempt).into()));
-        }
-        if let Some(origin) = self.origin {
-            annotations.push((attributes::ORIGIN_TRACE_ID, origin.to_string().into()));
-        }
-        attributes::annotate(&self.span, annotations);
+    pub(crate) fn finish(&self, conclusion: &Conclusion) {
+        let outcome = [(attributes::OUTCOME, conclusion.outcome.into())];
+        attributes::annotate_with(&self.span, &self.annotations, outcome);
         if let Some(Problem { reason, detail, .. }) = &conclusion.problem {
             failed(&self.span, reason, detail.as_deref());
         }
     }
+}
+
+/// Returns the annotations that are known before the message is handled.
+fn known(
+    received: Option<&Received>,
+    attempt: u32,
+    origin: Option<xray::TraceId>,
+    first: bool,
+) -> Vec<(&'static str, Value)> {
+    let mut known: Vec<(&'static str, Value)> = Vec::new();
+    if let Some(Received { envelope, .. }) = received {
+        known.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
+        known.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
+        if let Some(number) = envelope.customer_number.as_ref().filter(|_| first) {
+            known.push((attributes::CUSTOMER_NUMBER, number.clone().into()));
+        }
+    }
+    if attempt > 1 {
+        known.push((attributes::ATTEMPT, i64::from(attempt).into()));
+    }
+    if let Some(origin) = origin {
+        known.push((attributes::ORIGIN_TRACE_ID, origin.to_string().into()));
+    }
+    known
 }
 
 /// Marks a span as failed: the reason is its error type, the detail the message of its exception.

@@ -12,6 +12,9 @@ pub const AWS_REMOTE_SERVICE: &str = "aws.remote.service";
 /// The list of attribute keys that the X-Ray exporter indexes as annotations of this segment.
 pub const AWS_XRAY_ANNOTATIONS: &str = "aws.xray.annotations";
 
+/// Marks the copy of a span that has not ended. X-Ray replaces it by the span, which has the same id.
+pub const AWS_XRAY_IN_PROGRESS: &str = "aws.xray.inprogress";
+
 /// The region of an AWS call; on a span, the X-Ray exporter reads this name and not `cloud.region`.
 pub const AWS_REGION: &str = "aws.region";
 
@@ -68,11 +71,34 @@ pub const LOAD_BALANCER_TRACE_ID: &str = "load_balancer_trace_id";
 /// Annotation: the trace of the request that posted an event, if the event has a separate trace.
 pub const REQUEST_TRACE_ID: &str = "request_trace_id";
 
+/// Every annotation.
+pub(crate) const ANNOTATIONS: [&str; 10] = [
+    APPLICATION,
+    ENVIRONMENT,
+    CUSTOMER_NUMBER,
+    EVENT_ID,
+    EVENT_TYPE,
+    OUTCOME,
+    ATTEMPT,
+    ORIGIN_TRACE_ID,
+    LOAD_BALANCER_TRACE_ID,
+    REQUEST_TRACE_ID,
+];
+
 /// Sets attributes on `span` and lists their keys in [`AWS_XRAY_ANNOTATIONS`], so that X-Ray indexes them.
 ///
 /// Call this once per span: a second list would replace the first. X-Ray indexes 50 annotations per trace.
 pub fn annotate(span: &Span, pairs: impl IntoIterator<Item = (&'static str, Value)>) {
-    let mut keys = Vec::new();
+    annotate_with(span, &[], pairs);
+}
+
+/// Does the same, and lists attributes as well that the span has already.
+pub fn annotate_with(
+    span: &Span,
+    set: &[&'static str],
+    pairs: impl IntoIterator<Item = (&'static str, Value)>,
+) {
+    let mut keys: Vec<_> = set.iter().copied().map(StringValue::from).collect();
     for (key, value) in pairs {
         span.set_attribute(key, value);
         keys.push(StringValue::from(key));

@@ -29,6 +29,7 @@
 pub mod attributes;
 pub mod bounds;
 pub mod context;
+mod error;
 mod export;
 pub mod hop;
 mod log_line;
@@ -42,5 +43,6 @@ mod start;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use error::{ShutdownError, StartError};
 pub use settings::{HistogramSetting, InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
-pub use start::{ShutdownError, StartError, Telemetry, start};
+pub use start::{Telemetry, start};

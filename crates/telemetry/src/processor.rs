@@ -20,12 +20,7 @@ impl<P: SpanProcessor> SpanProcessor for RootOfCarriedTrace<P> {
     }
 
     fn on_end(&self, mut span: SpanData) {
-        if span.parent_span_is_remote
-            && span.parent_span_id == placeholder_parent(span.span_context.trace_id())
-        {
-            span.parent_span_id = SpanId::INVALID;
-            span.parent_span_is_remote = false;
-        }
+        without_placeholder(&mut span);
         self.0.on_end(span);
     }
 
@@ -39,5 +34,13 @@ impl<P: SpanProcessor> SpanProcessor for RootOfCarriedTrace<P> {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.0.set_resource(resource);
+    }
+}
+
+/// Removes the placeholder parent, if the span has it.
+pub(crate) fn without_placeholder(span: &mut SpanData) {
+    if span.parent_span_is_remote && span.parent_span_id == placeholder_parent(span.span_context.trace_id()) {
+        span.parent_span_id = SpanId::INVALID;
+        span.parent_span_is_remote = false;
     }
 }

@@ -1,28 +1,60 @@
-//! The OpenTelemetry providers: spans to the collector in batches, metrics at intervals, both from threads of the SDK.
+//! The OpenTelemetry providers: spans to the collector in batches, metrics at intervals, both from separate threads.
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_aws::trace::XrayIdGenerator;
-use opentelemetry_otlp::{
-    ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
 };
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanProcessor};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
 
-use crate::export::Reported;
+use crate::error::StartError;
+use crate::export::{Collector, Delivery, Ending, Limits, Lost, SpanQueue, UntilAccepted};
 use crate::processor::RootOfCarriedTrace;
 use crate::sampler::sampler;
 use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
 
+/// The instrumentation scope: the name of the tracer and of the meter.
+pub(crate) const SCOPE: &str = "telemetry";
+
+/// Both providers, and what they share.
+#[derive(Debug)]
+pub(crate) struct Providers {
+    pub(crate) tracers: SdkTracerProvider,
+    pub(crate) meters: SdkMeterProvider,
+    pub(crate) losses: Losses,
+    pub(crate) ending: Arc<Ending>,
+}
+
+/// What each signal has lost.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    pub(crate) spans: Arc<Lost>,
+    pub(crate) data_points: Arc<Lost>,
+}
+
+impl Providers {
+    pub(crate) fn new(settings: &OtelSettings, resource: Resource) -> Result<Self, StartError> {
+        let (losses, ending) = (Losses::default(), Arc::new(Ending::default()));
+        let tracers = tracer_provider(settings, resource.clone(), &losses, &ending)?;
+        let meters = meter_provider(settings, resource, &losses, &ending)?;
+        let meter = meters.meter(SCOPE);
+        losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
+        losses.data_points.count_in(meter.u64_counter("telemetry.data_points.lost").build());
+        Ok(Self { tracers, meters, losses, ending })
+    }
+}
+
 /// Creates the provider of spans for the collector. Without an endpoint, spans are created, sampled and propagated, but
 /// not exported.
-pub(crate) fn tracer_provider(
+fn tracer_provider(
     settings: &OtelSettings,
     resource: Resource,
-) -> Result<SdkTracerProvider, ExporterBuildError> {
+    losses: &Losses,
+    ending: &Arc<Ending>,
+) -> Result<SdkTracerProvider, StartError> {
     let Some(endpoint) = &settings.traces_endpoint else {
         return Ok(SdkTracerProvider::builder()
             .with_sampler(sampler(settings.sampler))
@@ -30,21 +62,15 @@ pub(crate) fn tracer_provider(
             .with_resource(resource)
             .build());
     };
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_http_client(http_client(endpoint, settings.export_timeout)?)
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(endpoint)
-        .with_timeout(settings.export_timeout)
-        .build()?;
-    let batches = BatchConfigBuilder::default()
-        .with_scheduled_delay(settings.schedule_delay)
-        .with_max_queue_size(settings.max_queue_size)
-        .with_max_export_batch_size(settings.max_export_batch_size.min(settings.max_queue_size))
-        .build();
-    let processor =
-        BatchSpanProcessor::builder(Reported::new(exporter, "traces")).with_batch_config(batches).build();
-    Ok(tracer_provider_with(processor, settings.sampler, resource))
+    let collector = Collector::new(endpoint, settings.export_timeout)?;
+    let limits = Limits {
+        capacity: settings.max_queue_size,
+        batch: settings.max_export_batch_size.min(settings.max_queue_size),
+        delay: settings.schedule_delay,
+    };
+    let queue =
+        SpanQueue::start(collector, limits, Arc::clone(ending), Arc::clone(&losses.spans), &resource)?;
+    Ok(tracer_provider_with(queue, settings.sampler, resource))
 }
 
 /// Creates a provider with X-Ray ids that passes finished spans to `processor`.
@@ -62,25 +88,21 @@ pub(crate) fn tracer_provider_with(
 }
 
 /// Creates the provider of metrics for the collector. Without an endpoint, metrics are not recorded.
-pub(crate) fn meter_provider(
+fn meter_provider(
     settings: &OtelSettings,
     resource: Resource,
-) -> Result<SdkMeterProvider, ExporterBuildError> {
+    losses: &Losses,
+    ending: &Arc<Ending>,
+) -> Result<SdkMeterProvider, StartError> {
     let provider = SdkMeterProvider::builder().with_resource(resource);
     let Some(endpoint) = &settings.metrics_endpoint else { return Ok(provider.build()) };
-    let exporter = MetricExporter::builder()
-        .with_http()
-        .with_http_client(http_client(endpoint, settings.export_timeout)?)
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(endpoint)
-        .with_timeout(settings.export_timeout)
-        .with_temporality(settings.metric_temporality)
-        .build()?;
+    let collector = Collector::new(endpoint, settings.export_timeout)?;
+    let delivery = Delivery::of_metrics(collector, Arc::clone(ending), Arc::clone(&losses.data_points));
     let provider = match settings.histograms {
         HistogramSetting::ExplicitBuckets => provider,
         HistogramSetting::Exponential => provider.with_view(exponential),
     };
-    let reader = PeriodicReader::builder(Reported::new(exporter, "metrics"))
+    let reader = PeriodicReader::builder(UntilAccepted::new(delivery, settings.metric_temporality))
         .with_interval(settings.metric_interval)
         .build();
     Ok(provider.with_reader(reader).build())
@@ -95,32 +117,4 @@ fn exponential(instrument: &Instrument) -> Option<Stream> {
     let aggregation =
         Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 20, record_min_max: true };
     Stream::builder().with_aggregation(aggregation).build().ok()
-}
-
-/// Creates a blocking client, because the SDK exports from threads without an async runtime; call it on such a thread
-/// too. A collector on this host is never reached through a proxy.
-fn http_client(endpoint: &str, timeout: Duration) -> Result<reqwest::blocking::Client, ExporterBuildError> {
-    let client = reqwest::blocking::Client::builder().timeout(timeout);
-    let client = if is_loopback(endpoint) { client.no_proxy() } else { client };
-    client.build().map_err(|error| ExporterBuildError::InternalFailure(error.to_string()))
-}
-
-fn is_loopback(endpoint: &str) -> bool {
-    let Ok(uri) = endpoint.parse::<http::Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn only_this_host_is_loopback() {
-        assert!(is_loopback("http://localhost:4318/v1/traces"));
-        assert!(is_loopback("http://127.0.0.1:4318/v1/traces"));
-        assert!(is_loopback("http://[::1]:4318/v1/traces"));
-        assert!(!is_loopback("http://collector:4318/v1/traces"));
-        assert!(!is_loopback("http://10.0.0.7:4318/v1/traces"));
-    }
 }

@@ -75,9 +75,10 @@ pub struct OtelSettings {
     pub export_timeout: Duration,
     /// `OTEL_TRACES_SAMPLER` with `OTEL_TRACES_SAMPLER_ARG`.
     pub sampler: SamplerSetting,
-    /// `OTEL_BSP_SCHEDULE_DELAY` in milliseconds: the longest wait of a finished span for its batch.
+    /// `OTEL_BSP_SCHEDULE_DELAY` in milliseconds: the longest wait of a finished span for the first span of its process.
+    /// Batches are at least a fortieth of it apart.
     pub schedule_delay: Duration,
-    /// `OTEL_BSP_MAX_QUEUE_SIZE`: finished spans beyond it are dropped.
+    /// `OTEL_BSP_MAX_QUEUE_SIZE`: finished spans in memory; those that end beyond it are lost.
     pub max_queue_size: usize,
     /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
     pub max_export_batch_size: usize,
@@ -102,8 +103,8 @@ impl Default for OtelSettings {
             metrics_endpoint: Some(format!("{DEFAULT_ENDPOINT}/v1/metrics")),
             export_timeout: Duration::from_secs(10),
             sampler: SamplerSetting::default(),
-            schedule_delay: Duration::from_secs(5),
-            max_queue_size: 2_048,
+            schedule_delay: Duration::from_millis(200),
+            max_queue_size: 16_384,
             max_export_batch_size: 512,
             metric_interval: Duration::from_mins(1),
             metric_temporality: Temporality::Cumulative,

@@ -1,70 +1,34 @@
 //! Starts telemetry, and flushes it on every way out.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::ExporterBuildError;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::{Dispatch, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
+use crate::error::{ShutdownError, StartError};
 use crate::logs::LogLines;
-use crate::providers::{meter_provider, tracer_provider};
+use crate::providers::{Providers, SCOPE};
 use crate::resource::resource;
-use crate::settings::{InvalidLogFilter, Settings, log_filter};
-
-/// The instrumentation scope: the name of the tracer and of the meter.
-const SCOPE: &str = "telemetry";
+use crate::settings::{Settings, log_filter};
 
 /// The limit of [`Telemetry::shutdown`] for spans and metrics together.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why telemetry could not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The log filter is not in the syntax of `RUST_LOG`.
-    #[error("log filter: {0}")]
-    LogFilter(#[from] InvalidLogFilter),
-    /// The exporter could not be created.
-    #[error("telemetry exporter: {0}")]
-    Exporter(#[from] ExporterBuildError),
-    /// This process already has a subscriber.
-    #[error("telemetry has already been started in this process")]
-    AlreadyStarted,
-    /// A thread could not be started.
-    #[error("telemetry thread: {0}")]
-    Thread(#[from] std::io::Error),
-    /// The thread that creates the exporters panicked.
-    #[error("telemetry exporters could not be created")]
-    Panicked,
-}
-
-/// Why the last telemetry may not have arrived.
-#[derive(Debug, Error)]
-pub enum ShutdownError {
-    /// The collector did not accept spans and metrics in time.
-    #[error("telemetry was not flushed within {} s", .0.as_secs())]
-    TimedOut(Duration),
-    /// The SDK reported a failure.
-    #[error("telemetry was not flushed: {0}")]
-    Failed(String),
-}
+/// The part of it in which telemetry may still be delivered; the rest is for counting what was not.
+const LAST_DELIVERIES: Duration = Duration::from_millis(4_500);
 
 /// Running telemetry. Its owner calls [`Telemetry::shutdown`] on every way out, including failures.
 #[derive(Debug)]
-pub struct Telemetry {
-    tracers: SdkTracerProvider,
-    meters: SdkMeterProvider,
-}
+pub struct Telemetry(Arc<Providers>);
 
 /// Starts telemetry and installs the subscriber of this process. Log lines go to the standard output.
 ///
@@ -94,69 +58,55 @@ impl Telemetry {
         let (settings, providers) = thread::Builder::new()
             .name("telemetry-start".to_owned())
             .spawn(move || {
-                let providers = providers(&settings);
+                let providers = Providers::new(&settings.otel, resource(&settings));
                 (settings, providers)
             })?
             .join()
             .map_err(|_| StartError::Panicked)?;
-        let (tracers, meters) = providers?;
+        let providers = providers?;
         let log_lines = LogLines::new(&settings, logs).with_filter(filter);
-        let subscriber = Registry::default().with(spans_to(&tracers)).with(log_lines);
-        Ok((Self { tracers, meters }, Dispatch::new(subscriber)))
+        let subscriber = Registry::default().with(spans_to(&providers.tracers)).with(log_lines);
+        Ok((Self(Arc::new(providers)), Dispatch::new(subscriber)))
     }
 
     /// Returns the meter that creates every instrument of the process.
     #[must_use]
     pub fn meter(&self) -> Meter {
-        self.meters.meter(SCOPE)
+        self.0.meters.meter(SCOPE)
     }
 
     /// Flushes pending telemetry and stops. Takes at most five seconds, even if the collector is unavailable, and
     /// blocks no async thread.
     ///
     /// # Errors
-    /// When the collector does not accept everything in time.
+    /// When the collector does not accept everything in time, with the number of what is lost.
     pub async fn shutdown(self) -> Result<(), ShutdownError> {
-        let (done, result) = oneshot::channel();
+        let (done, ended) = oneshot::channel::<()>();
+        let providers = Arc::clone(&self.0);
         // A plain thread rather than one of the runtime's blocking threads, for which the runtime waits when it ends.
-        let spawned = thread::Builder::new().name("telemetry-shutdown".to_owned()).spawn(move || {
-            let ended = self.end();
-            // The receiver is gone if the timeout has passed.
-            drop(done.send(ended));
-        });
-        if let Err(error) = spawned {
-            return Err(ShutdownError::Failed(error.to_string()));
+        thread::Builder::new().name("telemetry-shutdown".to_owned()).spawn(move || {
+            providers.end();
+            drop(done);
+        })?;
+        // Whichever comes first: what has not been delivered by then is counted.
+        drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await);
+        match (self.0.losses.spans.take(), self.0.losses.data_points.take()) {
+            (0, 0) => Ok(()),
+            (spans, data_points) => Err(ShutdownError::Lost { spans, data_points }),
         }
-        match tokio::time::timeout(SHUTDOWN_TIMEOUT, result).await {
-            Ok(Ok(ended)) => ended,
-            Ok(Err(_)) => Err(ShutdownError::Failed("the flushing thread ended early".to_owned())),
-            Err(_) => Err(ShutdownError::TimedOut(SHUTDOWN_TIMEOUT)),
-        }
-    }
-
-    /// Flushes metrics and spans in parallel, because each waits for the collector.
-    fn end(&self) -> Result<(), ShutdownError> {
-        let (metrics, spans) = thread::scope(|scope| {
-            let metrics = scope.spawn(|| self.meters.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
-            let spans = self.tracers.shutdown_with_timeout(SHUTDOWN_TIMEOUT);
-            (metrics.join(), spans)
-        });
-        ended(spans)?;
-        ended(metrics.unwrap_or_else(|_| Err(OTelSdkError::InternalFailure("panicked".to_owned()))))
     }
 }
 
-fn ended(result: OTelSdkResult) -> Result<(), ShutdownError> {
-    match result {
-        Ok(()) | Err(OTelSdkError::AlreadyShutdown) => Ok(()),
-        Err(OTelSdkError::Timeout(timeout)) => Err(ShutdownError::TimedOut(timeout)),
-        Err(error) => Err(ShutdownError::Failed(error.to_string())),
+impl Providers {
+    /// Flushes metrics and spans in parallel, because each waits for the collector. What is not delivered in time is
+    /// counted by those who lose it, and nothing else can fail.
+    fn end(&self) {
+        self.ending.begin(LAST_DELIVERIES);
+        thread::scope(|scope| {
+            scope.spawn(|| self.meters.shutdown_with_timeout(LAST_DELIVERIES));
+            drop(self.tracers.shutdown_with_timeout(LAST_DELIVERIES));
+        });
     }
-}
-
-fn providers(settings: &Settings) -> Result<(SdkTracerProvider, SdkMeterProvider), ExporterBuildError> {
-    let resource = resource(settings);
-    Ok((tracer_provider(&settings.otel, resource.clone())?, meter_provider(&settings.otel, resource)?))
 }
 
 /// Creates the bridge from `tracing` spans to OpenTelemetry. It receives telemetry spans only: log events would become

@@ -34,7 +34,7 @@ async fn collector() -> (String, Arrived) {
     (endpoint, arrived)
 }
 
-/// The life of a service that makes a span and then does `service`; what arrived at the collector, and how it ended.
+/// The life of a service that makes a span below an open one and then does `service`; what arrived at the collector, and how it ended.
 async fn life<F, Fut>(more: &[(&str, &str)], service: F) -> (Exit, Vec<String>)
 where
     F: FnOnce(Runtime) -> Fut,
@@ -56,8 +56,10 @@ where
     let boot = Boot::read("shop", "test", "0.0.0", &environment).unwrap();
     let (telemetry, dispatch) = Telemetry::build(boot.telemetry.clone(), io::sink()).unwrap();
     let _guard = tracing::dispatcher::set_default(&dispatch);
+    // It does not end, so the span below it waits.
+    let open = tracing::info_span!("request", otel.kind = "server");
     let exit = live(boot, environment, telemetry, |runtime| {
-        drop(tracing::info_span!("work", otel.kind = "consumer").entered());
+        drop(tracing::info_span!(parent: &open, "work", otel.kind = "client").entered());
         service(runtime)
     })
     .await;
@@ -75,17 +77,17 @@ async fn status(runtime: &Runtime, route: &str) -> (u16, serde_json::Value) {
 async fn a_service_that_ends_is_clean_and_its_telemetry_arrives() {
     let (exit, arrived) = life(&[], async |_| Ok(())).await;
     assert_eq!(exit, Exit::Clean);
-    assert_eq!(arrived, ["work"]);
+    assert_eq!(arrived, ["request", "work"]);
 }
 
 #[tokio::test]
 async fn telemetry_arrives_after_a_failure_and_after_a_panic() {
     let (exit, arrived) = life(&[], async |_| Err("broken".into())).await;
     assert_eq!(exit, Exit::Failure);
-    assert_eq!(arrived, ["work"]);
+    assert_eq!(arrived, ["request", "work"]);
     let (exit, arrived) = life(&[], async |_| panic!("a panic that is part of the test")).await;
     assert_eq!(exit, Exit::Failure);
-    assert_eq!(arrived, ["work"]);
+    assert_eq!(arrived, ["request", "work"]);
 }
 
 #[tokio::test]
@@ -146,7 +148,7 @@ async fn a_drain_beyond_the_grace_period_is_a_failure() {
     })
     .await;
     assert_eq!(exit, Exit::Failure);
-    assert_eq!(arrived, ["work"]);
+    assert_eq!(arrived, ["request", "work"]);
 }
 
 #[tokio::test]

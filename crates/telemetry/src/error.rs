@@ -1,0 +1,41 @@
+//! What can go wrong at the start and at the end.
+
+use thiserror::Error;
+
+use crate::settings::InvalidLogFilter;
+
+/// Why telemetry could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The log filter is not in the syntax of `RUST_LOG`.
+    #[error("log filter: {0}")]
+    LogFilter(#[from] InvalidLogFilter),
+    /// The exporter could not be created.
+    #[error("telemetry exporter: {0}")]
+    Exporter(#[from] reqwest::Error),
+    /// This process already has a subscriber.
+    #[error("telemetry has already been started in this process")]
+    AlreadyStarted,
+    /// A thread could not be started.
+    #[error("telemetry thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The thread that creates the exporters panicked.
+    #[error("telemetry exporters could not be created")]
+    Panicked,
+}
+
+/// Why the last telemetry did not arrive.
+#[derive(Debug, Error)]
+pub enum ShutdownError {
+    /// The collector did not accept everything in time.
+    #[error("telemetry was not flushed: {spans} spans and {data_points} data points are lost")]
+    Lost {
+        /// The spans lost since the last log line that named a number.
+        spans: u64,
+        /// The data points of metrics lost since then.
+        data_points: u64,
+    },
+    /// The flushing thread could not be started.
+    #[error("telemetry was not flushed: {0}")]
+    Thread(#[from] std::io::Error),
+}
