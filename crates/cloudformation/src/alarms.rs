@@ -64,7 +64,40 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         standstill(template, context, pipe, &topic);
     }
     dead_letters(template, context, service, &topic);
+    lost_telemetry(template, context, service, &topic);
     rollback
+}
+
+/// Spans and data points that the collector never got. The metric itself arrives once the collector is there again.
+fn lost_telemetry(template: &mut Template, context: &Context<'_>, service: &ServiceResources, topic: &Value) {
+    template.number(
+        "LostTelemetryThreshold",
+        "0",
+        0,
+        "Alarm when a service has lost more spans and data points than this",
+    );
+    let name = &service.service;
+    let about = metrics::any_of("\"service.name\"", &[name]);
+    let query = |id: &str, metric: &str| {
+        let expression = sub(metrics::own(context, "SUM", metric, &about));
+        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
+    };
+    Alarm {
+        name: &format!("{name}-lost-telemetry"),
+        description: format!(
+            "{name} has lost spans or metrics: its collector was unavailable for too long, or takes too little. The \
+             log lines with lost_spans say how many and why"
+        ),
+        watches: json!({"Metrics": [
+            query("spans", "telemetry.spans.lost"),
+            query("points", "telemetry.data_points.lost"),
+            {"Id": "lost", "Label": "Lost spans and data points", "ReturnData": true,
+             "Expression": "FILL(spans, 0) + FILL(points, 0)"},
+        ]}),
+        threshold: reference("LostTelemetryThreshold"),
+        minutes: 1,
+    }
+    .add(template, context, topic);
 }
 
 /// A Pipe that is stopped or cannot read has no failures, only no executions. So it is held against the writes to its
