@@ -4,6 +4,8 @@
 //! The collector is a small Go program (`tests/collector/main.go`) with only the components that the configuration
 //! names, at the versions in the pinned ADOT. On a machine without Go these tests report that they are skipped.
 
+mod away;
+mod killed;
 mod metrics;
 mod roads;
 mod spans;
@@ -222,9 +224,12 @@ async fn what_compose_adds_sends_spans_to_tempo_beside_x_ray() {
     let output = command(&program, "print-config").arg("--config").arg(addition()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let merged: Value = serde_saphyr::from_str(&String::from_utf8(output.stdout).unwrap()).unwrap();
-    let traces = &merged["service"]["pipelines"]["traces"];
-    assert_eq!(traces["exporters"], json!(["awsxray", "otlp_http/tempo"]));
-    assert_eq!(traces["processors"], json!(["memory_limiter", "batch"]), "the rest is unchanged");
+    let pipelines = &merged["service"]["pipelines"];
+    assert_eq!(pipelines["traces"]["exporters"], json!(["awsxray"]));
+    assert_eq!(pipelines["traces"]["processors"], json!(["memory_limiter", "batch"]), "unchanged");
+    assert_eq!(pipelines["traces/tempo"]["exporters"], json!(["otlp_http/tempo"]));
+    let processors = json!(["memory_limiter", "filter/in_progress", "batch"]);
+    assert_eq!(pipelines["traces/tempo"]["processors"], processors, "no copies of spans in progress");
     assert_eq!(merged["exporters"]["otlp_http/tempo"]["endpoint"], "http://tempo:4318");
 
     // Without the dashboards, compose names the configuration a second time in its place.
@@ -252,7 +257,7 @@ fn every_component_is_in_the_pinned_distribution() {
             _ => {}
         }
     }
-    assert_eq!(named, 10, "the components of the configuration are found");
+    assert_eq!(named, 11, "the components of the configuration are found");
 }
 
 #[test]

@@ -92,6 +92,12 @@ impl Documents {
         self.all.iter().filter(|document| self.segments.contains(text(document, "id")))
     }
 
+    /// Returns the segments of `service` on the way.
+    pub(crate) fn on_the_way<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Value> {
+        let cause = WAY.into_iter().find(|(name, _)| *name == service).and_then(|(_, cause)| cause);
+        self.segments_below(service, cause)
+    }
+
     /// Returns the first subsegment in the namespace `aws` with this name and operation.
     pub(crate) fn find(&self, service: &str, operation: &str) -> Option<&Value> {
         self.all.iter().find(|document| {
@@ -111,8 +117,8 @@ impl Documents {
             .collect()
     }
 
-    /// Asserts everything that is promised of the trace of one CRM event.
-    pub(crate) fn assert_connected(&self, callers_parent: Option<&str>) {
+    /// Asserts that the documents are one tree that begins at ingest.
+    pub(crate) fn assert_one_tree(&self, callers_parent: Option<&str>) {
         let mut ids = BTreeMap::<_, usize>::new();
         for document in &self.all {
             *ids.entry(text(document, "id")).or_default() += 1;
@@ -131,7 +137,11 @@ impl Documents {
         assert_eq!(roots[0]["name"], WAY[0].0);
         assert_eq!(roots[0]["parent_id"].as_str(), callers_parent, "the entry segment's parent");
         assert_eq!(self.orphans(callers_parent), Vec::<&str>::new(), "parents that do not exist");
+    }
 
+    /// Asserts everything that is promised of the trace of one CRM event.
+    pub(crate) fn assert_connected(&self, callers_parent: Option<&str>) {
+        self.assert_one_tree(callers_parent);
         for (service, cause) in WAY {
             let count = self.segments_below(service, cause).count();
             assert_eq!(count, 1, "segments of {service} below {cause:?}");

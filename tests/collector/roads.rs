@@ -2,12 +2,7 @@
 //! same documents, or a developer sees something else than X-Ray will show.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
 use local_cloud::LocalCloud;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -15,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Addresses, Collector, program, spans, trace};
 use crate::documents::Documents;
+use crate::tee::{Tee, post};
 use crate::world::{World, sdk_config, until};
 
 /// Documents by trace and id.
@@ -99,58 +95,6 @@ async fn spans_of_services(world: &World) -> Vec<String> {
     .await;
     traces.push(root);
     traces
-}
-
-/// Forwards requests and keeps those that carry spans.
-#[derive(Clone)]
-struct Tee {
-    url: String,
-    to: Arc<OnceLock<String>>,
-    kept: Arc<Mutex<Vec<Vec<u8>>>>,
-    http: reqwest::Client,
-}
-
-impl Tee {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tee = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            to: Arc::default(),
-            kept: Arc::default(),
-            http: reqwest::Client::new(),
-        };
-        let router = Router::new().fallback(pass).with_state(tee.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        tee
-    }
-
-    fn forward_to(&self, otlp: &str) {
-        self.to.set(otlp.to_owned()).unwrap();
-    }
-
-    fn keep(&self, request: Vec<u8>) {
-        self.kept.lock().unwrap().push(request);
-    }
-
-    fn kept(&self) -> Vec<Vec<u8>> {
-        self.kept.lock().unwrap().clone()
-    }
-}
-
-async fn pass(State(tee): State<Tee>, uri: Uri, body: Bytes) -> StatusCode {
-    if uri.path() != "/v1/traces" {
-        return StatusCode::OK;
-    }
-    let Some(otlp) = tee.to.get() else { return StatusCode::SERVICE_UNAVAILABLE };
-    let status = post(&tee.http, otlp, body.to_vec()).await;
-    tee.keep(body.into());
-    status
-}
-
-async fn post(http: &reqwest::Client, otlp: &str, request: Vec<u8>) -> StatusCode {
-    let request =
-        http.post(format!("{otlp}/v1/traces")).header("content-type", "application/x-protobuf").body(request);
-    request.send().await.unwrap().status()
 }
 
 async fn documents(config: &aws_config::SdkConfig, traces: &[String]) -> ById {

@@ -1,9 +1,9 @@
 //! Builds the table from X-Ray's documents: the name, operation and failure of each.
 
-use serde_json::Value;
 use telemetry::attributes;
 use xray::{Cause, Node, Segment, Trace};
 
+use super::deliveries::{metadata, never_finished};
 use super::sheet::{Entry, Mark, Sheet};
 
 /// Converts the trace to a table.
@@ -17,7 +17,7 @@ pub(super) fn sheet(trace: &Trace) -> Sheet {
     let annotations = about.or_else(|| trace.entry()).map(|node| {
         node.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     });
-    let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(depth, node)).collect();
+    let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(trace, depth, node)).collect();
     Sheet {
         id: trace.id().to_string(),
         start,
@@ -29,7 +29,7 @@ pub(super) fn sheet(trace: &Trace) -> Sheet {
     }
 }
 
-fn entry(depth: usize, node: Node<'_>) -> Entry {
+fn entry(trace: &Trace, depth: usize, node: Node<'_>) -> Entry {
     let segment = node.segment();
     Entry {
         name: segment.name.clone(),
@@ -37,7 +37,7 @@ fn entry(depth: usize, node: Node<'_>) -> Entry {
         start: segment.start_time,
         end: segment.end_time.filter(|_| !segment.is_in_progress()),
         note: note(segment),
-        mark: mark(segment),
+        mark: never_finished(trace, segment).map(Mark::NeverFinished).or_else(|| mark(segment)),
         depth,
         segment: !node.is_subsegment(),
     }
@@ -78,11 +78,6 @@ fn operation(segment: &Segment) -> String {
         return format!("{method} {path}").trim_end().to_owned();
     }
     String::new()
-}
-
-/// Returns a span attribute for which X-Ray has no field.
-fn metadata<'a>(segment: &'a Segment, name: &str) -> Option<&'a str> {
-    segment.metadata.get("default").and_then(|default| default.get(name)).and_then(Value::as_str)
 }
 
 fn path_of(url: &str) -> &str {
@@ -172,6 +167,38 @@ ingest             POST /v1/events                              0.0 ms     20 ms
         ]);
         assert!(drawn.lines().next().unwrap().contains("event_id=e-1"), "{drawn}");
         assert!(drawn.contains("█  retry, attempt 2\n"), "{drawn}");
+    }
+
+    #[test]
+    fn a_delivery_whose_process_was_killed_never_finished() {
+        let segment = |id: u8, times: &str, more: &str| {
+            format!(
+                r#"{{"name":"membership","id":"00000000000000b{id}","parent_id":"00000000000000a1",
+                    "trace_id":"1-5759e988-bd862e3fe1be46a994272793",{times},
+                    "metadata":{{"default":{{"messaging.message.id":"m-1"}}}},"annotations":{{{more}}}}}"#
+            )
+        };
+        let ingest = r#"{"name":"ingest","id":"00000000000000a1","start_time":1000.0,"end_time":1000.1,
+            "trace_id":"1-5759e988-bd862e3fe1be46a994272793"}"#;
+        let first = segment(1, r#""start_time":1000.2,"in_progress":true"#, "");
+        let second = segment(2, r#""start_time":1030.2,"in_progress":true"#, r#""attempt":2"#);
+        let third =
+            segment(3, r#""start_time":1060.2,"end_time":1060.3"#, r#""attempt":3,"outcome":"applied""#);
+
+        let documents = [ingest, first.as_str(), second.as_str()];
+        let growing = Trace::read(TRACE.parse().unwrap(), documents).unwrap();
+        assert!(!crate::trace_view::is_closed(&growing));
+        let text = sheet(&growing).draw(Style::PLAIN);
+        assert!(text.contains("attempt 1, never finished") && text.contains("in progress"), "{text}");
+
+        let documents = [ingest, first.as_str(), second.as_str(), third.as_str()];
+        let ended = Trace::read(TRACE.parse().unwrap(), documents).unwrap();
+        assert!(crate::trace_view::is_closed(&ended));
+        let text = sheet(&ended).draw(Style::PLAIN);
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("membership")).collect();
+        assert!(lines[0].ends_with("attempt 1, never finished"), "{text}");
+        assert!(lines[1].ends_with("attempt 2, never finished"), "{text}");
+        assert!(lines[2].ends_with("applied, attempt 3"), "{text}");
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! A trace as a tree in the terminal.
 
 mod build;
+mod deliveries;
 mod sheet;
 
-use xray::Trace;
+use xray::{Segment, Trace};
 
 use crate::style::Style;
 
-/// Whether every segment has ended and every parent is present.
+/// Whether every parent is present, and every segment has ended that ever will.
 pub(crate) fn is_closed(trace: &Trace) -> bool {
-    trace.problems().is_empty() && trace.nodes().all(|node| !node.segment().is_in_progress())
+    let pending =
+        |segment: &Segment| segment.is_in_progress() && deliveries::never_finished(trace, segment).is_none();
+    trace.problems().is_empty() && !trace.nodes().any(|node| pending(node.segment()))
 }
 
 /// Draws the trace as text that ends in a line break.

@@ -62,6 +62,8 @@ pub(super) enum Mark {
     Throttle(String),
     /// The caller's error (4xx).
     Error(String),
+    /// The process was killed during this attempt.
+    NeverFinished(String),
 }
 
 struct Row<'a> {
@@ -216,6 +218,10 @@ fn mark(entry: &Entry, style: Style) -> Option<String> {
         Some(Mark::Fault(reason)) => (Colour::Red, "fault", reason.as_str()),
         Some(Mark::Throttle(reason)) => (Colour::Yellow, "throttled", reason.as_str()),
         Some(Mark::Error(reason)) => (Colour::Yellow, "error", reason.as_str()),
+        Some(Mark::NeverFinished(attempt)) => {
+            let text = format!("attempt {}, never finished", printable(attempt));
+            return Some(style.paint(Colour::Yellow, &text));
+        }
         None if entry.end.is_none() => (Colour::Dim, "in progress", ""),
         None => return None,
     };
