@@ -35,8 +35,14 @@ PATIENCE_S = 60
 
 def templates():
     """Returns the templates by stack name, in the order of their dependencies."""
-    files = [DEPLOY / "foundation.yaml", DEPLOY / "observability.yaml", *sorted((DEPLOY / "services").glob("*.yaml"))]
-    return {f"foostore-{ENVIRONMENT}-{file.stem}": yaml.safe_load(file.read_text()) for file in files}
+    services = sorted(file.stem for file in (DEPLOY / "services").glob("*.yaml"))
+    files = {
+        "foundation": "foundation.yaml",
+        **{f"{name}-data": f"data/{name}.yaml" for name in services},
+        "observability": "observability.yaml",
+        **{name: f"services/{name}.yaml" for name in services},
+    }
+    return {f"foostore-{ENVIRONMENT}-{stack}": yaml.safe_load((DEPLOY / file).read_text()) for stack, file in files.items()}
 
 
 def deploy(emulator):

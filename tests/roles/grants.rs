@@ -35,19 +35,20 @@ impl Grant {
     }
 }
 
-/// Returns the grants of every role in `deploy/services/NAME.yaml`, by NAME.
+/// Returns the grants of every role in `deploy/data/NAME.yaml` and `deploy/services/NAME.yaml`, by NAME.
 pub(super) fn of_services() -> BTreeMap<String, Vec<Grant>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/services");
-    std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| {
+    let mut grants = BTreeMap::<_, Vec<Grant>>::new();
+    for directory in ["data", "services"] {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(directory);
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let template = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap());
             let template = Template(template.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
-            (name, template.grants())
-        })
-        .collect()
+            grants.entry(name).or_default().extend(template.grants());
+        }
+    }
+    grants
 }
 
 struct Template(Value);

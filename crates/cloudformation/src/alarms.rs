@@ -55,6 +55,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         rollback.push(failures(template, context, service, queue, &topic));
         event_age(template, context, service, queue, &topic);
         paused(template, context, service, queue, &topic);
+        refused(template, context, service, queue, &topic);
     }
     if service.listens {
         rollback.push(server_errors(template, context, service, &topic));
@@ -77,10 +78,8 @@ fn lost_telemetry(template: &mut Template, context: &Context<'_>, service: &Serv
         "Alarm when a service has lost more spans and data points than this",
     );
     let name = &service.service;
-    let about = metrics::any_of("\"service.name\"", &[name]);
-    let query = |id: &str, metric: &str| {
-        let expression = sub(metrics::own(context, "SUM", metric, &about));
-        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
+    let sum = |id: &str, metric: &str| {
+        metrics::statistic(id, metrics::own(context, metric, &[("service.name", name)]), "Sum")
     };
     Alarm {
         name: &format!("{name}-lost-telemetry"),
@@ -89,8 +88,8 @@ fn lost_telemetry(template: &mut Template, context: &Context<'_>, service: &Serv
              log lines with lost_spans say how many and why"
         ),
         watches: json!({"Metrics": [
-            query("spans", "telemetry.spans.lost"),
-            query("points", "telemetry.data_points.lost"),
+            sum("spans", "telemetry.spans.lost"),
+            sum("points", "telemetry.data_points.lost"),
             {"Id": "lost", "Label": "Lost spans and data points", "ReturnData": true,
              "Expression": "FILL(spans, 0) + FILL(points, 0)"},
         ]}),
@@ -159,12 +158,11 @@ fn failures(
     topic: &Value,
 ) -> Value {
     template.number("FailuresThreshold", "5", 0, "Alarm when more of 100 messages than this fail");
-    let about = metrics::about(&[queue]);
     let name = format!("{}-failures", service.service);
     Alarm {
         name: &name,
         description: format!("{} fails to process messages, in percent", service.service),
-        watches: failure_rate(context, &about),
+        watches: failure_rate(context, queue),
         threshold: reference("FailuresThreshold"),
         minutes: 3,
     }
@@ -173,15 +171,13 @@ fn failures(
 }
 
 /// Failed attempts in percent of all, as a metric to be watched.
-pub(crate) fn failure_rate(context: &Context<'_>, about: &str) -> Value {
-    let query = |id: &str, metric: &str| {
-        let expression = sub(metrics::own(context, "SUM", metric, about));
-        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
-    };
+fn failure_rate(context: &Context<'_>, queue: &str) -> Value {
+    let sum =
+        |id: &str, metric: &str| metrics::statistic(id, metrics::of_consumer(context, queue, metric), "Sum");
     json!({"Metrics": [
-        query("retries", "consumer.retries"),
-        query("dead", "consumer.dead_letters"),
-        query("messages", "consumer.messages"),
+        sum("retries", "consumer.retries"),
+        sum("dead", "consumer.dead_letters"),
+        sum("messages", "consumer.messages"),
         {"Id": "rate", "Label": "Failures in percent", "ReturnData": true,
          "Expression": "IF(messages > 0, 100 * (FILL(retries, 0) + FILL(dead, 0)) / messages, 0)"},
     ]})
@@ -201,10 +197,8 @@ fn paused(
         1,
         "Alarm when a service has not received for so many minutes",
     );
-    let about = metrics::about(&[queue]);
-    let query = |id: &str, metric: &str| {
-        let expression = sub(metrics::own(context, "MAX", metric, &about));
-        json!({"Id": id, "Expression": expression, "Period": 60, "ReturnData": false})
+    let most = |id: &str, metric: &str| {
+        metrics::statistic(id, metrics::of_consumer(context, queue, metric), "Maximum")
     };
     let name = &service.service;
     Alarm {
@@ -217,8 +211,8 @@ fn paused(
             "EvaluationPeriods": reference("PausedThresholdMinutes"),
             "DatapointsToAlarm": reference("PausedThresholdMinutes"),
             "Metrics": [
-                query("circuit", "consumer.circuit.open"),
-                query("brake", "consumer.brake.engaged"),
+                most("circuit", "consumer.circuit.open"),
+                most("brake", "consumer.brake.engaged"),
                 {"Id": "paused", "Label": "Receiving pauses", "ReturnData": true,
                  "Expression": "IF(FILL(circuit, 0) + FILL(brake, 0) > 0, 1, 0)"},
             ],
@@ -271,18 +265,39 @@ fn event_age(
 
 /// The 99th percentile over all event types, by the dimensions that `otel-collector.yaml` gives it for this.
 fn oldest_event(context: &Context<'_>, queue: &str) -> Value {
-    json!({"Metrics": [{"Id": "age", "ReturnData": true, "Label": "Age of events, p99", "MetricStat": {
-        "Metric": {
-            "Namespace": sub(context.metrics_namespace()),
-            "MetricName": "consumer.event.age",
-            "Dimensions": [
-                {"Name": "messaging.destination.name", "Value": sub(queue)},
-                {"Name": "stage", "Value": "done"},
-            ],
-        },
-        "Period": 60,
-        "Stat": "p99",
-    }}]})
+    let metric = metrics::own(context, "consumer.event.age", &[(metrics::QUEUE, queue), ("stage", "done")]);
+    let mut age = metrics::statistic("age", metric, "p99");
+    age["Label"] = json!("Age of events, p99");
+    age["ReturnData"] = json!(true);
+    json!({"Metrics": [age]})
+}
+
+/// Dead letters that SQS refuses in every form: they wait until SQS moves them itself.
+fn refused(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    queue: &str,
+    topic: &Value,
+) {
+    let mut refused = metrics::statistic(
+        "refused",
+        metrics::of_consumer(context, queue, "consumer.dead_letters.refused"),
+        "Sum",
+    );
+    refused["ReturnData"] = json!(true);
+    let name = &service.service;
+    Alarm {
+        name: &format!("{name}-refused"),
+        description: format!(
+            "SQS refuses dead letters of {name}, so that they stay on its queue until their receive count is used up: its \
+             log lines say why"
+        ),
+        watches: json!({"Metrics": [refused]}),
+        threshold: reference("DeadLettersThreshold"),
+        minutes: 1,
+    }
+    .add(template, context, topic);
 }
 
 fn dead_letters(template: &mut Template, context: &Context<'_>, service: &ServiceResources, topic: &Value) {
@@ -292,7 +307,7 @@ fn dead_letters(template: &mut Template, context: &Context<'_>, service: &Servic
             "DeadLettersThreshold",
             "0",
             0,
-            "Alarm when more messages than this are in a dead-letter queue",
+            "Alarm when more messages than this are in a dead-letter queue, or refused by it in a minute",
         );
     }
     for Queue { name, .. } in queues {

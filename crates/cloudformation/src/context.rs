@@ -76,13 +76,28 @@ impl<'a> Context<'a> {
         );
     }
 
-    /// Returns the queues that services receive from.
-    pub(crate) fn consumed_queues(&self) -> Vec<&'a str> {
-        self.resources.services.iter().filter_map(|service| service.queue.as_deref()).collect()
-    }
-
     pub(crate) fn log_group(&self, name: &str) -> String {
         self.path(name)
+    }
+
+    /// Returns the ARN of a queue, which another stack may contain.
+    pub(crate) fn queue_arn(queue: &str) -> Value {
+        arn("sqs", queue)
+    }
+
+    /// Returns the URL of a queue, which another stack may contain.
+    pub(crate) fn queue_url(queue: &str) -> Value {
+        sub(format!("https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{queue}"))
+    }
+
+    /// Returns the ARN of a table, which another stack may contain.
+    pub(crate) fn table_arn(table: &str) -> Value {
+        arn("dynamodb", &format!("table/{table}"))
+    }
+
+    /// Returns where the stack with a service's secret leaves its ARN. It is the secret's name too, after the slash.
+    pub(crate) fn secret(service: &str, variable: &str) -> String {
+        format!("{service}/{variable}")
     }
 
     pub(crate) fn bus_arn(&self) -> Value {

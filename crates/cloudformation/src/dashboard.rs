@@ -1,136 +1,186 @@
-//! The dashboard: first the layer as a whole, then each service.
+//! The dashboards: one of the layer as a whole, whose size does not depend on the number of services, and one of each
+//! service, which lives in its stack.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
 
 use crate::context::Context;
-use crate::metrics;
-use crate::template::sorted;
+use crate::metrics::{self, QUEUE};
+use crate::template::{Template, sorted, sub};
 
 /// Widgets side by side, each a third of the width.
 const COLUMNS: usize = 3;
 const WIDTH: usize = 8;
 const HEIGHT: usize = 6;
 
-/// Renders the dashboard's body, as text for `Fn::Sub`.
-pub(crate) fn body(context: &Context<'_>) -> String {
-    let mut rows = vec![overview(context)];
-    rows.extend(context.resources.services.iter().map(|service| one(context, service)));
-    let mut widgets = Vec::new();
-    let mut y = 0;
-    for row in rows {
-        let height = row.len().div_ceil(COLUMNS) * HEIGHT;
-        for (index, mut widget) in row.into_iter().enumerate() {
-            widget["x"] = json!(index % COLUMNS * WIDTH);
-            widget["y"] = json!(y + index / COLUMNS * HEIGHT);
-            widget["width"] = json!(WIDTH);
-            widget["height"] = json!(HEIGHT);
-            widgets.push(widget);
-        }
-        y += height;
-    }
-    // One widget per line is readable, and still far below the size limit of a template.
-    let widgets: Vec<_> = widgets.iter().map(|widget| sorted(widget).to_string()).collect();
-    format!("{{\"widgets\": [\n{}\n]}}\n", widgets.join(",\n"))
+/// Adds the dashboard over all services.
+pub(crate) fn add_overview(template: &mut Template, context: &Context<'_>) {
+    add(template, sub(context.prefix()), &overview(context));
+}
+
+/// Adds the dashboard of one service.
+pub(crate) fn add_service(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
+    add(template, context.name(&service.service), &of_service(context, service));
+}
+
+fn add(template: &mut Template, name: Value, widgets: &[Value]) {
+    let body = sub(body(widgets));
+    template.resource(
+        "Dashboard",
+        "AWS::CloudWatch::Dashboard",
+        json!({"DashboardName": name, "DashboardBody": body}),
+    );
+}
+
+/// Renders a dashboard's body, as text for `Fn::Sub`.
+fn body(widgets: &[Value]) -> String {
+    let placed = widgets.iter().enumerate().map(|(index, widget)| {
+        let mut widget = widget.clone();
+        widget["x"] = json!(index % COLUMNS * WIDTH);
+        widget["y"] = json!(index / COLUMNS * HEIGHT);
+        widget["width"] = json!(WIDTH);
+        widget["height"] = json!(HEIGHT);
+        // One widget per line is readable, and still far below the size limit of a template.
+        sorted(&widget).to_string()
+    });
+    format!("{{\"widgets\": [\n{}\n]}}\n", placed.collect::<Vec<_>>().join(",\n"))
 }
 
 fn overview(context: &Context<'_>) -> Vec<Value> {
-    let queues = context.consumed_queues();
-    let depth = |label: &str, queues: &[&str]| {
-        let metrics = queues.iter().map(|queue| {
-            json!(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, {"stat": "Maximum"}])
-        });
-        chart(label, metrics.collect())
-    };
-    let dead: Vec<&str> = context
-        .resources
-        .services
-        .iter()
-        .flat_map(|service| context.dead_letter_queues(service))
-        .map(|queue| queue.name.as_str())
-        .collect();
-    let ages = queues.iter().map(
-        |queue| json!(["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue, {"stat": "Maximum"}]),
-    );
     vec![
-        queries(
+        insights(
             "Events in",
-            &[metrics::own(context, "SUM", "ingest.events", " GROUP BY event_type, outcome")],
+            metrics::insights(
+                context,
+                "SUM",
+                "ingest.events",
+                &["event_type", "outcome"],
+                " GROUP BY event_type, outcome",
+            ),
         ),
-        queries(
+        insights(
             "Age of events when done, longest, s",
-            &[metrics::own(
+            metrics::insights(
                 context,
                 "MAX",
                 "consumer.event.age",
+                &[QUEUE, "stage"],
                 " WHERE stage = 'done' GROUP BY \"messaging.destination.name\"",
-            )],
+            ),
         ),
-        queries(
+        insights(
             "Outcomes",
-            &[metrics::own(
+            metrics::insights(
                 context,
                 "SUM",
                 "consumer.messages",
+                &[QUEUE, "outcome"],
                 " GROUP BY \"messaging.destination.name\", outcome",
-            )],
+            ),
         ),
-        depth("Dead letters", &dead),
-        depth("Backlog", &queues),
-        chart("Oldest message, s", ages.collect()),
+        insights(
+            "Retries",
+            metrics::insights(
+                context,
+                "SUM",
+                "consumer.retries",
+                &[QUEUE],
+                " GROUP BY \"messaging.destination.name\"",
+            ),
+        ),
+        search("Backlog and dead letters", context, "ApproximateNumberOfMessagesVisible"),
+        search("Oldest message, s", context, "ApproximateAgeOfOldestMessage"),
     ]
 }
 
-fn one(context: &Context<'_>, service: &ServiceResources) -> Vec<Value> {
-    let name = &service.service;
+fn of_service(context: &Context<'_>, service: &ServiceResources) -> Vec<Value> {
     let mut widgets = Vec::new();
     if let Some(queue) = &service.queue {
-        let about = metrics::about(&[queue]);
-        widgets.push(queries(
-            &format!("{name}: processing, average, s"),
-            &[metrics::own(context, "AVG", "messaging.process.duration", &about)],
-        ));
-        widgets.push(queries(
-            &format!("{name}: retries and dead letters"),
-            &["consumer.retries", "consumer.dead_letters"]
-                .map(|metric| metrics::own(context, "SUM", metric, &format!("{about} GROUP BY reason"))),
-        ));
+        widgets.extend(of_consumer(context, service, queue));
     }
     if service.listens {
-        widgets.push(queries(
-            &format!("{name}: answers, average, s"),
-            &[metrics::own(
+        widgets.push(insights(
+            "Answers, average, s",
+            metrics::insights(
                 context,
                 "AVG",
                 "http.server.request.duration",
+                &["http.route", "http.response.status_code"],
                 " GROUP BY \"http.response.status_code\"",
-            )],
+            ),
         ));
     }
-    let physical = context.name_text(name);
+    widgets.push(tasks(context, service));
+    widgets
+}
+
+fn of_consumer(context: &Context<'_>, service: &ServiceResources, queue: &str) -> Vec<Value> {
+    let of_this_queue = |rest: &str| format!(" WHERE \"{QUEUE}\" = '{queue}'{rest}");
+    let by_reason = |title: &str, metric: &str| {
+        let clauses = of_this_queue(" GROUP BY reason");
+        insights(title, metrics::insights(context, "SUM", metric, &[QUEUE, "reason"], &clauses))
+    };
+    let processing = json!([
+        context.metrics_namespace(), "messaging.process.duration", QUEUE, queue, {"stat": "Average"},
+    ]);
+    let ages = ["p50", "p99"].map(|statistic| {
+        json!([
+            context.metrics_namespace(), "consumer.event.age", QUEUE, queue, "stage", "done",
+            {"stat": statistic, "label": statistic},
+        ])
+    });
+    let dead = context.dead_letter_queues(service).into_iter().map(|dead| depth(&dead.name));
+    vec![
+        chart("Age of events when done, s", ages.into()),
+        chart("Processing, average, s", vec![processing]),
+        insights(
+            "Outcomes",
+            metrics::insights(
+                context,
+                "SUM",
+                "consumer.messages",
+                &[QUEUE, "outcome"],
+                &of_this_queue(" GROUP BY outcome"),
+            ),
+        ),
+        by_reason("Retries", "consumer.retries"),
+        by_reason("Dead-lettered", "consumer.dead_letters"),
+        chart("Backlog and dead letters", std::iter::once(depth(queue)).chain(dead).collect()),
+    ]
+}
+
+fn depth(queue: &str) -> Value {
+    json!(["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, {"stat": "Maximum"}])
+}
+
+fn tasks(context: &Context<'_>, service: &ServiceResources) -> Value {
+    let physical = context.name_text(&service.service);
     let of_tasks = |metric: &str, label: &str| {
         json!([
             "ECS/ContainerInsights", metric, "ClusterName", context.prefix(), "ServiceName", physical,
             {"label": label, "stat": "Average"},
         ])
     };
-    widgets.push(chart(
-        &format!("{name}: tasks, CPU, memory"),
+    chart(
+        "Tasks, CPU, memory",
         vec![
             of_tasks("RunningTaskCount", "tasks"),
             of_tasks("CpuUtilized", "CPU units"),
             of_tasks("MemoryUtilized", "MiB"),
         ],
-    ));
-    widgets
+    )
 }
 
-fn queries(title: &str, queries: &[String]) -> Value {
-    let metrics = queries
-        .iter()
-        .enumerate()
-        .map(|(number, query)| json!([{"id": format!("q{number}"), "expression": query, "period": 60}]));
-    chart(title, metrics.collect())
+fn insights(title: &str, query: String) -> Value {
+    chart(title, vec![json!([{"id": "all", "expression": query, "period": 60}])])
+}
+
+/// A chart of a metric of every queue of the environment
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html>).
+fn search(title: &str, context: &Context<'_>, metric: &str) -> Value {
+    let wanted = format!("{{AWS/SQS,QueueName}} MetricName=\"{metric}\" QueueName=\"{}\"", context.prefix());
+    let expression = format!("SEARCH('{wanted}', 'Maximum', 60)");
+    chart(title, vec![json!([{"id": "all", "expression": expression, "period": 60}])])
 }
 
 fn chart(title: &str, metrics: Vec<Value>) -> Value {

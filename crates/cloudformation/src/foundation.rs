@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use topology::RuleBus;
 
 use crate::context::Context;
-use crate::network;
 use crate::task::COLLECTOR_IMAGE;
-use crate::template::{Template, allow, arn, attribute, policy, reference, sorted, sub};
+use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
+use crate::{images, logs, network};
 
 /// Logical id of the key.
 pub(crate) const KEY: &str = "Key";
@@ -16,7 +16,7 @@ const LONGEST_STANDARD_PARAMETER: usize = 4096;
 /// Renders the template of the foundation.
 pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
     let mut template = Template::new(format!(
-        "{} foundation: network, cluster, event bus, topics, log groups, image repositories and key",
+        "{} foundation: network, cluster, event bus, topics, key, and what belongs to the collector",
         context.application()
     ));
     add_parameters(&mut template);
@@ -26,7 +26,7 @@ pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
     add_topics(&mut template, context);
     add_log_groups(&mut template, context);
     add_cluster(&mut template, context);
-    add_repositories(&mut template, context);
+    images::add_repository(&mut template, context, "collector", attribute(KEY, "Arn"));
     add_collector(&mut template, context, collector);
     context.leave_for_other_stacks(&mut template, "key-arn", attribute(KEY, "Arn"));
     context.leave_for_other_stacks(&mut template, "cluster", reference("Cluster"));
@@ -34,15 +34,7 @@ pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
 }
 
 fn add_parameters(template: &mut Template) {
-    template.parameter(
-        "LogRetentionDays",
-        json!({
-            "Type": "Number",
-            "AllowedValues": [7, 14, 30, 60, 90, 180, 365, 400],
-            "Default": 30,
-            "Description": "Retention of log lines, which hold customer numbers but no names or addresses",
-        }),
-    );
+    logs::add_parameter(template);
     template.parameter(
         "ContainerInsights",
         json!({
@@ -150,18 +142,10 @@ fn only_over_tls(action: &str, resource: Value) -> Value {
     })
 }
 
+/// Adds the log groups of the collectors. A service's is in the stack of its data.
 fn add_log_groups(template: &mut Template, context: &Context<'_>) {
-    let services = context.resources.services.iter().map(|service| format!("services/{}", service.service));
-    for name in services.chain(["collector".to_owned(), "metrics".to_owned()]) {
-        template.keep(
-            format!("{}LogGroup", crate::template::logical_id(&name)),
-            "AWS::Logs::LogGroup",
-            json!({
-                "LogGroupName": sub(context.log_group(&name)),
-                "RetentionInDays": reference("LogRetentionDays"),
-                "KmsKeyId": attribute(KEY, "Arn"),
-            }),
-        );
+    for name in ["collector", "metrics"] {
+        logs::add_group(template, context, name, attribute(KEY, "Arn"));
     }
 }
 
@@ -174,30 +158,6 @@ fn add_cluster(template: &mut Template, context: &Context<'_>) {
             "ClusterSettings": [{"Name": "containerInsights", "Value": reference("ContainerInsights")}],
         }),
     );
-}
-
-/// Adds a repository for the image of each service, and one for a copy of the collector's image.
-fn add_repositories(template: &mut Template, context: &Context<'_>) {
-    let lifecycle = json!({"rules": [{
-        "rulePriority": 1,
-        "description": "Keep the last 50 builds",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},
-        "action": {"type": "expire"},
-    }]});
-    let services = context.resources.services.iter().map(|service| service.service.as_str());
-    for name in services.chain(["collector"]) {
-        template.keep(
-            format!("{}Repository", crate::template::logical_id(name)),
-            "AWS::ECR::Repository",
-            json!({
-                "RepositoryName": sub(context.repository_name(name)),
-                "ImageTagMutability": "IMMUTABLE",
-                "ImageScanningConfiguration": {"ScanOnPush": true},
-                "EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": attribute(KEY, "Arn")},
-                "LifecyclePolicy": {"LifecyclePolicyText": sorted(&lifecycle).to_string()},
-            }),
-        );
-    }
 }
 
 /// Adds the parameters from which the tasks read the collector's image and configuration.

@@ -4,9 +4,10 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `foundation.yaml` | network, cluster, event bus, topics, log groups, image repositories, key |
-//! | `observability.yaml` | X-Ray group, sampling rule, dashboard, alarms over all services, the topic of all alarms |
-//! | `services/NAME.yaml` | one service with everything it owns |
+//! | `foundation.yaml` | network, cluster, event bus, topics, key, what belongs to the collector |
+//! | `data/NAME.yaml` | what one service receives and keeps: queues, tables, Pipes, secrets, log group, image repository |
+//! | `observability.yaml` | X-Ray group, sampling rule, dashboard over all services, the topic of all alarms |
+//! | `services/NAME.yaml` | one service: task, roles, scaling, alarms, dashboard |
 //! | `task-definitions/NAME.json` | its task definition alone, to register revisions without CloudFormation |
 //!
 //! Rendering is pure: text in, text out. Names contain the stack parameter `Environment`, so compute the resources for
@@ -30,7 +31,7 @@
 //!     .resources()?;
 //!
 //! let files = cloudformation::render(&resources, "receivers: {}\n")?;
-//! assert!(files["services/rewards.yaml"].contains("Type: AWS::SQS::Queue"));
+//! assert!(files["data/rewards.yaml"].contains("Type: AWS::SQS::Queue"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -42,8 +43,10 @@ mod dashboard;
 mod data;
 mod error;
 mod foundation;
+mod images;
 mod load_balancer;
 mod logical_ids;
+mod logs;
 mod messaging;
 mod metrics;
 mod network;
@@ -52,6 +55,7 @@ mod roles;
 mod scaling;
 mod scratch;
 mod service;
+mod state;
 mod task;
 mod task_file;
 mod template;
@@ -87,6 +91,7 @@ pub fn render(resources: &Resources, collector: &str) -> Result<BTreeMap<String,
     ]);
     for service in &resources.services {
         let name = &service.service;
+        files.insert(format!("data/{name}.yaml"), yaml::write(&state::template(&context, service)?)?);
         let template = service::template(&context, service)?;
         files.insert(format!("services/{name}.yaml"), yaml::write(&template)?);
         files.insert(format!("task-definitions/{name}.json"), task_file::render(&template)?);

@@ -51,23 +51,24 @@ pub(crate) fn add(
             "SecurityGroups": [reference(LOAD_BALANCER_GROUP)],
             "Subnets": subnets,
             "LoadBalancerAttributes": [
-                {"Key": "deletion_protection.enabled", "Value": reference("DeletionProtection")},
                 {"Key": "idle_timeout.timeout_seconds", "Value": IDLE_TIMEOUT_S.to_string()},
                 {"Key": "routing.http.desync_mitigation_mode", "Value": "strictest"},
                 {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
             ],
         }),
     );
-    template.exempt(&[(
-        "CKV_AWS_91",
-        "the service writes a log line for each event with its trace id; an access log would repeat it",
-    )]);
+    template.exempt(&[
+        (
+            "CKV_AWS_91",
+            "the service writes a log line for each event with its trace id; an access log would repeat it",
+        ),
+        ("CKV_AWS_150", "it keeps nothing, and protection would block the rollback of its own creation"),
+    ]);
     // TLS ends at the load balancer; only its security group reaches the tasks.
     template.resource(
         TARGET_GROUP,
         "AWS::ElasticLoadBalancingV2::TargetGroup",
         json!({
-            "Name": name,
             "VpcId": context.left_by_other_stack("network/vpc-id"),
             "TargetType": "ip",
             "Protocol": "HTTP",
@@ -134,7 +135,6 @@ fn add_security_groups(template: &mut Template, context: &Context<'_>, service: 
         LOAD_BALANCER_GROUP,
         "AWS::EC2::SecurityGroup",
         json!({
-            "GroupName": context.name(&format!("{name}-load-balancer")),
             "GroupDescription": format!("Load balancer of {name}"),
             "VpcId": context.left_by_other_stack("network/vpc-id"),
             "SecurityGroupIngress": [{

@@ -6,9 +6,6 @@ use topology::{ConfigurationSet, Queue, Rule, RuleBus, Sender, ServiceResources}
 use crate::context::Context;
 use crate::template::{Template, arn, attribute, filled, policy, reference, sub};
 
-/// The end of the logical id of a configuration set's event destination.
-pub(crate) const DESTINATION: &str = "ConfigurationSetEventDestination";
-
 /// Adds a service's queues and what delivers to them.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     for queue in context.queues(service) {
@@ -45,6 +42,8 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "AWS::SNS::Subscription",
             properties,
         );
+        let queues = [&subscription.queue, &subscription.dead_letter_queue];
+        wait_for_policies(template, context, queues);
     }
 }
 
@@ -89,9 +88,7 @@ fn add_rules(template: &mut Template, context: &Context<'_>, service: &ServiceRe
         });
         properties["EventBusName"] = sub(rule.bus.name(context.prefix()));
         template.resource(context.id(&rule.name, "Rule"), "AWS::Events::Rule", properties);
-        // The rule may match an event at once, so the queue policy must exist first.
-        let queues = [&rule.target_queue, &rule.dead_letter_queue];
-        template.with("DependsOn", json!(queues.map(|queue| context.id(queue, "QueuePolicy"))));
+        wait_for_policies(template, context, [&rule.target_queue, &rule.dead_letter_queue]);
     }
 }
 
@@ -129,7 +126,7 @@ pub(crate) fn add_configuration_set(
             }),
         );
         template.resource(
-            context.id(&set.name, DESTINATION),
+            format!("{id}EventDestination"),
             "AWS::SES::ConfigurationSetEventDestination",
             json!({
                 "ConfigurationSetName": reference(&id),
@@ -149,4 +146,9 @@ pub(crate) fn add_configuration_set(
         let rules = context.rules(service).filter(|rule| rule.bus == RuleBus::Default);
         template.with("DependsOn", rules.map(|rule| json!(context.id(&rule.name, "Rule"))).collect());
     }
+}
+
+/// Lets the resource added last wait for the policies of the queues that it delivers to, since it may do so at once.
+fn wait_for_policies(template: &mut Template, context: &Context<'_>, queues: [&String; 2]) {
+    template.with("DependsOn", json!(queues.map(|queue| context.id(queue, "QueuePolicy"))));
 }

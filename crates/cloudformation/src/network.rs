@@ -17,7 +17,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>) {
     add_vpc(template, context);
     add_subnets(template, context);
     add_nat(template, context);
-    add_endpoints(template, context, &endpoints);
+    add_endpoints(template, &endpoints);
 
     let own = |own: &str, given: &str| json!({"Fn::If": ["OwnVpc", reference(own), reference(given)]});
     context.leave_for_other_stacks(template, "network/vpc-id", own("Vpc", "VpcId"));
@@ -222,7 +222,7 @@ fn add_nat(template: &mut Template, context: &Context<'_>) {
 }
 
 /// Adds the endpoints: gateway endpoints always, because they are free; interface endpoints if they are chosen.
-fn add_endpoints(template: &mut Template, context: &Context<'_>, names: &[&str]) {
+fn add_endpoints(template: &mut Template, names: &[&str]) {
     let service = |name: &str| sub(format!("com.amazonaws.${{AWS::Region}}.{name}"));
     for name in ["dynamodb", "s3"] {
         on(
@@ -244,7 +244,6 @@ fn add_endpoints(template: &mut Template, context: &Context<'_>, names: &[&str])
         "EndpointSecurityGroup",
         "AWS::EC2::SecurityGroup",
         json!({
-            "GroupName": context.name("endpoints"),
             "GroupDescription": "VPC endpoints",
             "VpcId": reference("Vpc"),
             "SecurityGroupIngress": [{

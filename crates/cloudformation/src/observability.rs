@@ -1,11 +1,9 @@
 //! Observability over all services.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use topology::ServiceResources;
 
-use crate::alarms::{self, Alarm};
 use crate::context::Context;
-use crate::metrics;
 use crate::template::{Template, policy, reference, sub};
 use crate::{RenderError, dashboard};
 
@@ -14,18 +12,13 @@ const TOPIC: &str = "AlarmTopic";
 /// Renders the template of the stack `observability`.
 pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
     let mut template = Template::new(format!(
-        "{} observability: X-Ray group, sampling, dashboard and alarms over all services. Needs the stack foundation",
+        "{} observability: X-Ray group, sampling, dashboard over all services and topic of the alarms. Needs the stack foundation",
         context.application()
     ));
     add_topic(&mut template, context);
     add_group(&mut template, context);
     add_sampling(&mut template, context)?;
-    add_alarms(&mut template, context);
-    template.resource(
-        "Dashboard",
-        "AWS::CloudWatch::Dashboard",
-        json!({"DashboardName": sub(context.prefix()), "DashboardBody": sub(dashboard::body(context))}),
-    );
+    dashboard::add_overview(&mut template, context);
     add_query(&mut template, context);
     Ok(template)
 }
@@ -131,70 +124,6 @@ fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), Re
         );
     }
     Ok(())
-}
-
-fn add_alarms(template: &mut Template, context: &Context<'_>) {
-    let topic = reference(TOPIC);
-    let queues = context.consumed_queues();
-    let dead: Vec<&str> = context
-        .resources
-        .services
-        .iter()
-        .flat_map(|service| context.dead_letter_queues(service))
-        .map(|queue| queue.name.as_str())
-        .collect();
-    if queues.is_empty() {
-        return;
-    }
-    template.number(
-        "DeadLettersThreshold",
-        "100",
-        0,
-        "Alarm above this number of dead letters in all queues together",
-    );
-    template.number(
-        "EventAgeThresholdSeconds",
-        "900",
-        0,
-        "Alarm if any event is older than this when it has been handled",
-    );
-    template.number(
-        "FailuresThreshold",
-        "10",
-        0,
-        "Alarm above this percentage of failed messages over all services",
-    );
-    Alarm {
-        name: "dead-letters",
-        description: "Messages in all dead-letter queues together".to_owned(),
-        watches: query(&format!(
-            "SELECT SUM(ApproximateNumberOfMessagesVisible) FROM SCHEMA(\"AWS/SQS\", QueueName){}",
-            metrics::any_of("QueueName", &dead)
-        )),
-        threshold: reference("DeadLettersThreshold"),
-        minutes: 1,
-    }
-    .add(template, context, &topic);
-    Alarm {
-        name: "event-age",
-        description: "The oldest event handled by any service, in seconds since it occurred".to_owned(),
-        watches: query(&metrics::own(context, "MAX", "consumer.event.age", " WHERE stage = 'done'")),
-        threshold: reference("EventAgeThresholdSeconds"),
-        minutes: 5,
-    }
-    .add(template, context, &topic);
-    Alarm {
-        name: "failures",
-        description: "Failed attempts of all services together, in percent".to_owned(),
-        watches: alarms::failure_rate(context, ""),
-        threshold: reference("FailuresThreshold"),
-        minutes: 5,
-    }
-    .add(template, context, &topic);
-}
-
-fn query(expression: &str) -> Value {
-    json!({"Metrics": [{"Id": "all", "Expression": sub(expression), "Period": 60, "ReturnData": true}]})
 }
 
 /// Adds the saved query for what happened to an event, which does not depend on sampling.

@@ -5,7 +5,7 @@ use topology::{ServiceResources, TableAccess};
 
 use crate::RenderError;
 use crate::context::Context;
-use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
+use crate::template::{Template, allow, arn, policy, reference, sub};
 
 /// Logical id of the role of the service's code.
 pub(crate) const TASK_ROLE: &str = "TaskRole";
@@ -68,10 +68,10 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         statements.push(allow(
             "Receive",
             &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"],
-            attribute(&context.id(name, "Queue"), "Arn"),
+            Context::queue_arn(name),
         ));
         if let Some(dead_letter) = &queue.dead_letter {
-            let arn = attribute(&context.id(&dead_letter.queue, "Queue"), "Arn");
+            let arn = Context::queue_arn(&dead_letter.queue);
             statements.push(allow("MoveToDeadLetters", &["sqs:SendMessage"], arn));
             key.push("kms:GenerateDataKey");
         }
@@ -80,7 +80,7 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
     for table in context.tables(service) {
         let id = context.id(&table.name, "Table");
         let actions: Vec<_> = table.access.iter().copied().map(TableAccess::action).collect();
-        statements.push(allow(&id, &actions, attribute(&id, "Arn")));
+        statements.push(allow(&id, &actions, Context::table_arn(&table.name)));
     }
     if !service.tables.is_empty() {
         through.push("dynamodb");
@@ -157,35 +157,12 @@ fn execution_statements(context: &Context<'_>, service: &ServiceResources) -> Ve
         ),
     ];
     if !service.secrets.is_empty() {
-        let secrets: Vec<_> =
-            service.secrets.iter().map(|variable| reference(&secret_id(variable))).collect();
+        let arn = |variable: &String| context.left_by_other_stack(&Context::secret(name, variable));
+        let secrets: Vec<_> = service.secrets.iter().map(arn).collect();
         statements.push(allow("ReadSecrets", &["secretsmanager:GetSecretValue"], json!(secrets)));
         statements.push(use_key(context, &["kms:Decrypt"], &["secretsmanager"]));
     }
     statements
-}
-
-/// Returns the logical id of the secret behind an environment variable.
-pub(crate) fn secret_id(variable: &str) -> String {
-    let words: Vec<_> = variable.split('_').map(|word| word.to_lowercase()).collect();
-    crate::template::logical_id(&words.join("-"))
-}
-
-/// Adds the secrets of a service; a value is generated once and can be replaced.
-pub(crate) fn add_secrets(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
-    for variable in &service.secrets {
-        let logical = format!("{}-{}", service.service, variable.to_lowercase().replace('_', "-"));
-        template.keep(
-            secret_id(variable),
-            "AWS::SecretsManager::Secret",
-            json!({
-                "Name": context.name(&logical),
-                "Description": format!("{variable} of {}", service.service),
-                "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": true},
-                "KmsKeyId": context.left_by_other_stack("key-arn"),
-            }),
-        );
-    }
 }
 
 /// Returns the statement for the environment's key, usable only through these services.

@@ -1,4 +1,4 @@
-//! The stack of one service.
+//! The stack of one service: its tasks and what watches them. What it keeps is in the stack of its data.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -6,30 +6,15 @@ use topology::ServiceResources;
 use crate::context::Context;
 use crate::logical_ids::{SECURITY_GROUP, SERVICE};
 use crate::template::{Template, reference};
-use crate::{RenderError, alarms, data, load_balancer, messaging, roles, scaling, task};
+use crate::{RenderError, alarms, dashboard, load_balancer, roles, scaling, task};
 
 /// Renders the template of a service's stack.
 pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {
     let name = &service.service;
     let mut template = Template::new(format!(
-        "{} {name}: the service and everything it owns. Needs the stacks foundation and observability",
+        "{} {name}: the service, its roles and alarms. Needs the stacks foundation, {name}-data and observability",
         context.application()
     ));
-    if service.listens || !service.tables.is_empty() {
-        template.parameter(
-            "DeletionProtection",
-            json!({
-                "Type": "String",
-                "AllowedValues": ["true", "false"],
-                "Default": "true",
-                "Description": "Whether AWS refuses deletion; false only for a disposable environment",
-            }),
-        );
-    }
-    messaging::add(&mut template, context, service);
-    messaging::add_configuration_set(&mut template, context, service);
-    data::add(&mut template, context, service)?;
-    roles::add_secrets(&mut template, context, service);
     roles::add(&mut template, context, service)?;
     task::add(&mut template, context, service);
     add_security_group(&mut template, context, service);
@@ -39,6 +24,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
     let rollback = alarms::add(&mut template, context, service);
     add_service(&mut template, context, service, &rollback);
     scaling::add(&mut template, context, service);
+    dashboard::add_service(&mut template, context, service);
     Ok(template)
 }
 
@@ -47,7 +33,6 @@ fn add_security_group(template: &mut Template, context: &Context<'_>, service: &
         SECURITY_GROUP,
         "AWS::EC2::SecurityGroup",
         json!({
-            "GroupName": context.name(&service.service),
             "GroupDescription": format!("Tasks of {}", service.service),
             "VpcId": context.left_by_other_stack("network/vpc-id"),
             "SecurityGroupEgress": [{
@@ -101,11 +86,7 @@ fn add_service(
         }]);
     }
     template.resource(SERVICE, "AWS::ECS::Service", properties);
-    // A mail that is sent before its configuration set publishes would come back to nobody.
-    let sets = context.configuration_sets(service).map(|set| context.id(&set.name, messaging::DESTINATION));
-    let first: Vec<String> =
-        sets.chain(service.listens.then(|| load_balancer::LISTENER.to_owned())).collect();
-    if !first.is_empty() {
-        template.with("DependsOn", json!(first));
+    if service.listens {
+        template.with("DependsOn", json!([load_balancer::LISTENER]));
     }
 }

@@ -150,7 +150,7 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
         let secrets = service
             .secrets
             .iter()
-            .map(|variable| json!({"Name": variable, "ValueFrom": reference(&roles::secret_id(variable))}));
+            .map(|variable| json!({"Name": variable, "ValueFrom": context.left_by_other_stack(&Context::secret(name, variable))}));
         container["Secrets"] = secrets.collect();
     }
     container
@@ -212,7 +212,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
         let value = match value {
             Variable::Text(_) if name == "EMAIL_SENDER" => reference("EmailSender"),
             Variable::Text(text) => sub(text.as_str()),
-            Variable::QueueUrl(queue) => reference(&context.id(queue, "Queue")),
+            Variable::QueueUrl(queue) => Context::queue_url(queue),
             Variable::TopicArn(topic) => Context::topic_arn(topic),
         };
         variables.insert(name.clone(), value);

@@ -56,8 +56,13 @@ fn lower(key: &str) -> String {
 
 /// Replaces the placeholders in a text.
 fn text_of(template: &Template, text: &str) -> Result<String, RenderError> {
-    if text.starts_with("{{resolve:ssm:") {
-        return Ok(COLLECTOR_IMAGE.to_owned());
+    if let Some(left) = text.strip_prefix("{{resolve:ssm:/").and_then(|rest| rest.strip_suffix("}}")) {
+        // Left by another stack: the collector's image, or the ARN of a secret of this name.
+        if left.ends_with("/collector/image") {
+            return Ok(COLLECTOR_IMAGE.to_owned());
+        }
+        let name = text_of(template, left)?;
+        return Ok(format!("arn:aws:secretsmanager:${{AWS_REGION}}:${{AWS_ACCOUNT_ID}}:secret:{name}"));
     }
     let mut result = String::new();
     let mut rest = text;
@@ -92,20 +97,13 @@ fn placeholder(template: &Template, name: &str) -> Result<String, RenderError> {
     })
 }
 
-/// Returns what the API expects for a resource: the URL of a queue, or the ARN of anything else.
+/// Returns what the API expects for a resource of the same stack: the ARN of a role.
 fn identifier(template: &Template, id: &str) -> Result<String, RenderError> {
-    const ACCOUNT: &str = "${AWS_REGION}:${AWS_ACCOUNT_ID}";
     let resource = resource(template, id)?;
-    let named = |property: &str| resolved(template, &resource["Properties"][property]);
-    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
     match resource["Type"].as_str().unwrap_or_default() {
-        "AWS::SQS::Queue" => Ok(format!(
-            "https://sqs.${{AWS_REGION}}.amazonaws.com/${{AWS_ACCOUNT_ID}}/{}",
-            text(named("QueueName")?)
-        )),
-        "AWS::IAM::Role" => Ok(format!("arn:aws:iam::${{AWS_ACCOUNT_ID}}:role/{}", text(named("RoleName")?))),
-        "AWS::SecretsManager::Secret" => {
-            Ok(format!("arn:aws:secretsmanager:{ACCOUNT}:secret:{}", text(named("Name")?)))
+        "AWS::IAM::Role" => {
+            let name = resolved(template, &resource["Properties"]["RoleName"])?;
+            Ok(format!("arn:aws:iam::${{AWS_ACCOUNT_ID}}:role/{}", name.as_str().unwrap_or_default()))
         }
         other => Err(RenderError::Write(format!("a task definition cannot refer to {id} of type {other}"))),
     }

@@ -20,7 +20,9 @@ impl Template {
         let environment = json!({
             "Type": "String",
             "Description": "Environment, such as prod; a part of every name",
-            "AllowedPattern": format!("[a-z][a-z0-9-]{{0,{}}}", LONGEST_ENVIRONMENT - 1),
+            // As a part of a repository's name, it has no hyphen at the end or beside another.
+            "AllowedPattern": "[a-z][a-z0-9]*(-[a-z0-9]+)*",
+            "MaxLength": LONGEST_ENVIRONMENT,
         });
         Self {
             description: description.into(),
@@ -51,13 +53,15 @@ impl Template {
         self.resources.push((id.into(), json!({"Type": kind, "Properties": properties})));
     }
 
-    /// Adds a resource that is retained when the stack is deleted or replaces it.
+    /// Adds a resource that is retained when the stack is deleted or replaces it, but not when its creation fails: the next
+    /// try would find the name taken
+    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html>).
     pub(crate) fn keep(&mut self, id: impl Into<String>, kind: &str, properties: Value) {
         self.resources.push((
             id.into(),
             json!({
                 "Type": kind,
-                "DeletionPolicy": "Retain",
+                "DeletionPolicy": "RetainExceptOnCreate",
                 "UpdateReplacePolicy": "Retain",
                 "Properties": properties,
             }),

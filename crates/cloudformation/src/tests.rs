@@ -12,7 +12,7 @@ use topology::{
 
 use crate::context::Context;
 use crate::template::Template;
-use crate::{ENVIRONMENT, RenderError, foundation, observability, render, service};
+use crate::{ENVIRONMENT, RenderError, foundation, observability, render, service, state};
 
 const COLLECTOR: &str = "# a comment\nreceivers:\n  # another\n  otlp: ${env:X}\n";
 
@@ -64,6 +64,7 @@ fn templates(resources: &Resources) -> BTreeMap<String, Template> {
         ("observability".to_owned(), observability::template(&context).unwrap()),
     ]);
     for one in &resources.services {
+        templates.insert(format!("{}-data", one.service), state::template(&context, one).unwrap());
         templates.insert(one.service.clone(), service::template(&context, one).unwrap());
     }
     templates
@@ -106,6 +107,9 @@ fn every_file_is_there() {
     assert_eq!(
         names,
         [
+            "data/intake.yaml",
+            "data/shipping.yaml",
+            "data/sms.yaml",
             "foundation.yaml",
             "observability.yaml",
             "services/intake.yaml",
@@ -143,7 +147,7 @@ fn queues_are_as_declared() {
             None => assert!(properties.get("RedrivePolicy").is_none()),
         }
     }
-    let policies = &templates["sms"].properties("SmsQueuePolicy")["PolicyDocument"]["Statement"];
+    let policies = &templates["sms-data"].properties("SmsQueuePolicy")["PolicyDocument"]["Statement"];
     let of_topic = |policy: &&Value| policy["Principal"] == json!({"Service": "sns.amazonaws.com"});
     let policy = policies.as_array().unwrap().iter().find(of_topic).unwrap();
     let source = policy["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].as_str().unwrap();
@@ -154,7 +158,7 @@ fn queues_are_as_declared() {
 fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
     let resources = resources();
     let templates = templates(&resources);
-    let sms = &templates["sms"];
+    let sms = &templates["sms-data"];
     let set = json!({"Fn::Sub": "shop-${Environment}-sms"});
     assert_eq!(sms.properties("SmsConfigurationSet")["Name"], set);
     let destination = &sms.properties("SmsConfigurationSetEventDestination")["EventDestination"];
@@ -172,10 +176,9 @@ fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
         "$.detail.mail.tags.parcel[0]"
     );
 
-    // Nothing is mailed before the set publishes, and nothing published before the rules exist.
+    // Nothing is published before the rules exist, and nothing mailed before this stack does.
     let depends =
         |id: &str| sms.resources.iter().find(|(name, _)| name == id).unwrap().1["DependsOn"].clone();
-    assert_eq!(depends("Service"), json!(["SmsConfigurationSetEventDestination"]));
     assert_eq!(
         depends("SmsConfigurationSetEventDestination"),
         json!(["SmsBouncesRule", "SmsComplaintsRule"])
@@ -187,7 +190,8 @@ fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
     let key = templates["foundation"].properties(foundation::KEY);
     let may_encrypt = key["KeyPolicy"]["Statement"].to_string();
     assert!(may_encrypt.contains(":rule/shop-${Environment}-*"), "{may_encrypt}");
-    let variables = sms.properties("TaskDefinition")["ContainerDefinitions"][0]["Environment"].clone();
+    let variables =
+        templates["sms"].properties("TaskDefinition")["ContainerDefinitions"][0]["Environment"].clone();
     assert!(
         variables.as_array().unwrap().contains(&json!({"Name": "EMAIL_CONFIGURATION_SET", "Value": set}))
     );
@@ -197,7 +201,7 @@ fn what_ses_reports_comes_by_the_default_bus_of_the_account() {
 fn rule_subscription_table_and_pipe_are_as_declared() {
     let resources = resources();
     let templates = templates(&resources);
-    let shipping = &templates["shipping"];
+    let shipping = &templates["shipping-data"];
 
     let (rule, declared) = (shipping.properties("ShippingRule"), &resources.rules[0]);
     assert_eq!(rule["EventPattern"], declared.pattern);
@@ -218,7 +222,7 @@ fn rule_subscription_table_and_pipe_are_as_declared() {
     assert_eq!(serde_json::from_str::<Value>(pattern).unwrap(), declared.filter_pattern);
     assert_eq!(pipe["TargetParameters"]["InputTemplate"], declared.target.input_template.as_str());
 
-    let subscription = templates["sms"].properties("SmsSubscription");
+    let subscription = templates["sms-data"].properties("SmsSubscription");
     assert_eq!(subscription["FilterPolicy"], json!({"channel": ["sms"]}));
     assert_eq!(subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0], "SmsUndeliveredQueue");
 }
@@ -300,8 +304,12 @@ fn the_service_finds_its_resources_and_its_secrets() {
         list.into_iter().map(|one| (one["Name"].as_str().unwrap().to_owned(), one["Value"].clone())).collect()
     };
     let shipping = variables("shipping");
-    assert_eq!(shipping["QUEUE_URL"], json!({"Ref": "ShippingQueue"}));
-    assert_eq!(shipping["DEAD_LETTER_QUEUE_URL"], json!({"Ref": "ShippingDeadLetterQueue"}));
+    for (variable, queue) in [("QUEUE_URL", "shipping"), ("DEAD_LETTER_QUEUE_URL", "shipping-dead-letter")] {
+        let url = format!(
+            "https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/shop-${{Environment}}-{queue}"
+        );
+        assert_eq!(shipping[variable], json!({"Fn::Sub": url}));
+    }
     assert_eq!(shipping["PARCELS_TABLE_NAME"], json!({"Fn::Sub": "shop-${Environment}-parcels"}));
     assert_eq!(variables("sms")["EMAIL_SENDER"], json!({"Ref": "EmailSender"}));
     assert_eq!(variables("sms")["EMAIL_SENDER_NAME"], json!({"Ref": "EmailSenderName"}));
@@ -311,7 +319,10 @@ fn the_service_finds_its_resources_and_its_secrets() {
     }
     assert_eq!(variables("intake")["LISTEN_ADDRESS"], "0.0.0.0:8080");
     let secrets = &container("intake")["Secrets"];
-    assert_eq!(secrets, &json!([{"Name": "SIGNING_KEY", "ValueFrom": {"Ref": "SigningKey"}}]));
+    let left = "{{resolve:ssm:/shop/${Environment}/intake/SIGNING_KEY}}";
+    assert_eq!(secrets, &json!([{"Name": "SIGNING_KEY", "ValueFrom": {"Fn::Sub": left}}]));
+    let secret = templates["intake-data"].properties("SigningKey");
+    assert_eq!(secret["Name"], json!({"Fn::Sub": "shop/${Environment}/intake/SIGNING_KEY"}));
     assert!(!variables("intake").contains_key("SIGNING_KEY"));
 }
 
@@ -394,7 +405,7 @@ fn what_holds_state_stays() {
     for template in templates(&resources()).values() {
         for (id, resource) in &template.resources {
             let keeps = state.contains(&resource["Type"].as_str().unwrap());
-            assert_eq!(resource["DeletionPolicy"] == "Retain", keeps, "{id}");
+            assert_eq!(resource["DeletionPolicy"] == "RetainExceptOnCreate", keeps, "{id}");
             assert_eq!(resource["UpdateReplacePolicy"] == "Retain", keeps, "{id}");
         }
     }
@@ -433,6 +444,9 @@ fn a_task_definition_by_itself_leaves_open_what_a_deployment_decides() {
         assert_eq!(open, expected);
         assert!(!text.contains("Fn::") && !text.contains("resolve:"), "{text}");
     }
+    assert!(files["task-definitions/intake.json"].contains(
+        "arn:aws:secretsmanager:${AWS_REGION}:${AWS_ACCOUNT_ID}:secret:shop/${ENVIRONMENT}/intake/SIGNING_KEY"
+    ));
     assert!(files["task-definitions/shipping.json"].contains(
         "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID}/shop-${ENVIRONMENT}-shipping-dead-letter"
     ));

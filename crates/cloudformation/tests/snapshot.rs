@@ -1,11 +1,11 @@
-//! A service's whole template as text, to be read in a review.
+//! A service's whole templates as text, to be read in a review.
 
 use std::path::Path;
 
 use topology::{Http, Service, Table, TableAccess, Topic, Topology, topic};
 
 #[test]
-fn the_stack_of_a_small_service() {
+fn the_stacks_of_a_small_service() {
     let resources = Topology::new("shop", cloudformation::ENVIRONMENT)
         .service(
             Service::new("intake").listens(Http::new()).publishes(Topic::new("notices").attribute("channel")),
@@ -18,12 +18,12 @@ fn the_stack_of_a_small_service() {
         .resources()
         .unwrap();
     let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
-    let rendered = &files["services/sms.yaml"];
-
-    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/sms.yaml");
-    if std::fs::read_to_string(&snapshot).unwrap_or_default() != *rendered {
-        let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sms.yaml");
-        std::fs::write(&new, rendered).unwrap();
-        panic!("the template has changed; if it should: cp {} {}", new.display(), snapshot.display());
+    for (file, snapshot) in [("data/sms.yaml", "sms-data.yaml"), ("services/sms.yaml", "sms.yaml")] {
+        let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(snapshot);
+        if std::fs::read_to_string(&snapshot).unwrap_or_default() != files[file] {
+            let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join(snapshot.file_name().unwrap());
+            std::fs::write(&new, &files[file]).unwrap();
+            panic!("the template has changed; if it should: cp {} {}", new.display(), snapshot.display());
+        }
     }
 }

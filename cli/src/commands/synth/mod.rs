@@ -16,7 +16,7 @@ use crate::stdio::remark;
 const COLLECTOR: &str = include_str!("../../../../otel-collector.yaml");
 
 /// The folders in which every file is rendered; any other file there is left over.
-const FOLDERS: [(&str, &str); 2] = [("services", "yaml"), ("task-definitions", "json")];
+const FOLDERS: [(&str, &str); 3] = [("data", "yaml"), ("services", "yaml"), ("task-definitions", "json")];
 
 /// Render all declarations to CloudFormation templates, ECS task definitions and docker compose's services
 #[derive(Debug, clap::Args)]
