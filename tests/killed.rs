@@ -120,13 +120,9 @@ async fn every_trace_of_a_burst_is_connected_when_services_are_killed_in_mid_mes
         world.clear_faults().await;
         until("all mails", || async { (world.mails().await.len() >= traces.len()).then_some(()) }).await;
     }
-    let mut unfinished = 0;
     for trace_id in &traces {
-        let documents = Documents::whole(&world, trace_id, None).await;
-        documents.assert_one_tree(None);
-        unfinished += documents.segments().filter(|segment| segment["in_progress"] == true).count();
+        Documents::whole(&world, trace_id, None).await.assert_one_tree(None);
     }
-    assert!(unfinished <= traces.len(), "{unfinished} of {} traces show an unfinished attempt", traces.len());
     world.stop().await;
 }
 

@@ -4,7 +4,7 @@
 //! has ended: at once if no batch left a moment ago, else with the next one. Then whoever reads the trace finds it whole,
 //! and whatever another process does under these spans has its parent. Work that takes longer sends what has ended before,
 //! at the latest after a delay, and with it a *copy* of its first span, marked as in progress: should the process be
-//! killed, the trace still shows who had begun, and nothing in it lacks its parent. The span itself has the same id, and
+//! killed, the trace still shows who had begun, and no span that has left lacks its parent. The span itself has the same id, and
 //! X-Ray replaces the copy by it. So a copy costs a document only for work that outlasts the delay.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
