@@ -1,4 +1,4 @@
-//! Listeners and connections, over HTTP/1.1.
+//! Listeners and connections, over HTTP/1.1, and HTTP/2 for OTLP over gRPC.
 //!
 //! This uses hyper rather than `axum::serve` for one reason: a fault has to be able to cut a connection without an answer.
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Response;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -115,7 +115,8 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
             if response.extensions().get::<Cut>().is_some() { Err(ConnectionCut) } else { Ok(response) }
         }
     });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -26,6 +26,8 @@ mod faults;
 mod fuzz;
 #[path = "all/gateway.rs"]
 mod gateway;
+#[path = "all/otlp.rs"]
+mod otlp;
 #[path = "all/pipes.rs"]
 mod pipes;
 #[path = "all/pipes_strict.rs"]

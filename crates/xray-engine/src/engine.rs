@@ -6,7 +6,7 @@ use axum::Router;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
 use crate::api;
-use crate::ingest::{Intake, Rejected, otlp};
+use crate::ingest::{Intake, Rejected, grpc, otlp};
 use crate::settings::Settings;
 use crate::store::{MemoryStore, Store};
 
@@ -38,9 +38,10 @@ impl Engine {
         api::router(Arc::clone(&self.store), Arc::clone(&self.settings), Arc::clone(&self.intake))
     }
 
-    /// Returns OTLP over HTTP: `POST /v1/traces`; `/v1/metrics` and `/v1/logs` are accepted and discarded.
+    /// Returns OTLP over HTTP, `POST /v1/traces`, and over gRPC, for which it must be served over HTTP/2. Metrics and logs
+    /// are accepted and discarded.
     pub fn otlp_router(&self) -> Router {
-        otlp::router(Arc::clone(&self.intake))
+        otlp::router(Arc::clone(&self.intake)).merge(grpc::router(Arc::clone(&self.intake)))
     }
 
     /// Records spans from within the process, as the OTLP endpoint does. Returns how many spans were left out, and why.

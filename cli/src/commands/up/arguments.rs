@@ -30,7 +30,7 @@ pub(crate) struct UpArgs {
     /// Create nothing at --endpoint-url, because the templates in deploy/ were deployed there as environment local
     #[arg(long, requires = "endpoint_url")]
     pub(super) no_provision: bool,
-    /// Address that receives traces over OTLP/HTTP; port 0 picks a free port
+    /// Address that receives traces over OTLP, by HTTP and gRPC; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     pub(super) otlp_address: SocketAddr,
     /// Address that accepts events; port 0 picks a free port

@@ -38,7 +38,7 @@ pub(super) struct Addresses {
     pub(super) endpoint: String,
     /// Address of X-Ray's API.
     pub(super) xray: String,
-    /// Address of OTLP/HTTP.
+    /// Address of OTLP.
     pub(super) otlp: String,
     /// Each service's name, process id and health address.
     pub(super) services: Vec<(&'static str, u32, SocketAddr)>,

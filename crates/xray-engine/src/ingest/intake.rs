@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use xray::{DocumentError, MAX_DOCUMENT_BYTES, Segment};
 
 use crate::clock::epoch_seconds;
@@ -21,6 +23,16 @@ pub struct Rejected {
     pub spans: usize,
     /// Why the last of them was rejected.
     pub reason: Option<String>,
+}
+
+impl From<Rejected> for ExportTraceServiceResponse {
+    fn from(rejected: Rejected) -> Self {
+        let partial_success = rejected.reason.map(|error_message| ExportTracePartialSuccess {
+            rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
+            error_message,
+        });
+        Self { partial_success }
+    }
 }
 
 /// Takes in spans and documents.

@@ -11,14 +11,12 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message as _;
 
-use super::Intake;
+use super::{Intake, MAX_REQUEST};
 
-/// The largest request accepted, in bytes.
-const MAX_REQUEST: usize = 16 * 1024 * 1024;
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
@@ -55,12 +53,7 @@ async fn traces(
 ) -> Result<Response, Refusal> {
     let format = Format::of(&headers)?;
     let request = format.read(&uncompressed(&headers, body)?)?;
-    let rejected = intake.record(&request);
-    let partial_success = rejected.reason.map(|error_message| ExportTracePartialSuccess {
-        rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
-        error_message,
-    });
-    Ok(format.respond(&ExportTraceServiceResponse { partial_success }))
+    Ok(format.respond(&intake.record(&request).into()))
 }
 
 /// Accepts metrics and logs, for which X-Ray has no place. The response to either is an empty message.
