@@ -271,9 +271,9 @@ fn the_test_collector_is_of_the_pinned_versions() {
     );
 
     let image = "public.ecr.aws/aws-observability/aws-otel-collector:";
-    let mut deployed = vec![root().join("deploy/foundation.yaml")];
-    let definitions = std::fs::read_dir(root().join("deploy/task-definitions")).unwrap();
-    deployed.extend(definitions.map(|entry| entry.unwrap().path()));
+    let files = |folder| std::fs::read_dir(root().join("deploy").join(folder)).unwrap();
+    let deployed =
+        ["services", "task-definitions"].into_iter().flat_map(files).map(|entry| entry.unwrap().path());
     for file in deployed {
         let text = std::fs::read_to_string(&file).unwrap();
         let version = text.split(image).nth(1).map(|rest| rest.split(['"', '\n']).next().unwrap());

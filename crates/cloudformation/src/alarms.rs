@@ -8,6 +8,9 @@ use crate::load_balancer;
 use crate::metrics;
 use crate::template::{Template, attribute, reference, sub};
 
+/// Whether the topic is told when an alarm is over.
+const NOTIFY_RECOVERY: &str = "NotifyRecovery";
+
 /// One alarm: what it watches (a metric or a list of queries), and from when on it is too much.
 pub(crate) struct Alarm<'a> {
     /// Logical id, and in small letters the end of its name.
@@ -33,7 +36,7 @@ impl Alarm<'_> {
             "DatapointsToAlarm": self.minutes,
             "TreatMissingData": "notBreaching",
             "AlarmActions": [topic],
-            "OKActions": [topic],
+            "OKActions": {"Fn::If": [NOTIFY_RECOVERY, [topic], reference("AWS::NoValue")]},
         });
         if let (Value::Object(properties), Value::Object(watches)) = (&mut properties, self.watches) {
             properties.extend(watches);
@@ -50,6 +53,17 @@ pub(crate) fn id(name: &str) -> String {
 /// A service's alarms. Gives those on which a deployment is rolled back.
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) -> Vec<Value> {
     let topic = context.left_by_other_stack("alarm-topic-arn");
+    template.parameter(
+        "NotifyRecovery",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["true", "false"],
+            // A new alarm recovers from having no data, so the first deployment would send as many mails as there are.
+            "Default": "false",
+            "Description": "Whether alarms notify when they are over too; once the stack exists",
+        }),
+    );
+    template.condition(NOTIFY_RECOVERY, json!({"Fn::Equals": [reference("NotifyRecovery"), "true"]}));
     let mut rollback = Vec::new();
     if let Some(queue) = &service.queue {
         rollback.push(failures(template, context, service, queue, &topic));

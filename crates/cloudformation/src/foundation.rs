@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use topology::RuleBus;
 
 use crate::context::Context;
-use crate::task::COLLECTOR_IMAGE;
 use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
 use crate::{images, logs, network};
 
@@ -42,15 +41,6 @@ fn add_parameters(template: &mut Template) {
             "AllowedValues": ["enabled", "enhanced"],
             "Default": "enabled",
             "Description": "enhanced adds metrics of every task and container, each at a price",
-        }),
-    );
-    template.parameter(
-        "CollectorImage",
-        json!({
-            "Type": "String",
-            "Default": COLLECTOR_IMAGE,
-            "Description": "The collector beside each service. Without internet access: a copy in the repository \
-                            that this stack creates",
         }),
     );
 }
@@ -160,9 +150,8 @@ fn add_cluster(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// Adds the parameters from which the tasks read the collector's image and configuration.
+/// Adds the parameter from which the tasks read the collector's configuration.
 fn add_collector(template: &mut Template, context: &Context<'_>, configuration: &str) {
-    context.leave_for_other_stacks(template, "collector/image", reference("CollectorImage"));
     let lines = configuration.lines().filter(|line| {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')

@@ -15,6 +15,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     // The name comes from the service resource, so that scaling is created after it.
     let cluster = context.path("cluster");
     let resource_id = sub(format!("service/{{{{resolve:ssm:{cluster}}}}}/${{{SERVICE}.Name}}"));
+    template.number("MinimumTasks", "2", 1, "Minimum number of tasks; two, so that a zone may fail");
     template.number("MaximumTasks", "10", 1, "Maximum number of tasks");
     template.resource(
         "ScalableTarget",
@@ -23,7 +24,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "ServiceNamespace": "ecs",
             "ScalableDimension": "ecs:service:DesiredCount",
             "ResourceId": resource_id,
-            "MinCapacity": 1,
+            "MinCapacity": reference("MinimumTasks"),
             "MaxCapacity": reference("MaximumTasks"),
         }),
     );

@@ -9,6 +9,8 @@ use crate::template::{Template, arn, attribute, reference, sub};
 
 /// Logical id of the task definition.
 pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
+/// Whether the collector's image is another one.
+const OWN_COLLECTOR: &str = "OwnCollector";
 /// The port of an HTTP service.
 pub(crate) const PORT: u16 = 8080;
 /// The AWS Distro for OpenTelemetry collector that `otel-collector.yaml` is written for.
@@ -64,6 +66,22 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         "LogFilter",
         json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
     );
+    template.parameter(
+        "CollectorImage",
+        json!({
+            "Type": "String",
+            // Not the image that the template names: CloudFormation would keep that value when the template names another.
+            "Default": "",
+            "Description": "A copy of the collector's image, such as one in the repository of the foundation; empty for the \
+                            public one",
+        }),
+    );
+    template
+        .condition(OWN_COLLECTOR, json!({"Fn::Not": [{"Fn::Equals": [reference("CollectorImage"), ""]}]}));
+    add_tracing_parameters(template);
+    if service.queue.is_some() {
+        template.number("Concurrency", "32", 1, "Messages that a task handles at a time");
+    }
     if service.sends_email {
         add_email_parameters(template);
     }
@@ -84,6 +102,30 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "ExecutionRoleArn": attribute(roles::EXECUTION_ROLE, "Arn"),
             "ContainerDefinitions": [container(context, service), collector(context, service)],
         }),
+    );
+}
+
+fn add_tracing_parameters(template: &mut Template) {
+    template.parameter(
+        "TracesSampler",
+        json!({
+            "Type": "String",
+            "AllowedValues": [
+                "xray",
+                "parentbased_always_on",
+                "parentbased_always_off",
+                "parentbased_traceidratio",
+                "always_on",
+                "always_off",
+                "traceidratio",
+            ],
+            "Default": "xray",
+            "Description": "Which traces are recorded that begin here (OTEL_TRACES_SAMPLER)",
+        }),
+    );
+    template.parameter(
+        "TracesSamplerArgument",
+        json!({"Type": "String", "Default": "", "Description": "The share, for a sampler by ratio; otherwise empty"}),
     );
 }
 
@@ -165,7 +207,7 @@ fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
     environment.insert("METRICS_NAMESPACE".into(), sub(context.metrics_namespace()));
     json!({
         "Name": "collector",
-        "Image": context.left_by_other_stack("collector/image"),
+        "Image": {"Fn::If": [OWN_COLLECTOR, reference("CollectorImage"), COLLECTOR_IMAGE]},
         "Essential": false,
         "RestartPolicy": {"Enabled": true, "RestartAttemptPeriod": 60},
         "User": USER,
@@ -200,6 +242,11 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
         json!("base2_exponential_bucket_histogram"),
     );
     variables.insert("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE".into(), json!("lowmemory"));
+    variables.insert("OTEL_TRACES_SAMPLER".into(), reference("TracesSampler"));
+    variables.insert("OTEL_TRACES_SAMPLER_ARG".into(), reference("TracesSamplerArgument"));
+    if service.queue.is_some() {
+        variables.insert("CONSUMER_CONCURRENCY".into(), reference("Concurrency"));
+    }
     variables.insert("RUST_LOG".into(), reference("LogFilter"));
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
     if service.listens {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::RenderError;
-use crate::task::{COLLECTOR_IMAGE, TASK_DEFINITION};
+use crate::task::TASK_DEFINITION;
 use crate::template::{Template, pretty};
 
 /// Renders the task definition of a service's template.
@@ -31,6 +31,8 @@ fn resolved(template: &Template, value: &Value) -> Result<Value, RenderError> {
             Some((key, Value::String(id))) if key == "Ref" => {
                 Value::String(text_of(template, &format!("${{{id}}}"))?)
             }
+            // No condition holds where parameters have their defaults.
+            Some((key, Value::Array(of))) if key == "Fn::If" => resolved(template, &of[2])?,
             Some((key, Value::Array(of))) if key == "Fn::GetAtt" => {
                 Value::String(identifier(template, of[0].as_str().unwrap_or_default())?)
             }
@@ -57,10 +59,7 @@ fn lower(key: &str) -> String {
 /// Replaces the placeholders in a text.
 fn text_of(template: &Template, text: &str) -> Result<String, RenderError> {
     if let Some(left) = text.strip_prefix("{{resolve:ssm:/").and_then(|rest| rest.strip_suffix("}}")) {
-        // Left by another stack: the collector's image, or the ARN of a secret of this name.
-        if left.ends_with("/collector/image") {
-            return Ok(COLLECTOR_IMAGE.to_owned());
-        }
+        // The ARN of a secret of this name.
         let name = text_of(template, left)?;
         return Ok(format!("arn:aws:secretsmanager:${{AWS_REGION}}:${{AWS_ACCOUNT_ID}}:secret:{name}"));
     }
