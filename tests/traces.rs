@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use serde_json::{Value, json};
+use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::documents::{Documents, WAY};
@@ -185,4 +187,44 @@ async fn a_list_is_as_many_traces(world: &World) {
     for id in &ids {
         Documents::connected(world, id, None).await;
     }
+}
+
+/// Returns what `foostore trace` draws, once it contains `text`.
+async fn drawn(world: &World, trace_id: &str, text: &str) -> String {
+    until(&format!("{text:?} in the drawing of {trace_id}"), || async {
+        let arguments = ["trace", trace_id, "--endpoint-url", &world.xray_endpoint];
+        let output = Command::new(env!("CARGO_BIN_EXE_foostore")).args(arguments).output().await.unwrap();
+        let drawn = String::from_utf8(output.stdout).unwrap();
+        drawn.contains(text).then_some(drawn)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tree_tells_what_happens_next() {
+    let world = World::start().await;
+    let enrolled = json!({
+        "type": "CustomerEnrolled", "customer_number": CUSTOMER,
+        "data": {"name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@mail.example", "channels": ["email"]}
+    });
+    world.fault(&json!({"service": "ses", "operation": "SendEmail", "error": "throttle", "times": 3})).await;
+    let trace_id = world.send(&enrolled, &[]).await;
+    let waiting = drawn(&world, &trace_id, ", due in ").await;
+    assert!(waiting.contains("  retry"), "{waiting}");
+    let sent = drawn(&world, &trace_id, "sent, attempt ").await;
+    assert!(!sent.contains(", due "), "the retry has happened: {sent}");
+
+    let root = new_root();
+    let header = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(format!("Root={root};Parent={CALLERS_PARENT};Sampled=1"))
+        .build()
+        .unwrap();
+    let queue = world.queue_url("membership").await;
+    let malformed = world.sqs().send_message().queue_url(queue).message_body("{\"detail\":");
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    malformed.message_system_attributes(name, header).send().await.unwrap();
+    let dead = drawn(&world, &root, "dead-letter, on foostore-local-membership-dead-letter").await;
+    assert!(dead.contains("fault: malformed-event: "), "{dead}");
+    world.stop().await;
 }

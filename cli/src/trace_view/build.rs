@@ -4,10 +4,11 @@ use telemetry::attributes;
 use xray::{Cause, Node, Segment, Trace};
 
 use super::deliveries::{metadata, never_finished};
+use super::next::next;
 use super::sheet::{Entry, Mark, Sheet};
 
-/// Converts the trace to a table.
-pub(super) fn sheet(trace: &Trace) -> Sheet {
+/// Converts the trace to a table. `now` is in seconds since the epoch.
+pub(super) fn sheet(trace: &Trace, now: f64) -> Sheet {
     let start = trace.start_time().unwrap_or_default();
     // A caller who is traced too knows nothing of the event.
     let about = trace
@@ -17,7 +18,7 @@ pub(super) fn sheet(trace: &Trace) -> Sheet {
     let annotations = about.or_else(|| trace.entry()).map(|node| {
         node.segment().annotations.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     });
-    let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(trace, depth, node)).collect();
+    let entries: Vec<Entry> = trace.walk().map(|(depth, node)| entry(trace, depth, node, now)).collect();
     Sheet {
         id: trace.id().to_string(),
         start,
@@ -29,14 +30,16 @@ pub(super) fn sheet(trace: &Trace) -> Sheet {
     }
 }
 
-fn entry(trace: &Trace, depth: usize, node: Node<'_>) -> Entry {
+fn entry(trace: &Trace, depth: usize, node: Node<'_>, now: f64) -> Entry {
     let segment = node.segment();
     Entry {
         name: segment.name.clone(),
         operation: operation(segment),
         start: segment.start_time,
         end: segment.end_time.filter(|_| !segment.is_in_progress()),
-        note: note(segment),
+        note: note(segment).map(|note| {
+            [Some(note), next(trace, node, now)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }),
         mark: never_finished(trace, segment).map(Mark::NeverFinished).or_else(|| mark(segment)),
         depth,
         segment: !node.is_subsegment(),
@@ -99,14 +102,20 @@ fn mark(segment: &Segment) -> Option<Mark> {
     }
 }
 
-/// Returns the message or type of the first exception, else the status of the response.
+/// Returns the message or type of the first exception, both if a service dead-letters or retries for a reason, else the
+/// status of the response.
 fn reason(segment: &Segment) -> String {
     let exception = match &segment.cause {
         Some(Cause::Detail(detail)) => detail.exceptions.first(),
         _ => None,
     };
     let said = exception.and_then(|exception| {
-        [&exception.message, &exception.kind].into_iter().flatten().find(|text| !text.is_empty()).cloned()
+        let mut texts = [&exception.kind, &exception.message].map(|text| text.as_deref().unwrap_or_default());
+        if !segment.annotations.contains_key(attributes::OUTCOME) || texts[0] == texts[1] {
+            texts[0] = "";
+        }
+        let texts: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        (!texts.is_empty()).then(|| texts.join(": "))
     });
     let status = || segment.http.as_ref()?.response.as_ref()?.status;
     said.or_else(|| status().map(|status| format!("status {status}"))).unwrap_or_default()
@@ -120,7 +129,8 @@ mod tests {
     const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
     fn drawn(documents: &[&str]) -> String {
-        sheet(&Trace::read(TRACE.parse().unwrap(), documents.iter().copied()).unwrap()).draw(Style::PLAIN)
+        sheet(&Trace::read(TRACE.parse().unwrap(), documents.iter().copied()).unwrap(), 2000.0)
+            .draw(Style::PLAIN)
     }
 
     #[test]
@@ -188,13 +198,13 @@ ingest             POST /v1/events                              0.0 ms     20 ms
         let documents = [ingest, first.as_str(), second.as_str()];
         let growing = Trace::read(TRACE.parse().unwrap(), documents).unwrap();
         assert!(!crate::trace_view::is_closed(&growing));
-        let text = sheet(&growing).draw(Style::PLAIN);
+        let text = sheet(&growing, 2000.0).draw(Style::PLAIN);
         assert!(text.contains("attempt 1, never finished") && text.contains("in progress"), "{text}");
 
         let documents = [ingest, first.as_str(), second.as_str(), third.as_str()];
         let ended = Trace::read(TRACE.parse().unwrap(), documents).unwrap();
         assert!(crate::trace_view::is_closed(&ended));
-        let text = sheet(&ended).draw(Style::PLAIN);
+        let text = sheet(&ended, 2000.0).draw(Style::PLAIN);
         let lines: Vec<_> = text.lines().filter(|line| line.contains("membership")).collect();
         assert!(lines[0].ends_with("attempt 1, never finished"), "{text}");
         assert!(lines[1].ends_with("attempt 2, never finished"), "{text}");

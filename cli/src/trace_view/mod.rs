@@ -2,6 +2,7 @@
 
 mod build;
 mod deliveries;
+mod next;
 mod sheet;
 
 use xray::{Segment, Trace};
@@ -17,5 +18,6 @@ pub(crate) fn is_closed(trace: &Trace) -> bool {
 
 /// Draws the trace as text that ends in a line break.
 pub(crate) fn draw(trace: &Trace, style: Style) -> String {
-    build::sheet(trace).draw(style)
+    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
+    build::sheet(trace, now).draw(style)
 }

@@ -14,7 +14,7 @@ use telemetry::context::Incoming;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::conclusion::{Conclusion, Problem};
+use crate::conclusion::{Conclusion, Problem, RETRY, Settlement};
 use crate::queue::{AttributeValue, Message, MessageAttribute, Queue, SentDeadLetter};
 use crate::settings::ConsumerSettings;
 
@@ -114,6 +114,9 @@ impl ProcessSpan {
     pub(crate) fn finish(&self, conclusion: &Conclusion) {
         let outcome = [(attributes::OUTCOME, conclusion.outcome.into())];
         attributes::annotate_with(&self.span, &self.annotations, outcome);
+        if let (RETRY, Settlement::ReturnToQueue(delay)) = (conclusion.outcome, &conclusion.settlement) {
+            self.span.set_attribute(attributes::RETRY_DELAY_MS, int(delay.as_millis()));
+        }
         if let Some(Problem { reason, detail, .. }) = &conclusion.problem {
             failed(&self.span, reason, detail.as_deref());
         }

@@ -62,6 +62,10 @@ pub const OUTCOME: &str = "outcome";
 /// Annotation: the number of the attempt, from 2 on.
 pub const ATTEMPT: &str = "attempt";
 
+/// The delay before the next attempt, in milliseconds, of a message that is to be retried. `foostore trace` computes from it
+/// when that is due.
+pub const RETRY_DELAY_MS: &str = "retry.delay_ms";
+
 /// Annotation: the event's original trace, if its handling had to start a new one.
 pub const ORIGIN_TRACE_ID: &str = "origin_trace_id";
 
