@@ -27,6 +27,7 @@ mod replay;
 mod restart;
 mod roles;
 mod runs;
+mod schemas;
 mod soak;
 mod source;
 mod tee;

@@ -58,8 +58,10 @@ LEFT_OUT = {
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",
     "runs::": "is about the command line, and reads the mail of the local cloud",
+    "schemas::": "is about the command line, and needs faults on demand",
     "soak::": "measures the local cloud",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
+    "traces::the_tree_": "needs faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
     "new_service::": "is about a service made by the command line, and needs faults on demand",
 }

@@ -25,7 +25,7 @@ Examples:
   foostore ps
   foostore ps --json | jq '.[].services[] | select(.state != \"ready\")'
 
-Lists every run of the directory.")]
+Lists every run of the directory. docs/schemas/ps.json describes the JSON.")]
 pub(crate) struct PsArgs {
     /// Directory of the runs
     #[arg(long, value_name = "DIR", default_value = runs::DIRECTORY)]

@@ -27,7 +27,9 @@ Examples:
   foostore trace 1-5759e988-bd862e3fe1be46a994272793
   foostore trace --wait 10 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
   foostore trace --aws --since-hours 24 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
-  foostore trace --json 5759e988bd862e3fe1be46a994272793 | jq '.segments[].name'")]
+  foostore trace --json 5759e988bd862e3fe1be46a994272793 | jq '.segments[].name'
+
+docs/schemas/trace.json describes the JSON.")]
 pub(crate) struct TraceArgs {
     /// A trace id, event id or customer number, or a pasted X-Amzn-Trace-Id or traceparent
     id: Wanted,

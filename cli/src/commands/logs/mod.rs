@@ -44,7 +44,7 @@ Examples:
 
 Reads the log files of the newest run of `foostore up`, or with - the lines on standard input: those of services, also as
 `docker compose logs` prints them. With --aws it asks CloudWatch Logs Insights, which costs by the amount of log it reads:
---service and --since make it less.")]
+--service and --since make it less. docs/schemas/logs.json describes the JSON.")]
 pub(crate) struct LogsArgs {
     /// An id of an event, message or trace, a customer number, or a pasted X-Amzn-Trace-Id or traceparent
     #[arg(value_name = "ID", required_unless_present_any = ["services", "outcomes", "reasons", "since", "follow"])]

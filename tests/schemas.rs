@@ -1,0 +1,67 @@
+//! What commands print as JSON has the form that `docs/schemas/` describes.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::architecture::root;
+use crate::world::{PATIENCE, World};
+
+/// Asserts that each document is valid and returns them.
+fn checked(schema: &str, output: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(root().join(format!("docs/schemas/{schema}.json"))).unwrap();
+    let schema = serde_json::from_str(&text).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let documents: Vec<Value> =
+        output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    for document in &documents {
+        let errors: Vec<String> = validator
+            .iter_errors(document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}\n{document}");
+    }
+    documents
+}
+
+async fn foostore(runs: &Path, arguments: &[&str]) -> String {
+    let command = Command::new(env!("CARGO_BIN_EXE_foostore"))
+        .args(arguments)
+        .current_dir(runs)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, command).await.unwrap().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
+    text(output.stdout)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
+    let world = World::start().await;
+    let runs = Path::new(&world.log_dir).parent().unwrap().to_owned();
+    let fault = json!({"service": "ses", "operation": "SendEmail", "error": "throttle", "times": 1});
+    world.fault(&fault).await;
+    let event = json!({
+        "type": "CustomerEnrolled", "customer_number": "450000000001",
+        "data": {"name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@mail.example", "channels": ["email"]}
+    });
+    let trace = world.send(&event, &[]).await;
+    let arguments = ["trace", &trace, "--json", "--wait", "60", "--endpoint-url", &world.xray_endpoint];
+    let traces = checked("trace", &foostore(&runs, &arguments).await);
+    assert_eq!(traces.len(), 1);
+    assert!(traces[0]["segments"].as_array().unwrap().len() > 10, "{}", traces[0]);
+
+    let lines = checked("logs", &foostore(&runs, &["logs", &trace, "--json", "--log-dir", "."]).await);
+    assert!(lines.iter().filter(|line| line["message"] == "event").count() >= 4, "{lines:?}");
+    let all = foostore(&runs, &["logs", "--since", "1h", "--json", "--log-dir", "."]).await;
+    assert!(checked("logs", &all).len() > lines.len());
+
+    let instances = checked("ps", &foostore(&runs, &["ps", "--json", "--log-dir", "."]).await);
+    let services = instances[0][0]["services"].as_array().unwrap();
+    assert_eq!(services.len(), world.services().len() + 1, "{services:?}");
+    world.stop().await;
+}
