@@ -22,7 +22,7 @@ const NOT_RUN: [(&str, &str); 12] = [
     ("cargo test", "runs this test"),
     (".ci/run", "runs this test; tests/ci.rs checks its steps"),
     ("just #", "prints the recipes; each is one command of cargo or .ci/run"),
-    ("aws xray batch-get-traces", "needs the AWS CLI; tests/foreign/trace.py makes the same call with boto3"),
+    ("AWS_ACCESS_KEY_ID=local", "needs the AWS CLI; tests/foreign/trace.py makes the same call with boto3"),
     ("docker ", "needs Docker; tests/compose.rs checks the files it reads"),
     ("eval ", "needs an AWS account"),
     ("export ENVIRONMENT=dev", "needs an AWS account"),
