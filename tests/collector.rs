@@ -17,6 +17,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use local_cloud::{LocalCloud, Settings};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::architecture::root;
-use crate::world::{PATIENCE, say_all, until};
+use crate::world::{PATIENCE, World, say_all, until};
 
 /// The release of ADOT that `.env` pins, and its contents
 /// (<https://github.com/aws-observability/aws-otel-collector/releases>): the versions of the collector's core modules,
@@ -184,6 +185,23 @@ impl Collector {
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         assert!(ended.expect("the collector did not end").unwrap().success());
     }
+}
+
+/// Starts a layer that exports through a collector to its own X-Ray. Returns nothing on a machine without Go.
+pub(crate) async fn layer_with_collector(environment: &[(&str, &str)]) -> Option<(World, Collector)> {
+    let program = program().await?;
+    let addresses = Addresses::free();
+    let world = World::start_with(&["--otlp-endpoint", &addresses.otlp()], environment).await;
+    let settings = [("XRAY_ENDPOINT", world.xray_endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
+    let collector = Collector::start(&program, &addresses, &settings).await;
+    Some((world, collector))
+}
+
+/// Starts another local cloud, in this process.
+async fn another_cloud() -> LocalCloud {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let settings = Settings { address: any, otlp_address: any, ..Settings::default() };
+    local_cloud::start(settings).await.unwrap()
 }
 
 /// Returns the command for the collector with the configuration, without this process's environment.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use xray::{SamplingDecision, TraceHeader};
 
 use crate::architecture::root;
-use crate::collector::{Addresses, Collector, program};
+use crate::collector::layer_with_collector;
 use crate::documents::Documents;
 use crate::world::{World, until};
 
@@ -118,11 +118,7 @@ async fn every_form_leaves_connected_traces() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_leaves_connected_traces_through_the_collector() {
-    let Some(program) = program().await else { return };
-    let addresses = Addresses::free();
-    let world = World::start_with(&["--otlp-endpoint", &addresses.otlp()], &[]).await;
-    let settings = [("XRAY_ENDPOINT", world.xray_endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
-    let collector = Collector::start(&program, &addresses, &settings).await;
+    let Some((world, collector)) = layer_with_collector(&[]).await else { return };
     every_form(&world).await;
     world.stop().await;
     collector.stop().await;

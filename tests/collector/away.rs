@@ -10,7 +10,7 @@ use telemetry::context::trace_id_of;
 use telemetry::{LogFormat, OtelSettings, SamplerSetting, Settings, Telemetry};
 use tracing::Dispatch;
 
-use super::{Addresses, Collector, program};
+use super::{Addresses, Collector, another_cloud, program};
 use crate::documents::Documents;
 use crate::killed::enrolment;
 use crate::world::{World, say, sdk_config, until};
@@ -118,13 +118,7 @@ async fn arrived(xray: &aws_sdk_xray::Client, traces: &[String]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_lost_beyond_the_memory_is_counted_exactly() {
     let Some(program) = program().await else { return };
-    let cloud = local_cloud::start(local_cloud::Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
-        otlp_address: "127.0.0.1:0".parse().unwrap(),
-        ..local_cloud::Settings::default()
-    })
-    .await
-    .unwrap();
+    let cloud = another_cloud().await;
     let xray = aws_sdk_xray::Client::new(&sdk_config(&cloud.endpoint_url()));
     let addresses = Addresses::free();
     let endpoint = cloud.endpoint_url();

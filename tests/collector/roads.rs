@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use super::{Addresses, Collector, program, spans, trace};
+use super::{Addresses, Collector, another_cloud, program, spans, trace};
 use crate::documents::Documents;
 use crate::tee::{Tee, post};
 use crate::world::{World, sdk_config, until};
@@ -37,13 +37,7 @@ async fn both_roads_give_the_same_documents() {
     let direct = documents(&world.config, &traces).await;
 
     // The other road: the same requests, collector, another local cloud.
-    let cloud = local_cloud::start(local_cloud::Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
-        otlp_address: "127.0.0.1:0".parse().unwrap(),
-        ..local_cloud::Settings::default()
-    })
-    .await
-    .unwrap();
+    let cloud = another_cloud().await;
     let addresses = Addresses::free();
     let settings = [("XRAY_ENDPOINT", cloud.endpoint_url()), ("METRICS_EXPORTER", "debug".to_owned())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Addresses, Collector, program};
+use super::layer_with_collector;
 use crate::documents::Documents;
 use crate::world::{World, until};
 
@@ -37,13 +37,8 @@ pub(super) fn renamed(given: &str) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_leaves_the_same_connected_trace_through_the_collector() {
-    let Some(program) = program().await else { return };
-    let addresses = Addresses::free();
-    let world =
-        World::start_with(&["--otlp-endpoint", &addresses.otlp()], &[("OTEL_RESOURCE_ATTRIBUTES", FARGATE)])
-            .await;
-    let settings = [("XRAY_ENDPOINT", world.xray_endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
-    let collector = Collector::start(&program, &addresses, &settings).await;
+    let fargate = [("OTEL_RESOURCE_ATTRIBUTES", FARGATE)];
+    let Some((world, collector)) = layer_with_collector(&fargate).await else { return };
 
     let (event_id, event) = enrolled();
     let trace_id = world.send(&event, &[]).await;

@@ -68,16 +68,7 @@ fn overview(context: &Context<'_>) -> Vec<Value> {
                 " WHERE stage = 'done' GROUP BY \"messaging.destination.name\"",
             ),
         ),
-        insights(
-            "Outcomes",
-            metrics::insights(
-                context,
-                "SUM",
-                "consumer.messages",
-                &[QUEUE, "outcome"],
-                " GROUP BY \"messaging.destination.name\", outcome",
-            ),
-        ),
+        outcomes(context, " GROUP BY \"messaging.destination.name\", outcome"),
         insights(
             "Retries",
             metrics::insights(
@@ -133,20 +124,16 @@ fn of_consumer(context: &Context<'_>, service: &ServiceResources, queue: &str) -
     vec![
         chart("Age of events when done, s", ages.into()),
         chart("Processing, average, s", vec![processing]),
-        insights(
-            "Outcomes",
-            metrics::insights(
-                context,
-                "SUM",
-                "consumer.messages",
-                &[QUEUE, "outcome"],
-                &of_this_queue(" GROUP BY outcome"),
-            ),
-        ),
+        outcomes(context, &of_this_queue(" GROUP BY outcome")),
         by_reason("Retries", "consumer.retries"),
         by_reason("Dead-lettered", "consumer.dead_letters"),
         chart("Backlog and dead letters", std::iter::once(depth(queue)).chain(dead).collect()),
     ]
+}
+
+fn outcomes(context: &Context<'_>, clauses: &str) -> Value {
+    let query = metrics::insights(context, "SUM", "consumer.messages", &[QUEUE, "outcome"], clauses);
+    insights("Outcomes", query)
 }
 
 fn depth(queue: &str) -> Value {
