@@ -93,6 +93,8 @@ enum Command {
     #[cfg(feature = "local")]
     New(commands::new::NewArgs),
     #[cfg(feature = "local")]
+    Cost(commands::cost::CostArgs),
+    #[cfg(feature = "local")]
     Synth(commands::synth::SynthArgs),
     #[cfg(feature = "local")]
     Traffic(commands::traffic::TrafficArgs),
@@ -148,6 +150,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Cloud(args) => commands::cloud::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Provision(args) => Box::pin(commands::provision::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Cost(args) => commands::cost::run(&args, environment),
         #[cfg(feature = "local")]
         Command::Faults(args) => commands::faults::run(args, environment).await,
         #[cfg(feature = "local")]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "local")]
 pub(crate) mod cloud;
+#[cfg(feature = "local")]
+pub(crate) mod cost;
 pub(crate) mod dead_letters;
 #[cfg(feature = "local")]
 pub(crate) mod faults;

@@ -1,0 +1,180 @@
+//! What one event does to the layer, counted from the services' declarations.
+//!
+//! The event is one whose announcement goes out: a customer is renamed, the member is updated and announced, and a mail is
+//! sent. Services beyond the declared ones are taken to consume the announcement as `notifier` does: one invocation of a
+//! rule, one message, one write of one unit, one log line.
+
+use std::collections::BTreeSet;
+
+use envelope::Event as _;
+use topology::{Resources, RuleBus, TableAccess, TableResource};
+
+/// Assumption A2 of docs/capacity.md: channels a member is announced on, one of them e-mail.
+const CHANNELS: u32 = 2;
+/// Bytes of an event's log line, with the 26 that CloudWatch adds: measured in a local run.
+const LOG_BYTES_OF_INGEST: u32 = 428;
+const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
+/// Documents in X-Ray of a sampled event, by service: counted in a local run. Another service has as many as `notifier`.
+const DOCUMENTS: [(&str, u32); 4] = [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7)];
+const DOCUMENTS_OF_A_CONSUMER: u32 = 4;
+/// Tables that hardly any event writes to: a mail that comes back does.
+const RARELY_WRITTEN: [&str; 1] = ["email-announcements"];
+
+/// One event, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Flow {
+    /// Services that run, declared and added.
+    pub(super) services: u32,
+    /// Of these, those beyond the declared ones.
+    pub(super) added: u32,
+    /// Events on the bus: the CRM's and the announcement.
+    pub(super) events: u32,
+    /// Invocations of rules.
+    pub(super) invocations: u32,
+    /// Invocations of rules if the event is an enrolment, which more services consume.
+    pub(super) invocations_of_an_enrolment: u32,
+    /// Records that a Pipe takes.
+    pub(super) piped: u32,
+    /// Messages to a topic, each a notification on one channel.
+    pub(super) notifications: u32,
+    /// Messages in queues.
+    pub(super) messages: u32,
+    /// Write units, by the table's logical name.
+    pub(super) writes: Vec<(String, u32)>,
+    /// Read units.
+    pub(super) reads: u32,
+    pub(super) mails: u32,
+    pub(super) log_bytes: u32,
+    /// Documents in X-Ray, if the event is sampled.
+    pub(super) documents: u32,
+}
+
+impl Flow {
+    /// Counts what the declared services do with an event, and adds `added` services.
+    pub(super) fn of(resources: &Resources, added: u32) -> Self {
+        let renaming =
+            matching(resources, &[contracts::CustomerRenamed::TYPE, contracts::MemberRenamed::TYPE]);
+        let enrolment =
+            matching(resources, &[contracts::CustomerEnrolled::TYPE, contracts::MemberEnrolled::TYPE]);
+        let subscribed: Vec<&str> =
+            resources.subscriptions.iter().map(|subscription| subscription.queue.as_str()).collect();
+        let reached: BTreeSet<&str> = renaming.iter().chain(&subscribed).copied().collect();
+        let tables: Vec<&TableResource> = resources
+            .services
+            .iter()
+            .filter(|service| service.queue.as_deref().is_some_and(|queue| reached.contains(queue)))
+            .flat_map(|service| &service.tables)
+            .filter_map(|name| resources.tables.iter().find(|table| table.name == *name))
+            .filter(|table| RARELY_WRITTEN.iter().all(|rare| resources.physical_name(rare) != table.name))
+            .collect();
+        let mut writes: Vec<_> =
+            tables.iter().map(|table| (logical(resources, &table.name), write_units(table))).collect();
+        if added > 0 {
+            writes.push(("a table of each added service".to_owned(), 1));
+        }
+        let messages = count(renaming.len() + subscribed.len()) + added;
+        Self {
+            services: count(resources.services.len()) + added,
+            added,
+            events: 2,
+            invocations: count(renaming.len()) + added,
+            invocations_of_an_enrolment: count(enrolment.len()) + added,
+            piped: 1,
+            notifications: CHANNELS * count(resources.topics.len()),
+            messages,
+            writes,
+            reads: count(tables.iter().filter(|table| table.access.contains(&TableAccess::Get)).count()),
+            mails: u32::from(resources.services.iter().any(|service| service.sends_email)),
+            log_bytes: LOG_BYTES_OF_INGEST + messages * LOG_BYTES_OF_A_MESSAGE,
+            documents: documents(resources, &reached) + added * DOCUMENTS_OF_A_CONSUMER,
+        }
+    }
+
+    /// Returns the write units of all tables together.
+    pub(super) fn write_units(&self) -> u32 {
+        let declared = self.writes.len() - usize::from(self.added > 0);
+        self.writes.iter().take(declared).map(|(_, units)| units).sum::<u32>() + self.added
+    }
+}
+
+/// Returns the queues of the rules on the application's bus that match one of the types, once for each rule and type.
+fn matching<'a>(resources: &'a Resources, types: &[&str]) -> Vec<&'a str> {
+    let names = |rule: &'a topology::Rule| {
+        rule.pattern["detail-type"].as_array().into_iter().flatten().filter_map(|name| name.as_str())
+    };
+    resources
+        .rules
+        .iter()
+        .filter(|rule| rule.bus == RuleBus::Own)
+        .flat_map(|rule| names(rule).filter(|name| types.contains(name)).map(|_| rule.target_queue.as_str()))
+        .collect()
+}
+
+/// Write units of an event, if no item exceeds 1 KB (A1 of docs/capacity.md): a transaction of item, marker and outbox item
+/// counts double; with markers alone, a claim, its record, and an item before and after the effect; else one write.
+fn write_units(table: &TableResource) -> u32 {
+    match (table.expires_at.is_some(), table.stream) {
+        (_, true) => 6,
+        (true, false) => 4,
+        (false, false) => 1,
+    }
+}
+
+fn documents(resources: &Resources, reached: &BTreeSet<&str>) -> u32 {
+    resources
+        .services
+        .iter()
+        .filter(|service| {
+            service.listens || service.queue.as_deref().is_some_and(|queue| reached.contains(queue))
+        })
+        .map(|service| {
+            DOCUMENTS
+                .iter()
+                .find(|(name, _)| *name == service.service)
+                .map_or(DOCUMENTS_OF_A_CONSUMER, |(_, documents)| *documents)
+        })
+        .sum()
+}
+
+fn logical(resources: &Resources, physical: &str) -> String {
+    physical.strip_prefix(&resources.physical_name("")).unwrap_or(physical).to_owned()
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer;
+
+    fn flow(added: u32) -> Flow {
+        Flow::of(&layer::resources("foostore", "prod").unwrap(), added)
+    }
+
+    #[test]
+    fn the_declared_services_are_counted() {
+        let flow = flow(0);
+        assert_eq!((flow.services, flow.added), (4, 0));
+        assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 2, 1));
+        assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (2, 3));
+        // membership, notifier, and email from the topic
+        assert_eq!(flow.messages, 3);
+        let writes = [("members", 6), ("notifications", 1), ("email-deliveries", 4)];
+        assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
+        assert_eq!((flow.write_units(), flow.reads), (11, 2));
+        // 428 + 3 × 514; 2 + 3 + 4 + 7
+        assert_eq!((flow.log_bytes, flow.documents), (1_970, 16));
+    }
+
+    #[test]
+    fn an_added_service_consumes_the_announcement() {
+        let flow = flow(5);
+        assert_eq!((flow.services, flow.added), (9, 5));
+        assert_eq!((flow.invocations, flow.messages), (7, 8));
+        assert_eq!((flow.write_units(), flow.reads), (16, 2));
+        assert_eq!((flow.log_bytes, flow.documents), (4_540, 36));
+        assert_eq!((flow.events, flow.notifications), (2, 2));
+    }
+}

@@ -1,0 +1,313 @@
+//! The estimate as text for people and as JSON for programs.
+
+use serde_json::{Value, json};
+
+use super::Estimate;
+use super::ceilings::{self, Hop};
+use super::fees::Fee;
+use super::tasks::CONCURRENCY;
+use crate::style::{Colour, Style};
+
+/// What the estimate leaves out.
+const LEFT_OUT: &str = "Not in it: free tiers but that of dashboards, traffic between zones and to the internet, KMS requests, \
+backups, polls of idle queues, stored logs and images, tax.";
+
+/// Renders the estimate as text.
+pub(super) fn text(estimate: &Estimate<'_>, style: Style) -> String {
+    let heading = |text: &str| format!("\n{}\n", style.paint(Colour::Bold, text));
+    let mut text = summary(estimate);
+    text.push_str(&heading("Quotas, without an increase"));
+    text.push_str(&columns(&hop_rows(&estimate.hops), &[1, 3]));
+    text.push_str(&heading("Consumers of an event"));
+    text.push_str(&consumers(estimate));
+    text.push_str(&heading("Tasks"));
+    text.push_str(&tasks(estimate));
+    text.push_str(&heading(&format!("Fees in {} for 30 days", estimate.region.currency)));
+    text.push_str(&columns(&fee_rows(estimate), &[1, 3]));
+    text.push_str(&heading("Notes"));
+    text.push_str(&notes(estimate));
+    text
+}
+
+fn summary(estimate: &Estimate<'_>) -> String {
+    let flow = &estimate.flow;
+    let added = match flow.added {
+        0 => "all declared".to_owned(),
+        added => format!("{added} beyond the declared ones"),
+    };
+    let first = ceilings::first(&estimate.hops).map_or_else(String::new, |hop| {
+        format!(
+            "first ceiling    {} events a minute, {}{}\n",
+            grouped(hop.ceiling.unwrap_or_default()),
+            hop.name,
+            mark(hop.quota.read.as_deref()),
+        )
+    });
+    format!(
+        "rate             {} events a minute in {}\nservices         {} ({added})\n{first}fees a month     {} {}, and {} for mails\n",
+        grouped(f64::from(estimate.load.events_a_minute)),
+        estimate.region.name,
+        flow.services,
+        grouped(estimate.bill.usd()),
+        estimate.region.currency,
+        grouped(estimate.bill.mail.usd()),
+    )
+}
+
+fn hop_rows(hops: &[Hop<'_>]) -> Vec<Vec<String>> {
+    let heads = ["hop", "quota", "unit", "events a minute", "remark"].map(str::to_owned).to_vec();
+    let rows = hops.iter().map(|hop| {
+        let quota = hop.quota.value.map_or_else(|| "unknown".to_owned(), |value| grouped(f64::from(value)));
+        vec![
+            hop.name.clone(),
+            quota + mark(hop.quota.read.as_deref()),
+            hop.quota.unit.clone(),
+            hop.ceiling.map_or_else(|| "unknown".to_owned(), grouped),
+            hop.remark.clone(),
+        ]
+    });
+    [heads].into_iter().chain(rows).collect()
+}
+
+/// Renders what the number of consumers does to the ceiling, and when a topic pays.
+pub(super) fn consumers(estimate: &Estimate<'_>) -> String {
+    let Some(consumers) = estimate.consumers else {
+        return "The quota of invocations is unknown for this region.\n".to_owned();
+    };
+    let rate = f64::from(estimate.load.events_a_minute);
+    let mut text = format!(
+        "An event is delivered {} times by the bus, the CRM's and the announcement together: {} events a minute.\nOne more \
+         consumer: {}.\n",
+        estimate.flow.invocations,
+        grouped(consumers.ceiling),
+        grouped(consumers.with_one_more),
+    );
+    let advice = if consumers.topic_pays(&estimate.load) {
+        format!(
+            "Fan-out by a topic pays: the bus delivers to the topic once, which allows {} events a minute for {} {} a \
+             month; deliveries to queues are free.\n",
+            grouped(consumers.by_topic),
+            grouped(estimate.bill.topic_usd),
+            estimate.region.currency,
+        )
+    } else if consumers.ceiling < rate {
+        format!(
+            "A higher quota is needed: {} invocations a second, or {} with fan-out by a topic.\n",
+            grouped((rate * f64::from(estimate.flow.invocations) / 60.0).ceil()),
+            grouped((rate * f64::from(estimate.flow.events) / 60.0).ceil()),
+        )
+    } else {
+        format!(
+            "At this rate the quota allows {} deliveries of an event. Beyond that, fan-out by a topic pays: {} {} a month.\n",
+            grouped(consumers.most_invocations),
+            grouped(estimate.bill.topic_usd),
+            estimate.region.currency,
+        )
+    };
+    text.push_str(&advice);
+    text
+}
+
+fn tasks(estimate: &Estimate<'_>) -> String {
+    let tasks = estimate.tasks;
+    let concurrency = if tasks.in_flight > CONCURRENCY {
+        format!(
+            "A task that sends mails has {} messages in flight: raise CONSUMER_CONCURRENCY above {CONCURRENCY}\n",
+            tasks.in_flight
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{} of {} vCPU and {} GB for each service, {} together, {} vCPU\n{concurrency}",
+        tasks.each,
+        tasks.vcpu(),
+        tasks.memory_gb(),
+        tasks.all,
+        f64::from(tasks.all) * tasks.vcpu(),
+    )
+}
+
+fn fee_rows(estimate: &Estimate<'_>) -> Vec<Vec<String>> {
+    let row = |fee: &Fee<'_>| {
+        vec![
+            fee.name.to_owned(),
+            quantity(fee.quantity),
+            format!("× {}{} a {}", fee.price.amounts(), mark(fee.price.read.as_deref()), fee.price.per),
+            grouped(fee.usd()),
+        ]
+    };
+    let sum = |name: &str, usd: f64| vec![name.to_owned(), String::new(), String::new(), grouped(usd)];
+    let bill = &estimate.bill;
+    bill.fees
+        .iter()
+        .map(row)
+        .chain([
+            sum("together", bill.usd()),
+            row(&bill.mail),
+            sum("with mails", bill.usd() + bill.mail.usd()),
+        ])
+        .collect()
+}
+
+fn notes(estimate: &Estimate<'_>) -> String {
+    let bill = &estimate.bill;
+    format!(
+        "Endpoints instead of the NAT gateway (Egress=endpoints): {} instead of {} {}.\nSES limits mails by account, first to \
+         one a second: ask for {} a second.\n? was found on none of AWS's pages: check it on the page that --json names.\n\
+         {LEFT_OUT}\n",
+        grouped(bill.endpoints_usd),
+        grouped(bill.nat_usd()),
+        estimate.region.currency,
+        grouped((estimate.load.a_second() * f64::from(estimate.flow.mails)).ceil()),
+    )
+}
+
+/// Renders the same as one JSON object.
+pub(super) fn document(estimate: &Estimate<'_>) -> Value {
+    let (flow, tasks, bill) = (&estimate.flow, estimate.tasks, &estimate.bill);
+    let first = ceilings::first(&estimate.hops)
+        .map(|hop| json!({"hop": hop.name, "events_per_minute": hop.ceiling.map(f64::floor)}));
+    let consumers = estimate.consumers.map(|consumers| {
+        json!({
+            "invocations_per_event": flow.invocations,
+            "ceiling": consumers.ceiling.floor(),
+            "ceiling_with_one_more": consumers.with_one_more.floor(),
+            "most_invocations_at_this_rate": consumers.most_invocations,
+            "ceiling_by_topic": consumers.by_topic.floor(),
+            "topic_pays": consumers.topic_pays(&estimate.load),
+            "topic_usd_a_month": cents(bill.topic_usd),
+        })
+    });
+    json!({
+        "region": estimate.region.code,
+        "currency": estimate.region.currency,
+        "events_per_minute": estimate.load.events_a_minute,
+        "sampling_rate": estimate.load.sampling_rate,
+        "services": flow.services,
+        "added_services": flow.added,
+        "first_ceiling": first,
+        "hops": estimate.hops.iter().map(hop_document).collect::<Vec<_>>(),
+        "consumers": consumers,
+        "tasks": {
+            "each_service": tasks.each,
+            "all": tasks.all,
+            "vcpu": tasks.vcpu(),
+            "memory_gb": tasks.memory_gb(),
+        },
+        "fees": bill.fees.iter().chain([&bill.mail]).map(fee_document).collect::<Vec<_>>(),
+        "usd_a_month": cents(bill.usd()),
+        "mail_usd_a_month": cents(bill.mail.usd()),
+        "endpoints_instead_of_nat_usd_a_month": cents(bill.endpoints_usd),
+    })
+}
+
+fn hop_document(hop: &Hop<'_>) -> Value {
+    json!({
+        "hop": hop.name,
+        "quota": hop.quota.value,
+        "unit": hop.quota.unit,
+        "page": hop.quota.page,
+        "read": hop.quota.read,
+        "per_event": hop.an_event,
+        "events_per_minute": hop.ceiling.map(f64::floor),
+        "bounds_events": hop.bounds_events,
+        "remark": hop.remark,
+    })
+}
+
+fn fee_document(fee: &Fee<'_>) -> Value {
+    json!({
+        "fee": fee.name,
+        "sum": fee.how,
+        "quantity": fee.quantity,
+        "per": fee.price.per,
+        "price": fee.price.usd,
+        "tiers": fee.price.above.iter().map(|tier| json!({"from": tier.from, "price": tier.usd})).collect::<Vec<_>>(),
+        "page": fee.price.page,
+        "read": fee.price.read,
+        "usd_a_month": cents(fee.usd()),
+    })
+}
+
+/// Rounds to cents.
+fn cents(usd: f64) -> f64 {
+    (usd * 100.0).round() / 100.0
+}
+
+/// Marks a figure that was found on no page.
+pub(super) fn mark(read: Option<&str>) -> &'static str {
+    if read.is_some() { "" } else { "?" }
+}
+
+/// Renders a whole number with a comma before each group of three digits.
+pub(super) fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Renders a quantity with as many decimals as matter.
+pub(super) fn quantity(number: f64) -> String {
+    if number >= 100.0 || number.fract() == 0.0 { grouped(number) } else { format!("{number:.2}") }
+}
+
+/// Aligns rows; the columns in `right` to the right.
+fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..count).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<_> =
+            row.iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, width))| {
+                    if right.contains(&column) {
+                        format!("{cell:>width$}")
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                })
+                .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        assert_eq!(grouped(0.4), "0");
+        assert_eq!(grouped(999.0), "999");
+        assert_eq!(grouped(1_000.0), "1,000");
+        assert_eq!(grouped(4_320_000.0), "4,320,000");
+        assert_eq!(
+            (quantity(0.125), quantity(43.2), quantity(129.6)),
+            ("0.12".into(), "43.20".into(), "130".into())
+        );
+    }
+
+    #[test]
+    fn columns_align() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["bc".to_owned(), "23".to_owned()]];
+        assert_eq!(columns(&rows, &[1]), "a    1\nbc  23\n");
+    }
+}
