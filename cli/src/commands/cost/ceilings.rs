@@ -2,6 +2,7 @@
 
 use super::Load;
 use super::flow::Flow;
+use super::number::grouped;
 use super::prices::{Quota, Quotas};
 use super::tasks::SLOWEST_HANDLING_MS;
 
@@ -28,7 +29,7 @@ impl<'a> Hop<'a> {
             name: name.to_owned(),
             quota,
             an_event,
-            ceiling: quota.value.map(|value| 60.0 * f64::from(value) / an_event),
+            ceiling: quota.value.map(|value| (60.0 * f64::from(value) / an_event).floor()),
             bounds_events: true,
             remark: String::new(),
         }
@@ -45,13 +46,13 @@ pub(super) fn hops<'a>(quotas: &'a Quotas, flow: &Flow, load: &Load) -> Vec<Hop<
     let mut hops = vec![
         Hop::of("EventBridge, PutEvents", &quotas.put_events, entries / ENTRIES_A_CALL).remark(
             quotas.put_events.value.map_or_else(String::new, |value| {
-                format!("{:.0} if each entry of a call counts (A4)", 60.0 * f64::from(value) / entries)
+                format!("{} if each entry of a call counts (A4)", grouped(60.0 * f64::from(value) / entries))
             }),
         ),
         Hop::of("EventBridge, invocations", &quotas.invocations, f64::from(flow.invocations)).remark(
             quotas.invocations.value.map_or_else(String::new, |value| {
                 let enrolments = f64::from(flow.invocations_of_an_enrolment);
-                format!("{:.0} if every event is an enrolment", 60.0 * f64::from(value) / enrolments)
+                format!("{} if every event is an enrolment", grouped(60.0 * f64::from(value) / enrolments))
             }),
         ),
         // What a queue holds in flight is its rate times the time that a message is handled for.
@@ -68,7 +69,10 @@ pub(super) fn hops<'a>(quotas: &'a Quotas, flow: &Flow, load: &Load) -> Vec<Hop<
         hops.push(Hop::of("SNS, messages", &quotas.topic_messages, f64::from(flow.notifications)).remark(
             match quotas.topic_messages.value {
                 Some(_) => String::new(),
-                None => format!("needs {:.0} a second", load.a_second() * f64::from(flow.notifications)),
+                None => format!(
+                    "needs {} a second",
+                    grouped((load.a_second() * f64::from(flow.notifications)).ceil())
+                ),
             },
         ));
     }
@@ -110,10 +114,10 @@ impl Consumers {
         // The CRM's event has a consumer of its own; the topic replaces those of the announcement.
         let by_topic = f64::from(flow.events);
         Some(Self {
-            ceiling: a_minute / f64::from(flow.invocations),
-            with_one_more: a_minute / f64::from(flow.invocations + 1),
+            ceiling: (a_minute / f64::from(flow.invocations)).floor(),
+            with_one_more: (a_minute / f64::from(flow.invocations + 1)).floor(),
             most_invocations: (a_minute / f64::from(load.events_a_minute)).floor(),
-            by_topic: a_minute / by_topic,
+            by_topic: (a_minute / by_topic).floor(),
         })
     }
 

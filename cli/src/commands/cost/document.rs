@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::report::{consumers, grouped, mark, quantity};
+use super::number::{grouped, mark, quantity};
+use super::report::consumers;
 use super::{Estimate, Load, ceilings, prices};
 
 /// The region that the services are deployed to by default.
@@ -90,9 +91,9 @@ fn consumers_table(estimates: &[Estimate<'_>]) -> String {
             "| {} | {} | {} | {} | {} | {} |",
             estimate.flow.services,
             estimate.flow.invocations,
-            grouped(consumers.ceiling.floor()),
-            grouped(consumers.with_one_more.floor()),
-            grouped(consumers.by_topic.floor()),
+            grouped(consumers.ceiling),
+            grouped(consumers.with_one_more),
+            grouped(consumers.by_topic),
             grouped(estimate.bill.topic_usd),
         )
         .unwrap();
@@ -135,7 +136,7 @@ fn prices_table(estimate: &Estimate<'_>) -> String {
     for fee in estimate.bill.fees.iter().chain([&estimate.bill.mail]) {
         writeln!(
             text,
-            "| {} | [{} a {}]({}) | {} |",
+            "| {} | [{} per {}]({}) | {} |",
             fee.name,
             fee.price.amounts(),
             fee.price.per,
@@ -192,7 +193,7 @@ fn services_table(estimates: &[Estimate<'_>]) -> String {
             "| {} | {} | {} | {} | {} | {} |",
             grouped(f64::from(estimate.load.events_a_minute)),
             estimate.flow.services,
-            grouped(first.ceiling.unwrap().floor()),
+            grouped(first.ceiling.unwrap()),
             estimate.tasks.all,
             grouped(estimate.bill.usd()),
             grouped(estimate.bill.mail.usd()),

@@ -7,6 +7,7 @@ mod deployed;
 mod document;
 mod fees;
 mod flow;
+mod number;
 mod prices;
 mod report;
 mod tasks;

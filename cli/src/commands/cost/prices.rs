@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::number::grouped;
+
 /// The price files. A region without one cannot be estimated.
 const FILES: [&str; 2] =
     [include_str!("../../../prices/eu-central-1.json"), include_str!("../../../prices/us-east-1.json")];
@@ -116,9 +118,9 @@ impl Price {
         sum
     }
 
-    /// Renders the amounts: `0.4, 0.3 from 100000, 0.24 from 200000`.
+    /// Renders the amounts: `0.4, 0.3 from 100,000, 0.24 from 200,000`.
     pub(super) fn amounts(&self) -> String {
-        let tiers = self.above.iter().map(|tier| format!("{} from {}", tier.usd, tier.from));
+        let tiers = self.above.iter().map(|tier| format!("{} from {}", tier.usd, grouped(tier.from)));
         [self.usd.to_string()].into_iter().chain(tiers).collect::<Vec<_>>().join(", ")
     }
 }
@@ -158,7 +160,7 @@ mod tests {
         near(100_000.0, 40_000.0);
         near(155_520.0, 40_000.0 + 55_520.0 * 0.3);
         near(200_001.0, 40_000.0 + 30_000.0 + 0.24);
-        assert_eq!(requests.amounts(), "0.4, 0.3 from 100000, 0.24 from 200000");
+        assert_eq!(requests.amounts(), "0.4, 0.3 from 100,000, 0.24 from 200,000");
     }
 
     /// A price without a source cannot be checked, and one without a date is of any age.

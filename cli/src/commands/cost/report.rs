@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Estimate;
 use super::ceilings::{self, Hop};
 use super::fees::Fee;
+use super::number::{grouped, mark, quantity};
 use super::tasks::CONCURRENCY;
 use crate::style::{Colour, Style};
 
@@ -133,7 +134,7 @@ fn fee_rows(estimate: &Estimate<'_>) -> Vec<Vec<String>> {
         vec![
             fee.name.to_owned(),
             quantity(fee.quantity),
-            format!("× {}{} a {}", fee.price.amounts(), mark(fee.price.read.as_deref()), fee.price.per),
+            format!("× {}{} per {}", fee.price.amounts(), mark(fee.price.read.as_deref()), fee.price.per),
             grouped(fee.usd()),
         ]
     };
@@ -166,15 +167,15 @@ fn notes(estimate: &Estimate<'_>) -> String {
 /// Renders the same as one JSON object.
 pub(super) fn document(estimate: &Estimate<'_>) -> Value {
     let (flow, tasks, bill) = (&estimate.flow, estimate.tasks, &estimate.bill);
-    let first = ceilings::first(&estimate.hops)
-        .map(|hop| json!({"hop": hop.name, "events_per_minute": hop.ceiling.map(f64::floor)}));
+    let first =
+        ceilings::first(&estimate.hops).map(|hop| json!({"hop": hop.name, "events_per_minute": hop.ceiling}));
     let consumers = estimate.consumers.map(|consumers| {
         json!({
             "invocations_per_event": flow.invocations,
-            "ceiling": consumers.ceiling.floor(),
-            "ceiling_with_one_more": consumers.with_one_more.floor(),
+            "ceiling": consumers.ceiling,
+            "ceiling_with_one_more": consumers.with_one_more,
             "most_invocations_at_this_rate": consumers.most_invocations,
-            "ceiling_by_topic": consumers.by_topic.floor(),
+            "ceiling_by_topic": consumers.by_topic,
             "topic_pays": consumers.topic_pays(&estimate.load),
             "topic_usd_a_month": cents(bill.topic_usd),
         })
@@ -210,7 +211,7 @@ fn hop_document(hop: &Hop<'_>) -> Value {
         "page": hop.quota.page,
         "read": hop.quota.read,
         "per_event": hop.an_event,
-        "events_per_minute": hop.ceiling.map(f64::floor),
+        "events_per_minute": hop.ceiling,
         "bounds_events": hop.bounds_events,
         "remark": hop.remark,
     })
@@ -233,29 +234,6 @@ fn fee_document(fee: &Fee<'_>) -> Value {
 /// Rounds to cents.
 fn cents(usd: f64) -> f64 {
     (usd * 100.0).round() / 100.0
-}
-
-/// Marks a figure that was found on no page.
-pub(super) fn mark(read: Option<&str>) -> &'static str {
-    if read.is_some() { "" } else { "?" }
-}
-
-/// Renders a whole number with a comma before each group of three digits.
-pub(super) fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Renders a quantity with as many decimals as matter.
-pub(super) fn quantity(number: f64) -> String {
-    if number >= 100.0 || number.fract() == 0.0 { grouped(number) } else { format!("{number:.2}") }
 }
 
 /// Aligns rows; the columns in `right` to the right.
@@ -292,18 +270,6 @@ fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_are_grouped() {
-        assert_eq!(grouped(0.4), "0");
-        assert_eq!(grouped(999.0), "999");
-        assert_eq!(grouped(1_000.0), "1,000");
-        assert_eq!(grouped(4_320_000.0), "4,320,000");
-        assert_eq!(
-            (quantity(0.125), quantity(43.2), quantity(129.6)),
-            ("0.12".into(), "43.20".into(), "130".into())
-        );
-    }
 
     #[test]
     fn columns_align() {

@@ -163,8 +163,8 @@ fn the_text_names_the_ceiling_and_what_is_unverified() {
     let text = report::text(&Estimate::of(&region, load, Some(7)).unwrap(), Style::PLAIN);
     for expected in [
         "first ceiling    54,000 events a minute, EventBridge, invocations\n",
-        "× 5 a million traces",
-        "× 0.052? a GB",
+        "× 5 per million traces",
+        "× 0.052? per GB",
         "One more consumer: 45,000.",
         "Fan-out by a topic pays: the bus delivers to the topic once, which allows 135,000 events a minute for 1,296 USD",
         "7 (3 beyond the declared ones)",
