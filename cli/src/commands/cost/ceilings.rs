@@ -1,7 +1,7 @@
 //! How many events a minute each hop takes without a higher quota.
 
-use super::Load;
 use super::flow::Flow;
+use super::load::Load;
 use super::number::grouped;
 use super::prices::{Quota, Quotas};
 use super::tasks::SLOWEST_HANDLING_MS;

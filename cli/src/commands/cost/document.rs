@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::estimate::Estimate;
+use super::load::Load;
 use super::number::{grouped, mark, quantity};
 use super::report::consumers;
-use super::{Estimate, Load, ceilings, prices};
+use super::{ceilings, prices};
 
 /// The region that the services are deployed to by default.
 const REGION: &str = "eu-central-1";

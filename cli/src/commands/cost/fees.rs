@@ -1,8 +1,8 @@
 //! What a month costs, line by line.
 
-use super::Load;
 use super::deployed::Deployed;
 use super::flow::Flow;
+use super::load::Load;
 use super::prices::{Price, Prices};
 use super::tasks::Tasks;
 

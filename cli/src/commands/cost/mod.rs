@@ -5,8 +5,10 @@ mod ceilings;
 mod deployed;
 #[cfg(test)]
 mod document;
+mod estimate;
 mod fees;
 mod flow;
+mod load;
 mod number;
 mod prices;
 mod report;
@@ -17,19 +19,11 @@ mod tests;
 use anyhow::Context as _;
 use service_runtime::Environment;
 
-use self::ceilings::{Consumers, Hop};
-use self::deployed::Deployed;
-use self::fees::Bill;
-use self::flow::Flow;
-use self::prices::Region;
-use self::tasks::Tasks;
+use self::estimate::Estimate;
+use self::load::Load;
 use crate::failure::Failure;
-use crate::layer;
 use crate::stdio::print;
 use crate::style::Style;
-
-/// The collector's configuration, a part of every template.
-const COLLECTOR: &str = include_str!("../../../../otel-collector.yaml");
 
 /// Estimate the ceiling, the tasks and the fees for a rate of events
 #[derive(Debug, clap::Args)]
@@ -67,63 +61,6 @@ fn share(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|share| (0.0..=1.0).contains(share))
         .ok_or_else(|| "not between 0 and 1".to_owned())
-}
-
-/// How much comes in.
-#[derive(Debug, Clone, Copy)]
-struct Load {
-    events_a_minute: u32,
-    sampling_rate: f64,
-}
-
-impl Load {
-    fn a_second(&self) -> f64 {
-        f64::from(self.events_a_minute) / 60.0
-    }
-
-    /// Events in a month of 30 days, in millions.
-    fn millions_a_month(&self) -> f64 {
-        f64::from(self.events_a_minute) * 60.0 * 24.0 * 30.0 / 1e6
-    }
-
-    /// Traces that are recorded: one a second for each task of ingest, and a share of the rest.
-    fn traces_a_second(&self, tasks_of_ingest: u32) -> f64 {
-        let reservoir = f64::from(tasks_of_ingest).min(self.a_second());
-        reservoir + (self.a_second() - reservoir) * self.sampling_rate
-    }
-}
-
-/// Everything that follows from a load, a number of services and a region.
-struct Estimate<'a> {
-    region: &'a Region,
-    load: Load,
-    flow: Flow,
-    tasks: Tasks,
-    hops: Vec<Hop<'a>>,
-    consumers: Option<Consumers>,
-    bill: Bill<'a>,
-}
-
-impl<'a> Estimate<'a> {
-    fn of(region: &'a Region, load: Load, services: Option<u32>) -> anyhow::Result<Self> {
-        let resources = layer::resources(contracts::APPLICATION, cloudformation::ENVIRONMENT)?;
-        let declared = u32::try_from(resources.services.len()).context("too many services")?;
-        let added = services.unwrap_or(declared).checked_sub(declared).ok_or_else(|| {
-            Failure::usage(format!("--services: {declared} are declared; the estimate cannot leave any out"))
-        })?;
-        let flow = Flow::of(&resources, added);
-        let tasks = Tasks::of(load.events_a_minute, flow.services);
-        let deployed = Deployed::of(&cloudformation::render(&resources, COLLECTOR)?, added);
-        Ok(Self {
-            hops: ceilings::hops(&region.quotas, &flow, &load),
-            consumers: Consumers::of(&region.quotas, &flow, &load),
-            bill: Bill::of(&region.prices, &flow, &load, tasks, deployed),
-            region,
-            load,
-            flow,
-            tasks,
-        })
-    }
 }
 
 /// Runs the command.

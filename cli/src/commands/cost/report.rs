@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Estimate;
 use super::ceilings::{self, Hop};
+use super::estimate::Estimate;
 use super::fees::Fee;
 use super::number::{grouped, mark, quantity};
 use super::tasks::CONCURRENCY;
