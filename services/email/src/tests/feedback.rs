@@ -1,7 +1,6 @@
 //! What becomes of an address from which mail comes back: SES's events on their way to the service, and its decisions.
 
 use contracts::{AddressUndeliverable, EmailAddress, UndeliverableReason};
-use serde_json::Value;
 
 use super::*;
 use crate::feedback::MailReturned;
@@ -83,7 +82,7 @@ async fn an_address_that_bounces_or_complains_gets_one_mail_and_is_announced_onc
         let [(item, event)] = announced.as_slice() else { panic!("{} announcements", announced.len()) };
         assert_eq!((event.customer_number.as_str(), event.reason), ("123456789012", reason));
         let mails = house.cloud.mails().await;
-        assert_eq!(Value::from(event.mailed_at.to_string()), mails[0]["timestamp"]);
+        assert_eq!(event.mailed_at, mails[0]["timestamp"].as_str().unwrap().parse().unwrap());
         let correlation = first.envelope.metadata.correlation_id.to_string();
         assert_eq!(item["correlation_id"].as_s().unwrap(), &correlation);
         for table in ["email-deliveries", "email-announcements"] {
