@@ -91,11 +91,9 @@ mod tests {
         let deployment = Deployment { aws: true, environment: Some("prod".to_owned()), region: None };
         let all = deployment.groups(&[]).unwrap();
         assert_eq!(all.len(), layer::ALL.len());
-        let template = std::fs::read_to_string(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/foundation.yaml"),
-        )
-        .unwrap();
-        for group in all {
+        let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/data");
+        for (name, group) in layer::names().zip(all) {
+            let template = std::fs::read_to_string(templates.join(format!("{name}.yaml"))).unwrap();
             let rendered = group.replace("/prod/", "/${Environment}/");
             assert!(template.contains(&format!("Fn::Sub: {rendered}\n")), "{rendered}");
         }
