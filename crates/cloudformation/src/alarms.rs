@@ -8,7 +8,7 @@ use crate::load_balancer;
 use crate::metrics;
 use crate::template::{Template, attribute, reference, sub};
 
-/// Whether the topic is told when an alarm is over.
+/// Condition: whether alarms also notify when they return to OK.
 const NOTIFY_RECOVERY: &str = "NotifyRecovery";
 
 /// One alarm: what it watches (a metric or a list of queries), and from when on it is too much.

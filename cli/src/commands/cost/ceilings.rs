@@ -111,7 +111,7 @@ impl Consumers {
     /// Returns what holds for `flow`, unless the quota is unknown.
     pub(super) fn of(quotas: &Quotas, flow: &Flow, load: &Load) -> Option<Self> {
         let a_minute = 60.0 * f64::from(quotas.invocations.value?);
-        // The CRM's event has a consumer of its own; the topic replaces those of the announcement.
+        // The CRM's event has a separate consumer; the topic replaces those of the announcement.
         let by_topic = f64::from(flow.events);
         Some(Self {
             ceiling: (a_minute / f64::from(flow.invocations)).floor(),

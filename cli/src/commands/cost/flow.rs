@@ -17,7 +17,7 @@ const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
 /// Documents in X-Ray of a sampled event, by service: counted in a local run. Another service has as many as `notifier`.
 const DOCUMENTS: [(&str, u32); 4] = [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7)];
 const DOCUMENTS_OF_A_CONSUMER: u32 = 4;
-/// Tables that hardly any event writes to: a mail that comes back does.
+/// Tables that hardly any event writes to, because only bounces and complaints do.
 const RARELY_WRITTEN: [&str; 1] = ["email-announcements"];
 
 /// One event, in numbers.

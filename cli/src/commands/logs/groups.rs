@@ -1,4 +1,4 @@
-//! The log lines of a deployment: which log groups they are in, and what is asked of CloudWatch.
+//! The log groups of a deployment, and the query sent to CloudWatch.
 
 use aws_clients::AwsSettings;
 use service_runtime::Environment;

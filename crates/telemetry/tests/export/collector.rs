@@ -1,4 +1,4 @@
-//! A collector that answers as it is told, and the telemetry of a service that exports to it.
+//! A collector with scripted responses, and the telemetry of a service that exports to it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
