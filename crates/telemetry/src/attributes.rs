@@ -15,6 +15,10 @@ pub const AWS_XRAY_ANNOTATIONS: &str = "aws.xray.annotations";
 /// Marks the copy of a span that has not ended. X-Ray replaces it by the span, which has the same id.
 pub const AWS_XRAY_IN_PROGRESS: &str = "aws.xray.inprogress";
 
+/// When a span began whose process could not say so itself, in nanoseconds since the epoch. Replaces the start of the span
+/// that has it, and does not leave the process.
+pub const BEGAN_AT_UNIX_NANO: &str = "began_at_unix_nano";
+
 /// The region of an AWS call; on a span, the X-Ray exporter reads this name and not `cloud.region`.
 pub const AWS_REGION: &str = "aws.region";
 

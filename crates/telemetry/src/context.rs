@@ -158,6 +158,19 @@ impl Incoming {
         if remote.is_valid() { context.with_remote_span_context(remote) } else { context }
     }
 
+    /// Returns the id of the span that an earlier attempt at the same message had, and the parent context of a span that
+    /// stands in for it. `attempt` is the [`recorded_header`] of the earlier attempt; the parent is this message's, unless
+    /// the earlier attempt began another trace. Returns `None` if `attempt` names no recorded span.
+    #[must_use]
+    pub fn of_earlier(&self, attempt: &str) -> Option<(SegmentId, Context)> {
+        let attempt = parse(attempt)?;
+        let (root, id) = (attempt.root?, attempt.parent?);
+        let parent = self.parent.filter(|_| self.root == Some(root));
+        let sampled = attempt.sampled.filter(|decision| *decision == SamplingDecision::Sampled)?;
+        let earlier = Self { root: Some(root), parent, sampled: Some(sampled), ..Self::default() };
+        Some((id, earlier.into_context()))
+    }
+
     /// Returns a context that starts a new trace with the decision that the caller made, if it made one, for an item of a
     /// list: a caller that wants its request recorded wants its consequences recorded too.
     #[must_use]
@@ -237,6 +250,24 @@ pub fn header_of(span: &Span) -> Option<String> {
 #[must_use]
 pub fn current_header() -> Option<String> {
     header_of(&Span::current()).or_else(|| Context::map_current(header))
+}
+
+/// Whether `span` is recorded.
+#[must_use]
+pub fn is_recorded(span: &Span) -> bool {
+    span.context().span().span_context().is_sampled()
+}
+
+/// Returns the header that names the current span, without unknown fields; `None` if it is not recorded. An attempt keeps
+/// it with its effect: should its process be killed before its span has left, the next attempt can name the span
+/// ([`Incoming::of_earlier`]).
+#[must_use]
+pub fn recorded_header() -> Option<String> {
+    let context = Span::current().context();
+    let span = context.span();
+    let own = span.span_context();
+    let root = trace_id(&context).filter(|_| own.is_sampled())?;
+    Some(format!("Root={root};Parent={};Sampled=1", own.span_id()))
 }
 
 /// Returns the trace of `span`, sampled or not.

@@ -39,10 +39,12 @@ mod providers;
 mod resource;
 mod sampler;
 mod settings;
+pub mod span_id;
 mod start;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use error::{ShutdownError, StartError};
+pub use export::{Departure, Departures};
 pub use settings::{HistogramSetting, InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
 pub use start::{Telemetry, start};

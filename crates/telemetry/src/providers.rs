@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use opentelemetry::metrics::MeterProvider as _;
-use opentelemetry_aws::trace::XrayIdGenerator;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
@@ -11,10 +10,11 @@ use opentelemetry_sdk::metrics::{
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
 
 use crate::error::StartError;
-use crate::export::{Collector, Delivery, Ending, Limits, Lost, SpanQueue, UntilAccepted};
-use crate::processor::RootOfCarriedTrace;
+use crate::export::{Collector, Delivery, Departures, Ending, Limits, Lost, SpanQueue, UntilAccepted};
+use crate::processor::Corrected;
 use crate::sampler::sampler;
 use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
+use crate::span_id::Ids;
 
 /// The instrumentation scope: the name of the tracer and of the meter.
 pub(crate) const SCOPE: &str = "telemetry";
@@ -26,6 +26,7 @@ pub(crate) struct Providers {
     pub(crate) meters: SdkMeterProvider,
     pub(crate) losses: Losses,
     pub(crate) ending: Arc<Ending>,
+    pub(crate) departures: Departures,
 }
 
 /// What each signal has lost.
@@ -38,12 +39,12 @@ pub(crate) struct Losses {
 impl Providers {
     pub(crate) fn new(settings: &OtelSettings, resource: Resource) -> Result<Self, StartError> {
         let (losses, ending) = (Losses::default(), Arc::new(Ending::default()));
-        let tracers = tracer_provider(settings, resource.clone(), &losses, &ending)?;
+        let (tracers, departures) = tracer_provider(settings, resource.clone(), &losses, &ending)?;
         let meters = meter_provider(settings, resource, &losses, &ending)?;
         let meter = meters.meter(SCOPE);
         losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
         losses.data_points.count_in(meter.u64_counter("telemetry.data_points.lost").build());
-        Ok(Self { tracers, meters, losses, ending })
+        Ok(Self { tracers, meters, losses, ending, departures })
     }
 }
 
@@ -54,13 +55,14 @@ fn tracer_provider(
     resource: Resource,
     losses: &Losses,
     ending: &Arc<Ending>,
-) -> Result<SdkTracerProvider, StartError> {
+) -> Result<(SdkTracerProvider, Departures), StartError> {
     let Some(endpoint) = &settings.traces_endpoint else {
-        return Ok(SdkTracerProvider::builder()
+        let provider = SdkTracerProvider::builder()
             .with_sampler(sampler(settings.sampler))
-            .with_id_generator(XrayIdGenerator::default())
+            .with_id_generator(Ids::default())
             .with_resource(resource)
-            .build());
+            .build();
+        return Ok((provider, Departures::default()));
     };
     let collector = Collector::new(endpoint, settings.export_timeout)?;
     let limits = Limits {
@@ -70,7 +72,8 @@ fn tracer_provider(
     };
     let queue =
         SpanQueue::start(collector, limits, Arc::clone(ending), Arc::clone(&losses.spans), &resource)?;
-    Ok(tracer_provider_with(queue, settings.sampler, resource))
+    let departures = queue.departures();
+    Ok((tracer_provider_with(queue, settings.sampler, resource), departures))
 }
 
 /// Creates a provider with X-Ray ids that passes finished spans to `processor`.
@@ -80,9 +83,9 @@ pub(crate) fn tracer_provider_with(
     resource: Resource,
 ) -> SdkTracerProvider {
     SdkTracerProvider::builder()
-        .with_span_processor(RootOfCarriedTrace(processor))
+        .with_span_processor(Corrected(processor))
         .with_sampler(sampler(setting))
-        .with_id_generator(XrayIdGenerator::default())
+        .with_id_generator(Ids::default())
         .with_resource(resource)
         .build()
 }

@@ -15,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 use crate::error::{ShutdownError, StartError};
+use crate::export::Departures;
 use crate::logs::LogLines;
 use crate::providers::{Providers, SCOPE};
 use crate::resource::resource;
@@ -73,6 +74,12 @@ impl Telemetry {
     #[must_use]
     pub fn meter(&self) -> Meter {
         self.0.meters.meter(SCOPE)
+    }
+
+    /// Returns the departures of this process's spans.
+    #[must_use]
+    pub fn departures(&self) -> Departures {
+        self.0.departures.clone()
     }
 
     /// Flushes pending telemetry and stops. Takes at most five seconds, even if the collector is unavailable, and

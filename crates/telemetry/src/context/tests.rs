@@ -7,6 +7,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::*;
 use crate::settings::SamplerSetting;
+use crate::span_id;
 use crate::testing::Recorder;
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
@@ -362,5 +363,42 @@ fn attributes_of_the_callsite_and_those_set_before_the_start_are_sampled_by() {
         assert!(header_of(&set).unwrap().ends_with("Sampled=1"));
         let none = tracing::info_span!("none", otel.kind = "server");
         assert!(header_of(&none).unwrap().ends_with("Sampled=0"));
+    });
+}
+
+#[test]
+fn the_span_of_an_earlier_attempt_has_this_messages_parent_in_the_same_trace_only() {
+    const OTHER: &str = "1-6b08843b-b8edb67e8a27c22ff4adbf25";
+    let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT};Sampled=1")), None);
+    let earlier = |root: &str| {
+        let (id, context) = incoming.of_earlier(&format!("Root={root};Parent=6c696c5e918682e5;Sampled=1"))?;
+        let recorder = Recorder::new();
+        recorder.run(|| drop(span_id::start_with(id, || span(context))));
+        Some(recorder.span("process"))
+    };
+    let (same, other) = (earlier(ROOT).unwrap(), earlier(OTHER).unwrap());
+    for (span, root) in [(&same, ROOT), (&other, OTHER)] {
+        assert_eq!(span.span_context.span_id().to_string(), "6c696c5e918682e5");
+        assert_eq!(xray::TraceId::from_bytes(span.span_context.trace_id().to_bytes()).to_string(), root);
+    }
+    assert_eq!(same.parent_span_id.to_string(), PARENT);
+    assert_eq!(other.parent_span_id, SpanId::INVALID);
+}
+
+#[test]
+fn an_attempt_that_was_not_recorded_has_no_span_to_stand_in_for() {
+    let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT};Sampled=1")), None);
+    let unrecorded = format!("Root={ROOT};Parent=6c696c5e918682e5;Sampled=0");
+    for attempt in ["", "rubbish", ROOT, &format!("Root={ROOT};Sampled=1"), &unrecorded] {
+        assert!(incoming.of_earlier(attempt).is_none(), "{attempt}");
+    }
+    let header = || {
+        Recorder::with(SamplerSetting::AlwaysOff, "info")
+            .run(|| span(Context::new()).in_scope(recorded_header))
+    };
+    assert_eq!(header(), None);
+    Recorder::new().run(|| {
+        let span = span(Context::new());
+        assert_eq!(span.in_scope(recorded_header), header_of(&span));
     });
 }

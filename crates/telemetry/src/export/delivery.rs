@@ -62,11 +62,17 @@ impl Delivery {
     }
 
     /// Sends a request until it is accepted, and returns the response. An error means that it is lost: the collector has
-    /// rejected it, or the last period is over. `lose` then counts what was in it, before the log says so.
+    /// rejected it, or the last period is over. `lose` then counts what was in it, before the log says so. `unavailable` is
+    /// called after each attempt that is to be repeated.
     ///
     /// If an answer is lost, the collector gets the request twice. A span that arrives twice is one document, because it
     /// has the same id.
-    pub(crate) fn deliver(&self, request: &Bytes, lose: impl FnOnce()) -> Result<Vec<u8>, ExportError> {
+    pub(crate) fn deliver(
+        &self,
+        request: &Bytes,
+        lose: impl FnOnce(),
+        unavailable: impl Fn(),
+    ) -> Result<Vec<u8>, ExportError> {
         let share = if self.is_ending() { 1.0 } else { self.share_of_waiting };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -89,6 +95,7 @@ impl Delivery {
                     return Err(error);
                 }
             };
+            unavailable();
             self.with_report(|report| report.failed(Instant::now(), &error, &self.lost));
             let jittered = pause.mul_f64(rand::rng().random_range(0.5..=1.0));
             self.ending.pause(jittered.max(retry_after.unwrap_or_default()).min(left()));

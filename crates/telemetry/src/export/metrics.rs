@@ -44,7 +44,7 @@ impl PushMetricExporter for UntilAccepted {
         };
         let response = self
             .delivery
-            .deliver(&Bytes::from(request.encode_to_vec()), || self.delivery.lose(at_stake))
+            .deliver(&Bytes::from(request.encode_to_vec()), || self.delivery.lose(at_stake), || ())
             .map_err(|error| OTelSdkError::InternalFailure(error.to_string()))?;
         self.delivery.lose(rejected(&response).min(points));
         Ok(())

@@ -12,4 +12,5 @@ pub(crate) use delivery::Delivery;
 pub(crate) use ending::Ending;
 pub(crate) use metrics::UntilAccepted;
 pub(crate) use report::Lost;
+pub use spans::{Departure, Departures};
 pub(crate) use spans::{Limits, SpanQueue};

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use opentelemetry_sdk::metrics::Temporality;
-use telemetry::{Settings, Telemetry};
+use telemetry::{Settings, Telemetry, attributes};
+use tokio::net::TcpListener;
 
 use super::collector::{Answer, Collector, settings, work};
 
@@ -105,4 +106,60 @@ async fn a_message_in_hand_shows_as_in_progress_and_then_as_finished() {
     };
     assert_eq!(copy, whole, "X-Ray replaces a document by one with the same id");
     telemetry.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_departure_means_that_the_collector_has_the_span() {
+    let collector = Collector::start().await;
+    let (telemetry, dispatch) = Telemetry::build(quick(&collector), io::sink()).unwrap();
+    for round in 1..=20 {
+        work(&telemetry, &dispatch);
+        telemetry.departures().of_ended().unwrap().wait().await;
+        assert_eq!(collector.spans().len(), round);
+    }
+    telemetry.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_departure_while_the_collector_is_unavailable() {
+    let refusing = Collector::start().await;
+    refusing.answers(Answer::Refuse(StatusCode::SERVICE_UNAVAILABLE));
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for url in [refusing.url.clone(), format!("http://{}", silent.local_addr().unwrap())] {
+        let (telemetry, dispatch) = Telemetry::build(settings(&url), io::sink()).unwrap();
+        work(&telemetry, &dispatch);
+        // The first to wait notices it, within a second.
+        telemetry.departures().of_ended().unwrap().wait().await;
+        let start = Instant::now();
+        for _ in 0..100 {
+            work(&telemetry, &dispatch);
+            telemetry.departures().of_ended().unwrap().wait().await;
+        }
+        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+        drop(telemetry.shutdown().await);
+    }
+}
+
+#[tokio::test]
+async fn a_span_in_progress_leaves_at_once_with_a_copy_of_the_open_one_above_it() {
+    let collector = Collector::start().await;
+    let mut settings = settings(&collector.url);
+    settings.otel.schedule_delay = Duration::from_secs(20);
+    let (telemetry, dispatch) = Telemetry::build(settings, io::sink()).unwrap();
+    let request = tracing::dispatcher::with_default(&dispatch, || {
+        let request = tracing::info_span!("request", otel.name = "request", otel.kind = "server");
+        let copy =
+            request.in_scope(|| tracing::info_span!("send", otel.name = "send", otel.kind = "producer"));
+        tracing_opentelemetry::OpenTelemetrySpanExt::set_attribute(
+            &copy,
+            attributes::AWS_XRAY_IN_PROGRESS,
+            true,
+        );
+        request
+    });
+    telemetry.departures().of_ended().unwrap().wait().await;
+    assert_eq!(collector.spans(), ["request…", "send…"]);
+    drop(request);
+    telemetry.shutdown().await.unwrap();
+    assert_eq!(collector.spans(), ["request…", "send…", "request"]);
 }

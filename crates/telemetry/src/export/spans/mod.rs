@@ -1,6 +1,7 @@
 //! The span processor: finished spans leave in batches, and none that was accepted is dropped while the collector is
 //! unavailable and memory allows.
 
+mod departure;
 mod shared;
 mod waiting;
 mod worker;
@@ -20,6 +21,7 @@ use super::delivery::Delivery;
 use super::ending::Ending;
 use super::report::Lost;
 use crate::processor::without_placeholder;
+pub use departure::{Departure, Departures};
 use shared::Shared;
 pub(crate) use waiting::Limits;
 use waiting::Waiting;
@@ -47,6 +49,12 @@ impl SpanQueue {
         let worker = Worker::new(Arc::clone(&shared), delivery, resource);
         thread::Builder::new().name("telemetry-spans".to_owned()).spawn(move || worker.run())?;
         Ok(Self { shared, ending, lost })
+    }
+}
+
+impl SpanQueue {
+    pub(crate) fn departures(&self) -> Departures {
+        Departures::of(&self.shared)
     }
 }
 

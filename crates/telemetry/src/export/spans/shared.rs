@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::waiting::Waiting;
 
 /// What the threads that end spans and the one that exports them share.
@@ -13,11 +15,26 @@ pub(super) struct Shared {
     earlier: Condvar,
     /// All spans have left.
     empty: Condvar,
+    progress: watch::Sender<Progress>,
+}
+
+/// How the export goes on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// How many spans have left so far.
+    departed: u64,
+    /// Whether none has left since an attempt failed, or since somebody waited in vain.
+    stalled: bool,
 }
 
 impl Shared {
     pub(super) fn new(waiting: Waiting) -> Self {
-        Self { waiting: Mutex::new(waiting), earlier: Condvar::new(), empty: Condvar::new() }
+        Self {
+            waiting: Mutex::new(waiting),
+            earlier: Condvar::new(),
+            empty: Condvar::new(),
+            progress: watch::Sender::default(),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -48,8 +65,25 @@ impl Shared {
         self.earlier.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Tells those who wait for it that all spans have left.
-    pub(super) fn emptied(&self) {
-        self.empty.notify_all();
+    /// Tells those who wait that a batch has left.
+    pub(super) fn has_left(&self, waiting: &Waiting) {
+        self.progress.send_replace(Progress { departed: waiting.departed(), stalled: false });
+        if waiting.len() == 0 {
+            self.empty.notify_all();
+        }
+    }
+
+    /// Notes that no batch leaves at the moment, so that nobody waits for one.
+    pub(super) fn stall(&self) {
+        self.progress.send_modify(|progress| progress.stalled = true);
+    }
+
+    /// Waits until so many spans have left, but no longer than `limit`, and not while none leave.
+    pub(super) async fn departed(&self, count: u64, limit: Duration) {
+        let mut progress = self.progress.subscribe();
+        let reached = progress.wait_for(|progress| progress.departed >= count || progress.stalled);
+        if tokio::time::timeout(limit, reached).await.is_err() {
+            self.stall();
+        }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct Waiting {
     ready: VecDeque<SpanData>,
     held: usize,
     leaving: usize,
+    departed: u64,
     created: Instant,
     not_before: Instant,
     hurried: bool,
@@ -79,6 +80,7 @@ impl Waiting {
             ready: VecDeque::new(),
             held: 0,
             leaving: 0,
+            departed: 0,
             created: now,
             not_before: now,
             hurried: false,
@@ -112,7 +114,8 @@ impl Waiting {
         if !accepted {
             return false;
         }
-        let Some(open) = self.open.get_mut(&span.parent_span_id) else {
+        let waits = !span.attributes.iter().any(|it| it.key.as_str() == attributes::AWS_XRAY_IN_PROGRESS);
+        let Some(open) = self.open.get_mut(&span.parent_span_id).filter(|_| waits) else {
             self.ready.push_back(span);
             return true;
         };
@@ -190,7 +193,18 @@ impl Waiting {
 
     /// Notes that the last batch was accepted or lost. Returns whether it still counts.
     pub(super) fn has_left(&mut self) -> bool {
+        self.departed += self.leaving as u64;
         std::mem::take(&mut self.leaving) > 0
+    }
+
+    /// Returns how many spans have left so far.
+    pub(super) fn departed(&self) -> u64 {
+        self.departed
+    }
+
+    /// Returns how many spans will have left when those that are ready have, which leave in their order.
+    pub(super) fn ready(&self) -> u64 {
+        self.departed + (self.leaving + self.ready.len()) as u64
     }
 
     /// Lets everything go at once.

@@ -60,11 +60,10 @@ impl Worker {
             if waiting.has_left() {
                 self.delivery.lose(lost as u64);
             }
-            if waiting.len() == 0 {
-                self.shared.emptied();
-            }
+            self.shared.has_left(&waiting);
         };
-        if let Ok(response) = self.delivery.deliver(&request, || lose(finished)) {
+        let delivered = self.delivery.deliver(&request, || lose(finished), || self.shared.stall());
+        if let Ok(response) = delivered {
             lose(rejected(&response).min(finished));
         }
     }
