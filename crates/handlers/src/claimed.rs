@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::Client;
 use envelope::Event;
 use idempotency::{Claim, ClaimError, Claims, Retry, Token};
 use sqs_consumer::{AtLeastOnceHandler, Clock, Delivery, Done, Failure, SystemClock};
+use telemetry::context::recorded_header;
 use tokio::time::{Instant, timeout};
 
 use crate::{Dispatch, Route, Subscriber};
@@ -112,15 +113,19 @@ impl<E: Event, H: Perform<E>> Route<E> for Claimed<H> {
         // Measured from before the claim: the lease begins when DynamoDB receives the call, not when it responds.
         let claimed_at = Instant::now();
         let now = self.clock.now();
-        let claim = self.claims.claim(&self.client, &id, self.lease.duration, now).await;
+        let claim = self.claims.claim(&self.client, &id, self.lease.duration, now, recorded_header()).await;
         let token = match claim.map_err(Failure::from)? {
             Claim::Claimed(token) => token,
-            Claim::Done => return Ok(Done::DUPLICATE),
+            Claim::Done { attempt } => {
+                delivery.stand_in_for(attempt.as_deref());
+                return Ok(Done::DUPLICATE);
+            }
             Claim::InProgress { until } => {
                 let left = until.duration_since(self.clock.now()).try_into().unwrap_or(Duration::ZERO);
                 return Err(Failure::transient(CLAIMED_BY_ANOTHER).retry_after(left));
             }
         };
+        delivery.stand_in_for(token.replaced());
         let left = self.lease.duration.saturating_sub(claimed_at.elapsed());
         if left <= self.lease.effect {
             // Another worker could claim the effect while this one is still carrying it out.

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use envelope::Event;
 use idempotency::{Commit, CommitError, Retry, Transaction};
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
+use telemetry::context::recorded_header;
 
 use crate::{Dispatch, Effect, Route, Subscriber};
 
@@ -58,7 +59,8 @@ impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
             let (writes, announcements) = effect
                 .into_parts(&self.table, &envelope.metadata)
                 .map_err(|error| Failure::permanent("invalid-effect").because(error))?;
-            let mut transaction = Transaction::new(&self.table, envelope, &self.service);
+            let mut transaction =
+                Transaction::new(&self.table, envelope, &self.service).attempt(recorded_header());
             for write in writes {
                 transaction = transaction.change(write);
             }
@@ -67,7 +69,10 @@ impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
             }
             match transaction.commit(&self.client).await {
                 Ok(Commit::Applied) => return Ok(done),
-                Ok(Commit::Duplicate) => return Ok(Done::DUPLICATE),
+                Ok(Commit::Duplicate { attempt }) => {
+                    delivery.stand_in_for(attempt.as_deref());
+                    return Ok(Done::DUPLICATE);
+                }
                 // An item has changed since the handler read it: let the handler decide again.
                 Err(CommitError::Conflict) if attempts.again().await => {}
                 Err(error) => return Err(error.into()),

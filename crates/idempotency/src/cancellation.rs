@@ -5,15 +5,16 @@
 //! one reason for each item, in the order of the request.
 
 use aws_clients::{AwsError, ErrorClass, service};
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
+use aws_sdk_dynamodb::types::CancellationReason;
 
+use crate::ATTEMPT;
 use crate::fingerprint::FINGERPRINT;
 
 /// Why a transaction was cancelled: the first variant that applies, from the top.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cancellation {
-    /// The marker already existed, for the same event.
-    Duplicate,
+    /// The marker already existed, for the same event; the attempt that wrote it had this trace header.
+    Duplicate { attempt: Option<String> },
     /// The marker already existed, for another event with the same id.
     EventIdReused,
     /// The marker already existed, but does not identify its event.
@@ -33,11 +34,13 @@ pub(crate) enum Cancellation {
 pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancellation {
     let Some((marker, _)) = reasons.split_first() else { return Cancellation::Contended };
     if marker.code() == Some("ConditionalCheckFailed") {
-        let found = marker.item().and_then(|item| item.get(FINGERPRINT)).map(AttributeValue::as_s);
-        return match found {
-            Some(Ok(found)) if found == fingerprint => Cancellation::Duplicate,
-            Some(Ok(_)) => Cancellation::EventIdReused,
-            Some(Err(_)) | None => Cancellation::MarkerUnreadable,
+        let text = |name| marker.item()?.get(name)?.as_s().ok();
+        return match text(FINGERPRINT) {
+            Some(found) if found == fingerprint => {
+                Cancellation::Duplicate { attempt: text(ATTEMPT).cloned() }
+            }
+            Some(_) => Cancellation::EventIdReused,
+            None => Cancellation::MarkerUnreadable,
         };
     }
     let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
@@ -58,6 +61,8 @@ fn is_throttle(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use super::*;
 
     fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
@@ -77,7 +82,8 @@ mod tests {
             [&["None"][..], &["ConditionalCheckFailed"], &["TransactionConflict", "ThrottlingError"]]
         {
             let with = |marker| [vec![marker], reasons(others)].concat();
-            assert_eq!(read(&with(marker_with("same")), "same"), Cancellation::Duplicate);
+            let duplicate = Cancellation::Duplicate { attempt: None };
+            assert_eq!(read(&with(marker_with("same")), "same"), duplicate);
             assert_eq!(read(&with(marker_with("other")), "same"), Cancellation::EventIdReused);
         }
         assert_eq!(read(&reasons(&["ConditionalCheckFailed"]), "same"), Cancellation::MarkerUnreadable);

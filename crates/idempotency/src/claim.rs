@@ -10,11 +10,13 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use outcome::Failure;
 use thiserror::Error;
 use uuid::Uuid;
+
+use crate::ATTEMPT;
 
 const PARTITION_KEY: &str = "pk";
 const STATE: &str = "state";
@@ -44,13 +46,13 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 ///
 /// let claims = Claims::new("email-deliveries");
 /// let now = jiff::Timestamp::now();
-/// match claims.claim(&client, "CLAIM#7", Duration::from_secs(30), now).await? {
+/// match claims.claim(&client, "CLAIM#7", Duration::from_secs(30), now, None).await? {
 ///     Claim::Claimed(token) => {
 ///         // … carry out the effect, then:
 ///         claims.complete(&client, &token, jiff::Timestamp::now()).await?;
 ///     }
 ///     Claim::InProgress { until } => println!("retry at {until}"),
-///     Claim::Done => println!("nothing left to do"),
+///     Claim::Done { .. } => println!("nothing left to do"),
 /// }
 /// # Ok(())
 /// # }
@@ -71,7 +73,10 @@ pub enum Claim {
         until: Timestamp,
     },
     /// It has been completed.
-    Done,
+    Done {
+        /// The trace header that the attempt which completed it kept with the claim.
+        attempt: Option<String>,
+    },
 }
 
 /// Proof that a claim is owned.
@@ -79,6 +84,7 @@ pub enum Claim {
 pub struct Token {
     id: String,
     owner: Uuid,
+    replaced: Option<String>,
 }
 
 impl Token {
@@ -86,6 +92,13 @@ impl Token {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Returns the trace header that the previous owner kept with the claim, if its lease ended before its effect was
+    /// recorded.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&str> {
+        self.replaced.as_deref()
     }
 }
 
@@ -128,6 +141,9 @@ impl Claims {
 
     /// Tries to claim `id`, which is the item's whole partition key, until `now` plus `lease`.
     ///
+    /// `attempt` is the trace header of the span in which the effect is being attempted. It is kept with the claim: if
+    /// this process is killed before the span leaves it, the next owner learns from it what the span's id was.
+    ///
     /// If a response is lost and the SDK retries the call, the retry finds the caller's own claim and succeeds.
     ///
     /// # Errors
@@ -138,17 +154,24 @@ impl Claims {
         id: &str,
         lease: Duration,
         now: Timestamp,
+        attempt: Option<String>,
     ) -> Result<Claim, ClaimError> {
-        let token = Token { id: id.to_owned(), owner: Uuid::new_v4() };
+        let owner = Uuid::new_v4();
         let until = end_of(lease, now);
         let put = client
             .put_item()
             .table_name(&self.table)
             .item(PARTITION_KEY, text(id))
             .item(STATE, text(CLAIMED))
-            .item(OWNER, text(&token.owner))
+            .item(OWNER, text(&owner))
             .item(LEASE_UNTIL, number(until))
-            .item(EXPIRES_AT, number(expiry(now)))
+            .item(EXPIRES_AT, number(expiry(now)));
+        let put = match &attempt {
+            Some(header) => put.item(ATTEMPT, text(header)),
+            None => put,
+        };
+        let put = put
+            .return_values(ReturnValue::AllOld)
             .condition_expression(
                 "attribute_not_exists(#pk) OR (#state = :claimed AND (#until <= :now OR #owner = :owner))",
             )
@@ -158,10 +181,15 @@ impl Claims {
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":claimed", text(CLAIMED))
             .expression_attribute_values(":now", number(now.as_millisecond()))
-            .expression_attribute_values(":owner", text(&token.owner))
+            .expression_attribute_values(":owner", text(&owner))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
-            Ok(_) => Ok(Claim::Claimed(token)),
+            Ok(answer) => {
+                let replaced = answer.attributes().and_then(attempt_in);
+                // A repetition of this call replaces what it wrote itself.
+                let replaced = replaced.filter(|header| Some(header) != attempt.as_ref());
+                Ok(Claim::Claimed(Token { id: id.to_owned(), owner, replaced }))
+            }
             Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
                 let item = match answer.into_err() {
                     PutItemError::ConditionalCheckFailedException(found) => found.item,
@@ -169,7 +197,7 @@ impl Claims {
                 };
                 let found = item.and_then(|item| read(&item));
                 match found.ok_or_else(|| ClaimError::Unreadable { id: id.to_owned() })? {
-                    Found::Done => Ok(Claim::Done),
+                    Found::Done { attempt } => Ok(Claim::Done { attempt }),
                     Found::Claimed(other) => {
                         if other.until() > until {
                             self.shorten(client, id, &other, until).await?;
@@ -255,7 +283,7 @@ impl Claims {
 
 /// An existing claim.
 enum Found {
-    Done,
+    Done { attempt: Option<String> },
     Claimed(Other),
 }
 
@@ -277,13 +305,18 @@ impl Other {
 /// Reads the state of an existing claim; `None` if the item is not a claim.
 fn read(item: &HashMap<String, AttributeValue>) -> Option<Found> {
     match item.get(STATE)?.as_s().ok()?.as_str() {
-        DONE => Some(Found::Done),
+        DONE => Some(Found::Done { attempt: attempt_in(item) }),
         CLAIMED => {
             let lease_until = item.get(LEASE_UNTIL)?.as_n().ok()?.clone();
             Some(Found::Claimed(Other { owner: item.get(OWNER)?.clone(), lease_until }))
         }
         _ => None,
     }
+}
+
+/// Returns the trace header that is kept with a claim.
+fn attempt_in(item: &HashMap<String, AttributeValue>) -> Option<String> {
+    item.get(ATTEMPT)?.as_s().ok().cloned()
 }
 
 /// Returns the end of a lease that begins `now`, in milliseconds since 1970.

@@ -22,7 +22,7 @@
 //!     .await;
 //! match committed {
 //!     Ok(Commit::Applied) => println!("done"),
-//!     Ok(Commit::Duplicate) => println!("already done"),
+//!     Ok(Commit::Duplicate { .. }) => println!("already done"),
 //!     Err(CommitError::Conflict) => println!("the item has changed since it was read: read it again"),
 //!     Err(error) => drop(outcome::Failure::from(error)), // in a handler: `?`
 //! }
@@ -41,3 +41,6 @@ pub use claim::{Claim, ClaimError, Claims, Token};
 pub use commit_error::CommitError;
 pub use retry::{Attempts, Retry};
 pub use transaction::{Commit, MARKER_PREFIX, Transaction};
+
+/// The attribute of a marker, and of a claim, for the trace header of the attempt that wrote it.
+pub(crate) const ATTEMPT: &str = "attempt";

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::cancellation::{self, Cancellation};
 use crate::fingerprint::{FINGERPRINT, fingerprint};
-use crate::{CommitError, Retry, outbox};
+use crate::{ATTEMPT, CommitError, Retry, outbox};
 
 #[cfg(test)]
 mod tests;
@@ -25,12 +25,15 @@ const HANDLER: &str = "handler";
 const OPERATION: &str = "TransactWriteItems";
 
 /// The outcome of a [`Transaction`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// Everything was written.
     Applied,
     /// The same event had already been handled; nothing was written.
-    Duplicate,
+    Duplicate {
+        /// The trace header that the attempt which handled it kept with the marker ([`Transaction::attempt`]).
+        attempt: Option<String>,
+    },
 }
 
 /// What one handler does about one event, as a single DynamoDB transaction.
@@ -47,6 +50,7 @@ pub struct Transaction {
     fingerprint: String,
     changes: Vec<TransactWriteItem>,
     announcements: Vec<Envelope>,
+    attempt: Option<String>,
     retry: Retry,
 }
 
@@ -63,6 +67,7 @@ impl Transaction {
             fingerprint: fingerprint(event),
             changes: Vec::new(),
             announcements: Vec::new(),
+            attempt: None,
             retry: Retry::default(),
         }
     }
@@ -77,6 +82,13 @@ impl Transaction {
     /// Adds an event to be announced through the outbox.
     pub fn announce(mut self, event: &Envelope) -> Self {
         self.announcements.push(event.clone());
+        self
+    }
+
+    /// Keeps `header` with the marker: the trace header of the span in which the event is being handled. If this process is
+    /// killed before the span leaves it, the next one learns from the marker what the span's id was.
+    pub fn attempt(mut self, header: Option<String>) -> Self {
+        self.attempt = header;
         self
     }
 
@@ -109,7 +121,7 @@ impl Transaction {
             let passing = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     match cancellation::read(cancelled.cancellation_reasons(), &self.fingerprint) {
-                        Cancellation::Duplicate => return Ok(Commit::Duplicate),
+                        Cancellation::Duplicate { attempt } => return Ok(Commit::Duplicate { attempt }),
                         Cancellation::EventIdReused => {
                             return Err(CommitError::EventIdReused { event_id: self.event_id });
                         }
@@ -158,12 +170,14 @@ impl Transaction {
     fn marker(&self, now: Timestamp) -> HashMap<String, AttributeValue> {
         let expires_at = now.as_second().saturating_add(outbox::retention().as_secs());
         let key = format!("{MARKER_PREFIX}{}#{}", self.handler, self.event_id);
-        HashMap::from([
+        let attempt = self.attempt.clone().map(|header| (ATTEMPT.to_owned(), AttributeValue::S(header)));
+        let marker = [
             (envelope::outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key)),
             (FINGERPRINT.to_owned(), AttributeValue::S(self.fingerprint.clone())),
             (HANDLER.to_owned(), AttributeValue::S(self.handler.clone())),
             (envelope::outbox::EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string())),
-        ])
+        ];
+        marker.into_iter().chain(attempt).collect()
     }
 }
 

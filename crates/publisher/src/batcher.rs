@@ -1,6 +1,7 @@
 //! The callers' end of a publisher's queue.
 
 use opentelemetry::metrics::Meter;
+use telemetry::Departure;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
@@ -45,15 +46,16 @@ impl<C: Call> Batcher<C> {
         Self { queue, settings, metrics, closing, task }
     }
 
-    /// Publishes one entry of `size` bytes and waits for its outcome. First it waits for room in the queue; from then
+    /// Publishes one entry of `size` bytes, after `announced`, and waits for its outcome. First it waits for room in the queue; from then
     /// on the entry is sent even if this future is dropped.
     pub(crate) async fn publish(
         &self,
         entry: C::Entry,
         size: usize,
         span: Span,
+        announced: Option<Departure>,
     ) -> Result<Published, PublishError> {
-        let (job, fate) = Job::new(entry, size, span, self.settings.deadline);
+        let (job, fate) = Job::new(entry, size, span, announced, self.settings.deadline);
         let refusal = if size > C::MAX_BYTES {
             PublishError::TooLarge { size, limit: C::MAX_BYTES }
         } else {

@@ -217,6 +217,9 @@ async fn send<C: Call>(
     metrics: Metrics,
 ) -> Called<C> {
     let count = jobs.len();
+    for job in &jobs {
+        job.announced().await;
+    }
     let started = Instant::now();
     let limit = started + timeout;
     let limit = jobs.iter().map(|job| job.deadline).max().map_or(limit, |last| last.min(limit));

@@ -6,9 +6,9 @@ use aws_sdk_eventbridge::config::retry::RetryConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
 use aws_types::request_id::RequestId as _;
-use envelope::Envelope;
+use envelope::{Envelope, Metadata};
 use opentelemetry::metrics::Meter;
-use telemetry::context;
+use telemetry::{Departure, Departures, context};
 
 use crate::batcher::Batcher;
 use crate::call::{Answer, Call};
@@ -28,6 +28,7 @@ const TIME_BYTES: usize = 14;
 pub struct EventPublisher {
     batcher: Batcher<PutEvents>,
     target: Target,
+    departures: Option<Departures>,
 }
 
 impl EventPublisher {
@@ -46,7 +47,18 @@ impl EventPublisher {
             region: client.config().region().map(ToString::to_string),
         };
         let batcher = Batcher::start(PutEvents { client }, &target.destination, settings, meter);
-        Self { batcher, target }
+        Self { batcher, target, departures: None }
+    }
+
+    /// Sends a copy of each event's span, and of the one above it, before the event: marked as in progress, so that the
+    /// event's trace has them even if this process is killed before they end.
+    ///
+    /// For producers that nobody repeats on behalf of, such as one that answers requests. A consumer's next attempt sends
+    /// what is missing, and so saves the two documents.
+    #[must_use]
+    pub fn announcing(mut self, departures: Departures) -> Self {
+        self.departures = Some(departures);
+        self
     }
 
     /// Publishes one event and waits until the bus has accepted it or publishing has failed.
@@ -64,6 +76,7 @@ impl EventPublisher {
         if header.is_some() {
             envelope.metadata.trace.clone_from(&header);
         }
+        let announced = self.announce(&envelope.metadata);
         let published_at = DateTime::from_secs(envelope.metadata.published_at.as_second());
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.target.destination)
@@ -74,7 +87,15 @@ impl EventPublisher {
             .set_trace_header(header)
             .build();
         let size = size_of_entry(&entry);
-        self.batcher.publish(entry, size, span).await
+        self.batcher.publish(entry, size, span, announced).await
+    }
+
+    /// Sends the copies, if the trace is recorded.
+    fn announce(&self, metadata: &Metadata) -> Option<Departure> {
+        let departures = self.departures.as_ref()?;
+        let parent = context::recorded_header()?;
+        drop(span::stand_in(&self.target, metadata, &parent));
+        departures.of_ended()
     }
 
     /// Stops accepting events (from other clones too), sends the waiting ones, and returns when the outcome of each is

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_clients::{AwsError, ErrorClass};
+use telemetry::Departure;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
@@ -25,6 +26,8 @@ pub(crate) struct Job<E> {
     started: Instant,
     last_call: LastCall,
     span: Span,
+    /// The departure of copies of the span and its parent.
+    announced: Option<Departure>,
     reply: oneshot::Sender<Result<Published, PublishError>>,
 }
 
@@ -32,14 +35,28 @@ pub(crate) struct Job<E> {
 pub(crate) type Fate = oneshot::Receiver<Result<Published, PublishError>>;
 
 impl<E> Job<E> {
-    pub(crate) fn new(entry: E, size: usize, span: Span, lifetime: Duration) -> (Self, Fate) {
+    pub(crate) fn new(
+        entry: E,
+        size: usize,
+        span: Span,
+        announced: Option<Departure>,
+        lifetime: Duration,
+    ) -> (Self, Fate) {
         let (reply, fate) = oneshot::channel();
         let started = Instant::now();
         let last_call = LastCall::default();
         let deadline = started + lifetime;
         let (attempts, last_error) = (0, None);
-        let job = Self { entry, size, deadline, attempts, last_error, started, last_call, span, reply };
+        let job =
+            Self { entry, size, deadline, attempts, last_error, started, last_call, span, announced, reply };
         (job, fate)
+    }
+
+    /// Waits until the copies of its span and the parent have left, if there are any.
+    pub(crate) async fn announced(&self) {
+        if let Some(departure) = &self.announced {
+            departure.wait().await;
+        }
     }
 
     /// Returns how many times the entry was sent.

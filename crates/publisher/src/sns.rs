@@ -7,7 +7,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use aws_types::request_id::RequestId as _;
-use envelope::Envelope;
+use envelope::{Envelope, Metadata};
 use opentelemetry::metrics::Meter;
 use opentelemetry_semantic_conventions::attribute;
 use telemetry::context;
@@ -87,7 +87,18 @@ impl TopicPublisher {
             root: context::trace_id_of(&span),
         };
         let size = entry.size();
-        self.batcher.publish(entry, size, span).await
+        self.batcher.publish(entry, size, span, None).await
+    }
+
+    /// Sends the spans that an earlier attempt had for these events, marked as in progress: their receivers have them as
+    /// parents, and if the attempt's process was killed, they may never have left. `attempt` is the header of the span
+    /// in which it published them.
+    pub fn stand_in_for(&self, attempt: &str, events: impl IntoIterator<Item = Metadata>) {
+        for metadata in events {
+            if let Some(span) = span::stand_in(&self.target, &metadata, attempt) {
+                span.set_attribute(attribute::AWS_SNS_TOPIC_ARN, self.topic_arn.clone());
+            }
+        }
     }
 
     /// Stops accepting events (from other clones too), sends the waiting ones, and returns when the outcome of each is

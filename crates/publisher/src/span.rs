@@ -11,9 +11,11 @@ use aws_clients::ErrorClass;
 use envelope::Metadata;
 use opentelemetry::trace::Status;
 use opentelemetry_semantic_conventions::attribute;
-use telemetry::attributes;
+use telemetry::{attributes, context, span_id};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use uuid::Uuid;
+use xray::{SegmentId, TraceHeader};
 
 use crate::call::LastCall;
 use crate::{PublishError, Published};
@@ -34,12 +36,54 @@ pub(crate) struct Target {
 }
 
 /// Starts the span of one entry as a child of the current one.
+///
+/// Its id is a function of the current span's and the event's: if the process is killed between the call and the span's
+/// departure, the next attempt can send it in its place ([`stand_in`]).
 pub(crate) fn start(target: &Target, metadata: &Metadata) -> Span {
-    let span = tracing::info_span!(
-        "send",
-        "otel.name" = format!("send {}", target.destination),
-        "otel.kind" = "producer",
-    );
+    let create = || {
+        tracing::info_span!(
+            "send",
+            "otel.name" = format!("send {}", target.destination),
+            "otel.kind" = "producer",
+        )
+    };
+    let span = match span_id::of(&Span::current()) {
+        Some(parent) => span_id::start_with(id(parent, metadata.event_id), create),
+        None => create(),
+    };
+    describe(&span, target, metadata);
+    span
+}
+
+/// Sends the span that an earlier attempt had for the same entry, as in progress. `attempt` is the header of the span in
+/// which that attempt published it.
+pub(crate) fn stand_in(target: &Target, metadata: &Metadata, attempt: &str) -> Option<Span> {
+    let parent: TraceHeader = attempt.parse().ok()?;
+    let id = id(parent.parent?, metadata.event_id);
+    let span = span_id::start_with(id, || {
+        let span = tracing::info_span!(
+            parent: None,
+            "send",
+            "otel.name" = format!("send {}", target.destination),
+            "otel.kind" = "producer",
+        );
+        if let Err(error) = span.set_parent(context::from_message(Some(attempt), None)) {
+            tracing::trace!(error = %error, "no parent set");
+        }
+        span
+    });
+    describe(&span, target, metadata);
+    span.set_attribute(attributes::AWS_XRAY_IN_PROGRESS, true);
+    Some(span)
+}
+
+/// Returns the id of the span for an event that is published within `parent`.
+fn id(parent: SegmentId, event_id: Uuid) -> SegmentId {
+    let (high, low) = Uuid::new_v5(&event_id, &parent.to_bytes()).as_u64_pair();
+    SegmentId::from_bytes((high ^ low).to_be_bytes())
+}
+
+fn describe(span: &Span, target: &Target, metadata: &Metadata) {
     span.set_attribute(attributes::RPC_SYSTEM, attributes::AWS_API);
     span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
     span.set_attribute(attributes::RPC_SERVICE, target.service);
@@ -53,7 +97,6 @@ pub(crate) fn start(target: &Target, metadata: &Metadata) -> Span {
     span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, target.destination.clone());
     span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, metadata.correlation_id.to_string());
     span.set_attribute(attributes::EVENT_ID, metadata.event_id.to_string());
-    span
 }
 
 /// Records the entry's outcome on its span; the span ends when its last handle is dropped.

@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use opentelemetry::metrics::Meter;
+use telemetry::Departures;
 use tokio_util::sync::CancellationToken;
 
 pub use addresses::Addresses;
@@ -74,6 +75,8 @@ pub struct Runtime {
     pub aws: SdkConfig,
     /// The meter for metrics.
     pub meter: Meter,
+    /// The departures of spans, for what is to happen only after them.
+    pub departures: Departures,
     /// The service's health; [`Health::ready`] reports that it has started.
     pub health: Health,
     /// Where the health routes are served.

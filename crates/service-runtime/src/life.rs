@@ -157,6 +157,7 @@ where
         deployment_environment: boot.deployment_environment,
         aws: aws_clients::sdk_config(&boot.aws).await,
         meter: telemetry.meter(),
+        departures: telemetry.departures(),
         health: health.clone(),
         health_address: address,
         addresses,

@@ -2,7 +2,7 @@
 
 use envelope::{Envelope, Event, Metadata};
 use jiff::Timestamp;
-use sqs_consumer::Delivery;
+use sqs_consumer::{Delivery, Place};
 use uuid::Uuid;
 
 /// Wraps an event that occurs now and has no cause, under a new id.
@@ -36,5 +36,6 @@ pub fn delivery(envelope: &Envelope) -> Delivery {
         first_received_at: now,
         received_at: now,
         replay_name: None,
+        place: Place::default(),
     }
 }

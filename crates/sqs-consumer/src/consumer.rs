@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
+use telemetry::Departures;
 use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::reported::Reported;
 use crate::running::{DrainOverran, Running};
 use crate::settings::{ConsumerSettings, SettingsError};
 use crate::shared::Shared;
+use crate::trace::Source;
 use crate::visibility::InFlightMessages;
 
 /// A consumer that has not been started.
@@ -27,6 +29,7 @@ pub struct Consumer<Q, H> {
     settings: ConsumerSettings,
     meter: Meter,
     clock: Arc<dyn Clock>,
+    departures: Departures,
     on_health: OnHealth,
     on_work: OnWork,
 }
@@ -41,6 +44,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             settings,
             meter: meter.clone(),
             clock: Arc::new(SystemClock),
+            departures: Departures::default(),
             on_health: Box::new(|_| ()),
             on_work: Box::new(|_| ()),
         }
@@ -69,6 +73,16 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         self
     }
 
+    /// Deletes a message whose trace is recorded only after its spans have left: if the process is killed before they do,
+    /// the message is redelivered, and the next attempt can send what is missing ([`Delivery::stand_in_for`]).
+    ///
+    /// [`Delivery::stand_in_for`]: crate::Delivery::stand_in_for
+    #[must_use]
+    pub fn after(mut self, departures: Departures) -> Self {
+        self.departures = departures;
+        self
+    }
+
     /// Consumes until `shutdown` is cancelled and the messages in flight are settled. Dropping the future stops
     /// everything at once; messages in flight become visible when their visibility timeout ends.
     ///
@@ -76,7 +90,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
     /// Returns [`ConsumerError::Settings`] before anything is received, and [`ConsumerError::DrainOverran`] if messages
     /// could be neither finished nor released in time.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConsumerError> {
-        let Self { queue, handler, settings, meter, clock, on_health, on_work } = self;
+        let Self { queue, handler, settings, meter, clock, departures, on_health, on_work } = self;
         settings.validate()?;
         let queue = Arc::new(queue);
         let metrics = Metrics::new(&meter, queue.name());
@@ -91,11 +105,14 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         background.spawn(changing);
         background.spawn(Arc::clone(&in_flight).extend(Arc::clone(&queue), metrics.clone()));
 
+        let source = Arc::new(Source::new(&*queue, &settings.service));
         let shared = Shared {
             queue,
+            source,
             handler,
             settings,
             clock,
+            departures,
             metrics,
             deletes,
             visibility,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use envelope::Envelope;
 use jiff::Timestamp;
 
+use crate::trace::Place;
 use crate::{Done, Failure};
 
 /// A handler of events that are delivered at least once.
@@ -54,4 +55,20 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// The name of the EventBridge replay that sent the event again, if one did.
     pub replay_name: Option<String>,
+    /// The place of the delivery in its trace.
+    pub place: Place,
+}
+
+impl Delivery {
+    /// Sends a span in place of the one that an earlier attempt had, marked as in progress: what came of the attempt's
+    /// effect has that span as its parent, but if its process was killed, the span never left.
+    ///
+    /// `attempt` is the [`recorded_header`](telemetry::context::recorded_header) that the attempt kept with its effect.
+    /// Call this within the message's span. Does nothing at the first delivery of the message, or if `attempt` names no
+    /// recorded span or the current one.
+    pub fn stand_in_for(&self, attempt: Option<&str>) {
+        if let Some(attempt) = attempt.filter(|_| self.attempt > 1) {
+            self.place.stand_in(attempt, &self.message_id, self.first_received_at, &self.envelope);
+        }
+    }
 }

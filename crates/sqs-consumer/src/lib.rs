@@ -97,3 +97,4 @@ pub use readiness::Readiness;
 pub use service::{QueueSettings, serve};
 pub use settings::{BrakeSettings, CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
 pub use sqs::SqsQueue;
+pub use trace::Place;

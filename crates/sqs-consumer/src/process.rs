@@ -7,6 +7,7 @@ use envelope::{Envelope, Received};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use outcome::{Done, Failure, MALFORMED_EVENT};
+use telemetry::context;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -18,7 +19,7 @@ use crate::handler::{AtLeastOnceHandler, Delivery};
 use crate::hop::Hop;
 use crate::queue::{MAX_RECEIVES, Message, Queue, Receipt};
 use crate::shared::Shared;
-use crate::trace::{ProcessSpan, age};
+use crate::trace::{Place, ProcessSpan, age};
 use crate::visibility::InFlight;
 
 /// The handler's result, or that the handler was cut off.
@@ -37,26 +38,39 @@ pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
 ) -> (Signal, Option<Duration>) {
     let _counted = shared.metrics.in_flight();
     let receipt = message.receipt.clone();
-    let (settlement, signal) = handle(shared, message, received_at).await;
+    let Handled { settlement, signal, recorded } = handle(shared, message, received_at).await;
     let returned = match &settlement {
         Settlement::Delete => None,
         Settlement::ReturnToQueue(delay) => Some(*delay),
     };
+    if recorded && let Some(departure) = shared.departures.of_ended() {
+        departure.wait().await;
+    }
     settle(shared, receipt, in_flight, settlement).await;
     (signal, returned)
 }
 
-/// Handles one message inside its span. Returns how to settle it, and the signal for the circuit.
+/// What remains of a message when its span has ended.
+struct Handled {
+    settlement: Settlement,
+    signal: Signal,
+    /// Whether the span is recorded.
+    recorded: bool,
+}
+
+/// Handles one message inside its span.
 async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
     received_at: Timestamp,
-) -> (Settlement, Signal) {
+) -> Handled {
     let started = Instant::now();
     let read = Envelope::read(&message.body);
+    let new_trace_after = shared.settings.new_trace_after;
     let process =
-        ProcessSpan::start(&*shared.queue, &shared.settings, &message, read.as_ref().ok(), received_at);
-    let span = process.span.clone();
+        ProcessSpan::start(&shared.source, new_trace_after, &message, read.as_ref().ok(), received_at);
+    let (span, place) = (process.span.clone(), process.place.clone());
+    let recorded = context::is_recorded(&span);
     async {
         let mut hop = Hop::new(&message, received_at);
         let (verdict, received) = match read {
@@ -65,7 +79,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 let event_age = age(metadata.occurred_at, received_at);
                 shared.metrics.event_age("received", event_age, &received.envelope.event_type);
                 hop.sent_at = message.sent_at.unwrap_or(metadata.published_at);
-                let delivery = delivery(received, &message, received_at, hop.sent_at);
+                let delivery = delivery(received, &message, received_at, hop.sent_at, place);
                 let verdict = if message.receive_count >= MAX_RECEIVES {
                     Verdict::Returned(Err(never_finished(message.receive_count)))
                 } else {
@@ -93,13 +107,19 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
             shared.metrics.event_age("done", event_age, &envelope.event_type);
         }
         hop.log(envelope, started.elapsed(), &conclusion);
-        (conclusion.settlement, conclusion.signal)
+        Handled { settlement: conclusion.settlement, signal: conclusion.signal, recorded }
     }
     .instrument(span)
     .await
 }
 
-fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_at: Timestamp) -> Delivery {
+fn delivery(
+    received: Received,
+    message: &Message,
+    received_at: Timestamp,
+    sent_at: Timestamp,
+    place: Place,
+) -> Delivery {
     Delivery {
         envelope: received.envelope,
         attempt: message.receive_count,
@@ -108,6 +128,7 @@ fn delivery(received: Received, message: &Message, received_at: Timestamp, sent_
         first_received_at: message.first_received_at.unwrap_or(received_at),
         received_at,
         replay_name: received.replay_name,
+        place,
     }
 }
 

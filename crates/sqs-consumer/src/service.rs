@@ -70,12 +70,11 @@ pub async fn serve<H: AtLeastOnceHandler>(
     let queue = SqsQueue::new(client, settings.queue_url, settings.dead_letter_queue_url);
     let receiving = runtime.health.register("queue");
     let protection = ScaleInProtection::of(runtime, settings.consumer.max_processing);
-    let mut consumer =
-        Consumer::new(queue, handler, settings.consumer, &runtime.meter).on_health(move |readiness| {
-            match readiness {
-                Readiness::Up => receiving.up(),
-                Readiness::Down { reason } => receiving.down(reason),
-            }
+    let mut consumer = Consumer::new(queue, handler, settings.consumer, &runtime.meter)
+        .after(runtime.departures.clone())
+        .on_health(move |readiness| match readiness {
+            Readiness::Up => receiving.up(),
+            Readiness::Down { reason } => receiving.down(reason),
         });
     if let Some(protection) = &protection {
         consumer = consumer.on_work(protection.reporter());

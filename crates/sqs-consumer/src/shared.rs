@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use telemetry::Departures;
 use tokio_util::sync::CancellationToken;
 
 use crate::batcher::Batcher;
@@ -12,14 +13,17 @@ use crate::queue::{Receipt, VisibilityChange};
 use crate::rejections::Rejections;
 use crate::reported::Reported;
 use crate::settings::ConsumerSettings;
+use crate::trace::Source;
 use crate::visibility::InFlightMessages;
 
 /// The state shared by the tasks of all messages.
 pub(crate) struct Shared<Q, H> {
     pub(crate) queue: Arc<Q>,
+    pub(crate) source: Arc<Source>,
     pub(crate) handler: H,
     pub(crate) settings: ConsumerSettings,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) departures: Departures,
     pub(crate) metrics: Metrics,
     pub(crate) deletes: Batcher<Receipt>,
     pub(crate) visibility: Batcher<VisibilityChange>,

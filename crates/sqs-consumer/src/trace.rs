@@ -1,22 +1,22 @@
 //! The spans of a message: its `process` span, and the `send` span of a dead letter.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use envelope::Received;
+use envelope::{Envelope, Received};
 use jiff::Timestamp;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::Status;
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute;
-use telemetry::attributes;
 use telemetry::context::Incoming;
+use telemetry::{attributes, span_id};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::conclusion::{Conclusion, Problem, RETRY, Settlement};
 use crate::queue::{AttributeValue, Message, MessageAttribute, Queue, SentDeadLetter};
-use crate::settings::ConsumerSettings;
 
 /// `messaging.system` of SQS.
 pub(crate) const AWS_SQS: &str = "aws_sqs";
@@ -28,11 +28,73 @@ const EVENT_AGE_MS: &str = "event.age_ms";
 /// `rpc.service` of SQS, which names its node in X-Ray.
 const SQS: &str = "SQS";
 
-/// The span of one message, and the trace the message came from if the span had to start a new one.
+/// The span of one message.
 pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
     /// The annotations that the span has from the start.
     annotations: Vec<&'static str>,
+    pub(crate) place: Place,
+}
+
+/// What receives the messages, as their spans name it.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    service: String,
+    queue: String,
+    url: String,
+}
+
+impl Source {
+    pub(crate) fn new<Q: Queue>(queue: &Q, service: &str) -> Self {
+        Self { service: service.to_owned(), queue: queue.name().to_owned(), url: queue.url().to_owned() }
+    }
+
+    /// Starts the span of a message.
+    fn span(&self, parent: Context, message_id: &str) -> Span {
+        let span = tracing::info_span!(
+            parent: None,
+            "process",
+            otel.name = format_args!("process {}", self.queue),
+            otel.kind = "consumer",
+        );
+        if let Err(error) = span.set_parent(parent) {
+            // Happens only without a telemetry subscriber, where there is no trace to continue.
+            tracing::trace!(error = %error, "no parent set");
+        }
+        span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
+        span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "process");
+        span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "process");
+        span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, self.queue.clone());
+        span.set_attribute(attribute::MESSAGING_MESSAGE_ID, message_id.to_owned());
+        span.set_attribute(attribute::AWS_SQS_QUEUE_URL, self.url.clone());
+        // Makes the exporter name the segment after the service; without it it would be named after the span.
+        span.set_attribute(attributes::AWS_REMOTE_SERVICE, self.service.clone());
+        span
+    }
+}
+
+/// The place of a delivery in its trace: what received it, and the context that it carried.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    source: Arc<Source>,
+    /// Empty if the message's span began a new trace.
+    incoming: Incoming,
+}
+
+impl Place {
+    /// Sends the span of an earlier attempt, as in progress. Its parent is that of this attempt.
+    pub(crate) fn stand_in(&self, attempt: &str, message_id: &str, began: Timestamp, envelope: &Envelope) {
+        let Some((id, parent)) = self.incoming.of_earlier(attempt) else { return };
+        if span_id::of(&Span::current()) == Some(id) {
+            return;
+        }
+        let first = self.incoming.trace_id().is_none();
+        let span = span_id::start_with(id, || self.source.span(parent, message_id));
+        span.set_attribute(attributes::AWS_XRAY_IN_PROGRESS, true);
+        let began = i64::try_from(began.as_nanosecond()).unwrap_or(i64::MAX);
+        span.set_attribute(attributes::BEGAN_AT_UNIX_NANO, began);
+        attributes::annotate(&span, known(Some(envelope), 1, None, first));
+    }
 }
 
 /// Adapts message attributes to the propagator's interface: a producer instrumented with OpenTelemetry alone has no
@@ -56,9 +118,9 @@ impl ProcessSpan {
     /// Starts the span. It continues the trace that the message carries, unless the event was replayed or is too old:
     /// X-Ray accepts no segments for a trace older than a day, so the span starts a new trace that refers to the old
     /// one.
-    pub(crate) fn start<Q: Queue>(
-        queue: &Q,
-        settings: &ConsumerSettings,
+    pub(crate) fn start(
+        source: &Arc<Source>,
+        new_trace_after: Duration,
         message: &Message,
         received: Option<&Received>,
         now: Timestamp,
@@ -71,29 +133,16 @@ impl ProcessSpan {
         .or_w3c(&Attributes(&message.attributes));
         let carried = incoming.trace_id();
         let replayed = received.is_some_and(|received| received.replay_name.is_some());
-        let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > settings.new_trace_after);
+        let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > new_trace_after);
         let starts_anew = replayed || old;
-        let parent = if starts_anew { incoming.into_new_trace() } else { incoming.into_context() };
+        let (parent, incoming) = if starts_anew {
+            (incoming.into_new_trace(), Incoming::default())
+        } else {
+            (incoming.clone().into_context(), incoming)
+        };
 
-        let span = tracing::info_span!(
-            parent: None,
-            "process",
-            otel.name = format_args!("process {}", queue.name()),
-            otel.kind = "consumer",
-        );
-        if let Err(error) = span.set_parent(parent) {
-            // Happens only without a telemetry subscriber, where there is no trace to continue.
-            tracing::trace!(error = %error, "no parent set");
-        }
-        span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
-        span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "process");
-        span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "process");
-        span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, queue.name().to_owned());
-        span.set_attribute(attribute::MESSAGING_MESSAGE_ID, message.receipt.message_id().to_owned());
+        let span = source.span(parent, message.receipt.message_id());
         span.set_attribute(attribute::MESSAGING_MESSAGE_BODY_SIZE, int(message.body.len() as u128));
-        span.set_attribute(attribute::AWS_SQS_QUEUE_URL, queue.url().to_owned());
-        // Makes the exporter name the segment after the service; without it it would be named after the span.
-        span.set_attribute(attributes::AWS_REMOTE_SERVICE, settings.service.clone());
         if let Some(metadata) = metadata {
             let correlation = metadata.correlation_id.to_string();
             span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, correlation);
@@ -102,12 +151,14 @@ impl ProcessSpan {
         let origin = carried.filter(|_| starts_anew);
         let first = starts_anew || carried.is_none();
         // Set before the span starts, so that it has them even if this process is killed meanwhile.
-        let known = known(received, message.receive_count, origin, first);
+        let envelope = received.map(|received| &received.envelope);
+        let known = known(envelope, message.receive_count, origin, first);
         let annotations = known.iter().map(|(key, _)| *key).collect();
         for (key, value) in known {
             span.set_attribute(key, value);
         }
-        Self { span, annotations }
+        let place = Place { source: Arc::clone(source), incoming };
+        Self { span, annotations, place }
     }
 
     /// Records how the message ended.
@@ -125,13 +176,13 @@ impl ProcessSpan {
 
 /// Returns the annotations that are known before the message is handled.
 fn known(
-    received: Option<&Received>,
+    envelope: Option<&Envelope>,
     attempt: u32,
     origin: Option<xray::TraceId>,
     first: bool,
 ) -> Vec<(&'static str, Value)> {
     let mut known: Vec<(&'static str, Value)> = Vec::new();
-    if let Some(Received { envelope, .. }) = received {
+    if let Some(envelope) = envelope {
         known.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
         known.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
         if let Some(number) = envelope.customer_number.as_ref().filter(|_| first) {

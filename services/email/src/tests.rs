@@ -14,7 +14,7 @@ use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Lease};
 use idempotency::{Claim, Claims};
 use jiff::Timestamp;
 use service_test::{Item, TestCloud};
-use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
+use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure, Place};
 use topology::{Service, Topic};
 use uuid::Uuid;
 
@@ -132,6 +132,7 @@ fn delivery<E: Event>(notification_id: Uuid, event: &E) -> Delivery {
         first_received_at: now,
         received_at: now,
         replay_name: None,
+        place: Place::default(),
     }
 }
 
@@ -203,8 +204,10 @@ async fn a_mail_whose_sender_died_is_sent_when_the_lease_ends() {
     let (service, mail) = (house.service(), mail());
     // A process that claims the mail and dies.
     let id = format!("NOTIFICATION#{}", mail.envelope.metadata.event_id);
-    let claim =
-        Claims::new(house.table()).claim(&house.dynamodb, &id, LEASE.duration, house.now()).await.unwrap();
+    let claim = Claims::new(house.table())
+        .claim(&house.dynamodb, &id, LEASE.duration, house.now(), None)
+        .await
+        .unwrap();
     assert!(matches!(claim, Claim::Claimed(_)));
 
     house.advance(Duration::from_secs(5));

@@ -106,7 +106,8 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
         settings.event_bus_name,
         publisher::PublisherSettings::default(),
         &runtime.meter,
-    );
+    )
+    .announcing(runtime.departures.clone());
     let readiness = Readiness::new(runtime.health.register("bus"));
     let watching = readiness.clone().watch(runtime.shutdown.clone());
     runtime.tasks.spawn("readiness", async move {

@@ -53,10 +53,17 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
         let cause = &delivery.envelope.metadata;
         let notice = event.into();
         // Before publishing: once an erasure's confirmation is on its way, the data is gone.
-        if self.members.remember(cause, &notice).await? == Remembered::Over {
+        let remembered = self.members.remember(cause, &notice).await?;
+        if remembered == Remembered::Over {
             return Ok(Done::without_effect(ERASED));
         }
         let requests = notice.requests(cause.event_id, cause.published_at);
+        if let Remembered::Before(attempt) = &remembered
+            && delivery.attempt > 1
+        {
+            delivery.stand_in_for(Some(attempt));
+            self.topic.stand_in_for(attempt, requests.iter().map(|request| caused_by(cause, request)));
+        }
         if requests.is_empty() {
             return Ok(Done::without_effect(NOTHING_TO_SEND));
         }
@@ -70,9 +77,7 @@ impl<E: Event + Into<Notice>> HandleAtLeastOnce<E> for NotifyMember {
 
 impl NotifyMember {
     async fn publish(&self, cause: &Metadata, request: &NotificationRequested) -> Result<(), Failure> {
-        let metadata =
-            Metadata::caused_by(cause, request.notification_id, cause.occurred_at, Timestamp::now());
-        let message = Envelope::new(metadata, request)
+        let message = Envelope::new(caused_by(cause, request), request)
             .map_err(|error| Failure::permanent("unwritable-notification").because(error))?;
         self.topic
             .publish(message, &[(CHANNEL, request.channel.as_str())])
@@ -80,4 +85,8 @@ impl NotifyMember {
             .map(|_| ())
             .map_err(Failure::from)
     }
+}
+
+fn caused_by(cause: &Metadata, request: &NotificationRequested) -> Metadata {
+    Metadata::caused_by(cause, request.notification_id, cause.occurred_at, Timestamp::now())
 }

@@ -11,11 +11,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use contracts::{Channel, Contact, CustomerNumber};
 use envelope::Metadata;
 use jiff::Timestamp;
+use telemetry::context::recorded_header;
 
 use crate::domain::{Notice, View};
 
 const PARTITION_KEY: &str = "pk";
 const ERASED_AT: &str = "erased_at";
+const VERSION: &str = "version";
+/// The trace header of the attempt that wrote the item last; empty if its trace is not recorded.
+const ATTEMPT: &str = "attempt";
 
 /// Members as their latest events left them: one item each, `MEMBER#<customer number>`.
 ///
@@ -27,10 +31,12 @@ pub(crate) struct Members {
 }
 
 /// Whether a view was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Remembered {
     /// The table holds it now.
     Now,
+    /// The table held it already: an earlier attempt at the same event stored it, in the span that this header names.
+    Before(String),
     /// The table holds something later and is unchanged.
     Stale,
     /// The membership that the view belongs to is over.
@@ -76,23 +82,21 @@ impl Members {
         let update = self
             .update_contact(customer_number)
             .update_expression(
-                "SET #version = :version, #began = :began, #given = :given, #family = :family, #email = :email, \
-                 #locale = :locale, #channels = :channels",
+                "SET #attempt = :attempt, #version = :version, #began = :began, #given = :given, \
+                 #family = :family, #email = :email, #locale = :locale, #channels = :channels",
             )
             .condition_expression(
                 "(attribute_not_exists(#erased) OR #erased < :began) AND \
                  (attribute_not_exists(#version) OR #version < :version)",
             )
-            .expression_attribute_values(":version", text(version))
+            .expression_attribute_values(":version", text(version.clone()))
             .expression_attribute_values(":given", text(contact.name.given.as_str()))
             .expression_attribute_values(":family", text(contact.name.family.as_str()))
             .expression_attribute_values(":email", text(contact.email.as_str()))
             .expression_attribute_values(":locale", text(contact.locale.as_str()))
             .expression_attribute_values(
                 ":channels",
-                AttributeValue::L(
-                    contact.channels.iter().copied().map(Channel::as_str).map(text).collect(),
-                ),
+                AttributeValue::L(contact.channels.iter().copied().map(Channel::as_str).map(text).collect()),
             )
             .expression_attribute_values(":began", text(began.clone()));
         Ok(match self.write(update).await? {
@@ -100,7 +104,7 @@ impl Members {
             Err(found) if string(&found, ERASED_AT).is_some_and(|erased| *erased >= began) => {
                 Remembered::Over
             }
-            Err(_) => Remembered::Stale,
+            Err(found) => stale(&found, VERSION, &version),
         })
     }
 
@@ -109,7 +113,7 @@ impl Members {
         let update = self
             .update_contact(customer_number)
             .update_expression(
-                "SET #erased = :erased REMOVE #version, #began, #given, #family, #email, #locale, #channels",
+                "SET #attempt = :attempt, #erased = :erased REMOVE #version, #began, #given, #family, #email, #locale, #channels",
             )
             .condition_expression(
                 "(attribute_not_exists(#erased) OR #erased < :erased) AND \
@@ -133,15 +137,18 @@ impl Members {
         let update = self
             .update(customer_number)
             .condition_expression("attribute_not_exists(#erased) OR #erased < :erased")
-            .expression_attribute_values(":erased", text(erased_at));
+            .expression_attribute_values(":erased", text(erased_at.clone()));
         let update = match began {
-            None => update.update_expression("SET #erased = :erased"),
+            None => update.update_expression("SET #attempt = :attempt, #erased = :erased"),
             Some(began) => update
-                .update_expression("SET #erased = :erased, #began = :began")
+                .update_expression("SET #attempt = :attempt, #erased = :erased, #began = :began")
                 .expression_attribute_names("#began", "enrolled_at")
                 .expression_attribute_values(":began", text(began)),
         };
-        Ok(if self.write(update).await?.is_ok() { Remembered::Now } else { Remembered::Stale })
+        Ok(match self.write(update).await? {
+            Ok(()) => Remembered::Now,
+            Err(found) => stale(&found, ERASED_AT, &erased_at),
+        })
     }
 
     fn update(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
@@ -150,13 +157,15 @@ impl Members {
             .table_name(&self.table)
             .key(PARTITION_KEY, text(format!("MEMBER#{customer_number}")))
             .expression_attribute_names("#erased", ERASED_AT)
+            .expression_attribute_names("#attempt", ATTEMPT)
+            .expression_attribute_values(":attempt", text(recorded_header().unwrap_or_default()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     /// Does the same with names for the data of a membership.
     fn update_contact(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
         self.update(customer_number)
-            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#version", VERSION)
             .expression_attribute_names("#began", "enrolled_at")
             .expression_attribute_names("#given", "given_name")
             .expression_attribute_names("#family", "family_name")
@@ -186,6 +195,15 @@ type Item = HashMap<String, AttributeValue>;
 
 fn string<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
     item.get(attribute)?.as_s().ok()
+}
+
+/// Returns what it means that `found` is not earlier than an event whose place, in `attribute`, is `own`.
+fn stale(found: &Item, attribute: &str, own: &str) -> Remembered {
+    let same = string(found, attribute).is_some_and(|found| found == own);
+    match string(found, ATTEMPT).filter(|_| same) {
+        Some(attempt) => Remembered::Before(attempt.clone()),
+        None => Remembered::Stale,
+    }
 }
 
 /// Returns a time as text that sorts the same way, with all nine digits of its fraction: without them, `12:00:00.5Z`

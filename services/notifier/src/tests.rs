@@ -12,10 +12,14 @@ use handlers::AtLeastOnce;
 use jiff::Timestamp;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::metrics::noop::NoopMeterProvider;
+use opentelemetry_sdk::trace::SpanData;
 use publisher::TopicPublisher;
 use service_test::TestCloud;
-use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure};
+use sqs_consumer::{AtLeastOnceHandler as _, Delivery, Done, Failure, Place};
+use telemetry::testing::{Recorder, attribute};
+use telemetry::attributes;
 use topology::{Service, topic};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::domain::notification_id;
@@ -120,6 +124,7 @@ fn announced<E: Event>(event: &E, second: i64) -> Delivery {
         first_received_at: now,
         received_at: now,
         replay_name: None,
+        place: Place::default(),
     }
 }
 
@@ -194,6 +199,41 @@ async fn a_redelivery_requests_the_same_notification_again() {
     house.cloud.shutdown().await;
 }
 
+/// Runs an attempt within a span, and returns its spans.
+async fn recorded(attempt: impl Future<Output = Result<Done, Failure>>) -> Recorder {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let span = tracing::info_span!("process", otel.name = "process", otel.kind = "consumer");
+    attempt.instrument(span).await.unwrap();
+    recorder
+}
+
+/// A killed attempt may have published without its spans' having left.
+#[tokio::test]
+async fn a_redelivery_sends_the_spans_that_the_requests_of_a_killed_attempt_have_as_parents() {
+    let house = House::build().await;
+    let notifier = house.notifier();
+    for first in [renamed("Ada", 0), erased(Some(contact("Ada", [Channel::Email])), 1)] {
+        let killed = recorded(notifier.handle(&first)).await;
+        let (process, send) = (killed.span("process"), killed.span("send shop-test-notifications"));
+
+        let again = Delivery { attempt: 2, ..first };
+        let spans = recorded(notifier.handle(&again)).await.spans();
+        let same = |span: &SpanData| {
+            let found = spans.iter().find(|it| it.span_context.span_id() == span.span_context.span_id());
+            found.unwrap_or_else(|| panic!("no stand-in for {}", span.name)).clone()
+        };
+        assert_eq!(same(&send).parent_span_id, process.span_context.span_id());
+        for span in [same(&process), same(&send)] {
+            assert_eq!(
+                attribute(&span, attributes::AWS_XRAY_IN_PROGRESS),
+                Some(&opentelemetry::Value::Bool(true))
+            );
+        }
+    }
+    house.cloud.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_late_event_is_notified_but_changes_nothing() {
     let house = House::build().await;
@@ -227,7 +267,7 @@ async fn an_erasure_ends_the_membership_and_nothing_of_it_is_announced_any_more(
 
     let remembered = house.remembered().await;
     let names: Vec<&str> = remembered.keys().map(String::as_str).collect();
-    assert_eq!(names, ["erased_at", "pk"], "a tombstone holds no personal data");
+    assert_eq!(names, ["attempt", "erased_at", "pk"], "a tombstone holds no personal data");
     let templates: Vec<Template> =
         house.requested(3).await.into_iter().map(|(_, request)| request.template).collect();
     let farewells = templates.iter().filter(|template| **template == Template::MemberErased).count();

@@ -120,7 +120,7 @@ async fn a_second_worker_waits_for_what_is_left_of_the_lease() {
     let claims = idempotency::Claims::new(bench.cloud.variable("notices", "NOTICES_TABLE_NAME"));
     let id = bench.handler_claim(&delivery);
     let now = Timestamp::from_second(bench.clock.load(Ordering::SeqCst)).unwrap();
-    claims.claim(&bench.cloud.dynamodb(), &id, LEASE.duration, now).await.unwrap();
+    claims.claim(&bench.cloud.dynamodb(), &id, LEASE.duration, now, None).await.unwrap();
 
     bench.clock.fetch_add(5, Ordering::SeqCst);
     let failure = bench.handler.handle(&delivery).await.unwrap_err();

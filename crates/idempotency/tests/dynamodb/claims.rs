@@ -20,7 +20,7 @@ fn later(seconds: i64) -> Timestamp {
 }
 
 async fn claimed(cloud: &Cloud, at: Timestamp) -> Token {
-    match Claims::new(TABLE).claim(&cloud.client, ID, LEASE, at).await.unwrap() {
+    match Claims::new(TABLE).claim(&cloud.client, ID, LEASE, at, None).await.unwrap() {
         Claim::Claimed(token) => token,
         other => panic!("not claimed: {other:?}"),
     }
@@ -31,13 +31,16 @@ async fn a_completed_claim_is_done_for_good() {
     let cloud = Cloud::start().await;
     let claims = Claims::new(TABLE);
     let token = claimed(&cloud, now()).await;
-    let meanwhile = claims.claim(&cloud.client, ID, LEASE, later(29)).await.unwrap();
+    let meanwhile = claims.claim(&cloud.client, ID, LEASE, later(29), None).await.unwrap();
     assert_eq!(meanwhile, Claim::InProgress { until: later(30) });
 
     claims.complete(&cloud.client, &token, later(29)).await.unwrap();
     // The call may be repeated if its response was lost.
     claims.complete(&cloud.client, &token, later(29)).await.unwrap();
-    assert_eq!(claims.claim(&cloud.client, ID, LEASE, later(3_600)).await.unwrap(), Claim::Done);
+    assert_eq!(
+        claims.claim(&cloud.client, ID, LEASE, later(3_600), None).await.unwrap(),
+        Claim::Done { attempt: None }
+    );
     let released = claims.release(&cloud.client, &token).await;
     assert!(matches!(released, Err(ClaimError::Lost { id }) if id == ID));
 
@@ -47,6 +50,22 @@ async fn a_completed_claim_is_done_for_good() {
     assert_eq!(names, ["expires_at", "owner", "pk", "state"]);
     let expires_at = later(29 + 14 * 86_400).as_second().to_string();
     assert_eq!(item["expires_at"].as_n().unwrap(), &expires_at);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_next_owner_learns_in_which_span_the_previous_one_attempted_the_effect() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    let claim = async |second, attempt: &str| {
+        claims.claim(&cloud.client, ID, LEASE, later(second), Some(attempt.to_owned())).await.unwrap()
+    };
+    let Claim::Claimed(first) = claim(0, "first").await else { panic!("not claimed") };
+    assert_eq!(first.replaced(), None);
+    let Claim::Claimed(second) = claim(31, "second").await else { panic!("not claimed") };
+    assert_eq!(second.replaced(), Some("first"));
+    claims.complete(&cloud.client, &second, later(32)).await.unwrap();
+    assert_eq!(claim(33, "third").await, Claim::Done { attempt: Some("second".into()) });
     cloud.shutdown().await;
 }
 
@@ -80,10 +99,10 @@ async fn after_the_lease_another_worker_gets_the_claim() {
 async fn a_lease_of_another_clock_or_setting_lasts_no_longer_than_ones_own() {
     let cloud = Cloud::start().await;
     let claims = Claims::new(TABLE);
-    let foreign = claims.claim(&cloud.client, ID, Duration::from_hours(1), now()).await.unwrap();
+    let foreign = claims.claim(&cloud.client, ID, Duration::from_hours(1), now(), None).await.unwrap();
     let Claim::Claimed(first) = foreign else { panic!("{foreign:?}") };
     for seconds in [0, 10, 29] {
-        let found = claims.claim(&cloud.client, ID, LEASE, later(seconds)).await.unwrap();
+        let found = claims.claim(&cloud.client, ID, LEASE, later(seconds), None).await.unwrap();
         assert_eq!(found, Claim::InProgress { until: later(30) }, "bounded once, by whoever found it first");
     }
     let second = claimed(&cloud, later(30)).await;
@@ -109,7 +128,7 @@ async fn a_lease_that_is_no_time_ends_with_ones_own() {
             .item("owner", AttributeValue::S("somebody".to_owned()))
             .item("lease_until", AttributeValue::N(until.to_owned()));
         put.send().await.unwrap();
-        let found = claims.claim(&cloud.client, ID, LEASE, now()).await.unwrap();
+        let found = claims.claim(&cloud.client, ID, LEASE, now(), None).await.unwrap();
         assert_eq!(found, Claim::InProgress { until: later(30) }, "{until}");
         claimed(&cloud, later(30)).await;
     }
@@ -122,7 +141,9 @@ async fn one_of_many_concurrent_workers_gets_the_claim() {
     let mut claims = tokio::task::JoinSet::new();
     for _ in 0..24 {
         let cloud = Arc::clone(&cloud);
-        claims.spawn(async move { Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now()).await.unwrap() });
+        claims.spawn(async move {
+            Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now(), None).await.unwrap()
+        });
     }
     let claims = claims.join_all().await;
     assert_eq!(claims.iter().filter(|claim| matches!(claim, Claim::Claimed(_))).count(), 1);
@@ -144,7 +165,7 @@ async fn another_item_under_the_key_is_reported_as_unreadable() {
     let cloud = Cloud::start().await;
     let key = aws_sdk_dynamodb::types::AttributeValue::S(ID.to_owned());
     cloud.client.put_item().table_name(TABLE).item("pk", key).send().await.unwrap();
-    let claim = Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now()).await;
+    let claim = Claims::new(TABLE).claim(&cloud.client, ID, LEASE, now(), None).await;
     assert!(matches!(claim, Err(ClaimError::Unreadable { id }) if id == ID));
     cloud.shutdown().await;
 }

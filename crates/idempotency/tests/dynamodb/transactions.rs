@@ -50,6 +50,20 @@ fn counting(event: &Envelope) -> Transaction {
 }
 
 #[tokio::test]
+async fn a_duplicate_says_in_which_span_the_event_was_handled() {
+    let cloud = Cloud::start().await;
+    let event = event(Uuid::new_v4(), "{}");
+    let commit = async |attempt: &str| {
+        counting(&event).attempt(Some(attempt.to_owned())).commit(&cloud.client).await.unwrap()
+    };
+    assert_eq!(commit("first").await, Commit::Applied);
+    for again in ["second", "third"] {
+        assert_eq!(commit(again).await, Commit::Duplicate { attempt: Some("first".into()) });
+    }
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_duplicate_changes_nothing_whatever_its_layout_and_trace() {
     let cloud = Cloud::start().await;
     let first = event(Uuid::new_v4(), r#"{"a": 1, "b": "x"}"#);
@@ -58,7 +72,10 @@ async fn a_duplicate_changes_nothing_whatever_its_layout_and_trace() {
     let mut again = event(first.metadata.event_id, r#"{"b":"x","a":1}"#);
     again.metadata.trace = Some("Root=1-5759e988-bd862e3fe1be46a994272793".into());
     for _ in 0..3 {
-        assert_eq!(counting(&again).commit(&cloud.client).await.unwrap(), Commit::Duplicate);
+        assert_eq!(
+            counting(&again).commit(&cloud.client).await.unwrap(),
+            Commit::Duplicate { attempt: None }
+        );
     }
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("1"));
     assert_eq!(cloud.items().await.len(), 3, "marker, change and outbox item");
@@ -96,7 +113,7 @@ async fn a_condition_that_fails_is_a_conflict_and_leaves_no_marker() {
     assert_eq!(cloud.item(&format!("OUTBOX#{}", second.metadata.event_id)).await, None);
 
     // A redelivery of the first is a duplicate, although its condition fails as well.
-    assert_eq!(once(&first).commit(&cloud.client).await.unwrap(), Commit::Duplicate);
+    assert_eq!(once(&first).commit(&cloud.client).await.unwrap(), Commit::Duplicate { attempt: None });
     cloud.shutdown().await;
 }
 
@@ -146,7 +163,10 @@ async fn a_lost_response_does_not_apply_a_change_twice() {
     let error = counting(&event_two).commit(&cloud.impatient).await.unwrap_err();
     let CommitError::Aws(error) = error else { unreachable!("{error:?}") };
     assert_eq!(error.class(), ErrorClass::Unavailable, "{error:?}");
-    assert_eq!(counting(&event_two).commit(&cloud.client).await.unwrap(), Commit::Duplicate);
+    assert_eq!(
+        counting(&event_two).commit(&cloud.client).await.unwrap(),
+        Commit::Duplicate { attempt: None }
+    );
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("2"));
     cloud.shutdown().await;
 }

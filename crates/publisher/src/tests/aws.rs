@@ -14,6 +14,7 @@ use opentelemetry::metrics::noop::NoopMeterProvider;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use serde::{Deserialize, Serialize};
+use telemetry::attributes;
 use telemetry::testing::{Recorder, attribute};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -205,6 +206,25 @@ async fn each_entry_of_a_call_has_its_own_span_and_header_and_the_call_has_none(
         }
         assert_eq!(span.status, Status::Unset);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_event_has_a_copy_of_its_span_that_left_before_it() {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let spans = recorder.clone();
+    let aws = Aws::new(move |_, _| {
+        assert_eq!(spans.spans().len(), 1, "the copy");
+        put_events(&[None])
+    });
+    let span = tracing::info_span!("caller", "otel.name" = "caller");
+    let bus = aws.bus().announcing(telemetry::Departures::default());
+    bus.publish(moved(Uuid::new_v4())).instrument(span).await.unwrap();
+    let [copy, send, caller] = &recorder.spans()[..] else { panic!("not three spans") };
+    assert_eq!(attribute(copy, attributes::AWS_XRAY_IN_PROGRESS), Some(&opentelemetry::Value::Bool(true)));
+    assert_eq!(attribute(send, attributes::AWS_XRAY_IN_PROGRESS), None);
+    assert_eq!(copy.span_context, send.span_context);
+    assert_eq!((&copy.name, copy.parent_span_id), (&send.name, caller.span_context.span_id()));
 }
 
 #[tokio::test(start_paused = true)]

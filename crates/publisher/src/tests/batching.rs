@@ -108,7 +108,7 @@ type Publishing = JoinHandle<Result<Published, PublishError>>;
 
 fn publish(batcher: &Batcher<Fake>, entry: u32, size: usize) -> Publishing {
     let batcher = batcher.clone();
-    tokio::spawn(async move { batcher.publish(entry, size, Span::none()).await })
+    tokio::spawn(async move { batcher.publish(entry, size, Span::none(), None).await })
 }
 
 fn publish_all(batcher: &Batcher<Fake>, entries: impl IntoIterator<Item = u32>) -> Vec<Publishing> {
@@ -155,7 +155,7 @@ async fn a_lone_entry_lingers_and_is_sent() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
     let start = Instant::now();
-    batcher.publish(1, 1, Span::none()).await.unwrap();
+    batcher.publish(1, 1, Span::none(), None).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
     assert_eq!(fake.times()[0] - start, Duration::from_millis(5));
 }
@@ -186,7 +186,7 @@ async fn a_call_stays_within_its_size_limit() {
 async fn an_oversized_entry_is_rejected_before_anything_is_sent() {
     let fake = Fake::accepting();
     let batcher = fake.start(PublisherSettings::default());
-    let error = batcher.publish(1, 1_001, Span::none()).await.unwrap_err();
+    let error = batcher.publish(1, 1_001, Span::none(), None).await.unwrap_err();
     assert_eq!(error, PublishError::TooLarge { size: 1_001, limit: 1_000 });
     assert!(fake.calls().is_empty());
 }
@@ -322,7 +322,7 @@ async fn a_call_that_hangs_counts_as_failed() {
         call_timeout: Duration::from_millis(500),
         ..PublisherSettings::default()
     };
-    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    let error = fake.start(settings).publish(1, 1, Span::none(), None).await.unwrap_err();
     assert_eq!(
         error,
         PublishError::GaveUp { error: AwsError::timeout(Fake::SERVICE, Fake::OPERATION), attempts: 2 }
@@ -334,7 +334,7 @@ async fn a_call_that_hangs_counts_as_failed() {
 async fn attempts_are_bounded() {
     let fake = Fake::new(|_, _| Err(failed("ThrottlingException")));
     let settings = PublisherSettings { deadline: Duration::from_hours(1), ..PublisherSettings::default() };
-    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    let error = fake.start(settings).publish(1, 1, Span::none(), None).await.unwrap_err();
     assert_eq!(error, PublishError::GaveUp { error: failed("ThrottlingException"), attempts: 8 });
     assert!(error.is_transient());
 }
@@ -344,7 +344,7 @@ async fn time_is_bounded() {
     let fake = Fake::new(|_, _| Err(failed("InternalFailure")));
     let settings = PublisherSettings { max_attempts: u32::MAX, ..PublisherSettings::default() };
     let start = Instant::now();
-    let error = fake.start(settings).publish(1, 1, Span::none()).await.unwrap_err();
+    let error = fake.start(settings).publish(1, 1, Span::none(), None).await.unwrap_err();
     assert!(matches!(error, PublishError::GaveUp { .. }), "{error:?}");
     assert!(start.elapsed() <= Duration::from_secs(8), "{:?}", start.elapsed());
 }
@@ -456,7 +456,7 @@ async fn closing_drains_the_queue_and_accepts_no_more_entries() {
     assert!(start.elapsed() < Duration::from_secs(3), "closing does not linger: {:?}", start.elapsed());
     assert!(publishing.iter().all(JoinHandle::is_finished), "every outcome is known when close returns");
     assert!(all(publishing).await.iter().all(Result::is_ok));
-    assert_eq!(batcher.publish(99, 1, Span::none()).await, Err(PublishError::Closed));
+    assert_eq!(batcher.publish(99, 1, Span::none(), None).await, Err(PublishError::Closed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -478,7 +478,7 @@ async fn a_panicking_call_fails_only_its_own_callers() {
         Ok(accepted(entries))
     });
     let batcher = fake.start(PublisherSettings::default());
-    let error = batcher.publish(1, 1, Span::none()).await.unwrap_err();
+    let error = batcher.publish(1, 1, Span::none(), None).await.unwrap_err();
     assert_eq!(error, PublishError::Interrupted);
-    assert!(batcher.publish(2, 1, Span::none()).await.is_ok());
+    assert!(batcher.publish(2, 1, Span::none(), None).await.is_ok());
 }

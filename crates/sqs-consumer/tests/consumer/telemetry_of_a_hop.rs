@@ -388,3 +388,36 @@ async fn measures_what_operators_need_and_never_by_customer_or_event() {
 fn shown<'a>(attributes: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> String {
     attributes.map(|kv| format!("{}={}", kv.key, kv.value)).collect::<Vec<_>>().join(" ")
 }
+
+/// What an attempt keeps with its effect, as the next one finds it.
+const EARLIER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=6c696c5e918682e5;Sampled=1";
+
+#[tokio::test(start_paused = true)]
+async fn a_redelivery_stands_in_for_the_attempt_that_left_its_effect_and_no_span() {
+    let bench = Bench::new();
+    let body = traced(&bench, Some(METADATA)).message();
+    bench.queue.put_with(Put { body, ..Put::default() });
+    let task = bench.start(answers(|delivery| {
+        // Nothing follows from its own span or from none, nor from anything at the first delivery.
+        let own = telemetry::context::recorded_header();
+        for attempt in [Some(EARLIER), own.as_deref(), None] {
+            delivery.stand_in_for(attempt);
+        }
+        if delivery.attempt == 1 { Err(Failure::transient("killed")) } else { Ok(Done::DUPLICATE) }
+    }));
+    bench.queue.until_empty().await;
+    bench.stop(task).await;
+
+    let spans = bench.recorder.spans();
+    let [first, earlier, second] = &spans[..] else { panic!("not three spans: {spans:#?}") };
+    assert_eq!(earlier.span_context.span_id(), SpanId::from_hex("6c696c5e918682e5").unwrap());
+    assert_eq!(attribute(earlier, attributes::AWS_XRAY_IN_PROGRESS), Some(&opentelemetry::Value::Bool(true)));
+    assert_eq!(attribute(second, attributes::AWS_XRAY_IN_PROGRESS), None);
+    assert_eq!(annotations(earlier), ["event_id", "event_type"]);
+    for key in [attributes::AWS_REMOTE_SERVICE, attributes::EVENT_ID, semconv::MESSAGING_MESSAGE_ID] {
+        assert_eq!(text(earlier, key), text(second, key), "{key}");
+    }
+    assert_eq!((&earlier.name, earlier.parent_span_id), (&second.name, second.parent_span_id));
+    assert!(earlier.start_time <= first.start_time, "it began when the message was received first");
+    assert_eq!(attribute(earlier, attributes::BEGAN_AT_UNIX_NANO), None);
+}
