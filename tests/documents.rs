@@ -117,6 +117,33 @@ impl Documents {
             .collect()
     }
 
+    /// Whether the documents are one tree so far.
+    pub(crate) fn is_one_tree(&self, callers_parent: Option<&str>) -> bool {
+        self.roots(callers_parent).len() == 1 && self.orphans(callers_parent).is_empty()
+    }
+
+    /// Describes which documents lack their parent.
+    pub(crate) fn missing(&self, callers_parent: Option<&str>) -> String {
+        let orphans = self.orphans(callers_parent);
+        let children = self.all.iter().filter(|document| {
+            document["parent_id"].as_str().is_some_and(|parent| orphans.contains(&parent))
+        });
+        let children: Vec<_> =
+            children.map(|child| format!("{} lacks {}", child["name"], child["parent_id"])).collect();
+        children.join(", ")
+    }
+
+    /// Returns the documents without a parent in this trace.
+    fn roots(&self, callers_parent: Option<&str>) -> Vec<&Value> {
+        self.all
+            .iter()
+            .filter(|document| match document["parent_id"].as_str() {
+                None => true,
+                parent => parent == callers_parent,
+            })
+            .collect()
+    }
+
     /// Asserts that the documents are one tree that begins at ingest.
     pub(crate) fn assert_one_tree(&self, callers_parent: Option<&str>) {
         let mut ids = BTreeMap::<_, usize>::new();
@@ -125,14 +152,7 @@ impl Documents {
         }
         assert!(ids.values().all(|count| *count == 1), "an id twice: {ids:?}");
 
-        let roots: Vec<_> = self
-            .all
-            .iter()
-            .filter(|document| match document["parent_id"].as_str() {
-                None => true,
-                parent => parent == callers_parent,
-            })
-            .collect();
+        let roots = self.roots(callers_parent);
         assert_eq!(roots.len(), 1, "not one root: {roots:#?}");
         assert_eq!(roots[0]["name"], WAY[0].0);
         assert_eq!(roots[0]["parent_id"].as_str(), callers_parent, "the entry segment's parent");

@@ -1,5 +1,7 @@
 //! A service that is killed in the middle of a message: the trace shows the attempt that began and the one that finished.
 
+mod at_random;
+
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -126,7 +128,8 @@ async fn every_trace_of_a_burst_is_connected_when_services_are_killed_in_mid_mes
     world.stop().await;
 }
 
-/// The cost while nothing dies: a second document only for work that outlasts the delay.
+/// The cost while nothing dies: a second document only for work that outlasts the delay, and in ingest, which nobody would
+/// repeat.
 #[tokio::test(flavor = "multi_thread")]
 async fn short_work_leaves_one_document_a_span() {
     const EVENTS: usize = 50;
@@ -148,14 +151,17 @@ async fn short_work_leaves_one_document_a_span() {
     let (copies, spans): (Vec<_>, Vec<_>) = requests
         .iter()
         .flat_map(|request| &request.resource_spans)
-        .flat_map(|resource| &resource.scope_spans)
-        .flat_map(|scope| &scope.spans)
-        .partition(|span| span.attributes.iter().any(|attribute| attribute.key == "aws.xray.inprogress"));
-    for copy in &copies {
-        let same: Vec<_> = spans.iter().filter(|span| span.span_id == copy.span_id).collect();
-        let [span] = same[..] else { panic!("{} has not one span beside its copy", copy.name) };
+        .flat_map(|resource| resource.scope_spans.iter().map(move |scope| (resource, scope)))
+        .flat_map(|(resource, scope)| scope.spans.iter().map(move |span| (resource, span)))
+        .partition(|(_, span)| {
+            span.attributes.iter().any(|attribute| attribute.key == "aws.xray.inprogress")
+        });
+    for (resource, copy) in &copies {
+        let same: Vec<_> = spans.iter().filter(|(_, span)| span.span_id == copy.span_id).collect();
+        let [(_, span)] = same[..] else { panic!("{} has not one span beside its copy", copy.name) };
         let took = Duration::from_nanos(span.end_time_unix_nano - span.start_time_unix_nano);
-        assert!(took >= DELAY, "{} took {took:?} and left a copy", span.name);
+        let announced = format!("{:?}", resource.resource).contains(r#"StringValue("ingest")"#);
+        assert!(announced || took >= DELAY, "{} took {took:?} and left a copy", span.name);
     }
     say(&format!(
         "{EVENTS} events: {} spans and {} copies in {} requests",

@@ -171,6 +171,13 @@ impl World {
         (status, response.json().await.unwrap())
     }
 
+    /// Posts one event. Returns `None` if ingest did not accept it.
+    pub(crate) async fn try_post(&self, event: &Value) -> Option<()> {
+        let request = self.http.post(format!("{}/v1/events", self.ingest)).json(event);
+        let response = request.send().await.ok()?;
+        (response.status() == 202).then_some(())
+    }
+
     /// Posts one event and returns its trace id.
     pub(crate) async fn send(&self, event: &Value, headers: &[(&str, &str)]) -> String {
         let (status, answer) = self.post(event, headers).await;

@@ -22,6 +22,7 @@ pub(super) const REDRIVE_RECEIVE_COUNT: &str = "redrive-receive-count";
 pub(super) const REDRIVE_MOVE_TASK: &str = "redrive-move-task";
 pub(super) const MAIL_BOUNCE: &str = "mail-bounce";
 pub(super) const TRACE_ANNOTATION: &str = "trace-annotation";
+pub(super) const TRACE_ENDED: &str = "trace-ended";
 pub(super) const TRACE_DESTINATION: &str = "trace-destination";
 
 /// Every assumption that is checked, in the order of the document.
@@ -87,6 +88,12 @@ pub(super) const ALL: &[Assumption] = &[
         assumed: "X-Ray finds a trace that PutTraceSegments was given by its annotation, within a minute or two",
         otherwise: "`foostore trace <event id>` and the searches by annotation above find nothing; look a trace up by \
                     its id, which is on every log line",
+    },
+    Assumption {
+        name: TRACE_ENDED,
+        assumed: "A segment that has ended stays so, if the same segment arrives once more as in progress",
+        otherwise: "After a delete that failed, or a commit whose response was lost, the trace shows the attempt that had \
+                    left its effect as unfinished, although it ended",
     },
     Assumption {
         name: TRACE_DESTINATION,

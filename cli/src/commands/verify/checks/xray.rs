@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use aws_sdk_xray::Client;
 use aws_sdk_xray::primitives::DateTime;
 use aws_sdk_xray::types::TraceSegmentDestination;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::assumptions::{TRACE_ANNOTATION, TRACE_DESTINATION};
+use super::super::assumptions::{TRACE_ANNOTATION, TRACE_DESTINATION, TRACE_ENDED};
 use super::super::bench::{Bench, mark};
 use super::super::call::failed;
 use super::super::finding::Finding;
@@ -20,10 +20,12 @@ const AROUND: Duration = Duration::from_mins(10);
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
     let client = Client::new(&bench.place.config);
-    let (destination, annotation) = tokio::join!(destination(&client), annotation(bench, &client));
+    let (destination, annotation, ended) =
+        tokio::join!(destination(&client), annotation(bench, &client), ended(bench, &client));
     vec![
         Finding::from_result(TRACE_DESTINATION, destination),
         Finding::from_result(TRACE_ANNOTATION, annotation),
+        Finding::from_result(TRACE_ENDED, ended),
     ]
 }
 
@@ -56,12 +58,7 @@ async fn annotation(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
         "end_time": seconds,
         "annotations": {"event_id": mark},
     });
-    let answer = client.put_trace_segments().trace_segment_documents(document.to_string()).send().await;
-    let answer = answer.map_err(|error| failed("PutTraceSegments", error))?;
-    if let Some(refused) = answer.unprocessed_trace_segments().first() {
-        let reason = refused.message().or(refused.error_code()).unwrap_or("no reason given");
-        return Err(anyhow!("X-Ray refused the segment: {reason}"));
-    }
+    put(client, &document).await?;
     let sent = Instant::now();
     let mut patience = Patience::of(bench.wait);
     loop {
@@ -88,4 +85,67 @@ async fn annotation(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
         return Err(anyhow!("{why}, nor by its id"));
     }
     Ok(Finding::does_not_hold(TRACE_ANNOTATION, format!("{why}, but found by its id")))
+}
+
+/// Sends a segment that has ended, then the same one as in progress, then another one. Once that has arrived, so has the one
+/// before it.
+async fn ended(bench: &Bench, client: &Client) -> anyhow::Result<Finding> {
+    let (first, last) = (header::any(), header::any());
+    let (Some(trace_id), Some(id), Some(last)) = (first.root, first.parent, last.parent) else {
+        return Err(anyhow!("no ids to send"));
+    };
+    let (trace_id, id, last) = (trace_id.to_string(), id.to_string(), last.to_string());
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let segment =
+        |id: &str| json!({"name": bench.name, "trace_id": trace_id, "id": id, "start_time": seconds});
+    let with = |mut document: Value, key: &str, value: Value| {
+        document[key] = value;
+        document
+    };
+    put(client, &with(segment(&id), "end_time", json!(seconds))).await?;
+    if arrived(bench, client, &trace_id, &id).await?.is_none() {
+        return Err(anyhow!(bench.too_late("the segment did not arrive")));
+    }
+    put(client, &with(segment(&id), "in_progress", json!(true))).await?;
+    put(client, &with(segment(&last), "end_time", json!(seconds))).await?;
+    if arrived(bench, client, &trace_id, &last).await?.is_none() {
+        return Err(anyhow!(bench.too_late("the last segment did not arrive")));
+    }
+    let Some(document) = arrived(bench, client, &trace_id, &id).await? else {
+        return Ok(Finding::does_not_hold(TRACE_ENDED, "the segment that had ended is gone"));
+    };
+    Ok(if document["end_time"].is_number() {
+        Finding::holds(TRACE_ENDED, "it has its end")
+    } else {
+        Finding::does_not_hold(TRACE_ENDED, "it is in progress again")
+    })
+}
+
+/// Waits until a segment of the trace has arrived, and returns its document.
+async fn arrived(bench: &Bench, client: &Client, trace_id: &str, id: &str) -> anyhow::Result<Option<Value>> {
+    let mut patience = Patience::of(bench.wait);
+    loop {
+        let found = client.batch_get_traces().trace_ids(trace_id).send().await;
+        let found = found.map_err(|error| failed("BatchGetTraces", error))?;
+        let segments = found.traces().iter().flat_map(|trace| trace.segments());
+        if let Some(segment) = segments.into_iter().find(|segment| segment.id() == Some(id)) {
+            return Ok(Some(serde_json::from_str(segment.document().unwrap_or("null"))?));
+        }
+        if !patience.pause().await {
+            return Ok(None);
+        }
+    }
+}
+
+/// Sends X-Ray one document.
+async fn put(client: &Client, document: &Value) -> anyhow::Result<()> {
+    let answer = client.put_trace_segments().trace_segment_documents(document.to_string()).send().await;
+    let answer = answer.map_err(|error| failed("PutTraceSegments", error))?;
+    match answer.unprocessed_trace_segments().first() {
+        None => Ok(()),
+        Some(refused) => {
+            let reason = refused.message().or(refused.error_code()).unwrap_or("no reason given");
+            Err(anyhow!("X-Ray refused the segment: {reason}"))
+        }
+    }
 }
