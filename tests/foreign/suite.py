@@ -48,7 +48,7 @@ LEFT_OUT = {
     "faults::messages_delivered_twice_": "needs faults on demand",
     "hanging::": "needs faults on demand",
     "headers::": "covers how ingest reads headers, and the way behind it is the same for all",
-    "killed::": "needs faults on demand",
+    "killed::": "needs faults on demand, and looks at every trace of the local X-Ray",
     "collector::away::": "counts spans, and compares no AWS",
     "collector::killed::": "needs faults on demand",
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
