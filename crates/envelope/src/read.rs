@@ -1,6 +1,7 @@
 //! Reading the body of an SQS message.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,6 +20,9 @@ pub struct Received {
     /// The name of the EventBridge replay that sent the event again, if one did
     /// ([`replay-name`](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html)).
     pub replay_name: Option<String>,
+    /// The attributes in the SNS envelope around the message, if there is one: a producer that knows no other carrier puts
+    /// its trace context there.
+    pub attributes: HashMap<String, String>,
 }
 
 /// A body that is not an event. Messages name the place and never quote a value.
@@ -43,13 +47,23 @@ pub enum ReadError {
     Data,
 }
 
-/// The two outer forms; fields of the other form stay absent.
+/// An SNS envelope; another form has none of its fields.
 #[derive(Deserialize)]
 struct Outer<'a> {
     #[serde(rename = "Type", borrow, default)]
-    sns_type: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
     #[serde(rename = "Message", borrow, default)]
-    sns_message: Option<Cow<'a, str>>,
+    message: Option<Cow<'a, str>>,
+    #[serde(rename = "MessageAttributes", borrow, default)]
+    attributes: Option<&'a RawValue>,
+}
+
+/// An attribute in an SNS envelope
+/// ([format](https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html)).
+#[derive(Deserialize)]
+struct Attribute {
+    #[serde(rename = "Value")]
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -79,8 +93,10 @@ impl Envelope {
     /// [`ReadError`] if the body is none of these. It names the place, never a value.
     pub fn read(body: &str) -> Result<Received, ReadError> {
         let outer: Outer<'_> = parse(body)?;
-        match (outer.sns_type.as_deref(), outer.sns_message) {
-            (Some("Notification"), Some(message)) => read_message(&message),
+        match (outer.kind.as_deref(), outer.message) {
+            (Some("Notification"), Some(message)) => {
+                Ok(Received { attributes: attributes(outer.attributes), ..read_message(&message)? })
+            }
             _ => read_message(body),
         }
     }
@@ -98,7 +114,15 @@ fn read_message(body: &str) -> Result<Received, ReadError> {
             data,
         },
         replay_name: message.replay_name,
+        attributes: HashMap::new(),
     })
+}
+
+/// Returns the attributes of an SNS envelope. They are not part of the event, so unreadable ones count as absent.
+fn attributes(given: Option<&RawValue>) -> HashMap<String, String> {
+    let read = |given: &RawValue| serde_json::from_str::<HashMap<String, Attribute>>(given.get()).ok();
+    let attributes = given.and_then(read).unwrap_or_default();
+    attributes.into_iter().map(|(name, attribute)| (name, attribute.value)).collect()
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, ReadError> {
@@ -193,6 +217,21 @@ mod tests {
             assert_eq!(received.metadata, sent.metadata);
             assert_eq!(received.data.get(), r#"{"n":1}"#);
             assert_eq!(received.customer_number, None);
+        }
+    }
+
+    #[test]
+    fn unreadable_attributes_of_an_sns_envelope_do_not_cost_the_event() {
+        let sent = Envelope::read(&event(&json!({"n": 1})).to_string()).unwrap().envelope;
+        let read = |attributes: Value| {
+            let wrapped =
+                json!({"Type": "Notification", "Message": sent.message(), "MessageAttributes": attributes});
+            Envelope::read(&wrapped.to_string()).unwrap().attributes
+        };
+        let good = json!({"traceparent": {"Type": "String", "Value": "00"}});
+        assert_eq!(read(good), [("traceparent".to_owned(), "00".to_owned())].into());
+        for other in [json!(null), json!([]), json!({"a": {"Value": 1}}), json!({"a": 1})] {
+            assert!(read(other).is_empty());
         }
     }
 

@@ -73,7 +73,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     let recorded = context::is_recorded(&span);
     async {
         let mut hop = Hop::new(&message, received_at);
-        let (verdict, received) = match read {
+        let (verdict, envelope) = match read {
             Ok(received) => {
                 let metadata = &received.envelope.metadata;
                 let event_age = age(metadata.occurred_at, received_at);
@@ -85,13 +85,12 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 } else {
                     attempt(shared, &delivery).await
                 };
-                let Delivery { envelope, replay_name, .. } = delivery;
-                (verdict, Some(Received { envelope, replay_name }))
+                (verdict, Some(delivery.envelope))
             }
             // A body that is not an event now will not be one at the next attempt either.
             Err(error) => (Verdict::Returned(Err(Failure::permanent(MALFORMED_EVENT).because(error))), None),
         };
-        let envelope = received.as_ref().map(|received| &received.envelope);
+        let envelope = envelope.as_ref();
         let conclusion = conclude(shared, message, envelope, hop.sent_at, verdict).await;
 
         process.finish(&conclusion);

@@ -97,20 +97,25 @@ impl Place {
     }
 }
 
-/// Adapts message attributes to the propagator's interface: a producer instrumented with OpenTelemetry alone has no
-/// other carrier.
-struct Attributes<'a>(&'a HashMap<String, MessageAttribute>);
+/// Adapts the attributes of a message to the propagator's interface: those of SQS, and those in an SNS envelope. A producer
+/// instrumented with OpenTelemetry alone has no other carrier.
+struct Attributes<'a> {
+    sqs: &'a HashMap<String, MessageAttribute>,
+    sns: Option<&'a HashMap<String, String>>,
+}
 
 impl Extractor for Attributes<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        match &self.0.get(key)?.value {
-            AttributeValue::Text(text) => Some(text),
-            AttributeValue::Binary(_) => None,
+        match self.sqs.get(key).map(|attribute| &attribute.value) {
+            Some(AttributeValue::Text(text)) => Some(text),
+            Some(AttributeValue::Binary(_)) => None,
+            None => self.sns?.get(key).map(String::as_str),
         }
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(String::as_str).collect()
+        let sns = self.sns.into_iter().flat_map(HashMap::keys);
+        self.sqs.keys().chain(sns).map(String::as_str).collect()
     }
 }
 
@@ -130,7 +135,10 @@ impl ProcessSpan {
             metadata.and_then(|metadata| metadata.trace.as_deref()),
             message.trace_header.as_deref(),
         )
-        .or_w3c(&Attributes(&message.attributes));
+        .or_attributes(&Attributes {
+            sqs: &message.attributes,
+            sns: received.map(|received| &received.attributes),
+        });
         let carried = incoming.trace_id();
         let replayed = received.is_some_and(|received| received.replay_name.is_some());
         let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > new_trace_after);

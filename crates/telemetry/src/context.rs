@@ -112,6 +112,24 @@ impl Incoming {
         }
     }
 
+    /// Continues the trace in the attributes of a message instead, if the context has neither a Parent nor a sampling
+    /// decision: that of `X-Amzn-Trace-Id`, in any case of letters, or else as [`or_w3c`](Self::or_w3c) does.
+    #[must_use]
+    pub fn or_attributes(self, carrier: &dyn Extractor) -> Self {
+        if self.parent.is_some() || self.sampled.is_some() {
+            return self;
+        }
+        let name = carrier.keys().into_iter().find(|name| name.eq_ignore_ascii_case(XRAY_HEADER));
+        let found = name.and_then(|name| carrier.get(name)).and_then(parse).map(Self::from_header);
+        let says_more =
+            |found: &Self| found.parent.is_some() || found.sampled.is_some() || self.root.is_none();
+        let incoming = match found.filter(says_more) {
+            Some(found) => Self { carried: merged(found.carried, self.carried), ..found },
+            None => self,
+        };
+        incoming.or_w3c(carrier)
+    }
+
     fn from_header(header: TraceHeader) -> Self {
         let TraceHeader { root, parent, sampled, extra } = header;
         // Without a Root there is no trace to continue, so a Parent or a decision has no meaning.

@@ -145,6 +145,33 @@ async fn a_traceparent_among_the_message_attributes_counts_when_nothing_better_i
     }
 }
 
+/// A topic without raw delivery hands on the attributes in the body; OpenTelemetry's X-Ray propagators write its header.
+#[tokio::test(start_paused = true)]
+async fn a_producer_that_knows_only_attributes_is_continued_whatever_its_propagator_and_its_way() {
+    const W3C: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const XRAY: &str = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331;Sampled=1";
+    for (name, value) in [("traceparent", W3C), ("X-Amzn-Trace-Id", XRAY), ("x-amzn-trace-id", XRAY)] {
+        for wrapped in [false, true] {
+            let bench = Bench::new();
+            let message = traced(&bench, None).message();
+            let put = if wrapped {
+                let attributes = json!({name: {"Type": "String", "Value": value}});
+                let body =
+                    json!({"Type": "Notification", "Message": message, "MessageAttributes": attributes});
+                Put { body: body.to_string(), ..Put::default() }
+            } else {
+                let value = AttributeValue::Text(value.to_owned());
+                let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+                Put { body: message, attributes: [(name.to_owned(), attribute)].into(), ..Put::default() }
+            };
+            let span = hop(&bench, put, |_| Ok(Done::APPLIED)).await;
+            assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331", "{name} wrapped: {wrapped}");
+            let trace = span.span_context.trace_id().to_string();
+            assert_eq!(trace, "0af7651916cd43dd8448eb211c80319c", "{name} wrapped: {wrapped}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_wrapped_in_an_sns_envelope_is_read_as_well() {
     let bench = Bench::new();
