@@ -3,7 +3,7 @@
 use telemetry::attributes;
 use xray::{Cause, Node, Segment, Trace};
 
-use super::deliveries::{metadata, never_finished};
+use super::deliveries::{never_finished, text};
 use super::next::next;
 use super::sheet::{Entry, Mark, Sheet};
 
@@ -71,8 +71,8 @@ fn operation(segment: &Segment) -> String {
             None => operation.clone(),
         };
     }
-    if let Some(destination) = metadata(segment, "messaging.destination.name") {
-        let operation = metadata(segment, "messaging.operation.name").unwrap_or("process");
+    if let Some(destination) = text(segment, "messaging.destination.name") {
+        let operation = text(segment, "messaging.operation.name").unwrap_or("process");
         return format!("{operation} {destination}");
     }
     if let Some(request) = segment.http.as_ref().and_then(|http| http.request.as_ref()) {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use telemetry::attributes;
 use xray::{Node, Segment, Trace};
+
+use super::deliveries::{attribute, is_followed};
 
 /// Returns when the message of a segment is tried again, or which dead-letter queue it is on. `now` is in seconds since
 /// the epoch.
@@ -28,27 +29,11 @@ fn due(segment: &Segment, now: f64) -> Option<String> {
     })
 }
 
-/// Whether the same message was delivered to the same service again.
-fn is_followed(trace: &Trace, segment: &Segment) -> bool {
-    let message = attribute(segment, "messaging.message.id");
-    message.is_some()
-        && trace.nodes().map(Node::segment).any(|other| {
-            other.name == segment.name
-                && other.start_time > segment.start_time
-                && attribute(other, "messaging.message.id") == message
-        })
-}
-
 /// Returns the queue to which a call sent a message.
 fn queue(call: Node<'_>) -> Option<&str> {
     let aws = call.segment().aws.as_ref()?;
     aws.operation.as_deref().filter(|operation| *operation == "SendMessage")?;
     aws.queue_url.as_deref()?.rsplit('/').next()
-}
-
-/// Returns a span attribute for which X-Ray has no field.
-fn attribute<'a>(segment: &'a Segment, name: &str) -> Option<&'a Value> {
-    segment.metadata.get("default")?.get(name)
 }
 
 #[cfg(test)]
