@@ -52,10 +52,18 @@ async fn commands_find_the_run_in_their_directory_and_ask_if_there_are_two() {
     let (code, choice) = foostore(directory.path(), &["mail"]).await;
     assert_eq!(code, Some(64));
     assert!(choice.contains(&first.endpoint) && choice.contains(&second.endpoint), "{choice}");
+    let (code, choice) = foostore(directory.path(), &["logs", id]).await;
+    assert_eq!(code, Some(64), "{choice}");
+    for run in [&first.log_dir, &second.log_dir] {
+        let name = Path::new(run).file_name().unwrap().to_str().unwrap();
+        assert!(choice.contains(name), "{name}: {choice}");
+    }
     second.stop().await;
     // The second run has left the first one's log files alone.
-    let (code, again) = foostore(directory.path(), &["logs", "--log-dir", &first.log_dir, id]).await;
-    assert_eq!((code, again), (Some(0), lines));
+    for arguments in [&["logs", id][..], &["logs", "--log-dir", &first.log_dir, id]] {
+        let (code, again) = foostore(directory.path(), arguments).await;
+        assert_eq!((code, &again), (Some(0), &lines), "{arguments:?}");
+    }
     first.stop().await;
     let (code, error) = foostore(directory.path(), &["mail"]).await;
     assert!(code == Some(69) && error.contains("127.0.0.1:4566"), "{error}");

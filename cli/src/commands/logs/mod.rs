@@ -42,8 +42,8 @@ Examples:
   foostore logs --aws --environment prod 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d
   docker compose logs | docker compose exec -T cloud /foostore logs 0190b7c4-3c6e-4a50-8d2c-6a9f6a1b2c3d -
 
-Reads the log files of the newest run of `foostore up`, or with - the lines on standard input: those of services, also as
-`docker compose logs` prints them. With --aws it asks CloudWatch Logs Insights, which costs by the amount of log it reads:
+Reads the log files of the running `foostore up`, or if none runs of the newest run; with - the lines on standard input:
+those of services, also as `docker compose logs` prints them. With --aws it asks CloudWatch Logs Insights, which costs by the amount of log it reads:
 --service and --since make it less. docs/schemas/logs.json describes the JSON.")]
 pub(crate) struct LogsArgs {
     /// An id of an event, message or trace, a customer number, or a pasted X-Amzn-Trace-Id or traceparent
@@ -67,7 +67,7 @@ pub(crate) struct LogsArgs {
     /// Go on with the lines that are written from now on, until the run ends
     #[arg(long, short)]
     follow: bool,
-    /// Directory of log files, or of runs, of which the newest is read
+    /// Directory of log files, or of runs, of which the running or else the newest is read
     #[arg(long, value_name = "DIR", default_value = runs::DIRECTORY)]
     log_dir: PathBuf,
     /// Print the lines as JSON, as the services wrote them
@@ -117,7 +117,7 @@ pub(crate) async fn run(args: LogsArgs, environment: &Environment) -> anyhow::Re
     let mut selection = Selection::new(wanted, filters);
     match file {
         None => {
-            let run = runs::newest(&args.log_dir).ok().flatten();
+            let run = the_run(&args.log_dir)?;
             let directory = run.as_deref().unwrap_or(&args.log_dir);
             let mut files = LogFiles::new(directory);
             let first = selection.take(files.read()?);
@@ -157,6 +157,22 @@ pub(crate) async fn run(args: LogsArgs, environment: &Environment) -> anyhow::Re
             out.all(selection.take(records), &file.display().to_string())
         }
     }
+}
+
+/// Returns the directory of the run below `parent` that has not ended, else that of the newest, if there is one.
+///
+/// # Errors
+/// When several runs could be meant.
+fn the_run(parent: &Path) -> Result<Option<PathBuf>, Failure> {
+    let mut active = runs::active(parent);
+    if active.len() > 1 {
+        let each = |run: &PathBuf| format!("\n  --log-dir {}", run.display());
+        let all: String = active.iter().map(each).collect();
+        return Err(Failure::usage(format!(
+            "several runs have log files here: choose one by its directory{all}"
+        )));
+    }
+    Ok(active.pop().or_else(|| runs::newest(parent).ok().flatten()))
 }
 
 /// Prints what is written to the files, until the run ends.
