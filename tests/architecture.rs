@@ -9,11 +9,12 @@ use serde_json::Value;
 use crate::world::files_below;
 
 /// Crates for development and tests, which nothing deployed to production may depend on.
-const DEVELOPMENT_ONLY: [&str; 7] = [
+const DEVELOPMENT_ONLY: [&str; 8] = [
     "aws-models",
     "cloudformation",
     "event-pattern",
     "local-cloud",
+    "metrics-engine",
     "provisioning",
     "service-test",
     "xray-engine",

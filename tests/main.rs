@@ -20,6 +20,7 @@ mod headers;
 mod killed;
 mod logs;
 mod mails;
+mod metrics;
 mod misconfigured;
 mod new_service;
 mod poison;

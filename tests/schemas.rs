@@ -1,5 +1,6 @@
 //! What commands print as JSON has the form that `docs/schemas/` describes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::architecture::root;
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, until};
 
 /// Asserts that each document is valid and returns them.
 fn checked(schema: &str, output: &str) -> Vec<Value> {
@@ -59,6 +60,21 @@ async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
     assert!(lines.iter().filter(|line| line["message"] == "event").count() >= 4, "{lines:?}");
     let all = foostore(&runs, &["logs", "--since", "1h", "--json", "--log-dir", "."]).await;
     assert!(checked("logs", &all).len() > lines.len());
+
+    let shown = until("metrics of every service", || async {
+        let arguments = ["metrics", "--json", "--endpoint-url", &world.xray_endpoint];
+        let shown = checked("metrics", &foostore(&runs, &arguments).await).remove(0);
+        (shown["services"].as_array().unwrap().len() == world.services().len()).then_some(shown)
+    })
+    .await;
+    let kinds: BTreeSet<_> = shown["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|service| service["metrics"].as_array().unwrap())
+        .map(|metric| metric["kind"].as_str().unwrap())
+        .collect();
+    assert!(["counter", "gauge", "histogram"].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
 
     let instances = checked("ps", &foostore(&runs, &["ps", "--json", "--log-dir", "."]).await);
     let services = instances[0][0]["services"].as_array().unwrap();

@@ -15,6 +15,7 @@ pub(crate) fn log_messages() -> BTreeSet<String> {
             if !path.ends_with(".rs")
                 || tests
                 || path.contains("crates/local-cloud/")
+                || path.contains("crates/metrics-engine/")
                 || path.contains("crates/xray-engine/")
             {
                 continue;

@@ -58,10 +58,7 @@ impl Endpoint {
         if self.aws {
             return Ok(XRay::new(&self.of_aws().await, "AWS"));
         }
-        let url = match &self.url {
-            Some(url) => url.clone(),
-            None => the_run()?.map_or_else(|| DEFAULT_ENDPOINT_URL.to_owned(), |run| run.xray),
-        };
+        let url = xray_url(self.url.as_deref())?;
         Ok(XRay::new(&self.local(&url, environment).await, &url))
     }
 
@@ -83,6 +80,18 @@ pub(crate) fn endpoint_url(given: Option<&str>) -> Result<String, Failure> {
     match given {
         Some(url) => Ok(url.to_owned()),
         None => Ok(the_run()?.map_or_else(|| DEFAULT_ENDPOINT_URL.to_owned(), |run| run.endpoint)),
+    }
+}
+
+/// Returns the endpoint that was given, else that of the local cloud of the running `foostore up`, whatever AWS its
+/// services call, else the default.
+///
+/// # Errors
+/// When several runs could be meant.
+pub(crate) fn xray_url(given: Option<&str>) -> Result<String, Failure> {
+    match given {
+        Some(url) => Ok(url.to_owned()),
+        None => Ok(the_run()?.map_or_else(|| DEFAULT_ENDPOINT_URL.to_owned(), |run| run.xray)),
     }
 }
 

@@ -91,6 +91,8 @@ enum Command {
     #[cfg(feature = "local")]
     Mail(commands::mail::MailArgs),
     #[cfg(feature = "local")]
+    Metrics(commands::metrics::MetricsArgs),
+    #[cfg(feature = "local")]
     New(commands::new::NewArgs),
     #[cfg(feature = "local")]
     Cost(commands::cost::CostArgs),
@@ -156,6 +158,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Faults(args) => commands::faults::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Mail(args) => commands::mail::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::Metrics(args) => commands::metrics::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::New(args) => commands::new::run(args),
         #[cfg(feature = "local")]

@@ -40,7 +40,9 @@ const PASSED_ON: [&str; 10] = [
 pub(crate) struct Shared<'a> {
     pub(crate) endpoint_url: &'a str,
     pub(crate) otlp_url: &'a str,
-    pub(crate) metrics_url: Option<&'a str>,
+    pub(crate) metrics_url: &'a str,
+    /// The time between two exports of metrics, if it is not the default.
+    pub(crate) metrics_interval: Option<Duration>,
     pub(crate) grace: Duration,
 }
 
@@ -73,12 +75,10 @@ pub(crate) fn of(
     set("OTEL_EXPORTER_OTLP_ENDPOINT", shared.otlp_url);
     // Record every trace unless its caller decided otherwise.
     set("OTEL_TRACES_SAMPLER", "parentbased_always_on");
-    match shared.metrics_url {
-        Some(url) => {
-            set("OTEL_METRICS_EXPORTER", "otlp");
-            set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url);
-        }
-        None => set("OTEL_METRICS_EXPORTER", "none"),
+    set("OTEL_METRICS_EXPORTER", "otlp");
+    set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", shared.metrics_url);
+    if let Some(interval) = shared.metrics_interval {
+        set("OTEL_METRIC_EXPORT_INTERVAL", &interval.as_millis().to_string());
     }
     for name in PASSED_ON {
         if let Some(value) = own.get(name) {
@@ -97,7 +97,8 @@ mod tests {
         let shared = Shared {
             endpoint_url: "http://127.0.0.1:4566",
             otlp_url: "http://127.0.0.1:4318",
-            metrics_url: None,
+            metrics_url: "http://127.0.0.1:4318/v1/metrics",
+            metrics_interval: Some(Duration::from_secs(3)),
             grace: Duration::from_secs(10),
         };
         let resources = BTreeMap::from([("EVENT_BUS_NAME".to_owned(), "foostore-local".to_owned())]);
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!(environment["EVENT_BUS_NAME"], "foostore-local");
         assert_eq!(environment["OTEL_SERVICE_NAME"], "email");
         assert_eq!(environment["AWS_ACCESS_KEY_ID"], "email");
-        assert_eq!(environment["OTEL_METRICS_EXPORTER"], "none");
+        assert_eq!(environment["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"], "http://127.0.0.1:4318/v1/metrics");
+        assert_eq!(environment["OTEL_METRIC_EXPORT_INTERVAL"], "3000");
         assert_eq!(environment["SHUTDOWN_GRACE_S"], "10");
         assert_eq!(environment["RUST_LOG"], "debug");
         assert!(!environment.contains_key("AWS_PROFILE"));

@@ -54,6 +54,7 @@ LEFT_OUT = {
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
     "logs::": "is about the command line, and its answers from CloudWatch Logs are scripted",
     "mails::": "needs faults on demand, and the order and tags of mails as the local cloud keeps them",
+    "metrics::": "is about the command line, and reads the metrics that the local cloud keeps",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",

@@ -29,7 +29,7 @@ pub(crate) struct CloudArgs {
     /// Address of all AWS APIs; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     address: SocketAddr,
-    /// Address that receives traces over OTLP, by HTTP and gRPC; port 0 picks a free port
+    /// Address that receives traces and metrics over OTLP, by HTTP and gRPC; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     otlp_address: SocketAddr,
     /// Region that it reports

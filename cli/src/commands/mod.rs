@@ -11,6 +11,8 @@ pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;
 #[cfg(feature = "local")]
+pub(crate) mod metrics;
+#[cfg(feature = "local")]
 pub(crate) mod new;
 #[cfg(feature = "local")]
 pub(crate) mod provision;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use metrics_engine::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,7 @@ pub(crate) struct Cloud {
     pub(crate) pipes: Pipes,
     pub(crate) faults: Arc<Faults>,
     pub(crate) audit: AuditLog,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -68,6 +70,7 @@ impl Cloud {
             pipes,
             faults,
             audit: AuditLog::new(settings),
+            metrics: Arc::default(),
             stop,
         })
     }

@@ -1,6 +1,7 @@
-//! The control API, under `/_local`: health, mail, calls, faults.
+//! The control API, under `/_local`: health, mail, calls, metrics, faults.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -21,6 +22,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
         .route("/health", get(health))
         .route("/mail", get(mail).delete(forget_mail))
         .route("/calls", get(list_calls).delete(forget_calls))
+        .route("/metrics", get(metrics).delete(forget_metrics))
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .fallback(not_found)
@@ -28,7 +30,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
 }
 
 async fn not_found() -> Response {
-    let paths = "/_local/health, /_local/mail, /_local/calls and /_local/faults";
+    let paths = "/_local/health, /_local/mail, /_local/calls, /_local/metrics and /_local/faults";
     problem(StatusCode::NOT_FOUND, &format!("not found: the local cloud serves {paths}"))
 }
 
@@ -60,6 +62,15 @@ async fn list_calls(State(cloud): State<Arc<Cloud>>) -> Response {
 
 async fn forget_calls(State(cloud): State<Arc<Cloud>>) -> StatusCode {
     cloud.audit.forget();
+    StatusCode::NO_CONTENT
+}
+
+async fn metrics(State(cloud): State<Arc<Cloud>>) -> Response {
+    Json(cloud.metrics.document(SystemTime::now())).into_response()
+}
+
+async fn forget_metrics(State(cloud): State<Arc<Cloud>>) -> StatusCode {
+    cloud.metrics.forget();
     StatusCode::NO_CONTENT
 }
 

@@ -32,6 +32,33 @@ same refused, with AWS's code and message. Everything else is refused with a cle
   same account, targets of rules other than queues, topics and buses, enrichment in a Pipe.
 
 The test `coverage` renders this page: it calls every operation of every service model.
+
+## Besides AWS
+
+The endpoint also serves paths for programs on this machine, which web pages cannot call:
+
+| path | what it is | command |
+|---|---|---|
+| `/_local/health` | GET whether it is ready | `foostore cloud --health` |
+| `/_local/mail` | GET the mail that SES has accepted; DELETE forgets it | `foostore mail` |
+| `/_local/metrics` | GET the latest value of every metric ([schema](schemas/metrics.json)); DELETE forgets them | `foostore metrics` |
+| `/_local/faults` | GET, POST and DELETE faults ([faults.md](faults.md)) | `foostore faults` |
+| `/_local/calls` | GET who called what; DELETE forgets it | |
+
+Any program can export spans and metrics to the OTLP address, over gRPC or over HTTP in protobuf or JSON, with gzip or
+without. Logs are accepted and discarded. Of metrics the latest values are kept:
+
+- A series is identified by the service and its instance (`service.namespace`, `service.name`, `service.instance.id`), the
+  name of the scope, and the metric's name, kind, unit and attributes.
+- Cumulative and delta values both become totals. A process that restarts begins at zero, and the total goes on. Totals
+  are added up over the instances of a service; gauges are shown for each. Two processes that run at the same time need a
+  `service.instance.id` each.
+- A gauge, or a counter that also falls, is shown until another process has taken the place of its own, or nothing was
+  exported for 150 seconds.
+- Percentiles are interpolated within a bucket, so they are as precise as that is narrow.
+- At most 4,000 series are kept, each with at most 1,024 bytes of names and attributes and 160 buckets. They take at most
+  32 MiB; the layer itself has some 80 series. What is left out is logged once for each reason, counted in `left_out`, and
+  named in the response to its exporter. Summaries are left out.
 ";
 
 const SERVICES: [(Service, &str); 9] = [

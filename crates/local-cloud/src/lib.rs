@@ -22,6 +22,7 @@
 //! | `/_local/mail` | GET the mail that SES accepted, oldest first, with `feedback` from recipients that are suppressed or simulate a bounce, a complaint or a reply; DELETE forgets it |
 //! | `/_local/faults` | POST a fault, such as `{"service": "sns", "caller": "notifier", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE. `docs/faults.md` describes every kind |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
+//! | `/_local/metrics` | GET the latest value of every metric that arrived over OTLP, as `docs/schemas/metrics.json` describes; DELETE forgets them |
 //!
 //! Web pages cannot: requests with `Origin`, or with the `Host` of another server, are refused, and a POST needs
 //! `content-type: application/json`.
@@ -48,6 +49,7 @@ mod guard;
 mod input;
 mod journal;
 mod kinder;
+mod metrics;
 mod models;
 mod operation;
 mod page;
@@ -130,9 +132,10 @@ impl Bound {
         let tasks = TaskTracker::new();
         let xray = xray_engine::Engine::with_store(xray_engine::Settings::default(), Arc::new(traces));
         let cloud = cloud::Cloud::new(settings, address, mails, stop.clone(), tasks.clone());
+        let otlp_router = xray.otlp_router_with(Arc::new(metrics::Sink(Arc::clone(&cloud.metrics))));
         let router = gateway::router(cloud, xray.api_router());
         let local = LocalCloud { address, otlp_address, stop, tasks };
-        Ok(Self { local, listener, router, otlp_listener, otlp_router: xray.otlp_router() })
+        Ok(Self { local, listener, router, otlp_listener, otlp_router })
     }
 
     fn serve(self) -> LocalCloud {
@@ -164,7 +167,7 @@ impl LocalCloud {
         self.address
     }
 
-    /// Returns the address of the OTLP/HTTP endpoint (`/v1/traces`), with the port that was chosen.
+    /// Returns the address of the OTLP endpoint (`/v1/traces`, `/v1/metrics`), with the port that was chosen.
     #[must_use]
     pub fn otlp_address(&self) -> SocketAddr {
         self.otlp_address

@@ -6,7 +6,7 @@ use axum::Router;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
 use crate::api;
-use crate::ingest::{Intake, Rejected, grpc, otlp};
+use crate::ingest::{Intake, MetricsSink, NoMetrics, Rejected, grpc, otlp};
 use crate::settings::Settings;
 use crate::store::{MemoryStore, Store};
 
@@ -41,7 +41,13 @@ impl Engine {
     /// Returns OTLP over HTTP, `POST /v1/traces`, and over gRPC, for which it must be served over HTTP/2. Metrics and logs
     /// are accepted and discarded.
     pub fn otlp_router(&self) -> Router {
-        otlp::router(Arc::clone(&self.intake)).merge(grpc::router(Arc::clone(&self.intake)))
+        self.otlp_router_with(Arc::new(NoMetrics))
+    }
+
+    /// Returns the same, and passes metrics to `metrics`.
+    pub fn otlp_router_with(&self, metrics: Arc<dyn MetricsSink>) -> Router {
+        let over_http = otlp::router(Arc::clone(&self.intake), Arc::clone(&metrics));
+        over_http.merge(grpc::router(Arc::clone(&self.intake), metrics))
     }
 
     /// Records spans from within the process, as the OTLP endpoint does. Returns how many spans were left out, and why.

@@ -36,7 +36,7 @@ mod translate;
 
 pub use engine::Engine;
 pub use filter::{Condition, FilterError, FilterExpression};
-pub use ingest::Rejected;
+pub use ingest::{MetricsSink, Rejected};
 pub use settings::Settings;
 pub use store::{Document, MemoryStore, Overview, Page, Store, StoredTrace};
 

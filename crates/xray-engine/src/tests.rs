@@ -406,7 +406,8 @@ async fn otlp_in_another_form_is_refused_with_what_is_accepted() {
         served.post("/v1/traces", &[("content-type", "application/json")], b"[".to_vec()).await.0,
         400
     );
-    assert_eq!(served.post("/v1/metrics", &[protobuf], b"malformed".to_vec()).await, (200, String::new()));
+    assert_eq!(served.post("/v1/metrics", &[protobuf], b"malformed".to_vec()).await.0, 400);
+    assert_eq!(served.post("/v1/metrics", &[protobuf], Vec::new()).await, (200, String::new()));
     assert_eq!(served.post("/v1/logs", &[protobuf], Vec::new()).await, (200, String::new()));
 }
 

@@ -160,8 +160,13 @@ fn aws_file(resources: &Resources) -> String {
 /// Returns the environment against the local cloud: that of `foostore up`, adapted to a container.
 fn local_environment(resources: &Resources, service: &ServiceResources) -> BTreeMap<String, String> {
     let metrics = format!("{COLLECTOR}/v1/metrics");
-    let shared =
-        Shared { endpoint_url: CLOUD, otlp_url: COLLECTOR, metrics_url: Some(&metrics), grace: GRACE };
+    let shared = Shared {
+        endpoint_url: CLOUD,
+        otlp_url: COLLECTOR,
+        metrics_url: &metrics,
+        metrics_interval: None,
+        grace: GRACE,
+    };
     let own = resolved(service, &format!("{CLOUD}/{LOCAL_ACCOUNT}"), REGION, LOCAL_ACCOUNT);
     let mut variables = service_environment::of(&service.service, &shared, own, &Environment::default());
     // In a container the default port is free, and the health check relies on it.

@@ -30,7 +30,7 @@ pub(crate) struct UpArgs {
     /// Create nothing at --endpoint-url, because the templates in deploy/ were deployed there as environment local
     #[arg(long, requires = "endpoint_url")]
     pub(super) no_provision: bool,
-    /// Address that receives traces over OTLP, by HTTP and gRPC; port 0 picks a free port
+    /// Address that receives traces and metrics over OTLP, by HTTP and gRPC; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     pub(super) otlp_address: SocketAddr,
     /// Address that accepts events; port 0 picks a free port
@@ -63,7 +63,7 @@ pub(crate) struct UpArgs {
     /// Send the services' traces and metrics to this collector over OTLP/HTTP, not to the local cloud
     #[arg(long, value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
-    /// Send the services' metrics to this address over OTLP/HTTP
+    /// Send the services' metrics to this address over OTLP/HTTP, not to the local cloud
     #[arg(long, value_name = "URL")]
     pub(super) metrics_endpoint: Option<String>,
     /// Time limit for the services to become ready

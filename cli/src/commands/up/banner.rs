@@ -56,11 +56,13 @@ pub(super) fn people(addresses: &Addresses, style: Style) -> String {
 \"data\":{{\"name\":{{\"given\":\"Robin\",\"family\":\"Example\"}}}}}}'
   its trace        {trace} ID
   its log lines    {program} logs --log-dir {log_dir} ID
+  metrics          {metrics}
 {mail}  end              Ctrl-C
 
 ",
         ingest = addresses.ingest,
         trace = addresses.command("trace"),
+        metrics = addresses.command("metrics"),
         program = addresses.program,
     );
     text + &commands

@@ -20,6 +20,9 @@ use crate::service_environment::{self, LISTEN, SIGNATURE_SECRET, Shared};
 use crate::xray_client::XRay;
 use crate::{layer, ports};
 
+/// The time between two exports of metrics to the local cloud: short enough for someone who watches them.
+const METRICS_INTERVAL: Duration = Duration::from_secs(3);
+
 /// The running parts.
 pub(super) struct LocalRun {
     stop: Stop,
@@ -113,18 +116,17 @@ impl LocalRun {
     ) -> anyhow::Result<()> {
         let cloud = self.cloud.as_ref().context("the local cloud is not running")?;
         let endpoint_url = self.other_endpoint.clone().unwrap_or_else(|| cloud.endpoint_url());
-        let (otlp_url, metrics_url) = match &args.otlp_endpoint {
-            Some(collector) => (collector.clone(), Some(metrics_of(collector))),
-            // The local cloud does not receive metrics.
-            None => (format!("http://{}", cloud.otlp_address()), None),
-        };
-        let metrics_url = args.metrics_endpoint.clone().or(metrics_url);
+        let own_otlp = format!("http://{}", cloud.otlp_address());
+        let otlp_url = args.otlp_endpoint.as_ref().unwrap_or(&own_otlp);
+        let metrics_url = args.metrics_endpoint.clone().unwrap_or_else(|| metrics_of(otlp_url));
+        let to_cloud = args.otlp_endpoint.is_none() && args.metrics_endpoint.is_none();
         let outputs = Box::pin(resources::at(&endpoint_url, !args.no_provision)).await?;
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let shared = Shared {
             endpoint_url: &endpoint_url,
-            otlp_url: &otlp_url,
-            metrics_url: metrics_url.as_deref(),
+            otlp_url,
+            metrics_url: &metrics_url,
+            metrics_interval: to_cloud.then_some(METRICS_INTERVAL),
             grace: Duration::from_secs(args.shutdown_grace_s),
         };
         for name in layer::names() {

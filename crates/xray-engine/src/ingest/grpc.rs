@@ -22,15 +22,16 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
 
-use super::{Intake, MAX_REQUEST};
+use super::{Intake, MAX_REQUEST, MetricsSink};
 
 /// Returns the three services of OTLP, by the paths of their methods. They need HTTP/2.
-pub(crate) fn router(intake: Arc<Intake>) -> Router {
+pub(crate) fn router(intake: Arc<Intake>, metrics: Arc<dyn MetricsSink>) -> Router {
     let traces = TraceServiceServer::new(Traces(intake))
         .accept_compressed(Gzip)
         .max_decoding_message_size(MAX_REQUEST);
-    let metrics =
-        MetricsServiceServer::new(Discarded).accept_compressed(Gzip).max_decoding_message_size(MAX_REQUEST);
+    let metrics = MetricsServiceServer::new(Metrics(metrics))
+        .accept_compressed(Gzip)
+        .max_decoding_message_size(MAX_REQUEST);
     let logs =
         LogsServiceServer::new(Discarded).accept_compressed(Gzip).max_decoding_message_size(MAX_REQUEST);
     Router::new()
@@ -56,19 +57,22 @@ impl TraceService for Traces {
     }
 }
 
-/// Metrics and logs, for which X-Ray has no place.
 #[derive(Debug)]
-struct Discarded;
+struct Metrics(Arc<dyn MetricsSink>);
 
 #[tonic::async_trait]
-impl MetricsService for Discarded {
+impl MetricsService for Metrics {
     async fn export(
         &self,
-        _: Request<ExportMetricsServiceRequest>,
+        request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        Ok(Response::new(ExportMetricsServiceResponse::default()))
+        Ok(Response::new(self.0.record(request.get_ref())))
     }
 }
+
+/// Logs, for which X-Ray has no place.
+#[derive(Debug)]
+struct Discarded;
 
 #[tonic::async_trait]
 impl LogsService for Discarded {

@@ -2,10 +2,13 @@
 
 pub(crate) mod grpc;
 mod intake;
+mod metrics;
 pub(crate) mod otlp;
 
 pub(crate) use self::intake::Intake;
 pub use self::intake::Rejected;
+pub use self::metrics::MetricsSink;
+pub(crate) use self::metrics::NoMetrics;
 
 /// The largest OTLP request accepted, in bytes.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;

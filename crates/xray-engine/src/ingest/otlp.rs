@@ -10,23 +10,21 @@ use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use prost::Message as _;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::{Intake, MAX_REQUEST};
+use super::{Intake, MAX_REQUEST, MetricsSink};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
-pub(crate) fn router(intake: Arc<Intake>) -> Router {
-    Router::new()
-        .route("/v1/traces", post(traces))
-        .route("/v1/metrics", post(discard))
-        .route("/v1/logs", post(discard))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .with_state(intake)
+pub(crate) fn router(intake: Arc<Intake>, metrics: Arc<dyn MetricsSink>) -> Router {
+    let traces = Router::new().route("/v1/traces", post(traces)).with_state(intake);
+    let metrics = Router::new().route("/v1/metrics", post(self::metrics)).with_state(metrics);
+    traces.merge(metrics).route("/v1/logs", post(discard)).layer(DefaultBodyLimit::max(MAX_REQUEST))
 }
 
 /// The format of a request and its response.
@@ -53,12 +51,24 @@ async fn traces(
 ) -> Result<Response, Refusal> {
     let format = Format::of(&headers)?;
     let request = format.read(&uncompressed(&headers, body)?)?;
-    Ok(format.respond(&intake.record(&request).into()))
+    let response = ExportTraceServiceResponse::from(intake.record(&request));
+    Ok(format.respond(&response, response.partial_success.is_none()))
 }
 
-/// Accepts metrics and logs, for which X-Ray has no place. The response to either is an empty message.
+async fn metrics(
+    State(sink): State<Arc<dyn MetricsSink>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let format = Format::of(&headers)?;
+    let request = format.read(&uncompressed(&headers, body)?)?;
+    let response = sink.record(&request);
+    Ok(format.respond(&response, response.partial_success.is_none()))
+}
+
+/// Accepts logs, for which X-Ray has no place. The response is an empty message.
 async fn discard(headers: HeaderMap, _body: Bytes) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers)?.respond(&ExportTraceServiceResponse::default()))
+    Ok(Format::of(&headers)?.respond(&ExportLogsServiceResponse::default(), true))
 }
 
 impl Format {
@@ -74,25 +84,21 @@ impl Format {
         }
     }
 
-    fn read(self, body: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+    fn read<T: Message + Default + DeserializeOwned>(self, body: &[u8]) -> Result<T, Refusal> {
         let refuse =
-            |error: String| Refusal(StatusCode::BAD_REQUEST, format!("not an OTLP trace request: {error}\n"));
+            |error: String| Refusal(StatusCode::BAD_REQUEST, format!("not an OTLP request: {error}\n"));
         match self {
-            Self::Protobuf => {
-                ExportTraceServiceRequest::decode(body).map_err(|error| refuse(error.to_string()))
-            }
+            Self::Protobuf => T::decode(body).map_err(|error| refuse(error.to_string())),
             Self::Json => serde_json::from_slice(body)
                 .map_err(|error| refuse(format!("line {}, column {}", error.line(), error.column()))),
         }
     }
 
-    fn respond(self, message: &ExportTraceServiceResponse) -> Response {
+    fn respond(self, message: &(impl Message + Serialize), is_empty: bool) -> Response {
         match self {
             Self::Protobuf => ([(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response(),
             // An empty object: the derived form has a null member.
-            Self::Json if message.partial_success.is_none() => {
-                ([(header::CONTENT_TYPE, JSON)], "{}").into_response()
-            }
+            Self::Json if is_empty => ([(header::CONTENT_TYPE, JSON)], "{}").into_response(),
             Self::Json => Json(message).into_response(),
         }
     }
