@@ -1,6 +1,6 @@
 //! A service that is killed in the middle of a message: the trace shows the attempt that began and the one that finished.
 
-mod at_random;
+pub(crate) mod at_random;
 
 use std::time::Duration;
 
