@@ -5,6 +5,7 @@
 //! names, at the versions in the pinned ADOT. On a machine without Go these tests report that they are skipped.
 
 mod away;
+mod deployed;
 mod killed;
 mod metrics;
 mod roads;

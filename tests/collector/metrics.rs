@@ -16,7 +16,7 @@ use super::{Addresses, Collector, program};
 use crate::documents::consumers_on_the_way;
 use crate::world::{World, until};
 
-const EVENTS: u32 = 100;
+pub(super) const EVENTS: u32 = 100;
 /// How many of them occurred half an hour ago: more than one in a hundred, so the 99th percentile is their age.
 const OLD: u32 = 2;
 const HALF_AN_HOUR: f64 = 1_800.0;
@@ -28,7 +28,7 @@ fn messages_per_event(service: &str) -> u32 {
 
 const SOON: (&str, &str) = ("OTEL_METRIC_EXPORT_INTERVAL", "300");
 /// Settings of the services for metrics that go to CloudWatch.
-const FOR_CLOUDWATCH: [(&str, &str); 3] = [
+pub(super) const FOR_CLOUDWATCH: [(&str, &str); 3] = [
     SOON,
     ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram"),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "lowmemory"),
@@ -61,7 +61,7 @@ async fn post_events(world: &World) {
 
 /// The part of CloudWatch Logs that the collector needs.
 #[derive(Clone, Default)]
-struct Logs {
+pub(super) struct Logs {
     records: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -76,18 +76,29 @@ impl Logs {
     }
 
     /// Returns every record in the embedded metric format so far.
-    fn records(&self) -> Vec<Value> {
+    pub(super) fn records(&self) -> Vec<Value> {
         self.records.lock().unwrap().clone()
     }
 
     /// Returns the ages of one service's events when handled, with the number of measurements of each.
     fn ages(&self, service: &str) -> Vec<(f64, f64)> {
+        self.histogram(service, "consumer.event.age", |record| record["stage"] == "done")
+    }
+
+    /// Returns how long after their publication one service's events were handled, likewise.
+    fn delays(&self, service: &str) -> Vec<(f64, f64)> {
+        self.histogram(service, "consumer.event.delay", |_| true)
+    }
+
+    fn histogram(&self, service: &str, metric: &str, wanted: fn(&Value) -> bool) -> Vec<(f64, f64)> {
         let records = self.records();
-        let ages = records
+        let values = records
             .iter()
-            .filter(|record| record["service.name"] == service && record["stage"] == "done")
-            .map(|record| &record["consumer.event.age"]);
-        ages.flat_map(|age| numbers(&age["Values"]).into_iter().zip(numbers(&age["Counts"]))).collect()
+            .filter(|record| record["service.name"] == service && wanted(record))
+            .map(|record| &record[metric]);
+        values
+            .flat_map(|value| numbers(&value["Values"]).into_iter().zip(numbers(&value["Counts"])))
+            .collect()
     }
 }
 
@@ -135,7 +146,10 @@ fn count(values: &[(f64, f64)]) -> f64 {
 }
 
 /// Starts a layer, and a collector that sends its metrics to `exporter`, and posts a hundred events.
-async fn measured(exporter: &str, services: &[(&str, &str)]) -> Option<(World, Collector, Addresses, Logs)> {
+pub(super) async fn measured(
+    exporter: &str,
+    services: &[(&str, &str)],
+) -> Option<(World, Collector, Addresses, Logs)> {
     let program = program().await?;
     let (logs, logs_endpoint) = Logs::start().await;
     let addresses = Addresses::free();
@@ -151,7 +165,7 @@ async fn measured(exporter: &str, services: &[(&str, &str)]) -> Option<(World, C
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
+async fn events_that_are_sent_late_are_old_in_cloudwatch_and_not_delayed() {
     let Some((world, collector, _, logs)) = measured("awsemf", &FOR_CLOUDWATCH).await else { return };
     for service in consumers_on_the_way() {
         let all = f64::from(EVENTS * messages_per_event(service));
@@ -170,6 +184,11 @@ async fn an_alarm_on_the_99th_percentile_of_event_age_has_data_in_cloudwatch() {
         let (half, most) = (percentile(&ages, 50.0), percentile(&ages, 99.0));
         assert!(half < 60.0, "{service}: half of the events are older than {half} s");
         assert!((HALF_AN_HOUR * 0.99..HALF_AN_HOUR * 1.1).contains(&most), "{service}: p99 is {most} s");
+        // The alarm reads this one: nobody is to be woken by a caller that is late.
+        let delays = logs.delays(service);
+        assert!(close(count(&delays), all), "{service}: {delays:?}");
+        let most = percentile(&delays, 99.0);
+        assert!(most < 60.0, "{service}: the p99 of delays is {most} s");
     }
 
     let records = logs.records();
@@ -194,6 +213,7 @@ fn assert_usable(record: &Value) {
             // What both an alarm and a dashboard read has a set of dimensions for each.
             let of_an_alarm = match name {
                 "consumer.event.age" => Some(json!(["messaging.destination.name", "stage"])),
+                "ingest.events" => Some(json!(["outcome"])),
                 "consumer.messages" | "consumer.retries" | "consumer.dead_letters" => {
                     Some(json!(["messaging.destination.name"]))
                 }

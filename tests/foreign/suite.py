@@ -36,6 +36,7 @@ LEFT_OUT = {
     "ci::": "reads the steps of CI",
     "circles::": "reads the source and calls no AWS",
     "collector::every_component_": "compares the collector's configuration with its distribution",
+    "collector::deployed::": "needs faults on demand; compares the metrics with what the alarms in deploy/ read",
     "collector::metrics::": "covers the services' metrics and their conversion by the collector",
     "collector::the_": "covers the collector's configuration and its build",
     "collector::roads::": "needs faults on demand; compares two ways to X-Ray, which is the local cloud's in both runs",

@@ -37,6 +37,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "`json!` borrows the values it is given")]
 
+mod alarm;
 mod alarms;
 mod context;
 mod dashboard;

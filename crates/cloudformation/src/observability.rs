@@ -5,7 +5,7 @@ use topology::ServiceResources;
 
 use crate::context::Context;
 use crate::template::{Template, policy, reference, sub};
-use crate::{RenderError, dashboard};
+use crate::{RenderError, alarm, alarms, dashboard};
 
 const TOPIC: &str = "AlarmTopic";
 
@@ -16,6 +16,10 @@ pub(crate) fn template(context: &Context<'_>) -> Result<Template, RenderError> {
         context.application()
     ));
     add_topic(&mut template, context);
+    if context.resources.services.iter().any(|service| service.sends_email) {
+        alarm::add_parameter(&mut template);
+        alarms::mail::add(&mut template, context, &reference(TOPIC));
+    }
     add_group(&mut template, context);
     add_sampling(&mut template, context)?;
     dashboard::add_overview(&mut template, context);

@@ -23,6 +23,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
     }
     let rollback = alarms::add(&mut template, context, service);
     add_service(&mut template, context, service, &rollback);
+    alarms::add_after_service(&mut template, context, service);
     scaling::add(&mut template, context, service);
     dashboard::add_service(&mut template, context, service);
     Ok(template)

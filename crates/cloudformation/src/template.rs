@@ -37,12 +37,21 @@ impl Template {
         self.parameters.push((name.to_owned(), definition));
     }
 
+    /// Adds a parameter that several alarms of the template have in common.
+    pub(crate) fn parameter_once(&mut self, name: &str, definition: Value) {
+        if !self.parameters.iter().any(|(known, _)| known == name) {
+            self.parameter(name, definition);
+        }
+    }
+
+    /// Adds a numeric parameter with a default that several alarms of the template have in common.
+    pub(crate) fn number_once(&mut self, name: &str, default: &str, minimum: u32, description: &str) {
+        self.parameter_once(name, number(default, minimum, description));
+    }
+
     /// Adds a numeric parameter with a default.
     pub(crate) fn number(&mut self, name: &str, default: &str, minimum: u32, description: &str) {
-        self.parameter(
-            name,
-            json!({"Type": "Number", "Default": default, "MinValue": minimum, "Description": description}),
-        );
+        self.parameter(name, number(default, minimum, description));
     }
 
     pub(crate) fn condition(&mut self, name: &str, definition: Value) {
@@ -92,6 +101,10 @@ impl Template {
 pub const ENVIRONMENT: &str = "${Environment}";
 /// The longest environment name: what remains of the 32 characters of a load balancer's name.
 pub(crate) const LONGEST_ENVIRONMENT: usize = 12;
+
+fn number(default: &str, minimum: u32, description: &str) -> Value {
+    json!({"Type": "Number", "Default": default, "MinValue": minimum, "Description": description})
+}
 
 /// Returns `{"Ref": …}`.
 pub(crate) fn reference(id: &str) -> Value {

@@ -17,6 +17,8 @@ pub(crate) struct Hop {
     pub(crate) attempt: u32,
     /// When the message was put on the queue.
     pub(crate) sent_at: Timestamp,
+    /// When its event was published, or handed out again by a replay.
+    pub(crate) published_at: Timestamp,
     received_at: Timestamp,
 }
 
@@ -26,6 +28,7 @@ impl Hop {
             message_id: message.receipt.message_id().to_owned(),
             attempt: message.receive_count,
             sent_at: message.sent_at.unwrap_or(received_at),
+            published_at: message.sent_at.unwrap_or(received_at),
             received_at,
         }
     }

@@ -13,6 +13,8 @@ use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RELEASED, RETRY};
 
 /// Ages of events, when received and when done.
 pub(crate) const EVENT_AGE: &str = "consumer.event.age";
+/// Delays of events of this hop alone: since they were published, when done.
+pub(crate) const EVENT_DELAY: &str = "consumer.event.delay";
 /// Messages by outcome.
 pub(crate) const OUTCOMES: &str = "consumer.messages";
 /// Messages returned to the queue to be retried.
@@ -59,6 +61,7 @@ struct Instruments {
     process_duration: Histogram<f64>,
     call_duration: Histogram<f64>,
     event_age: Histogram<f64>,
+    event_delay: Histogram<f64>,
     outcomes: Counter<u64>,
     retries: Counter<u64>,
     dead_letters: Counter<u64>,
@@ -100,6 +103,7 @@ impl Metrics {
                 "time taken by calls to the queue",
             ),
             event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),
+            event_delay: histogram(EVENT_DELAY, "s", &AGES, "time since the event was published"),
             outcomes: counter(OUTCOMES, "messages by outcome"),
             retries: counter(RETRIES, "messages to be retried"),
             dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
@@ -158,6 +162,11 @@ impl Metrics {
             KeyValue::new(attributes::EVENT_TYPE, event_type.to_owned()),
         ]);
         self.0.event_age.record(age.as_secs_f64(), &attributes);
+    }
+
+    /// Records how long ago an event was published when it is done.
+    pub(crate) fn event_delay(&self, delay: Duration) {
+        self.0.event_delay.record(delay.as_secs_f64(), &self.0.common);
     }
 
     /// Records the end of a message.

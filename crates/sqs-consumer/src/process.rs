@@ -79,6 +79,9 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 let event_age = age(metadata.occurred_at, received_at);
                 shared.metrics.event_age("received", event_age, &received.envelope.event_type);
                 hop.sent_at = message.sent_at.unwrap_or(metadata.published_at);
+                // A replay hands an event out again, and what it is late by begins there.
+                let replayed = received.replay_name.is_some();
+                hop.published_at = if replayed { hop.sent_at } else { metadata.published_at };
                 let delivery = delivery(received, &message, received_at, hop.sent_at, place);
                 let verdict = if message.receive_count >= MAX_RECEIVES {
                     Verdict::Returned(Err(never_finished(message.receive_count)))
@@ -102,8 +105,9 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
         if let (Some(envelope), None) = (envelope, &conclusion.problem)
             && conclusion.outcome != RELEASED
         {
-            let event_age = age(envelope.metadata.occurred_at, shared.clock.now());
-            shared.metrics.event_age("done", event_age, &envelope.event_type);
+            let now = shared.clock.now();
+            shared.metrics.event_age("done", age(envelope.metadata.occurred_at, now), &envelope.event_type);
+            shared.metrics.event_delay(age(hop.published_at, now));
         }
         hop.log(envelope, started.elapsed(), &conclusion);
         Handled { settlement: conclusion.settlement, signal: conclusion.signal, recorded }

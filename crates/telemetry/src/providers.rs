@@ -1,13 +1,15 @@
 //! The OpenTelemetry providers: spans to the collector in batches, metrics at intervals, both from separate threads.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
 };
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use opentelemetry_semantic_conventions::metric;
 
 use crate::error::StartError;
 use crate::export::{Collector, Delivery, Departures, Ending, Limits, Lost, SpanQueue, UntilAccepted};
@@ -44,8 +46,20 @@ impl Providers {
         let meter = meters.meter(SCOPE);
         losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
         losses.data_points.count_in(meter.u64_counter("telemetry.data_points.lost").build());
+        report_uptime(&meter);
         Ok(Self { tracers, meters, losses, ending, departures })
     }
+}
+
+/// Sends the uptime with every export, whatever else happens: an alarm rings when it is missing.
+fn report_uptime(meter: &Meter) {
+    let started = Instant::now();
+    meter
+        .f64_observable_gauge(metric::PROCESS_UPTIME)
+        .with_unit("s")
+        .with_description("time since the process started")
+        .with_callback(move |gauge| gauge.observe(started.elapsed().as_secs_f64(), &[]))
+        .build();
 }
 
 /// Creates the provider of spans for the collector. Without an endpoint, spans are created, sampled and propagated, but

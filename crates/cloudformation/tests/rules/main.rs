@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alarms;
+mod metrics;
 mod sizes;
 mod stacks;
 
@@ -33,7 +34,7 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = Rule> {
-    alarms::RULES.into_iter().chain(sizes::RULES).chain(stacks::RULES)
+    alarms::RULES.into_iter().chain(metrics::RULES).chain(sizes::RULES).chain(stacks::RULES)
 }
 
 fn parsed(yaml: &str) -> Value {

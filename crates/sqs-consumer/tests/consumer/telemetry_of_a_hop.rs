@@ -398,6 +398,7 @@ async fn measures_what_operators_need_and_never_by_customer_or_event() {
     close(value("consumer.dead_letters", "reason=malformed-event"), 1.0);
     close(value("consumer.event.age", "stage=received"), 21.0);
     close(value("consumer.event.age", "stage=done"), 20.0);
+    close(value("consumer.event.delay", ""), 20.0);
     assert!(points.iter().any(|(name, ..)| name == "consumer.in_flight"));
     close(value("consumer.in_flight", ""), 0.0);
     assert!(value("consumer.batch.fill", "") >= 3.0);
