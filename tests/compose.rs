@@ -215,3 +215,25 @@ fn the_cloud_provisions_itself_and_knows_its_limit() {
     let owned = format!("--chown=65532:65532 /out/data {directory}");
     assert!(read("Dockerfile").contains(&owned), "the volume would belong to root");
 }
+
+/// Services that are started here by accident would take the messages of a real environment.
+#[test]
+fn a_real_account_is_consumed_from_on_purpose_only() {
+    let file = read("deploy/compose/aws.yml");
+    // Each service gets the anchor's variables, and compose refuses to start while one is empty.
+    assert!(file.contains("  CONSUME_FROM_AWS: ${CONSUME_FROM_AWS:?"), "{file}");
+    let consumers = file.matches("      QUEUE_URL:").count();
+    assert!(consumers > 2 && file.matches("environment: !override\n      <<: *aws\n").count() > consumers);
+}
+
+/// Keys that Tempo 3 no longer knows keep it from starting.
+#[test]
+fn tempo_is_configured_for_its_version() {
+    let (_, tempo) = services().into_iter().find(|(name, _)| name == "tempo").unwrap();
+    assert!(tempo["image"].as_str().unwrap().starts_with("grafana/tempo:3."));
+    let configuration: Value = serde_saphyr::from_str(&read("deploy/tempo/tempo.yaml")).unwrap();
+    for gone in ["ingester", "ingester_client", "compactor", "metrics_generator_client"] {
+        assert!(configuration.get(gone).is_none(), "{gone}");
+    }
+    assert_eq!(configuration["backend_worker"]["compaction"]["block_retention"], "24h");
+}

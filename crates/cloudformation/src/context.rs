@@ -13,11 +13,13 @@ const LONGEST_NAME: usize = 32;
 
 pub(crate) struct Context<'a> {
     pub(crate) resources: &'a Resources,
+    /// A digest of the collector's configuration.
+    pub(crate) collector_digest: String,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(resources: &'a Resources) -> Self {
-        Self { resources }
+    pub(crate) fn new(resources: &'a Resources, collector_digest: &str) -> Self {
+        Self { resources, collector_digest: collector_digest.to_owned() }
     }
 
     pub(crate) fn application(&self) -> &str {

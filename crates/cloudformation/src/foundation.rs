@@ -5,7 +5,7 @@ use topology::RuleBus;
 
 use crate::context::Context;
 use crate::template::{Template, allow, arn, attribute, policy, reference, sub};
-use crate::{images, logs, network};
+use crate::{collector, images, logs, network};
 
 /// Logical id of the key.
 pub(crate) const KEY: &str = "Key";
@@ -145,6 +145,8 @@ fn add_cluster(template: &mut Template, context: &Context<'_>) {
         "AWS::ECS::Cluster",
         json!({
             "ClusterName": sub(context.prefix()),
+            // Associated here, so that a service may name them.
+            "CapacityProviders": ["FARGATE", "FARGATE_SPOT"],
             "ClusterSettings": [{"Name": "containerInsights", "Value": reference("ContainerInsights")}],
         }),
     );
@@ -152,18 +154,14 @@ fn add_cluster(template: &mut Template, context: &Context<'_>) {
 
 /// Adds the parameter from which the tasks read the collector's configuration.
 fn add_collector(template: &mut Template, context: &Context<'_>, configuration: &str) {
-    let lines = configuration.lines().filter(|line| {
-        let line = line.trim_start();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let text = collector::text(configuration);
     let tier = if text.len() > LONGEST_STANDARD_PARAMETER { "Advanced" } else { "Standard" };
     template.resource(
         "CollectorConfigParameter",
         "AWS::SSM::Parameter",
         json!({
             "Name": sub(context.path("collector/config")),
-            "Description": "otel-collector.yaml without its comments; a new value applies to tasks started later",
+            "Description": "otel-collector.yaml without its comments; tasks read it when they start",
             "Type": "String",
             "Tier": tier,
             "Value": text,

@@ -39,6 +39,7 @@
 
 mod alarm;
 mod alarms;
+mod collector;
 mod context;
 mod dashboard;
 mod data;
@@ -85,7 +86,7 @@ pub fn render(resources: &Resources, collector: &str) -> Result<BTreeMap<String,
     if resources.environment != ENVIRONMENT {
         return Err(RenderError::Environment(resources.environment.clone()));
     }
-    let context = Context::new(resources);
+    let context = Context::new(resources, &collector::digest(collector));
     let mut files = BTreeMap::from([
         ("foundation.yaml".to_owned(), yaml::write(&foundation::template(&context, collector))?),
         ("observability.yaml".to_owned(), yaml::write(&observability::template(&context)?)?),

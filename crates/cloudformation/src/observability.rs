@@ -89,7 +89,11 @@ fn add_group(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// Adds a sampling rule for each service that accepts requests, because traces start there.
+/// Adds a sampling rule for each service that accepts requests, because traces start there. It is for instrumentations that
+/// read X-Ray's rules; this layer's services follow `OTEL_TRACES_SAMPLER`.
+///
+/// The rules of an account are one list: without the attribute, that of the environment whose name comes first would decide for
+/// all of them (<https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html>).
 fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), RenderError> {
     template.number(
         "SamplingReservoir",
@@ -117,6 +121,7 @@ fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), Re
                 "RuleName": context.short_name(name)?,
                 "Priority": 1000,
                 "ServiceName": name,
+                "Attributes": {"environment": reference("Environment")},
                 "ServiceType": "*",
                 "Host": "*",
                 "HTTPMethod": "*",

@@ -12,6 +12,9 @@ pub(crate) const TASK_ROLE: &str = "TaskRole";
 /// Logical id of the role with which ECS starts the task.
 pub(crate) const EXECUTION_ROLE: &str = "ExecutionRole";
 
+/// Condition: whether the account is in SES's sandbox.
+pub(crate) const IN_SANDBOX: &str = "InSandbox";
+
 /// Adds both roles of a service.
 pub(crate) fn add(
     template: &mut Template,
@@ -99,7 +102,8 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         // A mail that names a configuration set is authorized for the set too
         // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html).
         let set = service.configuration_set.iter().map(|set| arn("ses", &format!("configuration-set/{set}")));
-        let resources: Vec<_> = std::iter::once(arn("ses", "identity/${EmailIdentity}")).chain(set).collect();
+        let identity = std::iter::once(arn("ses", "identity/${EmailIdentity}"));
+        let resources: Vec<_> = identity.chain(set).chain([sandbox_recipient()]).collect();
         let mut send = allow("SendEmail", &["ses:SendEmail"], json!(resources));
         send["Condition"] = json!({"StringEquals": {"ses:FromAddress": reference("EmailSender")}});
         statements.push(send);
@@ -116,6 +120,13 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         statements.push(use_key(context, &key, &through));
     }
     Ok(statements)
+}
+
+/// Returns the identity of recipients, on which SES authorizes as well while the account is in the sandbox
+/// (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
+fn sandbox_recipient() -> Value {
+    let identity = arn("ses", "identity/${SandboxRecipient}");
+    json!({"Fn::If": [IN_SANDBOX, identity, reference("AWS::NoValue")]})
 }
 
 /// Returns the collector's statements for traces, sampling rules and metrics.

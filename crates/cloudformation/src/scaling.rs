@@ -1,4 +1,4 @@
-//! The number of tasks of a service.
+//! The number of tasks of a service: by what waits or is asked, and by CPU.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -7,9 +7,14 @@ use crate::context::Context;
 use crate::load_balancer;
 use crate::logical_ids::SERVICE;
 use crate::metrics;
-use crate::template::{Template, reference, sub};
+use crate::template::{Template, logical_id, reference, sub};
 
-/// Adds scaling by backlog or by requests.
+/// Adds scaling by backlog or by requests, and by CPU.
+///
+/// The two policies complement each other: the first notices what waits, however little CPU it takes; the second keeps the
+/// tasks that a steady load needs while nothing waits, which the first would take away and bring back again. Application
+/// Auto Scaling adds tasks if one policy asks for them, and removes some only if both agree
+/// (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking.html>).
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     let Some((name, specification, target)) = policy(template, context, service) else { return };
     // The name comes from the service resource, so that scaling is created after it.
@@ -28,11 +33,36 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "MaxCapacity": reference("MaximumTasks"),
         }),
     );
-    let (kind, specification) = specification;
+    template.number(
+        "CpuTargetPercent",
+        "60",
+        1,
+        "Target of the tasks' CPU utilisation; docs/capacity.md calculates with it",
+    );
+    let cpu = json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"});
+    add_policy(template, context, service, name, specification, &target);
+    add_policy(
+        template,
+        context,
+        service,
+        "cpu",
+        ("PredefinedMetricSpecification", cpu),
+        &reference("CpuTargetPercent"),
+    );
+}
+
+fn add_policy(
+    template: &mut Template,
+    context: &Context<'_>,
+    service: &ServiceResources,
+    name: &str,
+    (kind, specification): (&str, Value),
+    target: &Value,
+) {
     let mut tracking = json!({"TargetValue": target, "ScaleOutCooldown": 30, "ScaleInCooldown": 300});
     tracking[kind] = specification;
     template.resource(
-        "ScalingPolicy",
+        format!("{}ScalingPolicy", logical_id(name)),
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         json!({
             "PolicyName": context.name(&format!("{}-{name}", service.service)),
@@ -49,7 +79,12 @@ fn policy(
     service: &ServiceResources,
 ) -> Option<(&'static str, (&'static str, Value), Value)> {
     if service.listens {
-        template.number("RequestsPerTask", "1000", 1, "Target of requests per minute and task");
+        template.number(
+            "RequestsPerTask",
+            "4500",
+            1,
+            "Target of requests per minute and task; 75 a second with 0.25 vCPU, and more with a larger Cpu",
+        );
         let label = format!(
             "${{{}.LoadBalancerFullName}}/${{{}.TargetGroupFullName}}",
             load_balancer::LOAD_BALANCER,
@@ -74,10 +109,10 @@ fn policy(
         "ProcessingMilliseconds",
         json!({
             "Type": "Number",
-            "Default": "5",
+            "Default": "13.3",
             "MinValue": 0.01,
-            "Description": "Measured time of one task per message: messaging.process.duration divided \
-                            by the number of messages in flight (consumer.in_flight)",
+            "Description": "Time of one task per message; 75 a second with 0.25 vCPU, and less with a larger Cpu. Measured: \
+                            messaging.process.duration divided by the number of messages in flight (consumer.in_flight)",
         }),
     );
     let specification = json!({"Metrics": [

@@ -26,7 +26,7 @@ pub fn scratch(resources: &Resources) -> Result<String, RenderError> {
     if resources.environment != ENVIRONMENT {
         return Err(RenderError::Environment(resources.environment.clone()));
     }
-    let context = Context::new(resources);
+    let context = Context::new(resources, "");
     let mut template =
         Template::new(format!("{}: to try AWS with, and then to be deleted", context.application()));
     template.resource(BUS, "AWS::Events::EventBus", json!({"Name": sub(context.prefix())}));

@@ -57,7 +57,6 @@ fn add_service(
         "ServiceName": context.name(&service.service),
         "Cluster": context.left_by_other_stack("cluster"),
         "TaskDefinition": reference(task::TASK_DEFINITION),
-        "LaunchType": "FARGATE",
         "PlatformVersion": "LATEST",
         "AvailabilityZoneRebalancing": "ENABLED",
         "EnableECSManagedTags": true,
@@ -78,6 +77,11 @@ fn add_service(
             ],
         }},
     });
+    if service.queue.is_some() && !service.listens {
+        properties["CapacityProviderStrategy"] = spot(template);
+    } else {
+        properties["LaunchType"] = json!("FARGATE");
+    }
     if service.listens {
         properties["HealthCheckGracePeriodSeconds"] = json!(30);
         properties["LoadBalancers"] = json!([{
@@ -90,4 +94,31 @@ fn add_service(
     if service.listens {
         template.with("DependsOn", json!([load_balancer::LISTENER]));
     }
+}
+
+/// Returns where the tasks of a consumer run: a base on demand, and of those beyond it a share on Spot. A task on Spot is
+/// stopped with a warning of two minutes, which is longer than it drains, so that nothing is lost; a caller of ingest would
+/// notice. A strategy excludes a launch type
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
+fn spot(template: &mut Template) -> Value {
+    template.number(
+        "OnDemandTasks",
+        "1",
+        0,
+        "Tasks that run on demand in any case; those beyond are shared with Spot",
+    );
+    template.parameter(
+        "SpotWeight",
+        json!({
+            "Type": "Number",
+            "Default": "0",
+            "MinValue": 0,
+            "MaxValue": 1000,
+            "Description": "Tasks beyond OnDemandTasks that run on Fargate Spot for each one that runs on demand; 0 for none",
+        }),
+    );
+    json!([
+        {"CapacityProvider": "FARGATE", "Base": reference("OnDemandTasks"), "Weight": 1},
+        {"CapacityProvider": "FARGATE_SPOT", "Weight": reference("SpotWeight")},
+    ])
 }

@@ -147,6 +147,22 @@ fn add_email_parameters(template: &mut Template) {
         json!({"Type": "String", "Default": "", "Description": "Display name of the sender; may be empty"}),
     );
     template.parameter(
+        "SandboxRecipient",
+        json!({
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": "|\\*|[^\\s<>,;\"]+\\.[^\\s<>,;\"]+",
+            "ConstraintDescription": "a domain, an address, * or nothing",
+            // Outside the sandbox, recipients have no identity.
+            "Description": "While the account is in SES's sandbox: the verified identity of recipients, a domain or an address, or * for all; \
+                            otherwise empty",
+        }),
+    );
+    template.condition(
+        roles::IN_SANDBOX,
+        json!({"Fn::Not": [{"Fn::Equals": [reference("SandboxRecipient"), ""]}]}),
+    );
+    template.parameter(
         "EmailIdentity",
         json!({
             "Type": "String",
@@ -202,6 +218,8 @@ fn container(context: &Context<'_>, service: &ServiceResources) -> Value {
 fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
     let mut environment = Map::new();
     environment.insert("AWS_REGION".into(), reference("AWS::Region"));
+    // Nobody reads it: a new value makes a new revision, whose tasks read the new configuration.
+    environment.insert("CONFIG_DIGEST".into(), json!(context.collector_digest));
     environment.insert("MEMORY_LIMIT_MIB".into(), json!(COLLECTOR_LIMIT_MIB.to_string()));
     environment.insert("METRICS_LOG_GROUP".into(), sub(context.log_group("metrics")));
     environment.insert("METRICS_NAMESPACE".into(), sub(context.metrics_namespace()));

@@ -58,7 +58,7 @@ fn resources() -> Resources {
 
 /// Returns every template by its file name.
 fn templates(resources: &Resources) -> BTreeMap<String, Template> {
-    let context = Context::new(resources);
+    let context = Context::new(resources, "a digest");
     let mut templates = BTreeMap::from([
         ("foundation".to_owned(), foundation::template(&context, COLLECTOR)),
         ("observability".to_owned(), observability::template(&context).unwrap()),
@@ -477,4 +477,31 @@ fn what_is_left_open_is_refused() {
     let long = Service::new("a-way-in-with-a-long-name").listens(Http::new());
     let long = Topology::new("shop", ENVIRONMENT).service(long).resources().unwrap();
     assert!(matches!(render(&long, COLLECTOR), Err(RenderError::NameTooLong { limit: 32, .. })));
+}
+
+#[test]
+fn mail_may_be_sent_to_the_recipients_of_a_sandbox_if_they_are_named() {
+    let templates = templates(&resources());
+    let (_, send) =
+        statements(&templates).into_iter().find(|(_, statement)| statement["Sid"] == "SendEmail").unwrap();
+    let recipient = send["Resource"].as_array().unwrap().last().unwrap();
+    assert_eq!(recipient["Fn::If"][0], "InSandbox");
+    let arn = recipient["Fn::If"][1]["Fn::Sub"].as_str().unwrap();
+    assert!(arn.ends_with(":identity/${SandboxRecipient}"), "{arn}");
+    assert_eq!(recipient["Fn::If"][2], json!({"Ref": "AWS::NoValue"}));
+    let (_, parameter) =
+        templates["sms"].parameters.iter().find(|(name, _)| name == "SandboxRecipient").unwrap();
+    assert_eq!(parameter["Default"], "");
+}
+
+#[test]
+fn alarms_on_silence_are_for_those_who_want_them() {
+    let templates = templates(&resources());
+    let (_, quiet) = templates["intake"].resources.iter().find(|(id, _)| id == "IntakeQuietAlarm").unwrap();
+    assert_eq!(quiet["Condition"], "NoticeSilence");
+    assert_eq!(quiet["Properties"]["EvaluationPeriods"], json!({"Ref": "QuietMinutes"}));
+    assert_eq!(quiet["Properties"]["TreatMissingData"], "breaching");
+    let (_, parameter) =
+        templates["intake"].parameters.iter().find(|(name, _)| name == "QuietMinutes").unwrap();
+    assert_eq!(parameter["Default"], "0");
 }

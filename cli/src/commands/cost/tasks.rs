@@ -89,4 +89,29 @@ mod tests {
         assert_eq!(Tasks::of(45_001, 1).vcpu(), 0.5);
         assert_eq!((Tasks::of(100_000, 1).vcpu(), Tasks::of(100_000, 1).each), (1.0, 6));
     }
+
+    /// What the templates deploy by default is what the estimate calculates with.
+    #[test]
+    fn the_templates_have_the_same_defaults() {
+        let resources = crate::layer::resources(contracts::APPLICATION, cloudformation::ENVIRONMENT).unwrap();
+        let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
+        let default = |service: &str, parameter: &str| -> f64 {
+            let template: serde_json::Value =
+                serde_saphyr::from_str(&files[&format!("services/{service}.yaml")]).unwrap();
+            let default = &template["Parameters"][parameter]["Default"];
+            let number = default.as_str().and_then(|text| text.parse().ok()).or(default.as_f64());
+            number.unwrap_or_else(|| panic!("{service} has no default of {parameter}"))
+        };
+        let a_second = f64::from(MESSAGES_A_MINUTE_AND_VCPU) / 60.0 / 4.0;
+        for service in ["ingest", "notifier"] {
+            assert_eq!(default(service, "Cpu"), 256.0, "a quarter of a vCPU");
+            assert_eq!(default(service, "MinimumTasks"), f64::from(FEWEST));
+            assert_eq!(default(service, "MaximumTasks"), f64::from(MOST_OF_A_SIZE));
+            assert_eq!(default(service, "CpuTargetPercent"), 60.0, "A11");
+        }
+        assert_eq!(default("notifier", "Concurrency"), f64::from(CONCURRENCY));
+        assert_eq!(default("ingest", "RequestsPerTask"), a_second * 60.0);
+        assert!((default("notifier", "ProcessingMilliseconds") - 1_000.0 / a_second).abs() < 0.1);
+        assert_eq!(default("notifier", "SpotWeight"), 0.0, "the prices are those on demand");
+    }
 }

@@ -68,9 +68,13 @@ const AWS_HEAD: &str = r#"# Rendered by `foostore synth` from what the services 
 #
 # Points the stack of docker-compose.yml at a real account: no local cloud, nothing provisioned, no example traffic. The
 # stacks in deploy/ create the resources. Needs ENVIRONMENT, AWS_REGION, AWS_ACCOUNT_ID, credentials, and whatever else
-# compose reports as missing:
+# compose reports as missing.
+#
+# The services take messages from the environment's queues: each is handled here, and not by a task in the account. Nobody
+# does that by accident, so compose refuses to start without CONSUME_FROM_AWS:
 #
 #   eval "$(aws configure export-credentials --format env)"
+#   export CONSUME_FROM_AWS=yes
 #   docker compose -f docker-compose.yml -f deploy/compose/aws.yml up
 
 x-aws: &aws
@@ -78,6 +82,7 @@ x-aws: &aws
   AWS_ACCESS_KEY_ID: ${AWS_ACCESS_KEY_ID:?credentials of the account}
   AWS_SECRET_ACCESS_KEY: ${AWS_SECRET_ACCESS_KEY:?credentials of the account}
   AWS_SESSION_TOKEN: # from the environment, if set
+  CONSUME_FROM_AWS: ${CONSUME_FROM_AWS:?set it to yes to take messages from the queues of this environment}
 
 services:
   cloud: !reset null

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod metrics;
+mod services;
 mod sizes;
 mod stacks;
 
@@ -34,7 +35,12 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = Rule> {
-    alarms::RULES.into_iter().chain(metrics::RULES).chain(sizes::RULES).chain(stacks::RULES)
+    alarms::RULES
+        .into_iter()
+        .chain(metrics::RULES)
+        .chain(services::RULES)
+        .chain(sizes::RULES)
+        .chain(stacks::RULES)
 }
 
 fn parsed(yaml: &str) -> Value {
