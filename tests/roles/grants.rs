@@ -75,7 +75,10 @@ impl Template {
         let conditions = self.conditions(&statement["Condition"]);
         let mut grants = Vec::new();
         for action in list(&statement["Action"]) {
-            for resource in list(&statement["Resource"]) {
+            // What a condition adds is left out: none holds where parameters have their defaults.
+            let added =
+                |resource: &&Value| resource["Fn::If"][2] == serde_json::json!({"Ref": "AWS::NoValue"});
+            for resource in list(&statement["Resource"]).filter(|resource| !added(resource)) {
                 grants.push(Grant {
                     role: role.to_owned(),
                     policy: policy.to_owned(),

@@ -8,6 +8,11 @@ use crate::template::{Template, logical_id, reference};
 /// Condition: whether alarms also notify when they return to OK.
 const NOTIFY_RECOVERY: &str = "NotifyRecovery";
 
+/// Minutes that an alarm looks back where `FILL` gives every minute a value. The last minute's data comes late, so that it
+/// alone would always be the filled value
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>).
+pub(crate) const LATE_MINUTES: u32 = 5;
+
 /// One alarm: what it watches (a metric or a list of queries), and from when on it is too much.
 pub(crate) struct Alarm<'a> {
     /// Logical id, and in small letters the end of its name.

@@ -16,7 +16,7 @@ pub(crate) fn text(configuration: &str) -> String {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html>).
 pub(crate) fn digest(configuration: &str) -> String {
     let digest = Sha256::digest(text(configuration));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()))
 }
 
 #[cfg(test)]

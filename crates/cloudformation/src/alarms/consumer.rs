@@ -49,11 +49,16 @@ pub(super) fn paused(
     queue: &str,
     topic: &Value,
 ) {
-    template.number(
+    const PERIODS: u32 = 10;
+    template.parameter(
         "PausedThresholdMinutes",
-        "2",
-        1,
-        "Alarm when a service has not received for so many minutes",
+        json!({
+            "Type": "Number",
+            "Default": "2",
+            "MinValue": 1,
+            "MaxValue": PERIODS,
+            "Description": "Alarm when a service has not received in so many of the last ten minutes",
+        }),
     );
     let most = |id: &str, metric: &str| {
         metrics::statistic(id, metrics::of_consumer(context, queue, metric), "Maximum")
@@ -66,7 +71,7 @@ pub(super) fn paused(
              readiness check says which, and why"
         ),
         watches: json!({
-            "EvaluationPeriods": reference("PausedThresholdMinutes"),
+            "EvaluationPeriods": PERIODS,
             "DatapointsToAlarm": reference("PausedThresholdMinutes"),
             "Metrics": [
                 most("circuit", "consumer.circuit.open"),

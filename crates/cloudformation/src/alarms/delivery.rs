@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use topology::{Pipe, Queue, Rule, RuleBus, ServiceResources};
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, LATE_MINUTES};
 use crate::context::Context;
 use crate::metrics;
 use crate::template::{Template, reference};
@@ -74,7 +74,8 @@ pub(super) fn failing(template: &mut Template, context: &Context<'_>, pipe: &Pip
             of_pipe("partly", "ExecutionPartiallyFailed"),
             of_pipe("late", "ExecutionTimeout"),
             {"Id": "all", "Label": "Failed executions", "ReturnData": true,
-             "Expression": "FILL(failed, 0) + FILL(partly, 0) + FILL(late, 0)"},
+             // A Pipe sends all of them with every execution.
+             "Expression": "failed + partly + late"},
         ]}),
         threshold: json!(0),
         minutes: reference("PipeFailuresMinutes"),
@@ -139,7 +140,7 @@ pub(super) fn lost_events(
             "EventBridge could neither deliver events to {name} nor put them on {name}-undelivered: they are lost. Mend the \
              policies of both queues and of the key, and have the events sent again"
         ),
-        watches: json!({"Metrics": queries}),
+        watches: json!({"EvaluationPeriods": LATE_MINUTES, "Metrics": queries}),
         threshold: reference(LOST_THRESHOLD),
         minutes: json!(1),
     }

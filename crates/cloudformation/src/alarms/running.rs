@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use topology::ServiceResources;
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, LATE_MINUTES};
 use crate::context::Context;
 use crate::logical_ids::SERVICE;
 use crate::metrics;
@@ -32,7 +32,7 @@ pub(super) fn lost_telemetry(
             "{name} has lost spans or metrics: its collector was unavailable for too long, or takes too little. The \
              log lines with lost_spans say how many and why"
         ),
-        watches: json!({"Metrics": [
+        watches: json!({"EvaluationPeriods": LATE_MINUTES, "Metrics": [
             sum("spans", "telemetry.spans.lost"),
             sum("points", "telemetry.data_points.lost"),
             {"Id": "lost", "Label": "Lost spans and data points", "ReturnData": true,

@@ -1,8 +1,10 @@
 //! Rules for alarms, dashboards, and what they read.
 
+use serde_json::Value;
+
 use crate::{Deployment, Rule, filled, parsed};
 
-pub(crate) const RULES: [Rule; 3] = [
+pub(crate) const RULES: [Rule; 4] = [
     Rule {
         name: "an alarm has no Metrics Insights query, and a widget at most one",
         // One is allowed to an alarm too, but each metric that it matches is billed.
@@ -45,6 +47,26 @@ Resources:
             format!(
                 "Resources: {{Alarm: {{Type: AWS::CloudWatch::Alarm, Properties: {{Metrics: [{{Expression: {sum}}}]}}}}}}"
             )
+        },
+    },
+    Rule {
+        name: "an alarm whose expression FILL gives a value at any time looks back at more periods than must be too much: the \
+               last one's data comes late, and would always be the filled value",
+        source: "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html",
+        broken: filled_at_the_end,
+        example: || {
+            r"
+Resources:
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      EvaluationPeriods: 2
+      DatapointsToAlarm: 2
+      Metrics:
+        - {Id: one, MetricStat: {}}
+        - {Id: all, Expression: 'IF(FILL(one, 0) > 0, 1, 0)'}
+"
+            .to_owned()
         },
     },
 ];
@@ -101,4 +123,24 @@ fn unknown_words(deployment: &Deployment) -> Vec<String> {
 fn long_expressions(deployment: &Deployment) -> Vec<String> {
     let long = alarm_expressions(deployment).filter(|(_, expression)| expression.len() > 2_048);
     long.map(|(place, expression)| format!("{place}: {} characters", expression.len())).collect()
+}
+
+fn filled_at_the_end(deployment: &Deployment) -> Vec<String> {
+    let fill = regex_lite::Regex::new(r"FILL\([^)]*\)").unwrap();
+    let alarms = deployment.of_type("AWS::CloudWatch::Alarm").filter(|(file, _, alarm)| {
+        let queries = || alarm["Metrics"].as_array().into_iter().flatten();
+        let metrics: Vec<_> =
+            queries().filter_map(|query| query.get("MetricStat").and(query["Id"].as_str())).collect();
+        let always = queries().filter_map(|query| query["Expression"].as_str()).any(|expression| {
+            let rest = fill.replace_all(expression, "");
+            !rest.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| metrics.contains(&word))
+        });
+        let parameters = &deployment.templates[*file].1["Parameters"];
+        let number = |value: &Value| {
+            let value = value["Ref"].as_str().map_or(value, |name| &parameters[name]["Default"]);
+            value.as_u64().or_else(|| value.as_str()?.parse().ok())
+        };
+        always && number(&alarm["DatapointsToAlarm"]) >= number(&alarm["EvaluationPeriods"])
+    });
+    alarms.map(|(file, id, _)| format!("{file} {id}")).collect()
 }

@@ -140,7 +140,7 @@ fn without_digest(deployment: &Deployment) -> Vec<String> {
         let definition = task.to_string();
         for (name, text) in &texts {
             let digest = Sha256::digest(text);
-            let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let digest = format!("{:016x}", u64::from_be_bytes(*digest.first_chunk().unwrap()));
             if definition.contains(&format!("parameter{name}\"")) && !definition.contains(&digest) {
                 stale.push(format!("{file} {id}: {name}"));
             }

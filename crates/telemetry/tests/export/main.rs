@@ -29,8 +29,11 @@ async fn spans_and_metrics_arrive_as_protobuf_when_telemetry_ends() {
     assert!(format!("{:?}", service.unwrap().value).contains("membership"));
     assert_eq!(resource_spans.scope_spans[0].spans[0].name, "process members");
     let metrics = collector.metrics.lock().unwrap();
-    let names = metrics[0].resource_metrics[0].scope_metrics[0].metrics.iter().map(|metric| &metric.name);
-    assert!(names.into_iter().any(|name| name == "work.done"));
+    let scopes = metrics[0].resource_metrics[0].scope_metrics.iter();
+    let names: Vec<_> = scopes.flat_map(|scope| &scope.metrics).map(|metric| &metric.name).collect();
+    assert!(names.iter().any(|name| *name == "work.done"));
+    // An alarm rings when it is missing, whatever else there is to measure.
+    assert!(names.iter().any(|name| *name == "process.uptime"), "{names:?}");
 }
 
 #[tokio::test]
@@ -52,8 +55,8 @@ async fn ends_with_a_count(endpoint: &str) {
     let start = Instant::now();
     let error = telemetry.shutdown().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_millis(5_500), "{:?}", start.elapsed());
-    // Besides what the work measured there are the two metrics that count losses.
-    assert_eq!(error.to_string(), "telemetry was not flushed: 1 spans and 3 data points are lost");
+    // Besides what the work measured there are the two metrics that count losses, and the uptime.
+    assert_eq!(error.to_string(), "telemetry was not flushed: 1 spans and 4 data points are lost");
 }
 
 #[tokio::test]
