@@ -100,7 +100,7 @@ Resources:
 fn wrong_capacity(deployment: &Deployment) -> Vec<String> {
     let clusters = deployment.of_type("AWS::ECS::Cluster");
     let known: Vec<_> =
-        clusters.flat_map(|(_, _, cluster)| cluster["CapacityProviders"].as_array()).flatten().collect();
+        clusters.filter_map(|(_, _, cluster)| cluster["CapacityProviders"].as_array()).flatten().collect();
     let services = deployment.of_type("AWS::ECS::Service").filter(|(_, _, service)| {
         let strategy = service["CapacityProviderStrategy"].as_array();
         let providers: Vec<_> = strategy.into_iter().flatten().map(|one| &one["CapacityProvider"]).collect();
