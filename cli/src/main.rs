@@ -1,12 +1,23 @@
 //! The command line of FooStore: `foostore up` runs the loyalty layer on this machine; the other commands work with
 //! that run or with a deployment.
 
+#[cfg(feature = "local")]
+mod aws_failure;
 mod commands;
+#[cfg(feature = "local")]
+mod consent;
 mod endpoint;
 mod failure;
+#[cfg(test)]
+#[cfg(feature = "local")]
+mod fake_aws;
 mod ingest_client;
 mod layer;
 mod log_lines;
+#[cfg(feature = "local")]
+mod patience;
+#[cfg(feature = "local")]
+mod place;
 #[cfg(feature = "local")]
 mod ports;
 #[cfg(feature = "local")]
@@ -22,6 +33,7 @@ mod service_environment;
 mod service_state;
 #[cfg(feature = "local")]
 mod signals;
+mod signed_call;
 mod stdio;
 mod style;
 mod trace_view;
@@ -97,6 +109,10 @@ enum Command {
     #[cfg(feature = "local")]
     Cost(commands::cost::CostArgs),
     #[cfg(feature = "local")]
+    Deploy(commands::deploy::DeployArgs),
+    #[cfg(feature = "local")]
+    Doctor(commands::doctor::DoctorArgs),
+    #[cfg(feature = "local")]
     Synth(commands::synth::SynthArgs),
     #[cfg(feature = "local")]
     Traffic(commands::traffic::TrafficArgs),
@@ -166,6 +182,10 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Ps(args) => commands::ps::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Restart(args) => commands::restart::run(args).await,
+        #[cfg(feature = "local")]
+        Command::Deploy(args) => Box::pin(commands::deploy::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Doctor(args) => Box::pin(commands::doctor::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Synth(args) => commands::synth::run(&args),
         #[cfg(feature = "local")]

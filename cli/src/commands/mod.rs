@@ -6,6 +6,10 @@ pub(crate) mod cloud;
 pub(crate) mod cost;
 pub(crate) mod dead_letters;
 #[cfg(feature = "local")]
+pub(crate) mod deploy;
+#[cfg(feature = "local")]
+pub(crate) mod doctor;
+#[cfg(feature = "local")]
 pub(crate) mod faults;
 pub(crate) mod logs;
 #[cfg(feature = "local")]

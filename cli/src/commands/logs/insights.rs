@@ -8,14 +8,14 @@ use aws_config::SdkConfig;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::signed_call::{Client, Protocol};
 use crate::failure::Failure;
 use crate::log_lines::{Line, Record};
+use crate::signed_call::{Client, Protocol};
 use crate::stdio::remark;
 
 /// The service, and how it is called.
 const PROTOCOL: Protocol =
-    Protocol { service: "CloudWatch Logs", signing_name: "logs", target: "Logs_20140328" };
+    Protocol { service: "CloudWatch Logs", signing_name: "logs", version: "1.1", target: "Logs_20140328" };
 /// The most lines that a query returns; `StartQuery` allows no more.
 const MOST_LINES: usize = 10_000;
 /// The pause between two looks at a query that runs.

@@ -5,7 +5,6 @@ mod files;
 mod groups;
 mod insights;
 mod query;
-mod signed_call;
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::inbox::Inbox;
-use super::place::Place;
+use crate::place::Place;
 
 /// The scratch resources as a check uses them.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use tokio::time::Instant;
 
-use super::call::failed;
-use super::place::Place;
+use crate::aws_failure::failed;
+use crate::place::Place;
 
 /// The wait of one receive, short enough to respect a limit of a few seconds.
 const POLL_S: i32 = 1;

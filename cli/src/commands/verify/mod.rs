@@ -2,14 +2,10 @@
 
 mod assumptions;
 mod bench;
-mod call;
 mod checks;
-mod consent;
 mod ending;
 mod finding;
 mod inbox;
-mod patience;
-mod place;
 mod report;
 mod scratch;
 mod stack;
@@ -22,9 +18,10 @@ use tokio::time::Instant;
 use self::bench::Bench;
 use self::ending::{AtOnce, Ending};
 use self::finding::{Finding, conclude};
-use self::place::Place;
 use self::scratch::Scratch;
 use self::stack::NotBegun;
+use crate::consent;
+use crate::place::Place;
 use crate::signals::Signals;
 use crate::stdio::{print, remark};
 use crate::style::Style;

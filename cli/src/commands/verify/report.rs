@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::finding::{Finding, Verdict};
-use super::place::Place;
+use crate::place::Place;
 use crate::style::{Colour, Style, printable};
 
 /// The width of the text column.

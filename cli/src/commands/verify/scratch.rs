@@ -5,8 +5,8 @@ use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use topology::{MailFeedback, Resources, Service, Table, Topic, Topology, TopologyError, topic};
 
-use super::place::Place;
 use super::stack::{NotBegun, Stack};
+use crate::place::Place;
 
 /// The first part of every name, and the value of the tag `application`.
 const APPLICATION: &str = "foostore";

@@ -10,9 +10,9 @@ use aws_sdk_cloudformation::types::{
     Capability, OnFailure, Parameter, ResourceStatus, Stack as Description, StackStatus, Tag,
 };
 
-use super::call::failed;
-use super::patience::Patience;
+use crate::aws_failure::failed;
 use crate::failure::Failure;
+use crate::patience::Patience;
 
 /// The limit for CloudFormation to create the stack, in minutes, after which it rolls back.
 const CREATE_MINUTES: i32 = 10;

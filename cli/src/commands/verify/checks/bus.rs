@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::super::assumptions::{BUS_INVALID_HEADER, BUS_ROOT};
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox;
 use super::super::scratch::{BUS, OverBus};
 use super::header;
+use crate::aws_failure::failed;
 
 /// Not of the form `name=value`, so no lenient parser accepts it.
 const INVALID: &str = "not a trace header";

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::super::assumptions::MAIL_BOUNCE;
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::Finding;
 use super::super::scratch::{MAIL, MARK};
 use super::header;
+use crate::aws_failure::failed;
 
 /// Bounces for good, and counts towards no bounce rate
 /// (<https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>).

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::super::assumptions::{PIPE_DATA_STRING, PIPE_EVENT, PIPE_HEADER};
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox;
 use super::super::scratch::{PIPE, TABLE, ThroughPipe};
 use super::header;
+use crate::aws_failure::failed;
 
 const NAMES: [&str; 3] = [PIPE_DATA_STRING, PIPE_EVENT, PIPE_HEADER];
 

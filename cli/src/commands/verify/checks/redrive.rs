@@ -9,12 +9,12 @@ use aws_sdk_sqs::types::{
 
 use super::super::assumptions::{QUEUE_HEADER, REDRIVE_MOVE_TASK, REDRIVE_RECEIVE_COUNT};
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox::{self, Inbox};
-use super::super::patience::Patience;
 use super::super::scratch::REDRIVE;
 use super::header;
+use crate::aws_failure::failed;
+use crate::patience::Patience;
 
 /// A message attribute and its value.
 const ATTRIBUTE: (&str, &str) = ("channel", "verify");

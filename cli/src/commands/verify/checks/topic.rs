@@ -7,11 +7,11 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 
 use super::super::assumptions::TOPIC_BATCH_HEADER;
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox;
 use super::super::scratch::{NOTICES, TOPIC};
 use super::header;
+use crate::aws_failure::failed;
 
 pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
     vec![Finding::from_result(TOPIC_BATCH_HEADER, batch(bench).await)]

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::super::assumptions::{TRACE_ANNOTATION, TRACE_DESTINATION, TRACE_ENDED};
 use super::super::bench::{Bench, mark};
-use super::super::call::failed;
 use super::super::finding::Finding;
-use super::super::patience::Patience;
 use super::header;
+use crate::aws_failure::failed;
+use crate::patience::Patience;
 
 /// The range around now in which to search for the trace, because clocks differ.
 const AROUND: Duration = Duration::from_mins(10);

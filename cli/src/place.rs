@@ -5,18 +5,18 @@ use aws_config::SdkConfig;
 use aws_sdk_sts::error::SdkError;
 use service_runtime::Environment;
 
-use super::call::failed;
+use crate::aws_failure::failed;
 use crate::endpoint;
 use crate::failure::Failure;
 
 /// An account and region that the credentials can reach.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) config: SdkConfig,
-    pub(super) account: String,
-    pub(super) region: String,
+pub(crate) struct Place {
+    pub(crate) config: SdkConfig,
+    pub(crate) account: String,
+    pub(crate) region: String,
     /// The emulator's address, or `None` for AWS itself.
-    pub(super) endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
     partition: String,
 }
 
@@ -25,7 +25,7 @@ impl Place {
     ///
     /// # Errors
     /// When the environment names another endpoint, or the caller's identity is unavailable.
-    pub(super) async fn aws(region: Option<&str>, environment: &Environment) -> anyhow::Result<Self> {
+    pub(crate) async fn aws(region: Option<&str>, environment: &Environment) -> anyhow::Result<Self> {
         if environment.get("AWS_ENDPOINT_URL").is_some_and(|url| !url.is_empty()) {
             return Err(Failure::usage(
                 "AWS_ENDPOINT_URL is set, so the calls would not go to AWS: unset it, or name it with --endpoint-url",
@@ -40,7 +40,7 @@ impl Place {
     ///
     /// # Errors
     /// When it does not answer.
-    pub(super) async fn emulator(
+    pub(crate) async fn emulator(
         url: &str,
         region: Option<&str>,
         environment: &Environment,
@@ -75,18 +75,18 @@ impl Place {
     }
 
     /// Returns the ARN of a resource in this account and region.
-    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
     /// Describes the place for a question to the user.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let place = self.endpoint_url.as_deref().unwrap_or("AWS");
         format!("account {}, region {}, at {place}", self.account, self.region)
     }
 
     /// Returns the options with which the AWS CLI uses the same place.
-    pub(super) fn cli_options(&self) -> String {
+    pub(crate) fn cli_options(&self) -> String {
         let endpoint =
             self.endpoint_url.as_ref().map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
         format!("--region {}{endpoint}", self.region)

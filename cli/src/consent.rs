@@ -1,4 +1,4 @@
-//! Consent: nothing is created in an account before a person, or `--yes`, has agreed.
+//! Consent: nothing is created or changed in an account before a person, or `--yes`, has agreed.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -10,18 +10,34 @@ use crate::stdio::remark;
 ///
 /// # Errors
 /// When there is neither.
-pub(super) fn can_be_had(yes: bool) -> Result<(), Failure> {
+pub(crate) fn can_be_had(yes: bool) -> Result<(), Failure> {
     if yes || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage("creating resources needs consent and there is no terminal to ask on: add --yes"))
+    Err(Failure::usage("a change of an account needs consent and there is no terminal to ask on: add --yes"))
 }
 
 /// Asks for consent on the terminal.
 ///
 /// # Errors
 /// When the answer is not yes, or on Ctrl-C.
-pub(super) async fn ask(question: &str, signals: &mut Signals) -> anyhow::Result<()> {
+pub(crate) async fn ask(question: &str, signals: &mut Signals) -> anyhow::Result<()> {
+    let agreed = tokio::select! {
+        agreed = agrees(question) => agreed?,
+        () = signals.next() => {
+            // Terminates the line with the question.
+            remark("");
+            false
+        }
+    };
+    if agreed { Ok(()) } else { Err(Failure::refused("nothing was created").into()) }
+}
+
+/// Asks on the terminal, and returns whether the answer is yes. Whoever drops the future has no answer.
+///
+/// # Errors
+/// When the terminal cannot be read or written.
+pub(crate) async fn agrees(question: &str) -> anyhow::Result<bool> {
     let prompt = format!("{question} [y/N] ");
     let mut stderr = std::io::stderr();
     stderr.write_all(prompt.as_bytes())?;
@@ -31,15 +47,7 @@ pub(super) async fn ask(question: &str, signals: &mut Signals) -> anyhow::Result
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     });
-    let line = tokio::select! {
-        answer = answer => answer??,
-        () = signals.next() => {
-            // Terminates the line with the question.
-            remark("");
-            String::new()
-        }
-    };
-    if is_yes(&line) { Ok(()) } else { Err(Failure::refused("nothing was created").into()) }
+    Ok(is_yes(&answer.await??))
 }
 
 fn is_yes(line: &str) -> bool {

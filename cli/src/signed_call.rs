@@ -1,6 +1,6 @@
-//! A signed call in AWS's JSON protocol, for a service of which two operations are needed.
+//! A signed call in AWS's JSON protocol, for a service of which a few operations are needed.
 //!
-//! The SDK's crate for CloudWatch Logs has over a hundred operations, which every build would pay for. The parts it is made
+//! The SDK's crates for CloudWatch Logs and ECS have a hundred operations each, which every build would pay for. The parts it is made
 //! of are linked anyway: this client signs, retries and times out as the others do.
 
 use aws_config::SdkConfig;
@@ -20,21 +20,23 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// A service that is called in the protocol `awsJson1_1`
+/// A service that is called in the protocol `awsJson1_0` or `awsJson1_1`
 /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Protocol {
+pub(crate) struct Protocol {
     /// What people call the service.
-    pub(super) service: &'static str,
+    pub(crate) service: &'static str,
     /// The service in signatures.
-    pub(super) signing_name: &'static str,
+    pub(crate) signing_name: &'static str,
+    /// The version of the protocol: 1.0 or 1.1.
+    pub(crate) version: &'static str,
     /// What the operation follows in `X-Amz-Target`.
-    pub(super) target: &'static str,
+    pub(crate) target: &'static str,
 }
 
 /// A client of one service.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     protocol: Protocol,
     config: SdkConfig,
     endpoint: String,
@@ -42,7 +44,7 @@ pub(super) struct Client {
 
 /// Why a call was refused.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     code: String,
     message: String,
 }
@@ -56,7 +58,7 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Client {
-    pub(super) fn new(protocol: Protocol, config: SdkConfig, endpoint: String) -> Self {
+    pub(crate) fn new(protocol: Protocol, config: SdkConfig, endpoint: String) -> Self {
         Self { protocol, config, endpoint }
     }
 
@@ -64,8 +66,9 @@ impl Client {
     ///
     /// # Errors
     /// When the service cannot be reached, or refuses the call.
-    pub(super) async fn call(&self, name: &'static str, input: Value) -> Result<Value, Failure> {
+    pub(crate) async fn call(&self, name: &'static str, input: Value) -> Result<Value, Failure> {
         let target = format!("{}.{name}", self.protocol.target);
+        let content_type = format!("application/x-amz-json-{}", self.protocol.version);
         let mut operation = Operation::builder()
             .service_name(self.protocol.service)
             .operation_name(name)
@@ -75,7 +78,7 @@ impl Client {
                 let mut request = HttpRequest::new(SdkBody::from(input.to_string()));
                 request.set_method("POST")?;
                 request.set_uri("/")?;
-                request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
+                request.headers_mut().insert("content-type", content_type.clone());
                 request.headers_mut().insert("x-amz-target", target.clone());
                 Ok(request)
             })

@@ -11,18 +11,18 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// A limit, and the pauses until then, each longer than the previous one by half.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     deadline: Instant,
     next: Duration,
 }
 
 impl Patience {
-    pub(super) fn of(limit: Duration) -> Self {
+    pub(crate) fn of(limit: Duration) -> Self {
         Self { deadline: Instant::now() + limit, next: SHORTEST }
     }
 
     /// Pauses; returns false at once if the limit has been reached.
-    pub(super) async fn pause(&mut self) -> bool {
+    pub(crate) async fn pause(&mut self) -> bool {
         let now = Instant::now();
         if now >= self.deadline {
             return false;

@@ -5,7 +5,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 /// Returns an error with the operation and the reason that AWS or the connection reported.
-pub(super) fn failed<E>(operation: &str, error: SdkError<E, HttpResponse>) -> anyhow::Error
+pub(crate) fn failed<E>(operation: &str, error: SdkError<E, HttpResponse>) -> anyhow::Error
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
