@@ -89,10 +89,10 @@ def wait_until_created(cloudformation, name):
         time.sleep(0.05)
 
 
-def subset(template):
+def subset(template, taken=frozenset(TAKEN)):
     """Returns the template with only the resources of the deployed types, without those that refer to a missing one, and
     with only the parameters still in use."""
-    resources = {name: r for name, r in template["Resources"].items() if r["Type"] in TAKEN}
+    resources = {name: r for name, r in template["Resources"].items() if r["Type"] in taken}
     known = set(template["Parameters"]) | set(template.get("Conditions", {}))
     while True:
         whole = {n: r for n, r in resources.items() if all(to in resources or to in known for to in references(r))}
@@ -121,7 +121,8 @@ def references(value):
         elif key == "Fn::Sub":
             names = placeholders(inner if isinstance(inner, str) else inner[0])
         elif key == "DependsOn":
-            names = [inner] if isinstance(inner, str) else inner
+            # That of a container names other containers, in objects.
+            names = [inner] if isinstance(inner, str) else [name for name in inner if isinstance(name, str)]
         else:
             yield from references(inner)
             continue

@@ -1,8 +1,8 @@
 """Runs the layer on an emulator that we did not write, with the resources that CloudFormation creates from deploy/.
 
 Usage: suite.py FOOSTORE_BINARY END_TO_END_TESTS
-Runs the end-to-end tests, each on a separate emulator, and then compares what local provisioning creates with what
-the templates create. Prints what was deployed, and every assertion that was left out.
+Runs the end-to-end tests, each on a separate emulator, then compares what local provisioning creates with what
+the templates create, and deploys with the command line. Prints what was deployed, and every assertion that was left out.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import compare
+import deploying
 import emulator
 import shim
 import stacks
@@ -79,6 +80,7 @@ def main(foostore, tests):
     check_lists(tests)
     failed = [test for test in RUN if not passes(test, tests)]
     failed += compare.run(foostore)
+    deploying.run(foostore)
     for what, why in [*((f"{start}*", why) for start, why in LEFT_OUT.items()), *NOT_SHOWN.items()]:
         print(f"left out on the foreign emulator: {what}: {why}")
     if failed:
