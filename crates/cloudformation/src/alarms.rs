@@ -42,7 +42,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     rollback
 }
 
-/// Alarms that ring when something is missing. They are created after the service, or they would ring until it runs.
+/// Alarms that fire when something is missing. They are created after the service, or they would fire until it runs.
 pub(crate) fn add_after_service(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     let topic = context.left_by_other_stack("alarm-topic-arn");
     running::no_task(template, context, service, &topic);

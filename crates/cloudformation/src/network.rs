@@ -62,6 +62,18 @@ fn add_parameters(template: &mut Template, endpoints: usize) {
             "Description": "Addresses of the VPC to create",
         }),
     );
+    for (index, zone) in ZONES.iter().enumerate() {
+        template.parameter(
+            &format!("Zone{zone}"),
+            json!({
+                "Type": "Number",
+                "Default": index,
+                "MinValue": 0,
+                "MaxValue": 5,
+                "Description": "Zone of the VPC to create, by its place in the region's list. Some have no Fargate, or lack an endpoint",
+            }),
+        );
+    }
     let endpoint_price = ENDPOINT_PRICE * (endpoints * ZONES.len()) as f64;
     template.parameter(
         "Egress",
@@ -158,7 +170,7 @@ fn add_subnets(template: &mut Template, context: &Context<'_>) {
                 "AWS::EC2::Subnet",
                 json!({
                     "VpcId": reference("Vpc"),
-                    "AvailabilityZone": {"Fn::Select": [index, {"Fn::GetAZs": ""}]},
+                    "AvailabilityZone": {"Fn::Select": [reference(&format!("Zone{zone}")), {"Fn::GetAZs": ""}]},
                     // Blocks of 1,024 addresses; the smallest VPC allowed has four.
                     "CidrBlock": {"Fn::Select": [block, {"Fn::Cidr": [reference("VpcCidr"), 4, 10]}]},
                     "MapPublicIpOnLaunch": false,

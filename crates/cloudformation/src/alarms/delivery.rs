@@ -54,7 +54,7 @@ fn of_pipe(pipe: &Pipe, metric: &str) -> Value {
     metrics::of_aws("AWS/EventBridge/Pipes", metric, &[("PipeName", &pipe.name)])
 }
 
-/// A Pipe retries what fails. What it gives up is on its dead-letter queue hours later; this rings before that.
+/// A Pipe retries what fails. What it gives up is on its dead-letter queue hours later; this fires before that.
 pub(super) fn failing(template: &mut Template, context: &Context<'_>, pipe: &Pipe, topic: &Value) {
     template.number_once(
         "PipeFailuresMinutes",

@@ -111,7 +111,7 @@ pub(super) fn quiet(
     Alarm {
         name: &format!("{name}-quiet"),
         description: format!(
-            "{name} has accepted no event: if {name}-no-task and {name}-silent do not ring, nobody sends any, or all are \
+            "{name} has accepted no event: if {name}-no-task and {name}-silent do not fire, nobody sends any, or all are \
              refused"
         ),
         watches,

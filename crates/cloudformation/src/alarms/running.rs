@@ -82,8 +82,8 @@ pub(super) fn silent(
     Alarm {
         name: &format!("{name}-silent"),
         description: format!(
-            "No metric of {name} arrives. If {name}-no-task does not ring, its collectors do not run, or may not write to the \
-             log group of the metrics: look at the log group of the collectors"
+            "No metric of {name} arrives. If tasks run, their collectors do not, or may not write to the log \
+             group of the metrics: look at the log group of the collectors"
         ),
         watches: missing(metrics::own(context, "process.uptime", &[("service.name", name)])),
         threshold: json!(1),
@@ -93,7 +93,7 @@ pub(super) fn silent(
     template.with("DependsOn", json!([SERVICE]));
 }
 
-/// Returns what an alarm watches that rings when a metric is missing.
+/// Returns the condition of an alarm for a missing metric.
 fn missing(metric: Value) -> Value {
     let mut watches = metrics::watched(metric, "SampleCount");
     watches["ComparisonOperator"] = json!("LessThanThreshold");
