@@ -29,7 +29,7 @@ impl Operator {
 }
 
 #[tokio::test]
-async fn whichever_stack_fails_at_its_creation_the_next_deployment_needs_no_hand() {
+async fn whichever_stack_fails_at_its_creation_the_next_deployment_needs_no_intervention() {
     let operator = Operator::with_images().await;
     for stack in IN_ORDER {
         operator.fails(stack, Fails::RolledBack);
@@ -58,7 +58,7 @@ async fn a_repository_whose_stack_failed_is_created_before_its_image_is_asked_fo
 }
 
 #[tokio::test]
-async fn whichever_stack_fails_at_its_update_the_next_deployment_needs_no_hand() {
+async fn whichever_stack_fails_at_its_update_the_next_deployment_needs_no_intervention() {
     let mut operator = Operator::with_images().await;
     operator.deploy().await.unwrap();
     for stack in &mut operator.stacks {
