@@ -1,4 +1,4 @@
-//! A signed call in AWS's JSON protocol, for a service of which a few operations are needed.
+//! A signed call in AWS's JSON protocols, for services of which a few operations are needed.
 //!
 //! The SDK's crates for CloudWatch Logs and ECS have a hundred operations each, which every build would pay for. The parts it is made
 //! of are linked anyway: this client signs, retries and times out as the others do.
@@ -26,13 +26,23 @@ use crate::failure::Failure;
 pub(crate) struct Protocol {
     /// What people call the service.
     pub(crate) service: &'static str,
-    /// The service in signatures.
+    /// The service in signatures, and the first part of its address.
     pub(crate) signing_name: &'static str,
     /// The version of the protocol: 1.0 or 1.1.
     pub(crate) version: &'static str,
     /// What the operation follows in `X-Amz-Target`.
     pub(crate) target: &'static str,
 }
+
+pub(crate) const LOGS: Protocol =
+    Protocol { service: "CloudWatch Logs", signing_name: "logs", version: "1.1", target: "Logs_20140328" };
+#[cfg(feature = "local")]
+pub(crate) const CLOUDWATCH: Protocol = Protocol {
+    service: "CloudWatch",
+    signing_name: "monitoring",
+    version: "1.0",
+    target: "GraniteServiceVersion20100801",
+};
 
 /// A client of one service.
 #[derive(Debug)]
@@ -58,8 +68,13 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Client {
-    pub(crate) fn new(protocol: Protocol, config: SdkConfig, endpoint: String) -> Self {
-        Self { protocol, config, endpoint }
+    /// Creates a client for the configuration's region, or of the endpoint that replaces AWS's own.
+    pub(crate) fn new(protocol: Protocol, config: SdkConfig, endpoint: Option<&str>) -> Self {
+        let region = config.region().map_or(aws_clients::DEFAULT_REGION, |region| region.as_ref());
+        // https://docs.aws.amazon.com/general/latest/gr/cwl_region.html, …/ecs-service.html, …/cw_region.html
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let aws = format!("https://{}.{region}.{suffix}", protocol.signing_name);
+        Self { protocol, config, endpoint: endpoint.map_or(aws, str::to_owned) }
     }
 
     /// Calls an operation.

@@ -6,19 +6,13 @@ use service_runtime::Environment;
 
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::signed_call::{Client, Protocol};
+use crate::signed_call::{CLOUDWATCH, Client, Protocol};
 
 const ECS: Protocol = Protocol {
     service: "ECS",
     signing_name: "ecs",
     version: "1.1",
     target: "AmazonEC2ContainerServiceV20141113",
-};
-const CLOUDWATCH: Protocol = Protocol {
-    service: "CloudWatch",
-    signing_name: "monitoring",
-    version: "1.0",
-    target: "GraniteServiceVersion20100801",
 };
 
 /// A service with a JSON protocol.
@@ -38,11 +32,8 @@ impl JsonApi {
     }
 
     fn new(protocol: Protocol, place: &Place, endpoint: Option<&str>) -> Self {
-        let suffix = if place.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        // https://docs.aws.amazon.com/general/latest/gr/ecs-service.html, …/cw_region.html
-        let aws = format!("https://{}.{}.{suffix}", protocol.signing_name, place.region);
         let other = place.endpoint_url.as_deref().or(endpoint.filter(|url| !url.is_empty()));
-        let client = Client::new(protocol, place.config.clone(), other.map_or(aws, str::to_owned));
+        let client = Client::new(protocol, place.config.clone(), other);
         Self { protocol, client }
     }
 

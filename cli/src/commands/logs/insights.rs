@@ -10,12 +10,9 @@ use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::log_lines::{Line, Record};
-use crate::signed_call::{Client, Protocol};
+use crate::signed_call::{Client, LOGS};
 use crate::stdio::remark;
 
-/// The service, and how it is called.
-const PROTOCOL: Protocol =
-    Protocol { service: "CloudWatch Logs", signing_name: "logs", version: "1.1", target: "Logs_20140328" };
 /// The most lines that a query returns; `StartQuery` allows no more.
 const MOST_LINES: usize = 10_000;
 /// The pause between two looks at a query that runs.
@@ -32,11 +29,7 @@ pub(super) struct Insights {
 impl Insights {
     /// Creates a client for the configuration's region, or of the endpoint that replaces AWS's own.
     pub(super) fn new(config: SdkConfig, endpoint: Option<&str>) -> Self {
-        let region = config.region().map_or(aws_clients::DEFAULT_REGION, |region| region.as_ref());
-        // https://docs.aws.amazon.com/general/latest/gr/cwl_region.html
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let aws = format!("https://logs.{region}.{suffix}");
-        Self { client: Client::new(PROTOCOL, config, endpoint.map_or(aws, str::to_owned)) }
+        Self { client: Client::new(LOGS, config, endpoint) }
     }
 
     /// Returns the lines in `groups` since `since` for which a query's `condition` holds.
