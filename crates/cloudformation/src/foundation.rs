@@ -27,7 +27,7 @@ pub(crate) fn template(context: &Context<'_>, collector: &str) -> Template {
     add_cluster(&mut template, context);
     images::add_repository(&mut template, context, "collector", attribute(KEY, "Arn"));
     add_collector(&mut template, context, collector);
-    context.leave_for_other_stacks(&mut template, "key-arn", attribute(KEY, "Arn"));
+    leave_key(&mut template, context);
     context.leave_for_other_stacks(&mut template, "cluster", reference("Cluster"));
     template
 }
@@ -46,7 +46,7 @@ fn add_parameters(template: &mut Template) {
 }
 
 /// Adds one key for everything at rest. It outlives the stack, because the data it encrypts does.
-fn add_key(template: &mut Template, context: &Context<'_>) {
+pub(crate) fn add_key(template: &mut Template, context: &Context<'_>) {
     let account = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root");
     let from_here = json!({"StringEquals": {"aws:SourceAccount": reference("AWS::AccountId")}});
     let service = |sid: &str, principal: &str, condition: Value| {
@@ -99,6 +99,11 @@ fn add_key(template: &mut Template, context: &Context<'_>) {
         "AWS::KMS::Alias",
         json!({"AliasName": sub(format!("alias/{}", context.prefix())), "TargetKeyId": reference(KEY)}),
     );
+}
+
+/// Leaves the key's ARN for the other stacks.
+pub(crate) fn leave_key(template: &mut Template, context: &Context<'_>) {
+    context.leave_for_other_stacks(template, "key-arn", attribute(KEY, "Arn"));
 }
 
 fn add_topics(template: &mut Template, context: &Context<'_>) {

@@ -70,7 +70,7 @@ use std::collections::BTreeMap;
 use topology::Resources;
 
 pub use error::RenderError;
-pub use scratch::scratch;
+pub use scratch::{Scratch, alarm_metrics, scratch, scratch_alarms, scratch_data};
 pub use template::ENVIRONMENT;
 
 use crate::context::Context;

@@ -24,8 +24,18 @@ pub(super) const MAIL_BOUNCE: &str = "mail-bounce";
 pub(super) const TRACE_ANNOTATION: &str = "trace-annotation";
 pub(super) const TRACE_ENDED: &str = "trace-ended";
 pub(super) const TRACE_DESTINATION: &str = "trace-destination";
+pub(super) const KEY_POLICY: &str = "key-policy";
+pub(super) const KEY_POLICY_TOPIC: &str = "key-policy-topic";
+pub(super) const ALARMS: &str = "alarms";
+pub(super) const ROLLBACK: &str = "rollback";
+pub(super) const EMF: &str = "emf";
 
-/// Every assumption that is checked, in the order of the document.
+/// Returns the assumptions that a run checks, in the order of the document.
+pub(super) fn of_run(full: bool) -> impl Iterator<Item = &'static Assumption> {
+    ALL.iter().chain(if full { FULL } else { &[] })
+}
+
+/// Every assumption that each run checks.
 pub(super) const ALL: &[Assumption] = &[
     Assumption {
         name: PIPE_DATA_STRING,
@@ -104,6 +114,41 @@ pub(super) const ALL: &[Assumption] = &[
     },
 ];
 
+/// Every assumption that only a full run checks.
+pub(super) const FULL: &[Assumption] = &[
+    Assumption {
+        name: KEY_POLICY,
+        assumed: "EventBridge delivers to a queue that is encrypted with the foundation's key, whose policy admits it by \
+                  the ARNs of the environment's rules (`aws:SourceArn`)",
+        otherwise: "No event reaches a service: remove the condition from the statement `RulesIntoQueues` of the key policy \
+                    before you go live",
+    },
+    Assumption {
+        name: KEY_POLICY_TOPIC,
+        assumed: "SNS delivers from an encrypted topic to a queue that is encrypted with the same key, whose policy admits \
+                  it by `aws:SourceAccount`",
+        otherwise: "No notification reaches email: remove the condition from the statement `TopicsIntoQueues` before you go \
+                    live",
+    },
+    Assumption {
+        name: ALARMS,
+        assumed: "CloudWatch accepts every alarm in `deploy/`",
+        otherwise: "The stack of a service with such an alarm cannot be created",
+    },
+    Assumption {
+        name: ROLLBACK,
+        assumed: "A stack of a service's data whose creation fails ends as `ROLLBACK_COMPLETE` and leaves nothing, so that \
+                  it can be created again",
+        otherwise: "After a creation that failed, delete what it left by hand before the next one: CloudFormation names it",
+    },
+    Assumption {
+        name: EMF,
+        assumed: "What the collector writes to the metrics' log group becomes metrics with the dimensions that alarms read, \
+                  and counted values have percentiles",
+        otherwise: "Alarms about the services' own metrics stay silent; those about queues and the load balancer do not",
+    },
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -117,8 +162,7 @@ mod tests {
         let document = std::fs::read_to_string(document).unwrap();
         let (_, section) = document.split_once("\n## Assumed of AWS\n").unwrap();
         let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
-        let expected: Vec<String> = ALL
-            .iter()
+        let expected: Vec<String> = of_run(true)
             .map(|one| format!("| `{}` | {} | {} |", one.name, one.assumed, one.otherwise))
             .collect();
         assert_eq!(rows, expected);
@@ -126,7 +170,7 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let names: BTreeSet<_> = ALL.iter().map(|assumption| assumption.name).collect();
-        assert_eq!(names.len(), ALL.len());
+        let names: BTreeSet<_> = of_run(true).map(|assumption| assumption.name).collect();
+        assert_eq!(names.len(), ALL.len() + FULL.len());
     }
 }

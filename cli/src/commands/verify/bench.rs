@@ -1,9 +1,11 @@
 //! The place and the names that every check works with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::full::Full;
 use super::inbox::Inbox;
 use crate::place::Place;
 
@@ -15,6 +17,8 @@ pub(super) struct Bench {
     pub(super) name: String,
     /// The sender of the mail, if there is a verified one.
     pub(super) sender: Option<String>,
+    /// What a full run creates beside the scratch stack.
+    pub(super) full: Option<Arc<Full>>,
     /// The longest wait for something to arrive.
     pub(super) wait: Duration,
 }

@@ -67,7 +67,7 @@ impl Finding {
 
     /// Returns the assumption that the finding concerns.
     pub(super) fn assumption(&self) -> Option<&'static Assumption> {
-        assumptions::ALL.iter().find(|assumption| assumption.name == self.name)
+        assumptions::of_run(true).find(|assumption| assumption.name == self.name)
     }
 }
 

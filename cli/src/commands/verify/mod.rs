@@ -5,7 +5,9 @@ mod bench;
 mod checks;
 mod ending;
 mod finding;
+mod full;
 mod inbox;
+mod leftover;
 mod report;
 mod scratch;
 mod stack;
@@ -39,6 +41,7 @@ const WAIT_EMULATOR_S: u64 = 10;
 Examples:
   foostore verify --aws --email-sender loyalty@example.com
   foostore verify --aws --region eu-west-1 --yes --json > findings.json
+  foostore verify --aws --full --email-sender loyalty@example.com
   foostore verify --endpoint-url http://127.0.0.1:4566 --without-stack --yes
 
 Creates one CloudFormation stack named foostore-verify-… (bus, rules, queues, a topic, a table with its stream, a Pipe
@@ -49,6 +52,12 @@ of one segment stays in X-Ray for 30 days.
 It costs well under a cent: at most a few hundred requests to each service, nothing billed by the hour. It takes a few
 minutes, most of them in CloudFormation. Ctrl-C stops it and removes the stack; a second Ctrl-C stops at once and prints
 how to remove it.
+
+--full also tries the foundation's key policy, every alarm, the rollback of a service's data, and the way of metrics, with
+more stacks named foostore-verify-…-…, which are removed in the same way. It costs a few US cents, because alarms, metrics
+and the key are billed by the hour, and takes about a quarter of an hour (an estimate). Two things outlive it: the key,
+which KMS deletes after 7 days and does not charge meanwhile, and the metrics in the namespace foostore/verify-…, which
+nobody can delete; CloudWatch forgets them after 15 months.
 
 Exit codes: 0 all hold, 1 some do not, 69 some are inconclusive or AWS is unavailable, 70 something is left behind."
 )]
@@ -66,6 +75,9 @@ pub(crate) struct VerifyArgs {
     /// Create the resources by single calls, for an emulator without CloudFormation such as `foostore cloud`
     #[arg(long, conflicts_with = "aws")]
     without_stack: bool,
+    /// Also check what takes longer and costs some cents: key policy, alarms, rollback, metrics
+    #[arg(long, conflicts_with = "without_stack")]
+    full: bool,
     /// Address verified in SES that sends one mail, to SES's mailbox simulator; without it, bounces are not checked
     #[arg(long, value_name = "ADDRESS")]
     email_sender: Option<String>,
@@ -91,12 +103,16 @@ pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::
         None => Place::aws(region, environment).await?,
         Some(url) => Place::emulator(url, region, environment).await?,
     };
-    let mut scratch =
-        if args.without_stack { Scratch::calls(place.clone())? } else { Scratch::stack(place.clone())? };
+    let scratch = if args.without_stack {
+        Scratch::calls(place.clone())?
+    } else {
+        Scratch::stack(place.clone(), args.full)?
+    };
     let default = if args.endpoint_url.is_some() { WAIT_EMULATOR_S } else { WAIT_AWS_S };
     let bench = Bench {
         place: place.clone(),
         name: scratch.name.clone(),
+        full: scratch.full(),
         sender: args.email_sender.or_else(|| scratch.sender()),
         wait: Duration::from_secs(args.wait.unwrap_or(default)),
     };
@@ -106,7 +122,7 @@ pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::
         consent::ask(&format!("create {} there, and remove it again?", scratch.text()), &mut signals).await?;
     }
 
-    let findings = with_scratch(&mut scratch, bench, &mut Ending::new(signals)).await?;
+    let findings = with_scratch(&scratch, bench, &mut Ending::new(signals)).await?;
     if args.json {
         print(&report::document(&findings, &place, &scratch.name).to_string())?;
     } else {
@@ -119,11 +135,7 @@ pub(crate) async fn run(args: VerifyArgs, environment: &Environment) -> anyhow::
 }
 
 /// Creates the scratch resources, runs the checks, and removes the resources on every way out except a second Ctrl-C.
-async fn with_scratch(
-    scratch: &mut Scratch,
-    bench: Bench,
-    ending: &mut Ending,
-) -> anyhow::Result<Vec<Finding>> {
+async fn with_scratch(scratch: &Scratch, bench: Bench, ending: &mut Ending) -> anyhow::Result<Vec<Finding>> {
     let by_hand = scratch.by_hand();
     let left = |AtOnce| anyhow::anyhow!("stopped at once. Remove what is left by: {by_hand}");
     remark(&format!("creating {}; if this is killed, remove what is left by: {by_hand}", scratch.text()));
@@ -167,9 +179,10 @@ async fn checked(
             bench.wait.as_secs()
         ));
     }
+    let full = bench.full.is_some();
     let mut findings = Vec::new();
     // The result is not needed: the findings so far count even after an interruption.
     ending.interruptible(checks::run(bench, &mut findings)).await;
     let why = if ending.asked() { "interrupted" } else { "the check panicked, which is a bug" };
-    Ok(checks::complete(&findings, why))
+    Ok(checks::complete(&findings, why, full))
 }

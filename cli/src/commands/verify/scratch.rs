@@ -1,10 +1,14 @@
 //! The resources of the checks: declared like those of services, created for the run and removed after it.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use cloudformation::Scratch as Content;
 use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use topology::{MailFeedback, Resources, Service, Table, Topic, Topology, TopologyError, topic};
 
+use super::full::Full;
 use super::stack::{NotBegun, Stack};
 use crate::place::Place;
 
@@ -24,6 +28,12 @@ pub(super) const TOPIC: &str = "topic";
 pub(super) const REDRIVE: &str = "redrive";
 /// Sends a mail and consumes what becomes of it.
 pub(super) const MAIL: &str = "mail";
+/// Consumes an event from a queue that is encrypted, in a full run.
+pub(super) const SEALED: &str = "sealed";
+/// Receives from an encrypted topic on an encrypted queue, in a full run.
+pub(super) const SEALED_TOPIC: &str = "sealed-topic";
+/// The encrypted topic.
+pub(super) const SEALED_NOTICES: &str = "sealed-notices";
 /// The table with an outbox.
 pub(super) const TABLE: &str = "items";
 /// The topic.
@@ -51,6 +61,7 @@ macro_rules! event {
 event!(ThroughPipe, "Announced through the outbox.");
 event!(OverBus, "Put on the bus.");
 event!(NeverSent, "Consumed by `redrive`, so that it has a queue.");
+event!(UnderKey, "Put on the bus for an encrypted queue.");
 event!(MailReturned, "A mail came back; its tag is the mark.");
 
 /// The tag of a mail that identifies the run's.
@@ -70,21 +81,23 @@ pub(super) struct Scratch {
 /// How the resources are created.
 #[derive(Debug)]
 enum Made {
-    ByStack(Stack),
-    ByCalls(Resources),
+    /// The stack, and in a full run those beside it.
+    ByStack(Arc<Stack>, Option<Arc<Full>>),
+    ByCalls(Box<Resources>),
 }
 
 impl Scratch {
-    /// Uses one CloudFormation stack.
+    /// Uses one CloudFormation stack, and in a full run several.
     ///
     /// # Errors
-    /// When the template cannot be rendered.
-    pub(super) fn stack(place: Place) -> anyhow::Result<Self> {
+    /// When a template cannot be rendered.
+    pub(super) fn stack(place: Place, full: bool) -> anyhow::Result<Self> {
         let environment = environment();
-        let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT)?)?;
-        let name = resources(&environment)?.bus;
-        let stack = Stack::new(&place.config, &name, environment, template);
-        Ok(Self { name, place, made: Made::ByStack(stack) })
+        let template = template(full)?;
+        let name = resources(&environment, full)?.bus;
+        let stack = Stack::new(&place.config, &name, &environment, template);
+        let full = if full { Some(Arc::new(Full::new(&place.config, &name, &environment)?)) } else { None };
+        Ok(Self { name, place, made: Made::ByStack(Arc::new(stack), full) })
     }
 
     /// Uses single calls, for an emulator without CloudFormation.
@@ -92,14 +105,17 @@ impl Scratch {
     /// # Errors
     /// When the declarations contradict each other.
     pub(super) fn calls(place: Place) -> anyhow::Result<Self> {
-        let resources = resources(&environment())?;
-        Ok(Self { name: resources.bus.clone(), place, made: Made::ByCalls(resources) })
+        let resources = resources(&environment(), false)?;
+        Ok(Self { name: resources.bus.clone(), place, made: Made::ByCalls(Box::new(resources)) })
     }
 
     /// Names what will be created.
     pub(super) fn text(&self) -> String {
-        match self.made {
-            Made::ByStack(_) => format!("stack {}", self.name),
+        match &self.made {
+            Made::ByStack(_, None) => format!("stack {}", self.name),
+            Made::ByStack(_, Some(full)) => {
+                format!("stack {} and {} more, {0}-…", self.name, full.stacks().count())
+            }
             Made::ByCalls(_) => format!("resources {}-…", self.name),
         }
     }
@@ -107,8 +123,16 @@ impl Scratch {
     /// Returns the address that the run itself verifies: only an emulator verifies one without its owner.
     pub(super) fn sender(&self) -> Option<String> {
         match &self.made {
-            Made::ByStack(_) => None,
+            Made::ByStack(..) => None,
             Made::ByCalls(resources) => resources.email_sender.clone(),
+        }
+    }
+
+    /// Returns what a full run creates beside the stack.
+    pub(super) fn full(&self) -> Option<Arc<Full>> {
+        match &self.made {
+            Made::ByStack(_, full) => full.clone(),
+            Made::ByCalls(_) => None,
         }
     }
 
@@ -116,9 +140,9 @@ impl Scratch {
     ///
     /// # Errors
     /// When the request was refused, or resources may have been created in part.
-    pub(super) async fn begin(&mut self) -> Result<(), NotBegun> {
-        match &mut self.made {
-            Made::ByStack(stack) => stack.begin().await,
+    pub(super) async fn begin(&self) -> Result<(), NotBegun> {
+        match &self.made {
+            Made::ByStack(stack, _) => stack.begin().await,
             Made::ByCalls(resources) => provisioning::provision(resources, &self.place.config)
                 .await
                 .map(drop)
@@ -132,7 +156,7 @@ impl Scratch {
     /// When something could not be created.
     pub(super) async fn ready(&self) -> anyhow::Result<()> {
         match &self.made {
-            Made::ByStack(stack) => stack.ready().await,
+            Made::ByStack(stack, _) => stack.ready().await,
             Made::ByCalls(_) => Ok(()),
         }
     }
@@ -143,7 +167,19 @@ impl Scratch {
     /// When something is left.
     pub(super) async fn remove(&self) -> anyhow::Result<()> {
         match &self.made {
-            Made::ByStack(stack) => stack.remove().await,
+            Made::ByStack(stack, full) => {
+                // The others use the key and the bus of the stack.
+                let others = match full {
+                    Some(full) => full.remove().await,
+                    None => Ok(()),
+                };
+                let removed = stack.remove().await;
+                match (others, removed) {
+                    (Err(others), Err(error)) => Err(anyhow::anyhow!("{others:#}; {error:#}")),
+                    (Ok(()), removed) => removed,
+                    (others, Ok(())) => others,
+                }
+            }
             Made::ByCalls(resources) => provisioning::remove(resources, &self.place.config)
                 .await
                 .context("not everything could be removed"),
@@ -154,8 +190,12 @@ impl Scratch {
     pub(super) fn by_hand(&self) -> String {
         let options = self.place.cli_options();
         match &self.made {
-            Made::ByStack(_) => {
-                format!("aws cloudformation delete-stack --stack-name {} {options}", self.name)
+            Made::ByStack(stack, full) => {
+                let others = full.iter().flat_map(|full| full.stacks()).map(|stack| stack.name());
+                let each = others.chain([stack.name()]);
+                let each =
+                    each.map(|name| format!("aws cloudformation delete-stack --stack-name {name} {options}"));
+                each.collect::<Vec<_>>().join("; ")
             }
             Made::ByCalls(_) => {
                 format!(
@@ -176,8 +216,15 @@ fn environment() -> String {
     letters.fold("verify-".to_owned(), |name, letter| name + letter.encode_utf8(&mut [0; 4]))
 }
 
-fn resources(environment: &str) -> Result<Resources, TopologyError> {
-    let mut resources = Topology::new(APPLICATION, environment)
+/// Renders the stack.
+fn template(full: bool) -> anyhow::Result<String> {
+    let content =
+        if full { Content::WithKey { sealed: &[SEALED, SEALED_TOPIC, MAIL] } } else { Content::Plain };
+    Ok(cloudformation::scratch(&resources(cloudformation::ENVIRONMENT, full)?, content)?)
+}
+
+fn resources(environment: &str, full: bool) -> Result<Resources, TopologyError> {
+    let mut topology = Topology::new(APPLICATION, environment)
         .service(
             Service::new("sender")
                 .publishes_to_bus()
@@ -197,8 +244,19 @@ fn resources(environment: &str) -> Result<Resources, TopologyError> {
                 .sends_email_as(MAILBOX)
                 .consumes_mail_feedback(MailFeedback::of::<MailReturned>().tag(MARK)),
         )
-        .service(Service::new(REDRIVE).consumes(events::<(NeverSent,)>()))
-        .resources()?;
+        .service(Service::new(REDRIVE).consumes(events::<(NeverSent,)>()));
+    if full {
+        topology = topology
+            .service(
+                Service::new("sealer")
+                    .publishes_to_bus()
+                    .emits::<(UnderKey,)>()
+                    .publishes(Topic::new(SEALED_NOTICES)),
+            )
+            .service(Service::new(SEALED).consumes(events::<(UnderKey,)>()))
+            .service(Service::new(SEALED_TOPIC).receives(topic(SEALED_NOTICES)));
+    }
+    let mut resources = topology.resources()?;
     let redrive = resources.physical_name(REDRIVE);
     for queue in resources.queues.iter_mut().filter(|queue| queue.name == redrive) {
         if let Some(dead_letter) = &mut queue.dead_letter {
@@ -217,18 +275,20 @@ mod tests {
         let (one, other) = (environment(), environment());
         assert_ne!(one, other);
         assert_eq!(one.len(), "verify-".len() + 5);
-        assert_eq!(resources(&one).unwrap().bus, format!("foostore-{one}"));
+        assert_eq!(resources(&one, true).unwrap().bus, format!("foostore-{one}"));
     }
 
     #[test]
     fn the_pipe_equals_that_of_the_layer() {
-        let scratch = resources("x").unwrap();
+        let scratch = resources("x", true).unwrap();
         let layer = crate::layer::resources("foostore", "x").unwrap();
         let (scratch, layer) = (&scratch.pipes[0], &layer.pipes[0]);
         assert_eq!(scratch.target, layer.target);
         assert_eq!(scratch.filter_pattern, layer.filter_pattern);
-        let template = cloudformation::scratch(&resources(cloudformation::ENVIRONMENT).unwrap()).unwrap();
-        assert!(template.len() < 51_200, "a template in a call must not be longer");
+        for full in [false, true] {
+            let length = template(full).unwrap().len();
+            assert!(length < 51_200, "a template in a call must not be longer: {length}");
+        }
     }
 
     #[test]
@@ -243,7 +303,7 @@ mod tests {
             transformers.map(|transformer| of_template(&transformer.template)).collect::<Vec<_>>()
         };
         let layer = metadata(&crate::layer::resources("foostore", "x").unwrap());
-        assert_eq!(metadata(&resources("x").unwrap()), layer);
+        assert_eq!(metadata(&resources("x", true).unwrap()), layer);
         assert_eq!(layer.len(), 2);
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
 
 async fn root(bench: &Bench) -> anyhow::Result<Finding> {
     let (mark, sent) = (mark(), header::any());
-    put(bench, &mark, &sent.to_string())
+    put(bench, OverBus::TYPE, &mark, &sent.to_string())
         .await
         .map_err(|error| failed("PutEvents", error))?
         .map_err(|refused| anyhow!(refused))?;
@@ -42,7 +42,7 @@ async fn root(bench: &Bench) -> anyhow::Result<Finding> {
 
 async fn invalid(bench: &Bench) -> anyhow::Result<Finding> {
     let mark = mark();
-    let refused = match put(bench, &mark, INVALID).await {
+    let refused = match put(bench, OverBus::TYPE, &mark, INVALID).await {
         Ok(Ok(())) => None,
         Ok(Err(refused)) => Some(refused),
         Err(error @ SdkError::ServiceError(_)) if !is_passing(&error) => {
@@ -72,16 +72,17 @@ fn dropped(arrived: Option<&str>) -> Finding {
 }
 
 /// Puts one event; the inner error is the reason why the entry was refused.
-async fn put(
+pub(super) async fn put(
     bench: &Bench,
+    event_type: &str,
     mark: &str,
     trace_header: &str,
 ) -> Result<Result<(), String>, SdkError<PutEventsError>> {
     let entry = PutEventsRequestEntry::builder()
         .event_bus_name(&bench.name)
         .source(OverBus::SOURCE)
-        .detail_type(OverBus::TYPE)
-        .detail(json!(OverBus { mark: mark.to_owned() }).to_string())
+        .detail_type(event_type)
+        .detail(json!({ "mark": mark }).to_string())
         .trace_header(trace_header)
         .build();
     let answer = Client::new(&bench.place.config).put_events().entries(entry).send().await?;

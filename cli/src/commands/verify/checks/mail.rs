@@ -12,7 +12,7 @@ use super::super::assumptions::MAIL_BOUNCE;
 use super::super::bench::{Bench, mark};
 use super::super::finding::Finding;
 use super::super::scratch::{MAIL, MARK};
-use super::header;
+use super::{header, undelivered};
 use crate::aws_failure::failed;
 
 /// Bounces for good, and counts towards no bounce rate
@@ -34,7 +34,10 @@ async fn bounced(bench: &Bench) -> anyhow::Result<Finding> {
     send(bench, sender, &mark, &metadata).await?;
     let mut taken = bench.inbox(MAIL).await?.take(&[&mark], bench.wait).await?;
     let Some(message) = taken.remove(mark.as_str()) else {
-        return Err(anyhow!(bench.too_late("no bounce arrived on the queue")));
+        return match undelivered::reason(bench, MAIL, &mark).await? {
+            Some(reason) => Ok(Finding::does_not_hold(MAIL_BOUNCE, reason)),
+            None => Err(anyhow!(bench.too_late("no bounce arrived on the queue"))),
+        };
     };
     Ok(judged(message.body().unwrap_or_default(), &metadata, &mark))
 }

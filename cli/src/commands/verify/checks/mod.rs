@@ -1,11 +1,16 @@
 //! The checks, in groups that use separate resources and run concurrently.
 
+mod alarms;
 mod bus;
+mod emf;
 mod header;
+mod key;
 mod mail;
 mod pipe;
 mod redrive;
+mod rollback;
 mod topic;
+mod undelivered;
 mod xray;
 
 use std::future::Future;
@@ -21,13 +26,17 @@ use super::finding::Finding;
 type Check = Pin<Box<dyn Future<Output = Vec<Finding>> + Send>>;
 type Group = fn(Arc<Bench>) -> Check;
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 10] = [
     |bench| Box::pin(async move { pipe::check(&bench).await }),
     |bench| Box::pin(async move { bus::check(&bench).await }),
     |bench| Box::pin(async move { topic::check(&bench).await }),
     |bench| Box::pin(async move { redrive::check(&bench).await }),
     |bench| Box::pin(async move { mail::check(&bench).await }),
     |bench| Box::pin(async move { xray::check(&bench).await }),
+    |bench| Box::pin(async move { key::check(&bench).await }),
+    |bench| Box::pin(async move { alarms::check(&bench).await }),
+    |bench| Box::pin(async move { rollback::check(&bench).await }),
+    |bench| Box::pin(async move { emf::check(&bench).await }),
 ];
 
 /// Runs every check. Adds to `findings` as they are made, so that they remain if this is cancelled.
@@ -41,9 +50,8 @@ pub(super) async fn run(bench: Bench, findings: &mut Vec<Finding>) {
 }
 
 /// Returns a finding for each assumption, in the order of the document, with the reason `why` where none was made.
-pub(super) fn complete(findings: &[Finding], why: &str) -> Vec<Finding> {
-    assumptions::ALL
-        .iter()
+pub(super) fn complete(findings: &[Finding], why: &str, full: bool) -> Vec<Finding> {
+    assumptions::of_run(full)
         .map(|assumption| {
             let found = findings.iter().find(|finding| finding.name == assumption.name);
             found.cloned().unwrap_or_else(|| Finding::inconclusive(assumption.name, why))
@@ -58,9 +66,11 @@ mod tests {
     #[test]
     fn a_missing_finding_is_inconclusive() {
         let made = [Finding::holds(assumptions::TRACE_DESTINATION, "XRay")];
-        let findings = complete(&made, "interrupted");
+        let findings = complete(&made, "interrupted", false);
         assert_eq!(findings.len(), assumptions::ALL.len());
         assert_eq!(findings.last(), made.last());
         assert_eq!(findings[0], Finding::inconclusive(assumptions::ALL[0].name, "interrupted"));
+        let full = complete(&made, "interrupted", true);
+        assert_eq!(full.len(), findings.len() + assumptions::FULL.len());
     }
 }

@@ -1,7 +1,7 @@
 //! Tests against a scripted CloudFormation, because no emulator rolls back or fails to remove a stack.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -70,7 +70,7 @@ async fn answer(State(script): State<Shared>, body: String) -> (StatusCode, Stri
     )
 }
 
-async fn stack(statuses: &[&'static str], refuses: bool) -> (Stack, Shared) {
+async fn stack(statuses: &[&'static str], refuses: bool) -> (Arc<Stack>, Shared) {
     let script = Script { statuses: statuses.iter().copied().collect(), refuses, asked: Vec::new() };
     let script = Arc::new(Mutex::new(script));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,7 +84,7 @@ async fn stack(statuses: &[&'static str], refuses: bool) -> (Stack, Shared) {
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "test")))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    (Stack::new(&config, "x", "verify-x".to_owned(), "{}".to_owned()), script)
+    (Arc::new(Stack::new(&config, "x", "verify-x", "{}".to_owned())), script)
 }
 
 fn asked(script: &Shared, action: &str) -> usize {
@@ -101,7 +101,7 @@ async fn a_stack_is_created_and_removed() {
         "DELETE_IN_PROGRESS",
         "DELETE_COMPLETE",
     ];
-    let (mut stack, script) = stack(&statuses, false).await;
+    let (stack, script) = stack(&statuses, false).await;
     assert!(stack.begin().await.is_ok());
     stack.ready().await.unwrap();
     stack.remove().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_stack_is_created_and_removed() {
 async fn a_rollback_is_awaited_and_its_cause_reported() {
     let statuses =
         ["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE", NOT_THERE];
-    let (mut stack, script) = stack(&statuses, false).await;
+    let (stack, script) = stack(&statuses, false).await;
     assert!(stack.begin().await.is_ok());
     let failed = stack.ready().await.unwrap_err().to_string();
     assert_eq!(failed, "stack x could not be created: Pipe: the role cannot be assumed");
@@ -123,7 +123,7 @@ async fn a_rollback_is_awaited_and_its_cause_reported() {
 
 #[tokio::test]
 async fn a_stack_still_being_created_is_removed() {
-    let (mut stack, script) =
+    let (stack, script) =
         stack(&["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"], false).await;
     assert!(stack.begin().await.is_ok());
     stack.remove().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_stack_still_being_created_is_removed() {
 
 #[tokio::test]
 async fn a_failing_removal_is_retried_and_its_cause_reported() {
-    let (mut stack, script) = stack(&["CREATE_COMPLETE", "DELETE_FAILED"], false).await;
+    let (stack, script) = stack(&["CREATE_COMPLETE", "DELETE_FAILED"], false).await;
     assert!(stack.begin().await.is_ok());
     stack.ready().await.unwrap();
     let failed = stack.remove().await.unwrap_err().to_string();
@@ -143,7 +143,7 @@ async fn a_failing_removal_is_retried_and_its_cause_reported() {
 /// The stack belongs to someone else, and must not be removed.
 #[tokio::test]
 async fn a_name_in_use_is_refused() {
-    let (mut stack, script) = stack(&["CREATE_COMPLETE"], true).await;
+    let (stack, script) = stack(&["CREATE_COMPLETE"], true).await;
     let Err(NotBegun::Refused(error)) = stack.begin().await else { panic!("it was not refused") };
     let expected = "CreateStack of x failed: AlreadyExistsException: Stack [x] already exists";
     assert_eq!(error.to_string(), expected);

@@ -1,7 +1,11 @@
-//! `foostore verify` against the local cloud, where everything that is assumed of AWS holds by construction.
+//! `foostore verify` against the local cloud, where everything that is assumed of AWS holds by construction, and against a
+//! scripted AWS.
 
 #![cfg(feature = "local")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fake;
+mod full;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -117,6 +121,7 @@ fn every_assumption_holds_and_nothing_is_left() {
             "topic-batch-header",
             "trace-annotation",
             "trace-destination",
+            "trace-ended",
         ]
     );
     assert!(findings.values().all(|(verdict, _)| verdict == "holds"), "{findings:#?}");
@@ -146,7 +151,7 @@ fn an_inconclusive_check_reports_why_and_nothing_is_left() {
             assert_eq!(verdict, "holds", "{name}: {seen}");
         }
     }
-    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 12 assumptions are inconclusive"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 13 assumptions are inconclusive"));
     assert_eq!(cloud.queues(), [] as [Value; 0]);
 }
 
@@ -159,7 +164,13 @@ struct Waiting {
 impl Waiting {
     fn start(cloud: &Cloud) -> Self {
         cloud.fault("sqs", "ReceiveMessage", "timeout");
-        let mut child = cloud.verify().arg("--yes").spawn().unwrap();
+        let mut verify = cloud.verify();
+        verify.arg("--yes");
+        Self::of(verify)
+    }
+
+    fn of(mut verify: Command) -> Self {
+        let mut child = verify.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut waiting = Self { child, stderr };
         waiting.until("; checking");
@@ -216,7 +227,7 @@ fn ctrl_c_removes_everything_and_reports_the_findings() {
     assert_eq!(run.ended(|_| {}).code(), Some(69));
     let (stdout, stderr) = run.rest();
     let findings = findings(&stdout);
-    assert_eq!(findings.len(), 12);
+    assert_eq!(findings.len(), 13);
     assert_eq!(findings["pipe-event"], ("inconclusive".into(), "interrupted".into()));
     assert!(stderr.contains("\nremoved after "), "{stderr}");
     assert_eq!(cloud.queues(), [] as [Value; 0]);
