@@ -20,6 +20,8 @@ const LEFT: &str = "<member><LogicalResourceId>KeptQueue</LogicalResourceId>\
 pub(crate) enum Goes {
     /// The stack is created unless a resource of it must fail, which is rolled back.
     AsItShould,
+    /// The same, and the creation is seen going on for some seconds.
+    Slowly,
     /// It never ends.
     Hangs,
     /// It is rolled back for this reason.
@@ -242,14 +244,17 @@ impl Stack {
             Goes::Hangs => (&["CREATE_IN_PROGRESS"], "", ""),
             Goes::Fails(reason) => (&rolled_back, "Resource", reason),
             Goes::AsItShould if !must_fail => (&["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], "", ""),
-            Goes::AsItShould | Goes::Leaves => (&rolled_back, "Fails", "WaitCondition timed out"),
+            Goes::AsItShould | Goes::Slowly | Goes::Leaves => {
+                (&rolled_back, "Fails", "WaitCondition timed out")
+            }
         };
+        let slow: &[&'static str] = if goes == Goes::Slowly { &["CREATE_IN_PROGRESS"; 6] } else { &[] };
         let events = format!(
             "<member><LogicalResourceId>{resource}</LogicalResourceId><ResourceStatus>CREATE_FAILED</ResourceStatus>\
              <ResourceStatusReason>{reason}</ResourceStatusReason></member>"
         );
         Self {
-            statuses: statuses.iter().copied().collect(),
+            statuses: slow.iter().chain(statuses).copied().collect(),
             retains: template.contains("RetainExceptOnCreate"),
             events: if resource.is_empty() { String::new() } else { events },
         }

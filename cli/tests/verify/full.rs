@@ -99,7 +99,7 @@ fn what_a_rollback_leaves_is_reported_and_removed() {
 
 #[test]
 fn ctrl_c_removes_every_stack() {
-    let fake = Fake::start(&[("-alarms-1", Goes::Hangs)], false);
+    let fake = Fake::start(&[("-alarms-1", Goes::Hangs), ("-rolled-back", Goes::Slowly)], false);
     let mut waiting = Waiting::of(verify(&fake));
     let created = |end: &str| fake.account().created.iter().any(|name| name.ends_with(end));
     let deadline = Instant::now() + LIMIT;
