@@ -136,7 +136,8 @@ async fn a_change_of_a_source_file_is_built_and_the_services_restart_with_it() {
     let program = at("target/debug/foostore");
     std::fs::copy(env!("CARGO_BIN_EXE_foostore"), &program).unwrap();
     let cargo = at("cargo");
-    let script = "#!/bin/sh\necho \"$@\" > called\ngrep -q error cli/src/layer.rs && { echo 'no such type' >&2; exit 101; }\n\
+    let script = "#!/bin/sh\necho \"$@\" > called\n\
+                  grep -q error cli/src/layer.rs && { touch failed; echo 'no such type' >&2; exit 101; }\n\
                   cp target/debug/foostore built && mv built target/debug/foostore\n";
     std::fs::write(&cargo, script).unwrap();
     std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -145,11 +146,16 @@ async fn a_change_of_a_source_file_is_built_and_the_services_restart_with_it() {
     let world = World::start_in(&program, Some(workspace.path()), &["--watch"], &environment).await;
     let pids = || world.services().iter().map(|name| world.pid(name)).collect::<Vec<_>>();
     let before = pids();
-    std::fs::write(at("cli/src/layer.rs"), "an error").unwrap();
-    until("the build", || async { at("called").exists().then_some(()) }).await;
+    // In one step, or a build could find the file empty.
+    let replace = |text: &str| {
+        std::fs::write(at("next"), text).unwrap();
+        std::fs::rename(at("next"), at("cli/src/layer.rs")).unwrap();
+    };
+    replace("an error");
+    until("the build to fail", || async { at("failed").exists().then_some(()) }).await;
     let called = std::fs::read_to_string(at("called")).unwrap();
     assert!(called.starts_with("build ") && called.contains("--profile dev"), "{called}");
-    std::fs::write(at("cli/src/layer.rs"), "second").unwrap();
+    replace("second");
     until("every service to be restarted", || async {
         pids().iter().zip(&before).all(|(now, before)| now != before).then_some(())
     })
