@@ -82,6 +82,11 @@ impl<'a> Context<'a> {
         self.path(name)
     }
 
+    /// Returns the name of a log group to which an AWS service delivers.
+    pub(crate) fn delivered_log_group(&self, name: &str) -> String {
+        format!("/aws/vendedlogs{}", self.path(name))
+    }
+
     /// Returns the ARN of a queue, which another stack may contain.
     pub(crate) fn queue_arn(queue: &str) -> Value {
         arn("sqs", queue)

@@ -82,8 +82,18 @@ fn add_pipe(template: &mut Template, context: &Context<'_>, pipe: &Pipe) {
                 },
                 "InputTemplate": pipe.target.input_template,
             },
+            // Errors alone, and without execution data: those are events, with names and addresses.
+            "LogConfiguration": {
+                "CloudwatchLogsLogDestination": {"LogGroupArn": attribute(&log_group_id(context, pipe), "Arn")},
+                "Level": "ERROR",
+            },
         }),
     );
+}
+
+/// Returns the logical id of a Pipe's log group.
+pub(crate) fn log_group_id(context: &Context<'_>, pipe: &Pipe) -> String {
+    context.id(&pipe.name, "PipeLogGroup")
 }
 
 fn add_pipe_role(

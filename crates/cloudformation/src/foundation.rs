@@ -61,7 +61,10 @@ pub(crate) fn add_key(template: &mut Template, context: &Context<'_>) {
         "LogGroups",
         "logs.${AWS::Region}.amazonaws.com",
         json!({"ArnLike": {
-            "kms:EncryptionContext:aws:logs:arn": arn("logs", &format!("log-group:{}", context.path("*"))),
+            "kms:EncryptionContext:aws:logs:arn": [
+                arn("logs", &format!("log-group:{}", context.log_group("*"))),
+                arn("logs", &format!("log-group:{}", context.delivered_log_group("*"))),
+            ],
         }}),
     );
     logs["Action"] = json!([

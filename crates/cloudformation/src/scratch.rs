@@ -21,8 +21,13 @@ const BUS: &str = "Bus";
 const KEY_PENDING_DAYS: u32 = 7;
 /// Properties of production resources that a disposable one must not have: they would outlive the stack, or need the
 /// foundation's key.
-const NOT_IN_SCRATCH: [&str; 4] =
-    ["DeletionProtectionEnabled", "KmsMasterKeyId", "PointInTimeRecoverySpecification", "SSESpecification"];
+const NOT_IN_SCRATCH: [&str; 5] = [
+    "DeletionProtectionEnabled",
+    "KmsMasterKeyId",
+    "LogConfiguration",
+    "PointInTimeRecoverySpecification",
+    "SSESpecification",
+];
 
 /// What a disposable stack holds beside the messaging and data part of its topology.
 #[derive(Debug, Clone, Copy)]

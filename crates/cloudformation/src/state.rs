@@ -32,6 +32,10 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
     logs::add_parameter(&mut template);
     let key = || context.left_by_other_stack("key-arn");
     logs::add_group(&mut template, context, &format!("services/{name}"), key());
+    for pipe in context.pipes(service) {
+        let id = data::log_group_id(context, pipe);
+        logs::add_pipe_group(&mut template, context, id, context.logical(&pipe.name), key());
+    }
     images::add_repository(&mut template, context, name, key());
     messaging::add(&mut template, context, service);
     messaging::add_configuration_set(&mut template, context, service);

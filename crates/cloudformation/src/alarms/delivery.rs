@@ -67,7 +67,7 @@ pub(super) fn failing(template: &mut Template, context: &Context<'_>, pipe: &Pip
     Alarm {
         name: &format!("{logical}-failing"),
         description: format!(
-            "Executions of {logical} fail, and it tries again: look at its role's permissions and at PutEvents' quota"
+            "Executions of {logical} fail, and it tries again: its log group, /aws/vendedlogs/…/pipes/{logical}, says why"
         ),
         watches: json!({"Metrics": [
             of_pipe("failed", "ExecutionFailed"),
