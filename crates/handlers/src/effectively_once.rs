@@ -52,6 +52,7 @@ impl<H: Subscriber> EffectivelyOnce<H> {
 impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
     async fn route(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
         let envelope = &delivery.envelope;
+        let attempt = recorded_header();
         let mut attempts = Retry { attempts: CONTENDED_ATTEMPTS, ..Retry::default() }.start();
         loop {
             let effect = self.handler.handle(&event, delivery).await?;
@@ -60,7 +61,7 @@ impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
                 .into_parts(&self.table, &envelope.metadata)
                 .map_err(|error| Failure::permanent("invalid-effect").because(error))?;
             let mut transaction =
-                Transaction::new(&self.table, envelope, &self.service).attempt(recorded_header());
+                Transaction::new(&self.table, envelope, &self.service).attempt(attempt.clone());
             for write in writes {
                 transaction = transaction.change(write);
             }

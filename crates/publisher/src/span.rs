@@ -40,16 +40,11 @@ pub(crate) struct Target {
 /// Its id is a function of the current span's and the event's: if the process is killed between the call and the span's
 /// departure, the next attempt can send it in its place ([`stand_in`]).
 pub(crate) fn start(target: &Target, metadata: &Metadata) -> Span {
-    let create = || {
-        tracing::info_span!(
-            "send",
-            "otel.name" = format!("send {}", target.destination),
-            "otel.kind" = "producer",
-        )
-    };
-    let span = match span_id::of(&Span::current()) {
-        Some(parent) => span_id::start_with(id(parent, metadata.event_id), create),
-        None => create(),
+    let current = Span::current();
+    let parent = span_id::of(&current).filter(|_| context::is_recorded(&current));
+    let span = match parent {
+        Some(parent) => span_id::start_with(id(parent, metadata.event_id), || create(target)),
+        None => create(target),
     };
     describe(&span, target, metadata);
     span
@@ -61,12 +56,7 @@ pub(crate) fn stand_in(target: &Target, metadata: &Metadata, attempt: &str) -> O
     let parent: TraceHeader = attempt.parse().ok()?;
     let id = id(parent.parent?, metadata.event_id);
     let span = span_id::start_with(id, || {
-        let span = tracing::info_span!(
-            parent: None,
-            "send",
-            "otel.name" = format!("send {}", target.destination),
-            "otel.kind" = "producer",
-        );
+        let span = create(target);
         if let Err(error) = span.set_parent(context::from_message(Some(attempt), None)) {
             tracing::trace!(error = %error, "no parent set");
         }
@@ -75,6 +65,14 @@ pub(crate) fn stand_in(target: &Target, metadata: &Metadata, attempt: &str) -> O
     describe(&span, target, metadata);
     span.set_attribute(attributes::AWS_XRAY_IN_PROGRESS, true);
     Some(span)
+}
+
+fn create(target: &Target) -> Span {
+    tracing::info_span!(
+        "send",
+        "otel.name" = format!("send {}", target.destination),
+        "otel.kind" = "producer",
+    )
 }
 
 /// Returns the id of the span for an event that is published within `parent`.

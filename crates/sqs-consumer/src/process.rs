@@ -67,9 +67,9 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     let started = Instant::now();
     let read = Envelope::read(&message.body);
     let new_trace_after = shared.settings.new_trace_after;
-    let process =
+    let (process, place) =
         ProcessSpan::start(&shared.source, new_trace_after, &message, read.as_ref().ok(), received_at);
-    let (span, place) = (process.span.clone(), process.place.clone());
+    let span = process.span.clone();
     let recorded = context::is_recorded(&span);
     async {
         let mut hop = Hop::new(&message, received_at);

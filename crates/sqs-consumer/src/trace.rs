@@ -33,7 +33,6 @@ pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
     /// The annotations that the span has from the start.
     annotations: Vec<&'static str>,
-    pub(crate) place: Place,
 }
 
 /// What receives the messages, as their spans name it.
@@ -129,7 +128,7 @@ impl ProcessSpan {
         message: &Message,
         received: Option<&Received>,
         now: Timestamp,
-    ) -> Self {
+    ) -> (Self, Place) {
         let metadata = received.map(|received| &received.envelope.metadata);
         let incoming = Incoming::from_message(
             metadata.and_then(|metadata| metadata.trace.as_deref()),
@@ -166,7 +165,7 @@ impl ProcessSpan {
             span.set_attribute(key, value);
         }
         let place = Place { source: Arc::clone(source), incoming };
-        Self { span, annotations, place }
+        (Self { span, annotations }, place)
     }
 
     /// Records how the message ended.

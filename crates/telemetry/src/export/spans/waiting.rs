@@ -114,8 +114,7 @@ impl Waiting {
         if !accepted {
             return false;
         }
-        let waits = !span.attributes.iter().any(|it| it.key.as_str() == attributes::AWS_XRAY_IN_PROGRESS);
-        let Some(open) = self.open.get_mut(&span.parent_span_id).filter(|_| waits) else {
+        let Some(open) = self.open.get_mut(&span.parent_span_id).filter(|_| !is_in_progress(&span)) else {
             self.ready.push_back(span);
             return true;
         };
@@ -231,6 +230,10 @@ impl Waiting {
         (self.held, self.leaving) = (0, 0);
         abandoned
     }
+}
+
+fn is_in_progress(span: &SpanData) -> bool {
+    span.attributes.iter().any(|attribute| attribute.key.as_str() == attributes::AWS_XRAY_IN_PROGRESS)
 }
 
 /// Marks a span as in progress, and lists those annotations that it has from the start.
