@@ -1,4 +1,4 @@
-//! The number of tasks of a service: by what waits or is asked, and by CPU.
+//! The number of tasks of a service: by its backlog or requests, and by CPU.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;

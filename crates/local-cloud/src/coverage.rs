@@ -53,8 +53,8 @@ without. Logs are accepted and discarded. Of metrics the latest values are kept:
 - Cumulative and delta values both become totals. A process that restarts begins at zero, and the total goes on. Totals
   are added up over the instances of a service; gauges are shown for each. Two processes that run at the same time need a
   `service.instance.id` each.
-- A gauge, or a counter that also falls, is shown until another process has taken the place of its own, or nothing was
-  exported for 150 seconds.
+- A gauge, or a counter that also falls, is shown until another process replaces the one that exported it, or for 150
+  seconds after the last export.
 - Percentiles are interpolated within a bucket, so they are as precise as that is narrow.
 - At most 4,000 series are kept, each with at most 1,024 bytes of names and attributes and 160 buckets. They take at most
   32 MiB; the layer itself has some 80 series. What is left out is logged once for each reason, counted in `left_out`, and

@@ -9,7 +9,7 @@ use crate::attributes::text;
 /// (<https://opentelemetry.io/docs/specs/semconv/resource/#service>).
 const UNKNOWN: &str = "unknown_service";
 /// A source that has not exported for this long has probably ended, in nanoseconds: the SDKs export once a minute unless
-/// they are told otherwise.
+/// configured otherwise.
 const SILENT: u64 = 150 * 1_000_000_000;
 /// Requests this close belong to one export, in nanoseconds.
 const ONE_EXPORT: u64 = 1_000_000_000;

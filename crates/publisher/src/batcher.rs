@@ -46,8 +46,8 @@ impl<C: Call> Batcher<C> {
         Self { queue, settings, metrics, closing, task }
     }
 
-    /// Publishes one entry of `size` bytes, after `announced`, and waits for its outcome. First it waits for room in the queue; from then
-    /// on the entry is sent even if this future is dropped.
+    /// Publishes one entry of `size` bytes, after `announced`, and waits for its outcome. First it waits for room in the
+    /// queue; from then on the entry is sent even if this future is dropped.
     pub(crate) async fn publish(
         &self,
         entry: C::Entry,

@@ -53,8 +53,8 @@ impl EventPublisher {
     /// Sends a copy of each event's span, and of the one above it, before the event: marked as in progress, so that the
     /// event's trace has them even if this process is killed before they end.
     ///
-    /// For producers that nobody repeats on behalf of, such as one that answers requests. A consumer's next attempt sends
-    /// what is missing, and so saves the two documents.
+    /// For producers whose work is not redelivered, such as those that answer requests. A consumer does not need it: its
+    /// next attempt sends what is missing.
     #[must_use]
     pub fn announcing(mut self, departures: Departures) -> Self {
         self.departures = Some(departures);

@@ -60,8 +60,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Sends a span in place of the one that an earlier attempt had, marked as in progress: what came of the attempt's
-    /// effect has that span as its parent, but if its process was killed, the span never left.
+    /// Sends a span, marked as in progress, in place of an earlier attempt's. What followed from that attempt's effect has
+    /// its span as the parent, but if its process was killed, the span never left.
     ///
     /// `attempt` is the [`recorded_header`](telemetry::context::recorded_header) that the attempt kept with its effect.
     /// Call this within the message's span. Does nothing at the first delivery of the message, or if `attempt` names no

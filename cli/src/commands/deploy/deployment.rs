@@ -26,7 +26,7 @@ const REVIEWED_WITHIN: Duration = Duration::from_mins(10);
 pub(super) enum Consent {
     /// Changes are only shown.
     PlanOnly,
-    /// Each stack is asked about.
+    /// Each stack needs a confirmation.
     Ask,
     Given,
 }
@@ -81,7 +81,7 @@ impl<'a> Deployment<'a> {
         Self { cloud, place, wishes, consent, say, open: Open::Nothing }
     }
 
-    /// Deploys those of the stacks that are asked for.
+    /// Deploys the requested stacks.
     ///
     /// # Errors
     /// When something is missing, which is detected before anything starts, or a stack cannot be deployed.

@@ -85,7 +85,7 @@ impl Sheet {
         };
         let name = printable(&metric.name);
         let own: Vec<Vec<String>> = metric.series.iter().map(|series| own(series, common)).collect();
-        // A single series without attributes needs no line of its own.
+        // A single series without attributes needs no separate line.
         if let ([series], [own]) = (&*metric.series, &*own)
             && own.is_empty()
         {

@@ -1,4 +1,4 @@
-//! Alarms on what a service is asked over HTTP.
+//! Alarms on requests over HTTP.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;

@@ -1,5 +1,5 @@
 //! OTLP over gRPC (<https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>), which the stock SDKs and collectors speak unless
-//! they are told otherwise.
+//! configured otherwise.
 
 use std::sync::Arc;
 
