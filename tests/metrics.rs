@@ -44,10 +44,10 @@ async fn metrics(world: &World) -> Value {
     serde_json::from_str(&document).unwrap()
 }
 
-/// Returns the series of a service's metric with these attributes.
+/// Returns the series of a service's metric with these attributes; none before the service's first export.
 fn series(document: &Value, service: &str, metric: &str, attributes: &[(&str, &str)]) -> Vec<Value> {
     let named = |list: &Value, name: &str| {
-        list.as_array().unwrap().iter().find(|item| item["name"] == name).cloned().unwrap_or_default()
+        list.as_array().into_iter().flatten().find(|item| item["name"] == name).cloned().unwrap_or_default()
     };
     let metric = named(&named(document, service)["metrics"], metric);
     let has = |series: &&Value| attributes.iter().all(|(key, value)| series["attributes"][key] == *value);

@@ -21,7 +21,10 @@
 //! ```
 
 mod crm;
+mod discounts;
 mod loyalty;
+mod notification;
+mod points;
 mod text;
 mod values;
 
@@ -30,9 +33,18 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 
 pub use crm::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
+pub use discounts::{
+    Amount, CurrencyCode, DiscountActivated, DiscountExpired, DiscountGifted, DiscountId, DiscountRedeemed,
+    DiscountUsed, DiscountValue, Percentage,
+};
 pub use loyalty::{
     AddressUndeliverable, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed,
-    NotificationRequested, Template, UndeliverableReason,
+    UndeliverableReason,
+};
+pub use notification::{NotificationRequested, Subject};
+pub use points::{
+    Points, PointsBalanceChanged, PointsEarned, PointsRedeemed, RedemptionRefused, Tier, TierAscended,
+    TierDescended,
 };
 pub use text::InvalidValue;
 pub use values::{Channel, Channels, CustomerNumber, EmailAddress, Locale, Name, NamePart};

@@ -10,10 +10,9 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::values::ChannelList;
-use crate::{Channel, Channels, CustomerNumber, EmailAddress, LOYALTY, Locale, Name, event};
+use crate::{Channels, CustomerNumber, EmailAddress, LOYALTY, Locale, Name, event};
 
 /// A member's name and how to reach them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,45 +90,6 @@ pub struct MemberErased {
     pub enrolled_again_at: Option<Timestamp>,
 }
 event!(MemberErased, LOYALTY);
-
-/// The subject of a notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Template {
-    /// Welcome.
-    MemberEnrolled,
-    /// Your name was changed.
-    MemberRenamed,
-    /// Your contact preferences were changed.
-    MemberPreferencesChanged,
-    /// Your address was changed; sent to the previous one.
-    EmailChanged,
-    /// Your data was erased.
-    MemberErased,
-}
-
-/// A member is to be notified over one channel. It travels over SNS, not over the bus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NotificationRequested {
-    /// The member it concerns.
-    pub customer_number: CustomerNumber,
-    /// Derived from the event and the channel, so that a repeated request is recognized.
-    pub notification_id: Uuid,
-    /// The channel to use.
-    pub channel: Channel,
-    /// The subject.
-    pub template: Template,
-    /// The member's contact.
-    pub contact: Contact,
-    /// When the membership began, as in the event that it notifies of. Absent in requests of earlier releases.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enrolled_at: Option<Timestamp>,
-    /// When the event was announced that it notifies of: a later announcement may have changed the channels since.
-    /// Absent in requests of earlier releases.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub announced_at: Option<Timestamp>,
-}
-event!(NotificationRequested, LOYALTY);
 
 /// Why an address is no longer mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

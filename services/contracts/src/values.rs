@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidValue;
 use crate::text::{Rule, text_value};
 
-fn shown(text: &str) -> &str {
+pub(crate) fn shown(text: &str) -> &str {
     text
 }
 

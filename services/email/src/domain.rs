@@ -1,4 +1,4 @@
-//! The content of a mail: a subject and a text for each template, in the customer's language.
+//! The content of a mail: a subject and a text for each subject of a notification, in the customer's language.
 //!
 //! Pure: it turns a notification into a [`Mail`], without AWS or HTTP. No name can inject a header or a line:
 //! subjects are constants, the recipient is an [`EmailAddress`](contracts::EmailAddress), a single plain address
@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use contracts::{Channel, Channels, Contact, Locale, Template};
+use contracts::{Channel, Channels, Contact, DiscountValue, Locale, Subject, Tier};
 
 /// The languages of mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,38 +45,38 @@ impl fmt::Debug for Mail {
     }
 }
 
-/// Writes the mail of `template` to `contact`, in the language of its locale.
+/// Writes the mail about `subject` to `contact`, in the language of its locale.
 #[must_use]
-pub fn write(template: Template, contact: &Contact) -> Mail {
+pub fn write(subject: &Subject, contact: &Contact) -> Mail {
     let language = Language::of(&contact.locale);
     let given = one_line(contact.name.given.as_str());
     let full = one_line(&format!("{} {}", contact.name.given.as_str(), contact.name.family.as_str()));
-    let (subject, body) = match language {
-        Language::English => english(template, &full, &contact.channels),
-        Language::German => german(template, &full, &contact.channels),
+    let (headline, body) = match language {
+        Language::English => english(subject, &full, &contact.channels),
+        Language::German => german(subject, &full, &contact.channels),
     };
     let text = match language {
         Language::English => format!("Hello {given},\n\n{body}\n\nYour FooStore team\n"),
         Language::German => format!("Guten Tag {given},\n\n{body}\n\nIhr FooStore-Team\n"),
     };
-    Mail { subject, text }
+    Mail { subject: headline, text }
 }
 
-fn english(template: Template, full: &str, channels: &Channels) -> (&'static str, String) {
-    match template {
-        Template::MemberEnrolled => (
+fn english(subject: &Subject, full: &str, channels: &Channels) -> (&'static str, String) {
+    match subject {
+        Subject::MemberEnrolled => (
             "Welcome to FooStore's loyalty programme",
             "you are now a member of our loyalty programme. From today every purchase earns you points."
                 .to_owned(),
         ),
-        Template::MemberRenamed => (
+        Subject::MemberRenamed => (
             "Your name was changed",
             format!(
                 "we have changed the name of your membership to: {full}.\n\
                  If you did not ask for this, please contact our customer service."
             ),
         ),
-        Template::MemberPreferencesChanged => (
+        Subject::MemberPreferencesChanged => (
             "Your contact preferences were changed",
             format!(
                 "we have changed your contact preferences. You now hear from us by: {}.\n\
@@ -84,36 +84,59 @@ fn english(template: Template, full: &str, channels: &Channels) -> (&'static str
                 listed(channels, Language::English)
             ),
         ),
-        Template::EmailChanged => (
+        Subject::EmailChanged => (
             "Your e-mail address was changed",
             "we have changed the e-mail address of your membership, and write to the new one from now on.\n\
              If you did not ask for this, please contact our customer service."
                 .to_owned(),
         ),
-        Template::MemberErased => (
+        Subject::MemberErased => (
             "Your membership has ended",
             "as you asked, we have ended your membership and deleted your personal data. \
              This is the last message you receive from us."
                 .to_owned(),
         ),
+        Subject::TierAscended { tier, .. } => (
+            "You have reached a higher tier",
+            format!("you have reached {}. Congratulations!", name_of(*tier)),
+        ),
+        Subject::TierDescended { tier, .. } => (
+            "Your tier has changed",
+            format!(
+                "points that you earned a year ago no longer count. Your tier is now {}.",
+                name_of(*tier)
+            ),
+        ),
+        Subject::DiscountActivated { value, valid_until, .. } => (
+            "A discount for you",
+            format!(
+                "we give you a discount of {}, valid until {}.",
+                worth(value),
+                valid_until.strftime("%F")
+            ),
+        ),
+        Subject::DiscountExpired { value, valid_until, .. } => (
+            "Your discount has expired",
+            format!("your discount of {} expired on {}.", worth(value), valid_until.strftime("%F")),
+        ),
     }
 }
 
-fn german(template: Template, full: &str, channels: &Channels) -> (&'static str, String) {
-    match template {
-        Template::MemberEnrolled => (
+fn german(subject: &Subject, full: &str, channels: &Channels) -> (&'static str, String) {
+    match subject {
+        Subject::MemberEnrolled => (
             "Willkommen beim Treueprogramm von FooStore",
             "Sie sind jetzt Mitglied unseres Treueprogramms. Ab heute sammeln Sie bei jedem Einkauf Punkte."
                 .to_owned(),
         ),
-        Template::MemberRenamed => (
+        Subject::MemberRenamed => (
             "Ihr Name wurde geändert",
             format!(
                 "wir haben den Namen Ihrer Mitgliedschaft geändert in: {full}.\n\
                  Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice."
             ),
         ),
-        Template::MemberPreferencesChanged => (
+        Subject::MemberPreferencesChanged => (
             "Ihre Kontakteinstellungen wurden geändert",
             format!(
                 "wir haben Ihre Kontakteinstellungen geändert. Sie hören ab jetzt von uns über: {}.\n\
@@ -121,18 +144,54 @@ fn german(template: Template, full: &str, channels: &Channels) -> (&'static str,
                 listed(channels, Language::German)
             ),
         ),
-        Template::EmailChanged => (
+        Subject::EmailChanged => (
             "Ihre E-Mail-Adresse wurde geändert",
             "wir haben die E-Mail-Adresse Ihrer Mitgliedschaft geändert und schreiben ab jetzt an die neue.\n\
              Falls Sie das nicht gewünscht haben, wenden Sie sich bitte an unseren Kundenservice."
                 .to_owned(),
         ),
-        Template::MemberErased => (
+        Subject::MemberErased => (
             "Ihre Mitgliedschaft ist beendet",
             "wie gewünscht haben wir Ihre Mitgliedschaft beendet und Ihre persönlichen Daten gelöscht. \
              Dies ist die letzte Nachricht, die Sie von uns erhalten."
                 .to_owned(),
         ),
+        Subject::TierAscended { tier, .. } => (
+            "Sie haben eine höhere Stufe erreicht",
+            format!("Sie haben {} erreicht. Herzlichen Glückwunsch!", name_of(*tier)),
+        ),
+        Subject::TierDescended { tier, .. } => (
+            "Ihre Stufe hat sich geändert",
+            format!("Punkte vom letzten Jahr zählen nicht mehr. Ihre Stufe ist jetzt {}.", name_of(*tier)),
+        ),
+        Subject::DiscountActivated { value, valid_until, .. } => (
+            "Ein Rabatt für Sie",
+            format!(
+                "wir schenken Ihnen einen Rabatt von {}, gültig bis {}.",
+                worth(value),
+                valid_until.strftime("%d.%m.%Y")
+            ),
+        ),
+        Subject::DiscountExpired { value, valid_until, .. } => (
+            "Ihr Rabatt ist abgelaufen",
+            format!("Ihr Rabatt von {} ist am {} abgelaufen.", worth(value), valid_until.strftime("%d.%m.%Y")),
+        ),
+    }
+}
+
+fn name_of(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Bronze => "Bronze",
+        Tier::Silver => "Silver",
+        Tier::Gold => "Gold",
+        Tier::Platinum => "Platinum",
+    }
+}
+
+fn worth(value: &DiscountValue) -> String {
+    match value {
+        DiscountValue::Percentage(percentage) => format!("{} %", percentage.get()),
+        DiscountValue::Amount(amount) => amount.to_string(),
     }
 }
 
@@ -169,12 +228,12 @@ mod tests {
 
     use super::*;
 
-    const TEMPLATES: [Template; 5] = [
-        Template::MemberEnrolled,
-        Template::MemberRenamed,
-        Template::MemberPreferencesChanged,
-        Template::EmailChanged,
-        Template::MemberErased,
+    const SUBJECTS: [Subject; 5] = [
+        Subject::MemberEnrolled,
+        Subject::MemberRenamed,
+        Subject::MemberPreferencesChanged,
+        Subject::EmailChanged,
+        Subject::MemberErased,
     ];
 
     fn contact(given: &str, family: &str, locale: &str) -> Contact {
@@ -187,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn every_template_is_written_in_each_language() {
+    fn every_subject_is_written_in_each_language() {
         let mut seen = std::collections::BTreeSet::new();
-        for template in TEMPLATES {
+        for subject in &SUBJECTS {
             for (locale, greeting) in [("en", "Hello Ada,\n\n"), ("de", "Guten Tag Ada,\n\n")] {
-                let mail = write(template, &contact("Ada", "Lovelace", locale));
+                let mail = write(subject, &contact("Ada", "Lovelace", locale));
                 assert!(mail.text.starts_with(greeting), "{}", mail.text);
                 assert!(mail.text.ends_with('\n'));
                 assert!(seen.insert(mail.subject), "{} is the subject of two mails", mail.subject);
@@ -214,17 +273,17 @@ mod tests {
 
     #[test]
     fn a_renaming_tells_the_new_name_and_a_preference_change_the_channels() {
-        let renamed = write(Template::MemberRenamed, &contact("Ada", "King", "en"));
+        let renamed = write(&Subject::MemberRenamed, &contact("Ada", "King", "en"));
         assert!(renamed.text.contains("to: Ada King.\n"), "{}", renamed.text);
-        let changed = write(Template::MemberPreferencesChanged, &contact("Ada", "King", "de"));
+        let changed = write(&Subject::MemberPreferencesChanged, &contact("Ada", "King", "de"));
         assert!(changed.text.contains("über: E-Mail, Wallet-Karte.\n"), "{}", changed.text);
     }
 
     #[test]
     fn a_name_stays_one_line_and_turns_nothing_around() {
         assert_eq!(one_line("Ada\r\nBcc: eve@example.com\u{2028}\t \u{202e}x"), "Ada Bcc: eve@example.com x");
-        let plain = write(Template::MemberRenamed, &contact("Ada", "King", "en"));
-        let odd = write(Template::MemberRenamed, &contact("A\u{2028}da\u{202e}", "\u{2029}King", "en"));
+        let plain = write(&Subject::MemberRenamed, &contact("Ada", "King", "en"));
+        let odd = write(&Subject::MemberRenamed, &contact("A\u{2028}da\u{202e}", "\u{2029}King", "en"));
         assert_eq!(odd.subject, plain.subject);
         assert_eq!(odd.text.lines().count(), plain.text.lines().count());
         assert!(!odd.text.contains(['\u{2028}', '\u{2029}', '\u{202e}']));
@@ -232,7 +291,7 @@ mod tests {
 
     #[test]
     fn debug_output_has_no_name() {
-        let mail = write(Template::MemberRenamed, &contact("Ada", "Lovelace", "en"));
+        let mail = write(&Subject::MemberRenamed, &contact("Ada", "Lovelace", "en"));
         let shown = format!("{mail:?}");
         assert!(!shown.contains("Ada") && !shown.contains("Lovelace"), "{shown}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_clients::ErrorClass;
-use contracts::{Channel, NotificationRequested, Template, UndeliverableReason};
+use contracts::{Channel, NotificationRequested, Subject, UndeliverableReason};
 use envelope::{Event as _, Metadata, mail};
 use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Perform, Subscriber};
 use jiff::Timestamp;
@@ -103,7 +103,7 @@ impl Perform<NotificationRequested> for SendMail {
                 return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
             }
         }
-        let mail = domain::write(request.template, &request.contact);
+        let mail = domain::write(&request.subject, &request.contact);
         let sent = self.ses.send(&request.contact.email, mail, tags(&request, &mailing, metadata)).await;
         // Without an answer SES may still accept the mail, so it stays in flight.
         if !matches!(&sent, Err(error) if error.class() == ErrorClass::Unavailable) {
@@ -117,8 +117,8 @@ impl Perform<NotificationRequested> for SendMail {
 
 /// Requests of earlier releases lack what places them; then their own times stand in.
 fn mailing(request: &NotificationRequested, metadata: &Metadata) -> Mailing {
-    let occasion = match request.template {
-        Template::MemberErased => Occasion::Farewell { erased_at: metadata.occurred_at },
+    let occasion = match request.subject {
+        Subject::MemberErased => Occasion::Farewell { erased_at: metadata.occurred_at },
         _ => Occasion::Membership {
             enrolled_at: request.enrolled_at.unwrap_or(metadata.occurred_at),
             announced_at: request.announced_at.unwrap_or(metadata.published_at),

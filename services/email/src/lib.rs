@@ -12,13 +12,13 @@
 //! in the same record, gets no further mail, and is announced once as `AddressUndeliverable`.
 //!
 //! ```
-//! use contracts::{Contact, Template};
+//! use contracts::{Contact, Subject};
 //!
 //! let contact: Contact = serde_json::from_str(
 //!     r#"{"name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@example.com",
 //!         "channels": ["email"], "locale": "de-AT"}"#,
 //! )?;
-//! let mail = email::domain::write(Template::MemberRenamed, &contact);
+//! let mail = email::domain::write(&Subject::MemberRenamed, &contact);
 //! assert_eq!(mail.subject, "Ihr Name wurde geändert");
 //! assert!(mail.text.starts_with("Guten Tag Ada,\n"));
 //! # Ok::<(), serde_json::Error>(())

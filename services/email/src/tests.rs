@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use contracts::{
     Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
-    NotificationRequested, Template,
+    NotificationRequested, Subject,
 };
 use envelope::{Envelope, Event, Metadata};
 use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Lease};
@@ -107,7 +107,7 @@ fn request(channel: Channel) -> NotificationRequested {
         customer_number: "123456789012".parse().unwrap(),
         notification_id: Uuid::new_v4(),
         channel,
-        template: Template::MemberRenamed,
+        subject: Subject::MemberRenamed,
         contact: Contact {
             name: Name { given: "Ada".parse().unwrap(), family: "Lovelace".parse().unwrap() },
             email: "ada@example.com".parse().unwrap(),

@@ -56,7 +56,10 @@ pub use signature::{InvalidSecrets, Secrets};
 use std::io;
 use std::sync::Arc;
 
-use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
+use contracts::{
+    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed, DiscountGifted,
+    DiscountRedeemed, PointsEarned, PointsRedeemed,
+};
 use jiff::Timestamp;
 use publisher::EventPublisher;
 use service_runtime::{BoxError, Runtime, SettingsError, Unavailable};
@@ -79,7 +82,16 @@ use crate::validation::Validator;
 pub const NAME: &str = "ingest";
 
 /// The events that the service accepts and publishes.
-pub(crate) type Emits = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
+pub(crate) type Emits = (
+    CustomerEnrolled,
+    CustomerRenamed,
+    ContactPreferencesChanged,
+    CustomerErased,
+    PointsEarned,
+    PointsRedeemed,
+    DiscountGifted,
+    DiscountRedeemed,
+);
 
 /// What the service listens to and emits.
 #[must_use]

@@ -4,7 +4,7 @@
 
 use contracts::{
     Channel, Contact, CustomerNumber, EmailAddress, MemberEnrolled, MemberErased, MemberPreferencesChanged,
-    MemberRenamed, NotificationRequested, Template,
+    MemberRenamed, NotificationRequested, Subject,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     customer_number: CustomerNumber,
-    template: Template,
+    subject: Subject,
     /// The contact in the event. Only an erasure may lack one.
     contact: Option<Contact>,
     /// When the membership began; for an erasure, when another one did.
@@ -51,8 +51,8 @@ impl Notice {
     /// An erasure's contact is the last use of the address and never remembered.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        match (self.template, &self.contact) {
-            (Template::MemberErased, _) | (_, None) => View::Erased { enrolled_again_at: self.enrolled_at },
+        match (&self.subject, &self.contact) {
+            (Subject::MemberErased, _) | (_, None) => View::Erased { enrolled_again_at: self.enrolled_at },
             (_, Some(contact)) => View::Contact { contact, enrolled_at: self.enrolled_at },
         }
     }
@@ -66,24 +66,24 @@ impl Notice {
     #[must_use]
     pub fn requests(&self, event_id: Uuid, announced_at: Timestamp) -> Vec<NotificationRequested> {
         let Some(contact) = &self.contact else { return Vec::new() };
-        let request = |channel, template, notification_id, contact| NotificationRequested {
+        let request = |channel, subject, notification_id, contact| NotificationRequested {
             customer_number: self.customer_number.clone(),
             notification_id,
             channel,
-            template,
+            subject,
             contact,
             enrolled_at: self.enrolled_at,
             announced_at: Some(announced_at),
         };
         let to_previous = self.previous_contact().map(|previous| {
             let id = previous_address_id(event_id);
-            request(Channel::Email, Template::EmailChanged, id, previous)
+            request(Channel::Email, Subject::EmailChanged, id, previous)
         });
         contact
             .channels
             .iter()
             .map(|&channel| {
-                request(channel, self.template, notification_id(event_id, channel), contact.clone())
+                request(channel, self.subject.clone(), notification_id(event_id, channel), contact.clone())
             })
             .chain(to_previous)
             .collect()
@@ -115,7 +115,7 @@ impl From<MemberEnrolled> for Notice {
     fn from(event: MemberEnrolled) -> Self {
         Self {
             customer_number: event.customer_number,
-            template: Template::MemberEnrolled,
+            subject: Subject::MemberEnrolled,
             contact: Some(event.contact),
             enrolled_at: event.enrolled_at,
             previous_email: event.previous_email,
@@ -127,7 +127,7 @@ impl From<MemberRenamed> for Notice {
     fn from(event: MemberRenamed) -> Self {
         Self {
             customer_number: event.customer_number,
-            template: Template::MemberRenamed,
+            subject: Subject::MemberRenamed,
             contact: Some(event.contact),
             enrolled_at: event.enrolled_at,
             previous_email: None,
@@ -139,7 +139,7 @@ impl From<MemberPreferencesChanged> for Notice {
     fn from(event: MemberPreferencesChanged) -> Self {
         Self {
             customer_number: event.customer_number,
-            template: Template::MemberPreferencesChanged,
+            subject: Subject::MemberPreferencesChanged,
             contact: Some(event.contact),
             enrolled_at: event.enrolled_at,
             previous_email: event.previous_email,
@@ -151,7 +151,7 @@ impl From<MemberErased> for Notice {
     fn from(event: MemberErased) -> Self {
         Self {
             customer_number: event.customer_number,
-            template: Template::MemberErased,
+            subject: Subject::MemberErased,
             contact: event.contact,
             enrolled_at: event.enrolled_again_at,
             previous_email: None,
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(channels, [Channel::Email, Channel::Wallet]);
         for request in &requests {
             assert_eq!(request.notification_id, notification_id(EVENT, request.channel));
-            assert_eq!(request.template, Template::MemberEnrolled);
+            assert_eq!(request.subject, Subject::MemberEnrolled);
             assert_eq!(request.contact, contact([Channel::Email, Channel::Wallet]));
             assert_eq!((request.enrolled_at, request.announced_at), (Some(ENROLLED_AT), Some(ANNOUNCED_AT)));
         }
@@ -236,20 +236,20 @@ mod tests {
     }
 
     #[test]
-    fn every_other_event_is_remembered_and_told_by_its_own_template() {
+    fn every_other_event_is_remembered_and_told_by_its_own_subject() {
         let contact = contact([Channel::App]);
         let enrolled_at = Some(ENROLLED_AT);
-        let notices: [(Notice, Template); 3] = [
-            (enrolled([Channel::App]), Template::MemberEnrolled),
+        let notices: [(Notice, Subject); 3] = [
+            (enrolled([Channel::App]), Subject::MemberEnrolled),
             (
                 MemberRenamed { customer_number: customer(), contact: contact.clone(), enrolled_at }.into(),
-                Template::MemberRenamed,
+                Subject::MemberRenamed,
             ),
-            (preferences(contact.clone(), None), Template::MemberPreferencesChanged),
+            (preferences(contact.clone(), None), Subject::MemberPreferencesChanged),
         ];
-        for (notice, template) in notices {
+        for (notice, subject) in notices {
             assert_eq!(notice.view(), View::Contact { contact: &contact, enrolled_at });
-            assert_eq!(notice.template, template);
+            assert_eq!(notice.subject, subject);
         }
     }
 
@@ -263,13 +263,14 @@ mod tests {
         let previous: EmailAddress = "byron@example.com".parse().unwrap();
         let new_contact = contact([Channel::Email, Channel::App]);
         let requests = preferences(new_contact, Some(previous.clone())).requests(EVENT, ANNOUNCED_AT);
-        let templates: Vec<_> = requests.iter().map(|request| (request.channel, request.template)).collect();
+        let subjects: Vec<_> =
+            requests.iter().map(|request| (request.channel, request.subject.clone())).collect();
         assert_eq!(
-            templates,
+            subjects,
             [
-                (Channel::Email, Template::MemberPreferencesChanged),
-                (Channel::App, Template::MemberPreferencesChanged),
-                (Channel::Email, Template::EmailChanged),
+                (Channel::Email, Subject::MemberPreferencesChanged),
+                (Channel::App, Subject::MemberPreferencesChanged),
+                (Channel::Email, Subject::EmailChanged),
             ]
         );
         let notice = requests.last().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contracts::{
     Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
-    NotificationRequested, Template,
+    NotificationRequested, Subject,
 };
 use envelope::{Envelope, Event, Metadata};
 use handlers::AtLeastOnce;
@@ -170,7 +170,7 @@ async fn each_channel_gets_one_request_and_the_contact_is_remembered() {
         assert_eq!(metadata.event_id, request.notification_id);
         assert_eq!(metadata.causation_id, Some(cause.event_id));
         assert_eq!(metadata.correlation_id, cause.correlation_id);
-        assert_eq!(request.template, Template::MemberEnrolled);
+        assert_eq!(request.subject, Subject::MemberEnrolled);
         assert_eq!(request.contact, event.contact);
         assert_eq!(
             (request.enrolled_at, request.announced_at),
@@ -268,10 +268,10 @@ async fn an_erasure_ends_the_membership_and_nothing_of_it_is_announced_any_more(
     let remembered = house.remembered().await;
     let names: Vec<&str> = remembered.keys().map(String::as_str).collect();
     assert_eq!(names, ["attempt", "erased_at", "pk"], "a tombstone holds no personal data");
-    let templates: Vec<Template> =
-        house.requested(3).await.into_iter().map(|(_, request)| request.template).collect();
-    let farewells = templates.iter().filter(|template| **template == Template::MemberErased).count();
-    assert_eq!(farewells, 2, "{templates:?}");
+    let subjects: Vec<Subject> =
+        house.requested(3).await.into_iter().map(|(_, request)| request.subject).collect();
+    let farewells = subjects.iter().filter(|subject| **subject == Subject::MemberErased).count();
+    assert_eq!(farewells, 2, "{subjects:?}");
     house.cloud.shutdown().await;
 }
 
@@ -322,7 +322,7 @@ async fn the_previous_address_hears_of_its_change_under_an_id_of_its_own() {
     };
     house.notifier().handle(&announced(&event, 1)).await.unwrap();
     let mut requests = house.requested(2).await;
-    requests.sort_by_key(|(_, request)| request.template == Template::EmailChanged);
+    requests.sort_by_key(|(_, request)| request.subject == Subject::EmailChanged);
     let addresses: Vec<_> = requests.iter().map(|(_, request)| request.contact.email.as_str()).collect();
     assert_eq!(addresses, ["ada@example.com", "byron@example.com"]);
     assert_ne!(requests[0].1.notification_id, requests[1].1.notification_id);

@@ -117,7 +117,7 @@ async fn nothing_is_reported_of_farewells_and_of_other_mails() {
     let house = House::build().await;
     let service = house.service();
     let mut request = request(Channel::Email);
-    request.template = Template::MemberErased;
+    request.subject = Subject::MemberErased;
     request.contact.email = BOUNCE.parse().unwrap();
     let farewell = delivery(request.notification_id, &request);
     assert_eq!(service.handle(&farewell).await.unwrap(), SENT);

@@ -25,9 +25,9 @@ fn announced<E: Event>(event: &E, second: i64) -> Delivery {
 }
 
 /// Notifies of what was announced at that second, in the membership that began at `enrolled`.
-fn notified(template: Template, enrolled: i64, second: i64) -> Delivery {
+fn notified(subject: Subject, enrolled: i64, second: i64) -> Delivery {
     let request = NotificationRequested {
-        template,
+        subject,
         enrolled_at: Some(at(enrolled)),
         announced_at: Some(at(second)),
         ..request(Channel::Email)
@@ -38,11 +38,11 @@ fn notified(template: Template, enrolled: i64, second: i64) -> Delivery {
 }
 
 fn renamed(second: i64) -> Delivery {
-    notified(Template::MemberRenamed, 0, second)
+    notified(Subject::MemberRenamed, 0, second)
 }
 
 fn farewell(second: i64) -> Delivery {
-    notified(Template::MemberErased, 0, second)
+    notified(Subject::MemberErased, 0, second)
 }
 
 fn erased(second: i64) -> Delivery {
@@ -92,7 +92,7 @@ async fn after_an_erasure_the_farewell_goes_and_the_next_memberships_mails_do() 
     assert_eq!(service.handle(&erased(2)).await.unwrap(), Done::APPLIED);
     assert_eq!(service.handle(&erased(2)).await.unwrap(), Done::without_effect("stale"));
     assert_eq!(service.handle(&renamed(1)).await.unwrap(), ERASED);
-    assert_eq!(service.handle(&notified(Template::MemberEnrolled, 3, 3)).await.unwrap(), SENT);
+    assert_eq!(service.handle(&notified(Subject::MemberEnrolled, 3, 3)).await.unwrap(), SENT);
     assert_eq!(service.handle(&farewell(2)).await.unwrap(), SENT);
     house.cloud.shutdown().await;
 }

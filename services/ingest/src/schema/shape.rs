@@ -46,6 +46,8 @@ pub(crate) struct Object {
     pub(crate) fields: Vec<Field>,
     /// How many of the fields must be there at least.
     pub(crate) at_least: usize,
+    /// How many of the fields may be there at most.
+    pub(crate) at_most: usize,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,7 @@ pub(crate) enum Format {
     Uuid,
     DateTime,
     Email,
+    Currency,
 }
 
 impl Shape {
@@ -147,7 +150,10 @@ impl Compiler<'_> {
     }
 
     fn object(&mut self, schema: &Map<String, Value>) -> Result<Shape, UnsupportedSchema> {
-        self.only(schema, &["type", "properties", "required", "additionalProperties", "minProperties"])?;
+        self.only(
+            schema,
+            &["type", "properties", "required", "additionalProperties", "minProperties", "maxProperties"],
+        )?;
         if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
             return Err(self.unsupported("takes additional properties"));
         }
@@ -170,7 +176,11 @@ impl Compiler<'_> {
         // Required fields first, in the order of their declaration, which is how messages list them.
         fields
             .sort_by_key(|field| required.iter().position(|name| *name == field.name).unwrap_or(usize::MAX));
-        Ok(Shape::Object(Object { fields, at_least: size(schema, "minProperties").unwrap_or(0) }))
+        Ok(Shape::Object(Object {
+            fields,
+            at_least: size(schema, "minProperties").unwrap_or(0),
+            at_most: size(schema, "maxProperties").unwrap_or(usize::MAX),
+        }))
     }
 
     fn list(&mut self, schema: &Map<String, Value>) -> Result<Shape, UnsupportedSchema> {
@@ -197,6 +207,7 @@ impl Compiler<'_> {
             Some("uuid") => Some(Format::Uuid),
             Some("date-time") => Some(Format::DateTime),
             Some("idn-email") => Some(Format::Email),
+            Some("iso-4217") => Some(Format::Currency),
             Some(_) => return Err(self.unsupported("has a format that is not checked")),
             None => None,
         };

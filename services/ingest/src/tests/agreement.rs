@@ -10,7 +10,7 @@ use proptest::string::string_regex;
 use super::*;
 use crate::schema::parse_occurred_at;
 use crate::validation::Defaults;
-use contracts::EmailAddress;
+use contracts::{CurrencyCode, EmailAddress};
 use uuid::Uuid;
 
 /// The service's validator, and one that knows the description only.
@@ -32,6 +32,7 @@ fn both() -> &'static Both {
             .should_validate_formats(true)
             // By the standard's word; that of other validators is looser or stricter.
             .with_format("idn-email", |text: &str| text.parse::<EmailAddress>().is_ok())
+            .with_format("iso-4217", |text: &str| text.parse::<CurrencyCode>().is_ok())
             .build(&schema)
             .unwrap();
         Both { service, reader, description }

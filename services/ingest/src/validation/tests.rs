@@ -86,7 +86,20 @@ fn every_type_is_read() {
     });
     let erased = json!({"type": "CustomerErased", "customer_number": NUMBER});
     let erased_with_data = with(erased.clone(), "/data", json!({}));
-    let events = [enrolled(), renamed(), preferences, erased, erased_with_data];
+    let about = |kind: &str, data: Value| json!({"type": kind, "customer_number": NUMBER, "data": data});
+    let gift = |value: Value| json!({"discount_id": "SUMMER", "value": value, "valid_until": "2026-09-01T00:00:00Z"});
+    let events = [
+        enrolled(),
+        renamed(),
+        preferences,
+        erased,
+        erased_with_data,
+        about("PointsEarned", json!({"points": 250})),
+        about("PointsRedeemed", json!({"points": 10_000_000})),
+        about("DiscountGifted", gift(json!({"percentage": 15}))),
+        about("DiscountGifted", gift(json!({"amount": {"minor_units": 500, "currency": "EUR"}}))),
+        about("DiscountRedeemed", json!({"discount_id": "SUMMER"})),
+    ];
     for event in &events {
         assert_eq!(read(event).unwrap().event_type, event["type"].as_str().unwrap());
     }
@@ -117,6 +130,26 @@ fn all_wrong_fields_are_named_at_once() {
         "wrong-value:/event_id",
     ];
     assert_eq!(wrong(&event), expected);
+}
+
+#[test]
+fn what_is_wrong_with_points_and_discounts_is_named() {
+    let points = |points: Value| json!({"type": "PointsEarned", "customer_number": NUMBER, "data": {"points": points}});
+    for wrong_points in [json!(0), json!(-1), json!(10_000_001), json!(1.5)] {
+        assert_eq!(wrong(&points(wrong_points)), ["wrong-value:/data/points"]);
+    }
+    assert_eq!(wrong(&points(json!("5"))), ["wrong-type:/data/points"]);
+    let gift = |value: Value| {
+        json!({"type": "DiscountGifted", "customer_number": NUMBER, "data": {
+            "discount_id": "SUMMER", "value": value, "valid_until": "2026-09-01T00:00:00Z",
+        }})
+    };
+    let amount = |currency: &str| json!({"minor_units": 500, "currency": currency});
+    assert_eq!(wrong(&gift(json!({}))), ["missing:/data/value"]);
+    assert_eq!(wrong(&gift(json!({"percentage": 101}))), ["wrong-value:/data/value/percentage"]);
+    assert_eq!(wrong(&gift(json!({"amount": amount("XXX")}))), ["wrong-value:/data/value/amount/currency"]);
+    assert_eq!(wrong(&gift(json!({"amount": amount("EUR"), "percentage": 15}))), ["too-many:/data/value"]);
+    assert_eq!(wrong(&gift(json!({"euros": 5}))), ["missing:/data/value", "unknown-field:/data/value/euros"]);
 }
 
 #[test]

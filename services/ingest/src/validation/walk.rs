@@ -1,6 +1,6 @@
 //! Checks a value against a shape and notes everything that is wrong, instead of stopping at the first.
 
-use contracts::EmailAddress;
+use contracts::{CurrencyCode, EmailAddress};
 use serde_json::{Map, Value};
 
 use crate::errors::{Errors, escaped};
@@ -88,6 +88,9 @@ impl<'e> Walk<'e> {
         if present < object.at_least {
             self.wrong("missing", format!("must have at least {}", at_least(object)));
         }
+        if present > object.at_most {
+            self.wrong("too-many", format!("must have only {}", at_most(object)));
+        }
         let known = |name: &str| object.fields.iter().any(|field| field.name == name);
         for name in fields.keys().filter(|name| !known(name)) {
             let detail = if object.fields.is_empty() {
@@ -123,6 +126,7 @@ fn matches(text: &Text, value: &str) -> bool {
             Some(Format::Uuid) => parse_event_id(value).is_some(),
             Some(Format::DateTime) => parse_occurred_at(value).is_some(),
             Some(Format::Email) => value.parse::<EmailAddress>().is_ok(),
+            Some(Format::Currency) => value.parse::<CurrencyCode>().is_ok(),
             None => true,
         }
 }
@@ -134,6 +138,9 @@ fn expected(shape: &Shape) -> String {
         Shape::Object(object) if object.fields.iter().any(|field| field.required) => {
             format!("must be an object with {}", names(object, |required| required, " and "))
         }
+        Shape::Object(object) if object.at_least > 0 && object.at_least == object.at_most => {
+            format!("must be an object with {}", at_least(object))
+        }
         Shape::Object(object) if object.at_least > 0 => {
             format!("must be an object with at least {}", at_least(object))
         }
@@ -144,6 +151,7 @@ fn expected(shape: &Shape) -> String {
             (None, Some(Format::Uuid)) => "must be a UUID with hyphens".to_owned(),
             (None, Some(Format::DateTime)) => "must be an RFC 3339 timestamp".to_owned(),
             (None, Some(Format::Email)) => "must be an e-mail address".to_owned(),
+            (None, Some(Format::Currency)) => "must be a currency code of ISO 4217".to_owned(),
             (None, None) if text.pattern.is_some() => "must be a text of the documented form".to_owned(),
             (None, None) => {
                 format!("must be a text of {} characters", range(text.min_length, text.max_length))
@@ -163,7 +171,15 @@ fn expected(shape: &Shape) -> String {
 }
 
 fn at_least(object: &Object) -> String {
-    let number = if object.at_least == 1 { "one".to_owned() } else { object.at_least.to_string() };
+    some_of(object, object.at_least)
+}
+
+fn at_most(object: &Object) -> String {
+    some_of(object, object.at_most)
+}
+
+fn some_of(object: &Object, number: usize) -> String {
+    let number = if number == 1 { "one".to_owned() } else { number.to_string() };
     format!("{number} of {}", names(object, |_| true, ", "))
 }
 
