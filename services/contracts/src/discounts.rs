@@ -109,14 +109,15 @@ pub struct Amount {
     pub currency: CurrencyCode,
 }
 
-impl fmt::Display for Amount {
-    /// Writes the amount in its major unit, with the currency's code: `5.00 EUR`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Amount {
+    /// Writes the amount in the currency's major unit, with a full stop: `5.00`.
+    #[must_use]
+    pub fn in_major_units(&self) -> String {
         let digits = self.currency.minor_digits();
         let padded = format!("{:0width$}", self.minor_units, width = digits + 1);
         let (major, minor) = padded.split_at(padded.len() - digits);
         let point = if digits == 0 { "" } else { "." };
-        write!(f, "{major}{point}{minor} {}", self.currency.as_str())
+        format!("{major}{point}{minor}")
     }
 }
 
@@ -228,12 +229,12 @@ mod tests {
     #[test]
     fn amounts_are_written_in_their_major_unit() {
         for (amount, written) in [
-            (amount(500, "EUR"), "5.00 EUR"),
-            (amount(5, "EUR"), "0.05 EUR"),
-            (amount(500, "JPY"), "500 JPY"),
-            (amount(1_234_567, "KWD"), "1234.567 KWD"),
+            (amount(500, "EUR"), "5.00"),
+            (amount(5, "EUR"), "0.05"),
+            (amount(500, "JPY"), "500"),
+            (amount(1_234_567, "KWD"), "1234.567"),
         ] {
-            assert_eq!(amount.to_string(), written);
+            assert_eq!(amount.in_major_units(), written);
         }
     }
 

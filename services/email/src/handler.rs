@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::address_digest::AddressDigest;
-use crate::domain;
+use crate::domain::Writer;
 use crate::feedback::{self, MailReturned, MarkAddresses};
 use crate::members::FollowMembers;
 use crate::membership_time::MembershipTime;
@@ -58,6 +58,7 @@ impl AtLeastOnceHandler for Email {
 /// no such mail is left.
 #[derive(Debug)]
 pub(crate) struct SendMail {
+    writer: Writer,
     ses: Ses,
     recipients: Recipients,
     lease: Duration,
@@ -65,8 +66,8 @@ pub(crate) struct SendMail {
 
 impl SendMail {
     /// `lease` is how long a call to SES may be in flight, from before the decision to send: the duration of the claim.
-    pub(crate) fn new(ses: Ses, recipients: Recipients, lease: Duration) -> Self {
-        Self { ses, recipients, lease }
+    pub(crate) fn new(writer: Writer, ses: Ses, recipients: Recipients, lease: Duration) -> Self {
+        Self { writer, ses, recipients, lease }
     }
 
     /// Records that the mail is no longer in flight. If that fails, a farewell waits a little longer.
@@ -93,6 +94,10 @@ impl Perform<NotificationRequested> for SendMail {
 
     async fn perform(&self, request: NotificationRequested, delivery: &Delivery) -> Result<Done, Failure> {
         let metadata = &delivery.envelope.metadata;
+        let mail = self
+            .writer
+            .write(&request.subject, &request.contact)
+            .map_err(|error| Failure::permanent("unwritable-mail").because(error))?;
         let mailing = mailing(&request, metadata);
         let (verdict, stored) = self.recipients.admit(&request.customer_number, &mailing, self.lease).await?;
         match verdict {
@@ -103,7 +108,6 @@ impl Perform<NotificationRequested> for SendMail {
                 return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
             }
         }
-        let mail = domain::write(&request.subject, &request.contact);
         let sent = self.ses.send(&request.contact.email, mail, tags(&request, &mailing, metadata)).await;
         // Without an answer SES may still accept the mail, so it stays in flight.
         if !matches!(&sent, Err(error) if error.class() == ErrorClass::Unavailable) {

@@ -18,10 +18,11 @@
 //!     r#"{"name": {"given": "Ada", "family": "Lovelace"}, "email": "ada@example.com",
 //!         "channels": ["email"], "locale": "de-AT"}"#,
 //! )?;
-//! let mail = email::domain::write(&Subject::MemberRenamed, &contact);
+//! let mail = email::domain::Writer::new()?.write(&Subject::MemberRenamed, &contact)?;
 //! assert_eq!(mail.subject, "Ihr Name wurde geändert");
 //! assert!(mail.text.starts_with("Guten Tag Ada,\n"));
-//! # Ok::<(), serde_json::Error>(())
+//! assert!(mail.html.contains("<html lang=\"de\">"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod address_digest;
@@ -43,6 +44,7 @@ use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, subscriptions};
 use service_runtime::{BoxError, Runtime};
 use topology::{MailFeedback, Service, Table, TableAccess, topic};
 
+use crate::domain::Writer;
 use crate::feedback::{MailReturned, MarkAddresses};
 use crate::handler::{Email, SendMail};
 use crate::members::FollowMembers;
@@ -98,7 +100,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let ses = Ses::new(&runtime.aws, settings.sender, settings.configuration_set, settings.lease.effect);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let recipients = Recipients::new(dynamodb.clone(), settings.table.clone());
-    let mails = SendMail::new(ses, recipients.clone(), settings.lease.duration);
+    let mails = SendMail::new(Writer::new()?, ses, recipients.clone(), settings.lease.duration);
     let handler = Email {
         feedback: EffectivelyOnce::new(
             dynamodb.clone(),

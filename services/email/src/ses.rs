@@ -52,10 +52,12 @@ impl Ses {
         mail: Mail,
         tags: Tags,
     ) -> Result<Option<String>, AwsError> {
-        let message = Message::builder()
-            .subject(content(mail.subject).map_err(unbuildable)?)
-            .body(Body::builder().text(content(mail.text).map_err(unbuildable)?).build())
+        let body = Body::builder()
+            .text(content(mail.text).map_err(unbuildable)?)
+            .html(content(mail.html).map_err(unbuildable)?)
             .build();
+        let message =
+            Message::builder().subject(content(mail.subject).map_err(unbuildable)?).body(body).build();
         let sent = self
             .client
             .send_email()

@@ -75,7 +75,8 @@ impl House {
         let set = self.cloud.variable(crate::NAME, "EMAIL_CONFIGURATION_SET");
         let ses = Ses::new(self.cloud.aws(), sender.to_owned(), set, lease.effect);
         let recipients = Recipients::new(self.dynamodb.clone(), self.table());
-        let mails = SendMail::new(ses, recipients.clone(), lease.duration);
+        let mails =
+            SendMail::new(crate::domain::Writer::new().unwrap(), ses, recipients.clone(), lease.duration);
         Email {
             mails: Claimed::new(self.dynamodb.clone(), self.table(), lease, mails)
                 .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),

@@ -249,7 +249,7 @@ fn an_erasure_wins_over_everything_as_old_and_keeps_nothing() {
         (erased(), at(4)),
         (enrolled("Ada", "ada"), at(4)),
     ]);
-    assert_eq!(names(&changes), [Some("enrolled"), Some("erased"), None, None, None, None]);
+    assert_eq!(names(&changes), [Some("enrolled"), Some("erased"), None, None, Some("erased"), None]);
     assert_eq!(announced(&changes[1]).unwrap().1.unwrap().email, email("ada"));
     assert_eq!([&changes[2], &changes[3], &changes[5]], [&Change::Erased; 3]);
     assert!(member.is_erased());
@@ -307,11 +307,15 @@ fn a_member_stored_before_there_were_new_memberships_is_read() {
 }
 
 #[test]
-fn the_erasure_of_someone_never_enrolled_is_not_announced() {
+fn the_erasure_of_someone_never_enrolled_is_announced_without_a_contact() {
     for before in [vec![], vec![(renamed("Ada"), at(1)), (prefers(Some("ada"), None, None), at(2))]] {
         let (member, changes) = history(before.into_iter().chain([(erased(), at(3))]));
         assert!(member.is_erased());
-        assert!(matches!(changes.last(), Some(Change::Applied { announcement: None, .. })));
+        let Some(Change::Applied { announcement: Some(announced), .. }) = changes.last() else {
+            panic!("{changes:?}")
+        };
+        let Announcement::Erased(event) = &announced.event else { panic!("{announced:?}") };
+        assert_eq!((&event.contact, event.enrolled_again_at), (&None, None));
     }
 }
 

@@ -210,11 +210,11 @@ async fn events_that_change_nothing_are_announced_only_if_the_setting_says_so() 
 }
 
 #[tokio::test]
-async fn an_erasure_of_someone_unknown_is_kept_and_not_announced() {
+async fn an_erasure_of_someone_unknown_is_kept_and_announced_without_a_contact() {
     let cloud = Cloud::start().await;
     assert_eq!(cloud.handle(&erased(3)).await.unwrap(), Done::APPLIED);
     assert_eq!(cloud.handle(&enrolled(1)).await.unwrap(), ERASED);
-    assert_eq!(cloud.announced().await, []);
+    assert_eq!(cloud.announced().await, [("MemberErased".to_owned(), None)]);
     cloud.shutdown().await;
 }
 
