@@ -23,6 +23,7 @@ mod mails;
 mod metrics;
 mod misconfigured;
 mod new_service;
+mod outbox;
 mod poison;
 mod replay;
 mod restart;

@@ -14,6 +14,7 @@ mod fake_aws;
 mod ingest_client;
 mod layer;
 mod log_lines;
+mod outbox;
 #[cfg(feature = "local")]
 mod patience;
 #[cfg(feature = "local")]
@@ -98,6 +99,8 @@ enum Command {
     Trace(commands::trace::TraceArgs),
     Logs(commands::logs::LogsArgs),
     DeadLetters(commands::dead_letters::DeadLettersArgs),
+    #[cfg(feature = "local")]
+    Outbox(commands::outbox::OutboxArgs),
     #[cfg(feature = "local")]
     Faults(commands::faults::FaultsArgs),
     #[cfg(feature = "local")]
@@ -197,6 +200,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Outbox(args) => Box::pin(commands::outbox::run(args, environment)).await,
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) mod metrics;
 #[cfg(feature = "local")]
 pub(crate) mod new;
 #[cfg(feature = "local")]
+pub(crate) mod outbox;
+#[cfg(feature = "local")]
 pub(crate) mod provision;
 #[cfg(feature = "local")]
 pub(crate) mod ps;

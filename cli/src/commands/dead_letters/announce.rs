@@ -4,32 +4,27 @@
 //! two weeks. So it is the items that are read, by the time at which the records arrived; a surplus event is a
 //! duplicate to its consumers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use aws_clients::{AwsError, service};
+use aws_clients::AwsError;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
-use envelope::outbox;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Interval;
 
 use super::letter::Letter;
+use crate::outbox::{Announcement, Outbox};
 
 /// How long before its record arrived an event may have been published: a handler retries for no longer.
 const BEFORE: SignedDuration = SignedDuration::from_mins(2);
 /// How long after: clocks differ, and a record's time has whole seconds.
 const AFTER: SignedDuration = SignedDuration::from_secs(5);
-/// The metadata field that tells when an event was published.
-const PUBLISHED_AT: &str = "published_at";
 
 /// A period of time, both ends included.
 type Period = (Timestamp, Timestamp);
-type Item = HashMap<String, AttributeValue>;
 
-/// Inserts a copy of each outbox item that may belong to one of the letters, since a Pipe takes what is inserted. Returns
-/// how many there were, by table.
+/// Announces each event again that may belong to one of the letters. Returns how many there were, by table.
 ///
 /// # Errors
 /// When DynamoDB cannot be reached or refuses a call.
@@ -46,12 +41,20 @@ pub(super) async fn announce_again(
     }
     let mut announced = BTreeMap::new();
     for (table, periods) in periods {
-        let items = outbox_items(&client, &table, &periods).await?;
-        for item in &items {
-            turns.tick().await;
-            insert_copy(&client, &table, item).await?;
-        }
-        announced.insert(table, items.len());
+        let outbox = Outbox::new(client.clone(), table);
+        let mut number = 0;
+        outbox
+            .for_each(async |announcement: Announcement| -> Result<(), AwsError> {
+                let at = announcement.published_at;
+                if periods.iter().any(|(from, to)| (*from..=*to).contains(&at)) {
+                    turns.tick().await;
+                    outbox.announce(&announcement).await?;
+                    number += 1;
+                }
+                Ok(())
+            })
+            .await?;
+        announced.insert(outbox.table().to_owned(), number);
     }
     Ok(announced)
 }
@@ -63,42 +66,4 @@ fn period(letter: &Letter) -> Option<Period> {
     let first = time("approximateArrivalOfFirstRecord")?;
     let last = time("approximateArrivalOfLastRecord").unwrap_or(first);
     Some((first.saturating_sub(BEFORE).ok()?, last.saturating_add(AFTER).ok()?))
-}
-
-async fn outbox_items(client: &Client, table: &str, periods: &[Period]) -> Result<Vec<Item>, AwsError> {
-    let mut pages = client
-        .scan()
-        .table_name(table)
-        .filter_expression("begins_with(#key, :prefix)")
-        .expression_attribute_names("#key", outbox::PARTITION_KEY)
-        .expression_attribute_values(":prefix", AttributeValue::S(outbox::KEY_PREFIX.to_owned()))
-        .into_paginator()
-        .items()
-        .send();
-    // By event, so that a copy that was made earlier is not copied too.
-    let mut items = BTreeMap::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| AwsError::of(service::DYNAMODB, "Scan", error))?;
-        let published = string(&item, PUBLISHED_AT).and_then(|time| time.parse::<Timestamp>().ok());
-        if published.is_some_and(|at| periods.iter().any(|(from, to)| (*from..=*to).contains(&at)))
-            && let Some(event_id) = string(&item, "event_id")
-        {
-            items.insert(event_id.to_owned(), item);
-        }
-    }
-    Ok(items.into_values().collect())
-}
-
-/// Inserts a copy under another key. The item itself is not touched: to delete it and put it back would lose it if the
-/// command were killed in between.
-async fn insert_copy(client: &Client, table: &str, item: &Item) -> Result<(), AwsError> {
-    let mut copy = item.clone();
-    let key = format!("{}{}", outbox::KEY_PREFIX, uuid::Uuid::new_v4());
-    copy.insert(outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key));
-    let put = client.put_item().table_name(table).set_item(Some(copy)).send().await;
-    put.map(drop).map_err(|error| AwsError::of(service::DYNAMODB, "PutItem", error))
-}
-
-fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
 }
