@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::faults::{FAREWELL, depth, table};
 use crate::world::{World, until};
@@ -194,6 +195,15 @@ async fn an_erasure_leaves_nothing_readable() {
     for word in WORDS {
         assert!(before.contains(word), "the search does not find {word}");
     }
+    let (code, places) = places_with(&world, customer).await;
+    assert_eq!(code, Some(1), "{places:?}");
+    let found = |store: &str, field: &str| {
+        let named = |place: &&Value| place["store"] == store && place["personal"].to_string().contains(field);
+        assert!(places.iter().any(|place| named(&place)), "{field} in {store}: {places:?}");
+    };
+    found("foostore-local-members", "known.name.value.given");
+    found("foostore-local-members", "data.contact.email");
+    found("foostore-local-notifications", "family_name");
 
     world.send(&erased(customer), &[]).await;
     until("the farewell", || async {
@@ -206,7 +216,39 @@ async fn an_erasure_leaves_nothing_readable() {
     for word in WORDS {
         assert!(!left.contains(word), "{word} is left in {left}");
     }
+    let (code, places) = places_with(&world, customer).await;
+    assert_eq!(code, Some(0), "{places:?}");
+    let tombstone =
+        json!({"store": "foostore-local-members", "what": "MEMBER", "personal": [], "until": null});
+    assert!(places.contains(&tombstone), "{places:?}");
+
+    let letter = json!({"source": "foostore.crm", "detail-type": "CustomerRenamed", "detail": {"data": {
+        "customer_number": customer, "name": {"given": "Secretada", "family": "Lovelace"},
+    }}});
+    let url = world.queue_url("membership-dead-letter").await;
+    world.sqs().send_message().queue_url(url).message_body(letter.to_string()).send().await.unwrap();
+    let (code, places) = places_with(&world, customer).await;
+    assert_eq!(code, Some(1), "{places:?}");
+    let letter =
+        places.iter().find(|place| place["store"] == "foostore-local-membership-dead-letter").unwrap();
+    assert_eq!(letter["personal"], json!(["detail.data.name.family", "detail.data.name.given"]));
+    let until: jiff::Timestamp = letter["until"].as_str().unwrap().parse().unwrap();
+    let days = until.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    assert_eq!(days, 13, "the retention of a dead-letter queue less the day that has begun");
     world.stop().await;
+}
+
+/// Returns the exit code of `foostore erased` and the places it lists.
+async fn places_with(world: &World, customer: &str) -> (Option<i32>, Vec<Value>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_foostore"))
+        .args(["erased", "--json", customer])
+        .env("AWS_ENDPOINT_URL", &world.endpoint)
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("Secret"), "{text}");
+    (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Returns the items of every table and the number of messages in every queue, as text.

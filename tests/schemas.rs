@@ -61,6 +61,14 @@ async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
     let all = foostore(&runs, &["logs", "--since", "1h", "--json", "--log-dir", "."]).await;
     assert!(checked("logs", &all).len() > lines.len());
 
+    // It exits with 1, since the customer is not erased.
+    let erased = Command::new(env!("CARGO_BIN_EXE_foostore"))
+        .args(["erased", "--json", "--endpoint-url", &world.endpoint, "450000000001"])
+        .output();
+    let places = checked("erased", &String::from_utf8(erased.await.unwrap().stdout).unwrap());
+    assert!(places.iter().any(|place| place["until"].is_null()), "{places:?}");
+    assert!(places.iter().any(|place| place["until"].is_string()), "{places:?}");
+
     let shown = until("metrics of every service", || async {
         let arguments = ["metrics", "--json", "--endpoint-url", &world.xray_endpoint];
         let shown = checked("metrics", &foostore(&runs, &arguments).await).remove(0);

@@ -23,6 +23,7 @@ mod place;
 mod ports;
 #[cfg(feature = "local")]
 mod process_usage;
+mod queue_messages;
 mod runs;
 #[cfg(feature = "local")]
 mod screen;
@@ -99,6 +100,8 @@ enum Command {
     Trace(commands::trace::TraceArgs),
     Logs(commands::logs::LogsArgs),
     DeadLetters(commands::dead_letters::DeadLettersArgs),
+    #[cfg(feature = "local")]
+    Erased(commands::erased::ErasedArgs),
     #[cfg(feature = "local")]
     Outbox(commands::outbox::OutboxArgs),
     #[cfg(feature = "local")]
@@ -200,6 +203,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Erased(args) => Box::pin(commands::erased::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Outbox(args) => Box::pin(commands::outbox::run(args, environment)).await,
     }

@@ -10,6 +10,8 @@ pub(crate) mod deploy;
 #[cfg(feature = "local")]
 pub(crate) mod doctor;
 #[cfg(feature = "local")]
+pub(crate) mod erased;
+#[cfg(feature = "local")]
 pub(crate) mod faults;
 pub(crate) mod logs;
 #[cfg(feature = "local")]

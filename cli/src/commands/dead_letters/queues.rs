@@ -6,24 +6,12 @@ use std::sync::Arc;
 use aws_clients::{AwsError, service};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName};
 use tokio::task::JoinSet;
 
 use super::letter::Letter;
 use super::queue::DeadLetterQueue;
 use crate::failure::Failure;
-
-/// Seconds for which a message is invisible to others while the rest of its queue is read. If the command is killed
-/// meanwhile, it is visible again after that.
-const HELD_S: i32 = 120;
-/// Seconds to wait for messages. Above 0, because a short poll may miss messages that exist
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
-const WAIT_S: i32 = 1;
-/// The most messages of one queue. AWS lets 120,000 be invisible at a time
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>).
-const MOST: usize = 10_000;
-/// The most entries of a batch.
-const BATCH: usize = 10;
+use crate::queue_messages;
 
 /// All queues of an environment.
 #[derive(Debug)]
@@ -102,59 +90,7 @@ impl Queues {
     }
 }
 
-/// Reads a queue until nothing is left to read, and makes its messages visible again.
 async fn read(client: Client, queue: Arc<DeadLetterQueue>) -> anyhow::Result<Vec<Letter>> {
-    // By id, since a message may be received twice; the last receipt handle is the valid one.
-    let mut messages: HashMap<String, Message> = HashMap::new();
-    let read = loop {
-        let received = client
-            .receive_message()
-            .queue_url(&queue.url)
-            .max_number_of_messages(10)
-            .visibility_timeout(HELD_S)
-            .wait_time_seconds(WAIT_S)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await;
-        match received {
-            Ok(output) => {
-                let batch = output.messages.unwrap_or_default();
-                if batch.is_empty() || messages.len() >= MOST {
-                    break Ok(());
-                }
-                for message in batch {
-                    messages.insert(message.message_id.clone().unwrap_or_default(), message);
-                }
-            }
-            Err(error) => break Err(AwsError::of(service::SQS, "ReceiveMessage", error)),
-        }
-    };
-    let released = release(&client, &queue, messages.values()).await;
-    read.and(released)?;
-    Ok(messages.into_values().map(|message| Letter::new(Arc::clone(&queue), message)).collect())
-}
-
-async fn release(
-    client: &Client,
-    queue: &DeadLetterQueue,
-    messages: impl Iterator<Item = &Message>,
-) -> Result<(), AwsError> {
-    const OPERATION: &str = "ChangeMessageVisibilityBatch";
-    let handles: Vec<_> = messages.filter_map(|message| message.receipt_handle()).collect();
-    for batch in handles.chunks(BATCH) {
-        let mut call = client.change_message_visibility_batch().queue_url(&queue.url);
-        for (index, handle) in batch.iter().enumerate() {
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(index.to_string())
-                .receipt_handle(*handle)
-                .visibility_timeout(0)
-                .build()
-                .map_err(|error| AwsError::unbuildable(service::SQS, OPERATION, error))?;
-            call = call.entries(entry);
-        }
-        // An entry that fails belongs to a message that is deleted, or visible again in any case.
-        call.send().await.map_err(|error| AwsError::of(service::SQS, OPERATION, error))?;
-    }
-    Ok(())
+    let messages = queue_messages::read(&client, &queue.url).await?;
+    Ok(messages.into_iter().map(|message| Letter::new(Arc::clone(&queue), message)).collect())
 }
