@@ -34,5 +34,6 @@ mod soak;
 mod source;
 mod tee;
 mod telemetry_docs;
+mod thirty;
 mod traces;
 mod world;

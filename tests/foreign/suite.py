@@ -64,6 +64,8 @@ LEFT_OUT = {
     "schemas::": "is about the command line, and needs faults on demand",
     "soak::": "measures the local cloud",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
+    "outbox::": "is about the command line",
+    "thirty::": "measures services beside the layer",
     "traces::the_tree_": "needs faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
     "new_service::": "is about a service made by the command line, and needs faults on demand",
