@@ -36,7 +36,7 @@ struct Signed {
 fn signed(id: &str, event: &str, data: &Value) -> Signed {
     let body = json!({"type": event, "customer_number": CUSTOMER, "data": data}).to_string();
     let timestamp = Timestamp::now().as_second();
-    let secrets: ingest::Secrets = SECRET.parse().unwrap();
+    let secrets: webhook_signature::Secrets = SECRET.parse().unwrap();
     let signature = secrets.sign(id, timestamp, body.as_bytes());
     Signed { id: id.to_owned(), timestamp, signature, body }
 }

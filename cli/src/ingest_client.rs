@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ingest::Secrets;
 use serde_json::Value;
 use uuid::Uuid;
+use webhook_signature::Secrets;
 
 use crate::failure::Failure;
 use crate::style::printable;

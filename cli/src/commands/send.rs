@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ingest::Secrets;
 use serde_json::Value;
 use service_runtime::Environment;
+use webhook_signature::Secrets;
 
 use super::trace;
 use crate::endpoint::{Endpoint, INGEST_HELP, ingest_url};

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use envelope::Event as _;
-use ingest::Secrets;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 use service_runtime::Environment;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
+use webhook_signature::Secrets;
 
 use crate::endpoint::{INGEST_HELP, ingest_url};
 use crate::ingest_client::{Answer, IngestClient, http_client};

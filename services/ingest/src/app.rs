@@ -30,9 +30,10 @@ use crate::readiness::Readiness;
 use crate::reading::{Event, Posted};
 use crate::refusals::Refusals;
 use crate::settings::Limits;
-use crate::signature::{Secrets, Signed};
+use crate::signature;
 use crate::span::{self, EventLabels, Labels, RequestAttributes};
 use crate::validation::{Defaults, Rejected, Validator};
+use webhook_signature::{Secrets, Signed};
 
 /// Everything that answering a request needs.
 pub(crate) struct App<P> {
@@ -76,9 +77,10 @@ impl Arrival {
     /// Returns what an event gets that does not have it, in a list at `index`.
     fn defaults(&self, index: Option<usize>, now: Timestamp) -> Defaults {
         match &self.signed {
-            Some(signed) => {
-                Defaults { event_id: signed.event_id(index), occurred_at: signed.occurred_at(now) }
-            }
+            Some(signed) => Defaults {
+                event_id: signature::event_id(signed, index),
+                occurred_at: signature::occurred_at(signed, now),
+            },
             None => Defaults { event_id: Uuid::new_v4(), occurred_at: now },
         }
     }

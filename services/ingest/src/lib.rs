@@ -51,8 +51,6 @@ mod span;
 mod tests;
 mod validation;
 
-pub use signature::{InvalidSecrets, Secrets};
-
 use std::io;
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::limits::{MAX_BODY_BYTES, MAX_EVENTS};
-use crate::signature::SignatureError;
+use webhook_signature::SignatureError;
 
 /// How many seconds a caller should wait before trying again what was not published.
 pub(crate) const RETRY_AFTER_S: u16 = 5;

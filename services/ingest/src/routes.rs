@@ -24,8 +24,8 @@ use crate::limits::MAX_BODY_BYTES;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
 use crate::publish::Publish;
-use crate::signature::Signed;
 use crate::span::{self, ROUTE, RequestAttributes};
+use webhook_signature::Signed;
 
 /// Returns all routes. Only `POST /v1/events` makes spans.
 pub(crate) fn router<P: Publish>(app: Arc<App<P>>, health: &Health) -> Router {

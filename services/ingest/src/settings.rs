@@ -9,7 +9,7 @@ use service_runtime::{Environment, SettingsError};
 use crate::admission::Bounds;
 use crate::limits::MAX_BODY_BYTES;
 use crate::server::TimeLimits;
-use crate::signature::{InvalidSecrets, Secrets};
+use webhook_signature::{InvalidSecrets, Secrets};
 
 /// The environment in which requests from this machine need no signature.
 const LOCAL: &str = "local";

@@ -15,10 +15,10 @@ mod watch;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ingest::Secrets;
 use service_runtime::Environment;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use webhook_signature::Secrets;
 
 pub(crate) use self::arguments::UpArgs;
 use self::local_run::LocalRun;

@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::limits::MAX_EVENTS;
 use crate::problem::Problem;
 use crate::schema::{AcceptedType, COMPONENTS, CUSTOMER_NUMBER, Schemas};
-use crate::signature::SignatureError;
 use crate::validation::{Defaults, Validator};
+use webhook_signature::SignatureError;
 
 const HTTP: &str = include_str!("http.json");
 

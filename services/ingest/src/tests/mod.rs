@@ -41,10 +41,10 @@ use crate::readiness::Readiness;
 use crate::refusals::Refusals;
 use crate::schema::Schemas;
 use crate::settings::Limits;
-use crate::signature::Secrets;
 use crate::span::Labels;
 use crate::validation::Validator;
 use crate::{Emits, openapi, routes};
+use webhook_signature::Secrets;
 
 type Verdict = dyn Fn(&Envelope) -> Result<(), PublishError> + Send + Sync;
 

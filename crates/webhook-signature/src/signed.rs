@@ -1,55 +1,47 @@
-//! The signature of a request: proof that the sender knows a secret and sent this body recently.
-//!
-//! The scheme is that of [Standard Webhooks 1.0.0][spec]: the caller sends `webhook-id`, `webhook-timestamp` (seconds
-//! since the epoch) and `webhook-signature`, one or several of `v1,` and the base64 of HMAC-SHA256 over
-//! `<id>.<timestamp>.<body>`. Anyone who intercepts a request can repeat it within the tolerance. That changes nothing:
-//! what an event does not say itself is derived from what was signed, so the repetition is a duplicate.
-//!
-//! [spec]: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-
-mod secrets;
+//! What a request says about its signature.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderMap;
-use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
-
-pub use self::secrets::{InvalidSecrets, Secrets};
+use jiff::Timestamp;
 
 /// Header with the request's id; it stays the same when the request is sent again.
-pub(crate) const ID_HEADER: &str = "webhook-id";
+pub const ID_HEADER: &str = "webhook-id";
 /// Header with the time of signing, in seconds since the epoch.
-pub(crate) const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// Header with the signatures, separated by blanks.
-pub(crate) const SIGNATURE_HEADER: &str = "webhook-signature";
+pub const SIGNATURE_HEADER: &str = "webhook-signature";
 /// How far the time of signing may be from now, in either direction.
-pub(crate) const TOLERANCE_S: i64 = 300;
+pub const TOLERANCE_S: i64 = 300;
 
 /// The most characters of a request's id.
 const MAX_ID: usize = 128;
 /// Before the base64 of a signature.
-const VERSION: &str = "v1,";
+pub(crate) const VERSION: &str = "v1,";
 /// The length of HMAC-SHA256.
 const MAC_BYTES: usize = 32;
-/// The namespace of the ids that are derived from a request's id: `uuid5(NAMESPACE_URL, "urn:foostore:webhook-id")`.
-const NAMESPACE: Uuid = Uuid::from_u128(0xf8e0_7aa3_3781_5dc7_ae67_5e2d_7524_c890);
 
 /// Why a request is not trusted. The caller sees it, so it reveals nothing about the right signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SignatureError {
+pub enum SignatureError {
+    /// A header is missing, or occurs twice.
     #[error("the headers webhook-id, webhook-timestamp and webhook-signature are required, each once")]
     Missing,
+    /// The id cannot be one.
     #[error("webhook-id must be 1 to {MAX_ID} visible ASCII characters without a full stop")]
     MalformedId,
+    /// The time is no number of seconds.
     #[error("webhook-timestamp must be whole seconds since 1970-01-01T00:00:00Z")]
     MalformedTimestamp,
+    /// The time is too long ago, or too far ahead.
     #[error("webhook-timestamp must be within {TOLERANCE_S} seconds of now")]
     Expired,
+    /// No signature has the right form.
     #[error(
         "webhook-signature must hold \"v1,\" and the base64 of an HMAC-SHA256, or several separated by blanks"
     )]
     MalformedSignature,
+    /// No signature is right.
     #[error(
         "no signature is the HMAC-SHA256 over webhook-id, a full stop, webhook-timestamp, a full stop and the body as it \
          was sent"
@@ -59,18 +51,21 @@ pub(crate) enum SignatureError {
 
 /// What a request says about its signature, right in form and recent, but not yet verified.
 #[derive(Debug, Clone)]
-pub(crate) struct Signed {
-    id: String,
+pub struct Signed {
+    pub(crate) id: String,
     /// As it was sent and signed.
-    timestamp: String,
+    pub(crate) timestamp: String,
     at: Timestamp,
-    signatures: Vec<[u8; MAC_BYTES]>,
+    pub(crate) signatures: Vec<[u8; MAC_BYTES]>,
 }
 
 impl Signed {
     /// Reads the headers of a request that arrived at `now`. This needs no body, so that a request without a chance is
     /// refused before its body is read.
-    pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Result<Self, SignatureError> {
+    ///
+    /// # Errors
+    /// If a header is missing, malformed or too old.
+    pub fn read(headers: &HeaderMap, now: Timestamp) -> Result<Self, SignatureError> {
         let id = only(headers, ID_HEADER)?;
         let timestamp = only(headers, TIMESTAMP_HEADER)?;
         let signatures = only(headers, SIGNATURE_HEADER)?;
@@ -92,21 +87,16 @@ impl Signed {
         Ok(Self { id: id.to_owned(), timestamp: timestamp.to_owned(), at, signatures })
     }
 
-    /// Derives the id of an event without one: always the same for a request's id and, in a list, a place.
-    pub(crate) fn event_id(&self, index: Option<usize>) -> Uuid {
-        let name = match index {
-            // A request's id contains no blank.
-            Some(index) => format!("{} {index}", self.id),
-            None => self.id.clone(),
-        };
-        Uuid::new_v5(&NAMESPACE, name.as_bytes())
+    /// Returns the request's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    /// Derives the time of an event without one: within the second of signing, and there as close to the arrival as
-    /// possible, so that two changes signed in the same second keep their order.
-    pub(crate) fn occurred_at(&self, arrival: Timestamp) -> Timestamp {
-        let end = self.at.saturating_add(SignedDuration::from_nanos(999_999_999)).unwrap_or(self.at);
-        arrival.clamp(self.at, end)
+    /// Returns the time of signing, in whole seconds.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
     }
 }
 
@@ -128,6 +118,3 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, SignatureErro
         _ => Err(SignatureError::Missing),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,23 +8,23 @@ use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::{SignatureError, Signed, VERSION};
+use crate::signed::{SignatureError, Signed, VERSION};
 
 /// Before the base64 of a secret, so that it can be recognized; it may be left out.
 const PREFIX: &str = "whsec_";
 /// How many bytes a secret has, at least and at most.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Secrets shared with the callers: one, or several while one replaces another.
+/// Secrets shared by sender and receiver: one, or several while one replaces another.
 ///
 /// Parsed from base64 as [Standard Webhooks] has it, with or without the prefix `whsec_`, separated by commas or white
 /// space.
 ///
 /// ```
-/// let secrets: ingest::Secrets = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse()?;
+/// let secrets: webhook_signature::Secrets = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse()?;
 /// let signatures = secrets.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
 /// assert_eq!(signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-/// # Ok::<(), ingest::InvalidSecrets>(())
+/// # Ok::<(), webhook_signature::InvalidSecrets>(())
 /// ```
 ///
 /// [Standard Webhooks]: https://www.standardwebhooks.com
@@ -78,7 +78,10 @@ impl Secrets {
     }
 
     /// Checks that one of the signatures is one of these secrets'. Compares in constant time.
-    pub(crate) fn verify(&self, signed: &Signed, body: &[u8]) -> Result<(), SignatureError> {
+    ///
+    /// # Errors
+    /// [`SignatureError::Mismatch`] if none is.
+    pub fn verify(&self, signed: &Signed, body: &[u8]) -> Result<(), SignatureError> {
         let right = self.0.iter().any(|key| {
             let mac = over(key, &signed.id, &signed.timestamp, body);
             signed.signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
