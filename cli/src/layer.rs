@@ -36,7 +36,7 @@ macro_rules! service {
 
 /// Every service.
 pub(crate) const ALL: &[Service] =
-    &[service!(ingest), service!(membership), service!(notifier), service!(email)];
+    &[service!(ingest), service!(membership), service!(notifier), service!(email), service!(app)];
 
 /// Returns the names of all services.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

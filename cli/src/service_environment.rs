@@ -39,6 +39,8 @@ const PASSED_ON: [&str; 10] = [
 #[derive(Debug)]
 pub(crate) struct Shared<'a> {
     pub(crate) endpoint_url: &'a str,
+    /// The URL of the local cloud, which receives webhooks even if another emulator stands for AWS.
+    pub(crate) cloud_url: &'a str,
     pub(crate) otlp_url: &'a str,
     pub(crate) metrics_url: &'a str,
     /// The time between two exports of metrics, if it is not the default.
@@ -80,6 +82,11 @@ pub(crate) fn of(
     if let Some(interval) = shared.metrics_interval {
         set("OTEL_METRIC_EXPORT_INTERVAL", &interval.as_millis().to_string());
     }
+    if name == app::NAME {
+        set("WEBHOOK_URL", &format!("{}{}", shared.cloud_url, local_cloud::WEBHOOK_PATH));
+        set("WEBHOOK_SECRET", local_cloud::WEBHOOK_SECRET);
+        set("WEBHOOK_ALLOW_PRIVATE", "true");
+    }
     for name in PASSED_ON {
         if let Some(value) = own.get(name) {
             set(name, value);
@@ -96,6 +103,7 @@ mod tests {
     fn is_complete_and_explicit() {
         let shared = Shared {
             endpoint_url: "http://127.0.0.1:4566",
+            cloud_url: "http://127.0.0.1:4577",
             otlp_url: "http://127.0.0.1:4318",
             metrics_url: "http://127.0.0.1:4318/v1/metrics",
             metrics_interval: Some(Duration::from_secs(3)),
@@ -112,5 +120,8 @@ mod tests {
         assert_eq!(environment["SHUTDOWN_GRACE_S"], "10");
         assert_eq!(environment["RUST_LOG"], "debug");
         assert!(!environment.contains_key("AWS_PROFILE"));
+        assert!(!environment.contains_key("WEBHOOK_SECRET"), "only one service pushes");
+        let environment = of("app", &shared, BTreeMap::new(), &own);
+        assert_eq!(environment["WEBHOOK_URL"], "http://127.0.0.1:4577/_local/webhook");
     }
 }

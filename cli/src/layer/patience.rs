@@ -26,7 +26,7 @@ fn consumed() -> Vec<(Queue, ConsumerSettings)> {
             Some((queue.clone(), settings.unwrap()))
         })
         .collect();
-    assert!(consumed.len() >= 3, "membership, notifier and email");
+    assert!(consumed.len() >= 3, "membership, notifier, email and app");
     consumed
 }
 
@@ -58,8 +58,9 @@ fn every_attempt_of_every_call_ends_before_the_handler_is_cut_off() {
         let visibility = Duration::from_secs(queue.visibility_timeout_s.into());
         let (limit, name) = (settings.max_processing, &queue.name);
         assert!(longest < limit, "{name}: calls take up to {longest:?}, and the handler {limit:?}");
-        // Even if no extension of the visibility timeout succeeds.
-        assert!(limit < settings.visibility, "{name}: {limit:?}");
+        // Even if no extension of the visibility timeout succeeds; a service that declares a longer limit relies on them.
+        let declared = limit != ConsumerSettings::new("any").max_processing;
+        assert!(declared || limit < settings.visibility, "{name}: {limit:?}");
         assert_eq!(settings.visibility, visibility, "{name}");
     }
 }

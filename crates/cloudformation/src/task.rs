@@ -1,11 +1,11 @@
 //! The task definition: the service with the collector beside it.
 
 use serde_json::{Map, Value, json};
-use topology::{ServiceResources, Variable};
+use topology::{Parameter, ServiceResources, Variable};
 
 use crate::context::Context;
 use crate::roles;
-use crate::template::{Template, arn, attribute, reference, sub};
+use crate::template::{Template, arn, attribute, logical_id, reference, sub};
 
 /// Logical id of the task definition.
 pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
@@ -85,6 +85,9 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     if service.sends_email {
         add_email_parameters(template);
     }
+    for parameter in &service.parameters {
+        template.parameter(&parameter_id(parameter), definition(parameter));
+    }
     template.resource(
         TASK_DEFINITION,
         "AWS::ECS::TaskDefinition",
@@ -127,6 +130,26 @@ fn add_tracing_parameters(template: &mut Template) {
         "TracesSamplerArgument",
         json!({"Type": "String", "Default": "", "Description": "The share, for a sampler by ratio; otherwise empty"}),
     );
+}
+
+/// Returns the name of a declared parameter in the template: `WebhookUrl` for `WEBHOOK_URL`.
+fn parameter_id(parameter: &Parameter) -> String {
+    logical_id(&parameter.variable.to_lowercase().replace('_', "-"))
+}
+
+fn definition(parameter: &Parameter) -> Value {
+    let mut definition = json!({"Type": "String", "Description": parameter.description});
+    if let Some((pattern, meaning)) = parameter.pattern {
+        definition["AllowedPattern"] = json!(pattern);
+        definition["ConstraintDescription"] = json!(meaning);
+    }
+    if !parameter.values.is_empty() {
+        definition["AllowedValues"] = json!(parameter.values);
+    }
+    if let Some(default) = parameter.default {
+        definition["Default"] = json!(default);
+    }
+    definition
 }
 
 /// Adds the sender. It has no default: mail is sent only from what somebody has verified in SES.
@@ -272,6 +295,9 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     }
     if service.sends_email {
         variables.insert("EMAIL_SENDER_NAME".into(), reference("EmailSenderName"));
+    }
+    for parameter in &service.parameters {
+        variables.insert(parameter.variable.into(), reference(&parameter_id(parameter)));
     }
     for (name, value) in &service.variables {
         let value = match value {

@@ -1,7 +1,8 @@
 //! A stand-alone task definition for `aws ecs register-task-definition --cli-input-json`.
 //!
 //! Instead of CloudFormation, `envsubst` fills in `${AWS_REGION}`, `${AWS_ACCOUNT_ID}`, `${ENVIRONMENT}` and
-//! `${IMAGE_TAG}`, and `${EMAIL_SENDER}` for a service that sends mail. Stack parameters have their default values.
+//! `${IMAGE_TAG}`, `${EMAIL_SENDER}` for a service that sends mail, and the variable of each declared parameter without a
+//! default. Stack parameters have their default values.
 
 use serde_json::{Map, Value, json};
 
@@ -89,11 +90,26 @@ fn placeholder(template: &Template, name: &str) -> Result<String, RenderError> {
         other => {
             let mut parameters = template.parameters.iter();
             match parameters.find(|(parameter, _)| parameter == other) {
-                Some((_, definition)) => definition["Default"].as_str().unwrap_or_default().to_owned(),
+                Some((_, definition)) => match definition["Default"].as_str() {
+                    Some(default) => default.to_owned(),
+                    None => format!("${{{}}}", variable_of(other)),
+                },
                 None => identifier(template, other)?,
             }
         }
     })
+}
+
+/// Returns the environment variable of a declared parameter: `WEBHOOK_URL` for `WebhookUrl`.
+fn variable_of(parameter: &str) -> String {
+    let mut variable = String::new();
+    for letter in parameter.chars() {
+        if letter.is_ascii_uppercase() && !variable.is_empty() {
+            variable.push('_');
+        }
+        variable.push(letter.to_ascii_uppercase());
+    }
+    variable
 }
 
 /// Returns what the API expects for a resource of the same stack: the ARN of a role.

@@ -7,7 +7,8 @@ use envelope::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use topology::{
-    Http, MailFeedback, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events, topic,
+    Http, MailFeedback, Parameter, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events,
+    topic,
 };
 
 use crate::context::Context;
@@ -49,6 +50,8 @@ fn sms() -> Service {
         .receives(topic("notices").with("channel", "sms"))
         .sends_email_as("shop")
         .consumes_mail_feedback(MailFeedback::of::<Shipped>().tag("parcel"))
+        .parameter(Parameter::new("GATEWAY_URL", "The gateway").matches("https://.+", "an https URL"))
+        .parameter(Parameter::new("GATEWAY_MODE", "What it does").one_of(&["test", "live"]).or("test"))
 }
 
 fn resources() -> Resources {
@@ -317,6 +320,22 @@ fn the_service_finds_its_resources_and_its_secrets() {
         let (_, parameter) = templates["sms"].parameters.iter().find(|(name, _)| name == required).unwrap();
         assert!(parameter["Default"].is_null(), "{required} has a default that nobody has verified in SES");
     }
+    assert_eq!(variables("sms")["GATEWAY_URL"], json!({"Ref": "GatewayUrl"}));
+    let parameter = |id: &str| {
+        let mut parameters = templates["sms"].parameters.iter();
+        parameters.find(|(name, _)| name == id).map(|(_, parameter)| parameter.clone()).unwrap()
+    };
+    assert_eq!(
+        parameter("GatewayUrl"),
+        json!({
+            "Type": "String",
+            "Description": "The gateway",
+            "AllowedPattern": "https://.+",
+            "ConstraintDescription": "an https URL",
+        })
+    );
+    assert_eq!(parameter("GatewayMode")["AllowedValues"], json!(["test", "live"]));
+    assert_eq!(parameter("GatewayMode")["Default"], "test");
     assert_eq!(variables("intake")["LISTEN_ADDRESS"], "0.0.0.0:8080");
     let secrets = &container("intake")["Secrets"];
     let left = "{{resolve:ssm:/shop/${Environment}/intake/SIGNING_KEY}}";
@@ -440,7 +459,9 @@ fn a_task_definition_by_itself_leaves_open_what_a_deployment_decides() {
         let open: BTreeSet<_> =
             text.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0).collect();
         let mut expected = BTreeSet::from(["AWS_ACCOUNT_ID", "AWS_REGION", "ENVIRONMENT", "IMAGE_TAG"]);
-        expected.extend((service == "sms").then_some("EMAIL_SENDER"));
+        if service == "sms" {
+            expected.extend(["EMAIL_SENDER", "GATEWAY_URL"]);
+        }
         assert_eq!(open, expected);
         assert!(!text.contains("Fn::") && !text.contains("resolve:"), "{text}");
     }

@@ -17,6 +17,7 @@ use crate::ses::{Sent, Ses};
 use crate::settings::Settings;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
+use crate::webhook::Webhook;
 
 #[derive(Debug)]
 pub(crate) struct Cloud {
@@ -31,6 +32,7 @@ pub(crate) struct Cloud {
     pub(crate) faults: Arc<Faults>,
     pub(crate) audit: AuditLog,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) webhook: Webhook,
     pub(crate) stop: CancellationToken,
 }
 
@@ -71,6 +73,7 @@ impl Cloud {
             faults,
             audit: AuditLog::new(settings),
             metrics: Arc::default(),
+            webhook: Webhook::new(&settings.webhook_secrets),
             stop,
         })
     }

@@ -116,7 +116,7 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         None | Some(Injected::DelayMs(_) | Injected::Duplicate | Injected::Reorder) => (None, false),
         Some(Injected::Throttle) => return format.error(call.service.throttle()),
         Some(Injected::Failure) => return format.error(call.service.internal_failure()),
-        Some(Injected::Answer(Answer { code, status, message })) => {
+        Some(Injected::Answer(Answer { code, status, message, .. })) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
             return format.error(AwsError::new(status, code, message));
         }

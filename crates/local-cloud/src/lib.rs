@@ -21,6 +21,7 @@
 //! | `/_local/health` | GET whether it is ready |
 //! | `/_local/mail` | GET the mail that SES accepted, oldest first, with `feedback` from recipients that are suppressed or simulate a bounce, a complaint or a reply; DELETE forgets it |
 //! | `/_local/faults` | POST a fault, such as `{"service": "sns", "caller": "notifier", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE. `docs/faults.md` describes every kind |
+//! | `/_local/webhook` | POST a push, signed by Standard Webhooks with [`WEBHOOK_SECRET`]; GET the newest 1,000; DELETE forgets them |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
 //! | `/_local/metrics` | GET the latest value of every metric that arrived over OTLP, as `docs/schemas/metrics.json` describes; DELETE forgets them |
 //!
@@ -64,16 +65,20 @@ mod sts;
 mod template;
 mod trace_header;
 mod traces;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 pub use server::StartError;
-pub use settings::Settings;
+pub use settings::{Settings, WEBHOOK_SECRET};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// The path at which the cloud receives webhooks.
+pub const WEBHOOK_PATH: &str = "/_local/webhook";
 
 /// A running cloud. If it is dropped without [`shutdown`](Self::shutdown), it stops accepting connections and ends its
 /// tasks in the background.
@@ -177,6 +182,12 @@ impl LocalCloud {
     #[must_use]
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns the URL at which the cloud receives webhooks.
+    #[must_use]
+    pub fn webhook_url(&self) -> String {
+        format!("{}{WEBHOOK_PATH}", self.endpoint_url())
     }
 
     /// Stops the cloud: accepts no new connections, ends long polls with an empty response, lets open requests finish, and

@@ -9,6 +9,10 @@ const MEMORY_MIB: usize = 224;
 /// The least memory for messages, in bytes: a full queue loses messages, whereas traces and mails only become fewer.
 const LEAST_FOR_MESSAGES: usize = 32 * 1024 * 1024;
 
+/// What the receiver of webhooks expects requests to be signed with, unless other settings are given. Known to everybody: for
+/// development only.
+pub const WEBHOOK_SECRET: &str = "whsec_Zm9yLWRldmVsb3BtZW50LW9ubHktbm90LWEtc2VjcmV0";
+
 /// Where the cloud listens, which account it stands for, and what it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -26,6 +30,8 @@ pub struct Settings {
     /// Memory for messages on queues, traces and mails, in MiB. Beyond it the oldest traces and mails are dropped, and
     /// messages refused.
     pub memory_mib: usize,
+    /// The secrets of the receiver of webhooks, separated by commas.
+    pub webhook_secrets: String,
 }
 
 impl Settings {
@@ -59,6 +65,7 @@ impl Default for Settings {
             account_id: "000000000000".to_owned(),
             data_dir: None,
             memory_mib: MEMORY_MIB,
+            webhook_secrets: WEBHOOK_SECRET.to_owned(),
         }
     }
 }

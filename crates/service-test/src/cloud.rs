@@ -112,6 +112,38 @@ impl TestCloud {
             .await;
     }
 
+    /// Makes the receiver of webhooks answer the next `times` pushes with a status from 400 to 599, and with `Retry-After` if
+    /// one is given. The kinds of [`fail`](Self::fail) are for the service `webhook`, operation `Push`.
+    ///
+    /// # Panics
+    /// If the cloud does not respond.
+    pub async fn answer_pushes(&self, status: u16, retry_after: Option<&str>, times: u32) {
+        let answer = json!({"code": "Refused", "status": status, "retry_after": retry_after});
+        let error = json!({"answer": answer});
+        self.inject(&json!({"service": "webhook", "operation": "Push", "error": error, "times": times}))
+            .await;
+    }
+
+    /// Returns the URL at which the cloud receives webhooks, signed with [`local_cloud::WEBHOOK_SECRET`].
+    #[must_use]
+    pub fn webhook_url(&self) -> String {
+        self.local.webhook_url()
+    }
+
+    /// Returns the secret with which the cloud verifies webhooks.
+    #[must_use]
+    pub fn webhook_secret(&self) -> &'static str {
+        local_cloud::WEBHOOK_SECRET
+    }
+
+    /// Returns the requests that the receiver of webhooks got, accepted or not, as JSON.
+    ///
+    /// # Panics
+    /// If the cloud does not respond.
+    pub async fn pushes(&self) -> Vec<Value> {
+        reqwest::get(self.webhook_url()).await.unwrap().json().await.unwrap()
+    }
+
     async fn inject(&self, fault: &Value) {
         let answer = reqwest::Client::new().post(self.url("faults")).json(fault).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());

@@ -39,6 +39,10 @@ pub const AWS_QUEUE_URL: &str = "aws.queue_url";
 /// The AWS service of a call, which names its node in X-Ray; deprecated by the conventions but read by the exporter.
 pub const RPC_SERVICE: &str = "rpc.service";
 
+/// The name of what a call goes to, by which X-Ray names the node of a call that is none to AWS; deprecated by the conventions
+/// but read by the exporter.
+pub const PEER_SERVICE: &str = "peer.service";
+
 /// The kind of RPC; the X-Ray exporter reads only this older name.
 pub const RPC_SYSTEM: &str = "rpc.system";
 

@@ -238,6 +238,21 @@ pub fn response_headers(span: &Span) -> HeaderMap {
     headers
 }
 
+/// Returns the headers of a request that make `span` the parent of what answers it: `X-Amzn-Trace-Id`, `traceparent` and, if
+/// there is one, `tracestate`. None if the telemetry of this process does not know the span.
+#[must_use]
+pub fn request_headers(span: &Span) -> HeaderMap {
+    let context = span.context();
+    let mut carrier = std::collections::HashMap::new();
+    TraceContextPropagator::new().inject_context(&context, &mut carrier);
+    carrier.retain(|_, value| !value.is_empty());
+    carrier.extend(header(&context).map(|header| (XRAY_HEADER.to_owned(), header)));
+    let pairs = carrier.into_iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    });
+    pairs.collect()
+}
+
 /// Returns the parent context of a message's span; see [`Incoming::from_message`].
 #[must_use]
 pub fn from_message(metadata_trace: Option<&str>, native: Option<&str>) -> Context {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use envelope::{Event, EventSet, EventType};
 
+use crate::Parameter;
+
 /// All services of one application in one environment.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -62,7 +64,9 @@ pub struct Service {
     pub(crate) sends_email_as: Option<&'static str>,
     pub(crate) mail_feedback: Option<MailFeedback>,
     pub(crate) secrets: Vec<&'static str>,
+    pub(crate) parameters: Vec<Parameter>,
     pub(crate) handles_within: Option<Duration>,
+    pub(crate) retries_for: Option<Duration>,
 }
 
 impl Service {
@@ -81,7 +85,9 @@ impl Service {
             sends_email_as: None,
             mail_feedback: None,
             secrets: Vec::new(),
+            parameters: Vec::new(),
             handles_within: None,
+            retries_for: None,
         }
     }
 
@@ -154,6 +160,26 @@ impl Service {
     #[must_use]
     pub fn secret(mut self, variable: &'static str) -> Self {
         self.secrets.push(variable);
+        self
+    }
+
+    /// Reads an environment variable whose value each deployment chooses.
+    #[must_use]
+    pub fn parameter(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// Sets how old a message may get before a failure dead-letters it, in whole seconds; the consumer's default is
+    /// three days. It must be less than the 14 days that a queue keeps messages.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let service = topology::Service::new("app").retries_for(Duration::from_hours(75));
+    /// ```
+    #[must_use]
+    pub fn retries_for(mut self, limit: Duration) -> Self {
+        self.retries_for = Some(limit);
         self
     }
 

@@ -34,6 +34,7 @@ mod check;
 mod declaration;
 mod feedback;
 mod outbox;
+mod parameter;
 mod resources;
 
 pub use check::{Problem, TopologyError};
@@ -42,6 +43,7 @@ pub use declaration::{
 };
 pub use envelope::{EventType, events};
 pub use feedback::Transformer;
+pub use parameter::Parameter;
 pub use resources::{
     ConfigurationSet, DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, RuleBus, Sender,
     ServiceResources, TableResource, TopicResource, TopicSubscription, Variable,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::check::{Problem, TopologyError, problems};
-use crate::{MailFeedback, Service, TableAccess, Topology, Transformer, feedback, outbox};
+use crate::{MailFeedback, Parameter, Service, TableAccess, Topology, Transformer, feedback, outbox};
 
 /// How long a message stays in a queue: the longest SQS allows, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
@@ -248,6 +248,8 @@ pub struct ServiceResources {
     pub variables: BTreeMap<String, Variable>,
     /// Environment variables whose values are secrets.
     pub secrets: Vec<String>,
+    /// Environment variables whose values each deployment chooses.
+    pub parameters: Vec<Parameter>,
     /// Whether it answers HTTP requests.
     pub listens: bool,
     /// The queue it receives from.
@@ -337,6 +339,9 @@ impl Resources {
             if let Some(limit) = service.handles_within {
                 set("CONSUMER_MAX_PROCESSING_S".into(), Variable::Text(limit.as_secs().to_string()));
             }
+            if let Some(limit) = service.retries_for {
+                set("CONSUMER_MAX_MESSAGE_AGE_S".into(), Variable::Text(limit.as_secs().to_string()));
+            }
             self.add_queue(service, queue);
         }
         for table in &service.tables {
@@ -371,6 +376,7 @@ impl Resources {
             service: service.name.to_owned(),
             variables,
             secrets: service.secrets.iter().map(|&variable| variable.to_owned()).collect(),
+            parameters: service.parameters.clone(),
             listens: service.listens.is_some(),
             queue: service.has_queue().then(|| self.physical_name(service.name)),
             tables: service.tables.iter().map(|table| self.physical_name(table.name)).collect(),

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use topology::{Problem, Sender, Service, Table, Topic, Topology, Variable, topic};
+use topology::{Parameter, Problem, Sender, Service, Table, Topic, Topology, Variable, topic};
 
 macro_rules! event {
     ($name:ident) => {
@@ -37,7 +39,11 @@ fn shipping() -> Service {
 }
 
 fn sms() -> Service {
-    Service::new("sms").receives(topic("notices").with("channel", "sms")).sends_email_as("shop")
+    Service::new("sms")
+        .receives(topic("notices").with("channel", "sms"))
+        .sends_email_as("shop")
+        .parameter(Parameter::new("GATEWAY_URL", "The gateway"))
+        .retries_for(Duration::from_hours(75))
 }
 
 fn problems(topology: &Topology) -> Vec<Problem> {
@@ -81,6 +87,9 @@ fn a_layer_becomes_resources() {
     assert_eq!(variables(1)["NOTICES_TOPIC_ARN"], Variable::TopicArn("shop-test-notices".into()));
     assert_eq!(variables(2)["QUEUE_URL"], Variable::QueueUrl("shop-test-sms".into()));
     assert!(variables(2).contains_key("EMAIL_SENDER"));
+    assert_eq!(variables(2)["CONSUMER_MAX_MESSAGE_AGE_S"], Variable::Text("270000".into()));
+    assert_eq!(resources.services[2].parameters[0].variable, "GATEWAY_URL");
+    assert!(!variables(2).contains_key("GATEWAY_URL"), "a deployment sets it");
 }
 
 #[test]

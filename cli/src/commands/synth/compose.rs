@@ -167,6 +167,7 @@ fn local_environment(resources: &Resources, service: &ServiceResources) -> BTree
     let metrics = format!("{COLLECTOR}/v1/metrics");
     let shared = Shared {
         endpoint_url: CLOUD,
+        cloud_url: CLOUD,
         otlp_url: COLLECTOR,
         metrics_url: &metrics,
         metrics_interval: None,
@@ -197,6 +198,13 @@ fn aws_environment(resources: &Resources, service: &ServiceResources) -> BTreeMa
     set("SHUTDOWN_GRACE_S", &GRACE.as_secs().to_string());
     if service.sends_email {
         set("EMAIL_SENDER", "${EMAIL_SENDER:?an address that SES may send from}");
+    }
+    for parameter in &service.parameters {
+        let value = match parameter.default {
+            Some(default) => format!("${{{}:-{default}}}", parameter.variable),
+            None => format!("${{{}:?{}}}", parameter.variable, parameter.description),
+        };
+        set(parameter.variable, &value);
     }
     for secret in &service.secrets {
         set(secret, &format!("${{{secret}:?a secret of {}}}", service.service));
@@ -287,6 +295,8 @@ mod tests {
             assert!(aws.contains(&format!("\n  {name}:\n")), "{aws}");
         }
         assert!(aws.contains("SIGNATURE_SECRET: \"${SIGNATURE_SECRET:?"), "{aws}");
+        assert!(aws.contains("WEBHOOK_URL: \"${WEBHOOK_URL:?"), "{aws}");
+        assert!(!aws.contains(local_cloud::WEBHOOK_SECRET), "{aws}");
         assert!(local.contains(UNSIGNED_REQUESTS) && !aws.contains(UNSIGNED_REQUESTS), "{aws}");
         let queue = "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID:?the account's number}";
         assert!(aws.contains(&format!("QUEUE_URL: \"{queue}/foostore-${{ENVIRONMENT}}-email\"")), "{aws}");

@@ -124,6 +124,7 @@ impl LocalRun {
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let shared = Shared {
             endpoint_url: &endpoint_url,
+            cloud_url: &cloud.endpoint_url(),
             otlp_url,
             metrics_url: &metrics_url,
             metrics_interval: to_cloud.then_some(METRICS_INTERVAL),

@@ -8,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::entries::{self, Entries};
 
 /// The services whose calls can fail, by their `SigV4` names.
-const SERVICES: [&str; 8] = ["sqs", "sns", "events", "dynamodb", "dynamodbstreams", "ses", "pipes", "sts"];
+const SERVICES: [&str; 9] =
+    ["sqs", "sns", "events", "dynamodb", "dynamodbstreams", "ses", "pipes", "sts", WEBHOOK];
+/// The receiver of webhooks, which is none of AWS's.
+const WEBHOOK: &str = "webhook";
 /// The longest delay: any client has given up by then.
 const MAX_DELAY: Duration = Duration::from_mins(10);
 /// The longest name, code or message, in bytes.
@@ -89,6 +92,9 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     #[serde(default)]
     pub(crate) message: String,
+    /// The header `Retry-After`, of the receiver of webhooks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after: Option<String>,
 }
 
 fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
@@ -111,6 +117,8 @@ pub(crate) enum Refused {
     NoBatch,
     #[error("entries[at] is empty: leave it out for all entries, or name positions from 0")]
     NoEntry,
+    #[error("retry_after is for answers of {WEBHOOK}")]
+    NoRetryAfter,
     #[error("probability is not between 0 and 1")]
     Probability,
     #[error("times is 0: the fault would affect no call")]
@@ -152,7 +160,17 @@ impl Fault {
         match &self.error {
             Kind::DelayMs(delay) if Duration::from_millis(*delay) > MAX_DELAY => Err(Refused::Delay),
             Kind::Throttle | Kind::Failure | Kind::Timeout | Kind::DropResponse | Kind::DelayMs(_) => Ok(()),
-            Kind::Answer(Answer { code, message, .. }) => check_error(code, message),
+            Kind::Answer(Answer { code, message, retry_after, .. }) => {
+                if let Some(text) = retry_after {
+                    if self.service != WEBHOOK {
+                        return Err(Refused::NoRetryAfter);
+                    }
+                    if !is_name(text) {
+                        return Err(Refused::Text("retry_after"));
+                    }
+                }
+                check_error(code, message)
+            }
             Kind::Entries(Entries { code, message, at, .. }) => {
                 if !operation
                     .is_some_and(|operation| entries::OPERATIONS.contains(&(&self.service, operation)))
@@ -226,6 +244,10 @@ mod tests {
             (r#"{"service": "sqs", "error": {"delay_ms": 600001}}"#, "delay_ms is above 600000"),
             (r#"{"service": "sqs", "error": {"answer": {"code": "", "status": 400}}}"#, "code is empty"),
             (r#"{"service": "sqs", "operation": "", "error": "500"}"#, "operation is empty"),
+            (
+                r#"{"service": "sns", "error": {"answer": {"code": "X", "status": 503, "retry_after": "5"}}}"#,
+                "retry_after is for answers of webhook",
+            ),
             (r#"{"service": "sns", "error": "duplicate"}"#, "ReceiveMessage of sqs"),
             (
                 r#"{"service": "sqs", "operation": "SendMessage", "error": "reorder"}"#,
