@@ -16,7 +16,8 @@ pub(crate) const WAY: [(&str, Option<&str>); 4] = [
 
 /// What the buses deliver beside that way: each service that takes note of the event, and the one that caused it. It
 /// does not of every event, and a mail rarely comes back to its sender.
-const ASIDE: [(&str, &str); 2] = [("email", "membership"), ("email", "email")];
+const ASIDE: [(&str, &str); 4] =
+    [("email", "membership"), ("email", "email"), ("app", "membership"), ("app", "notifier")];
 
 /// The services on the way that consume a queue.
 pub(crate) fn consumers_on_the_way() -> impl Iterator<Item = &'static str> {

@@ -25,6 +25,7 @@ mod misconfigured;
 mod new_service;
 mod outbox;
 mod poison;
+mod pushes;
 mod replay;
 mod restart;
 mod roles;

@@ -97,6 +97,7 @@ async fn drive(world: &World, roles: &Roles) {
         }
     }
     comes_back(world).await;
+    push_fails(world).await;
     let trace_id = tell(world, 0, &erasures).await;
     Documents::whole(world, &trace_id, None).await;
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
@@ -132,6 +133,19 @@ async fn comes_back(world: &World) {
         table(world, "email-announcements").await.pop().map(drop)
     })
     .await;
+}
+
+/// Has a push refused, and waits until its message is put off.
+async fn push_fails(world: &World) {
+    world.fault(&json!({"service": "webhook", "error": "500", "times": 1})).await;
+    let before = put_off(world, "app").await;
+    let name = json!({"given": "Ada", "family": "Byron"});
+    let data = json!({"name": name, "email": "ada@mail.example", "channels": ["app"]});
+    world
+        .send(&json!({"type": "CustomerEnrolled", "customer_number": "460000009998", "data": data}), &[])
+        .await;
+    until("a push to be put off", || async { (put_off(world, "app").await > before).then_some(()) }).await;
+    world.clear_faults().await;
 }
 
 /// Sends a message that goes to the dead-letter queue at once.

@@ -97,7 +97,7 @@ async fn everything_that_can_happen(world: &World) {
     const CUSTOMER: &str = "460000000001";
     let event = |kind: &str, data: Value| json!({"type": kind, "customer_number": CUSTOMER, "data": data});
     let name = json!({"given": "Ada", "family": "Byron"});
-    let enrolled = json!({"name": name, "email": "ada@mail.example", "channels": ["email"]});
+    let enrolled = json!({"name": name, "email": "ada@mail.example", "channels": ["email", "app"]});
 
     let mut first = event("CustomerEnrolled", enrolled);
     first["event_id"] = json!(Uuid::new_v4());

@@ -109,6 +109,8 @@ enum Command {
     #[cfg(feature = "local")]
     Mail(commands::mail::MailArgs),
     #[cfg(feature = "local")]
+    Pushes(commands::pushes::PushesArgs),
+    #[cfg(feature = "local")]
     Metrics(commands::metrics::MetricsArgs),
     #[cfg(feature = "local")]
     New(commands::new::NewArgs),
@@ -180,6 +182,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Faults(args) => commands::faults::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Mail(args) => commands::mail::run(args, environment).await,
+        #[cfg(feature = "local")]
+        Command::Pushes(args) => commands::pushes::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Metrics(args) => commands::metrics::run(args, environment).await,
         #[cfg(feature = "local")]

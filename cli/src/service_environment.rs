@@ -18,6 +18,10 @@ pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
 pub(crate) const SIGNATURE_SECRET: &str = "SIGNATURE_SECRET";
 /// The setting that lets ingest take requests without a signature where others than this machine can send them.
 pub(crate) const UNSIGNED_REQUESTS: &str = "UNSIGNED_REQUESTS";
+/// The setting for where app pushes notifications to.
+pub(crate) const WEBHOOK_URL: &str = "WEBHOOK_URL";
+/// The setting for what app signs them with.
+pub(crate) const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
@@ -83,8 +87,8 @@ pub(crate) fn of(
         set("OTEL_METRIC_EXPORT_INTERVAL", &interval.as_millis().to_string());
     }
     if name == app::NAME {
-        set("WEBHOOK_URL", &format!("{}{}", shared.cloud_url, local_cloud::WEBHOOK_PATH));
-        set("WEBHOOK_SECRET", local_cloud::WEBHOOK_SECRET);
+        set(WEBHOOK_URL, &format!("{}{}", shared.cloud_url, local_cloud::WEBHOOK_PATH));
+        set(WEBHOOK_SECRET, local_cloud::WEBHOOK_SECRET);
         set("WEBHOOK_ALLOW_PRIVATE", "true");
     }
     for name in PASSED_ON {

@@ -20,6 +20,7 @@ TAG = "a1"
 VALUES = {
     "EmailSender": stacks.SENDER,
     "EmailIdentity": stacks.SENDER.partition("@")[2],
+    "WebhookUrl": stacks.VALUES["WebhookUrl"],
     "AllowedCidr": "203.0.113.0/24",
     "CertificateArn": "arn:aws:acm:eu-central-1:000000000000:certificate/1",
 }

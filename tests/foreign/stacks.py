@@ -10,7 +10,12 @@ DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ENVIRONMENT = "local"
 # Parameters without a default. The sender is that of the services in a test run.
 SENDER = "loyalty@foostore.example"
-VALUES = {"Environment": ENVIRONMENT, "EmailSender": SENDER, "EmailIdentity": SENDER.partition("@")[2]}
+VALUES = {
+    "Environment": ENVIRONMENT,
+    "EmailSender": SENDER,
+    "EmailIdentity": SENDER.partition("@")[2],
+    "WebhookUrl": "https://app.example.com/notifications",
+}
 # Resources that move and store events, and those they refer to. The rest of a stack runs containers, accepts requests or
 # observes: the emulator knows only some of these types, and none is on the way of an event.
 TAKEN = {

@@ -58,6 +58,7 @@ LEFT_OUT = {
     "mails::": "needs faults on demand, and the order and tags of mails as the local cloud keeps them",
     "metrics::": "is about the command line, and reads the metrics that the local cloud keeps",
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
+    "pushes::": "needs the receiver of webhooks and faults on demand",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",
     "runs::": "is about the command line, and reads the mail of the local cloud",

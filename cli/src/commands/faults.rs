@@ -51,7 +51,7 @@ Examples:
   foostore faults add sqs --resource foostore-local-email --error duplicate")]
 #[command(group = clap::ArgGroup::new("kind").required(true).args(["error", "code", "delay_ms"]))]
 struct AddArgs {
-    /// The service: sqs, sns, events, dynamodb, dynamodbstreams, ses, pipes or sts
+    /// The service: sqs, sns, events, dynamodb, dynamodbstreams, ses, pipes, sts, or webhook, which receives pushes
     service: String,
     /// The operation, such as `SendMessage`; all of the service if missing
     #[arg(long, value_name = "NAME")]
@@ -74,6 +74,9 @@ struct AddArgs {
     /// With --code: the text of the error
     #[arg(long, value_name = "TEXT", conflicts_with_all = WITHOUT_CODE, default_value = "")]
     message: String,
+    /// With --code, of webhook: the header `Retry-After`, seconds or a date
+    #[arg(long, value_name = "WHEN", conflicts_with_all = WITHOUT_CODE, conflicts_with = "entries")]
+    retry_after: Option<String>,
     /// With --code: entries of the batch fail with it, while the call succeeds
     #[arg(long, conflicts_with_all = WITHOUT_CODE)]
     entries: bool,
@@ -176,7 +179,11 @@ fn request(args: &AddArgs) -> Value {
             json!({ "entries": entries })
         }
         (_, Some(code), _) => {
-            json!({"answer": {"code": code, "status": args.status, "message": args.message}})
+            let mut answer = json!({"code": code, "status": args.status, "message": args.message});
+            if let Some(when) = &args.retry_after {
+                answer["retry_after"] = json!(when);
+            }
+            json!({ "answer": answer })
         }
         (_, _, delay) => json!({ "delay_ms": delay }),
     };

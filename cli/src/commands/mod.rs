@@ -27,6 +27,8 @@ pub(crate) mod provision;
 #[cfg(feature = "local")]
 pub(crate) mod ps;
 #[cfg(feature = "local")]
+pub(crate) mod pushes;
+#[cfg(feature = "local")]
 pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod service;

@@ -39,6 +39,12 @@ pub(crate) struct UpArgs {
     /// Let ingest take signed requests only, and sign the example and its traffic; several secrets are separated by commas
     #[arg(long, env = "SIGNATURE_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub(super) signature_secret: Option<String>,
+    /// Push notifications to this URL, not to the local cloud, which `foostore pushes` reads
+    #[arg(long, value_name = "URL")]
+    pub(super) webhook_url: Option<String>,
+    /// Sign pushes with this secret; several are separated by commas
+    #[arg(long, value_name = "SECRET", requires = "webhook_url", default_value = local_cloud::WEBHOOK_SECRET)]
+    pub(super) webhook_secret: String,
     /// Print JSON lines for programs on standard output and the log on standard error; send no example event
     #[arg(long)]
     pub(super) json: bool,

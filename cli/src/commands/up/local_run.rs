@@ -16,7 +16,7 @@ use super::supervise::{Stop, Supervised};
 use super::{ready, resources};
 use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
 use crate::screen::Screen;
-use crate::service_environment::{self, LISTEN, SIGNATURE_SECRET, Shared};
+use crate::service_environment::{self, LISTEN, SIGNATURE_SECRET, Shared, WEBHOOK_SECRET, WEBHOOK_URL};
 use crate::xray_client::XRay;
 use crate::{layer, ports};
 
@@ -137,6 +137,10 @@ impl LocalRun {
                 if let Some(secret) = &args.signature_secret {
                     environment.insert(SIGNATURE_SECRET.to_owned(), secret.clone());
                 }
+            }
+            if let Some(url) = args.webhook_url.as_ref().filter(|_| name == app::NAME) {
+                environment.insert(WEBHOOK_URL.to_owned(), url.clone());
+                environment.insert(WEBHOOK_SECRET.to_owned(), args.webhook_secret.clone());
             }
             let spec = Spec {
                 name,

@@ -10,20 +10,23 @@ use super::wishes::Wishes;
 use crate::failure;
 use crate::fake_aws::FakeAws;
 
-pub(super) const PARAMETERS: [&str; 4] = [
+pub(super) const PARAMETERS: [&str; 5] = [
+    "app:WebhookUrl=https://app.example.com/notifications",
     "email:EmailSender=loyalty@foostore.example",
     "email:EmailIdentity=foostore.example",
     "ingest:AllowedCidr=203.0.113.0/24",
     "ingest:CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/1",
 ];
-pub(super) const SERVICES: [&str; 4] = ["email", "notifier", "membership", "ingest"];
-const IN_ORDER: [&str; 10] = [
+pub(super) const SERVICES: [&str; 5] = ["app", "email", "notifier", "membership", "ingest"];
+const IN_ORDER: [&str; 12] = [
     "foundation",
+    "app-data",
     "email-data",
     "notifier-data",
     "membership-data",
     "ingest-data",
     "observability",
+    "app",
     "email",
     "notifier",
     "membership",
