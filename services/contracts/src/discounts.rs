@@ -185,7 +185,7 @@ pub struct DiscountActivated {
     pub value: DiscountValue,
     /// When it expires.
     pub valid_until: Timestamp,
-    /// Counts the changes of this discount.
+    /// Grows with each change of this discount, also beyond an erasure.
     pub revision: u64,
 }
 event!(DiscountActivated, LOYALTY);
@@ -201,7 +201,7 @@ pub struct DiscountExpired {
     pub value: DiscountValue,
     /// When it expired.
     pub valid_until: Timestamp,
-    /// Counts the changes of this discount.
+    /// Grows with each change of this discount, also beyond an erasure.
     pub revision: u64,
 }
 event!(DiscountExpired, LOYALTY);
@@ -213,7 +213,7 @@ pub struct DiscountUsed {
     pub customer_number: CustomerNumber,
     /// The discount.
     pub discount_id: DiscountId,
-    /// Counts the changes of this discount.
+    /// Grows with each change of this discount, also beyond an erasure.
     pub revision: u64,
 }
 event!(DiscountUsed, LOYALTY);

@@ -1,7 +1,7 @@
 //! Points: what the CRM says of purchases and redemptions, and what that makes of a customer's balance and tier.
 //!
-//! `revision` counts the changes of one customer's points, so a consumer that keeps the event with the highest one has
-//! the latest state, in whatever order events arrive. It goes on counting after an erasure.
+//! `revision` grows with each change of one customer's points, so a consumer that keeps the event with the highest one has
+//! the latest state, in whatever order events arrive. It does not start again after an erasure.
 
 use std::borrow::Cow;
 
@@ -143,7 +143,7 @@ pub struct PointsBalanceChanged {
     pub tier: Tier,
     /// The points earned in the last twelve months, which decide on the tier.
     pub tier_points: u64,
-    /// Counts the changes of this customer's points.
+    /// Grows with each change of this customer's points, also beyond an erasure.
     pub revision: u64,
 }
 event!(PointsBalanceChanged, LOYALTY);
@@ -159,7 +159,7 @@ pub struct TierAscended {
     pub previous_tier: Tier,
     /// The points earned in the last twelve months.
     pub tier_points: u64,
-    /// Counts the changes of this customer's points.
+    /// Grows with each change of this customer's points, also beyond an erasure.
     pub revision: u64,
 }
 event!(TierAscended, LOYALTY);
@@ -175,7 +175,7 @@ pub struct TierDescended {
     pub previous_tier: Tier,
     /// The points earned in the last twelve months.
     pub tier_points: u64,
-    /// Counts the changes of this customer's points.
+    /// Grows with each change of this customer's points, also beyond an erasure.
     pub revision: u64,
 }
 event!(TierDescended, LOYALTY);
