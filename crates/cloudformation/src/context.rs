@@ -102,6 +102,11 @@ impl<'a> Context<'a> {
         arn("dynamodb", &format!("table/{table}"))
     }
 
+    /// Returns the ARN of a table's index.
+    pub(crate) fn index_arn(table: &str, index: &str) -> Value {
+        arn("dynamodb", &format!("table/{table}/index/{index}"))
+    }
+
     /// Returns where the stack with a service's secret leaves its ARN. It is the secret's name too, after the slash.
     pub(crate) fn secret(service: &str, variable: &str) -> String {
         format!("{service}/{variable}")

@@ -1,7 +1,7 @@
 //! Tables, and the Pipes from their streams to the bus.
 
 use serde_json::{Value, json};
-use topology::{Pipe, ServiceResources, TableResource};
+use topology::{IndexResource, Pipe, ServiceResources, TableResource};
 
 use crate::RenderError;
 use crate::context::Context;
@@ -28,10 +28,15 @@ pub(crate) fn add(
 }
 
 fn add_table(template: &mut Template, context: &Context<'_>, table: &TableResource) {
+    let types: Vec<_> = table
+        .key_attributes()
+        .into_iter()
+        .map(|attribute| json!({"AttributeName": attribute, "AttributeType": "S"}))
+        .collect();
     let mut properties = json!({
         "TableName": sub(table.name.as_str()),
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": table.partition_key, "AttributeType": "S"}],
+        "AttributeDefinitions": types,
         "KeySchema": [{"AttributeName": table.partition_key, "KeyType": "HASH"}],
         "DeletionProtectionEnabled": reference("DeletionProtection"),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": true},
@@ -47,7 +52,22 @@ fn add_table(template: &mut Template, context: &Context<'_>, table: &TableResour
     if let Some(expires_at) = &table.expires_at {
         properties["TimeToLiveSpecification"] = json!({"AttributeName": expires_at, "Enabled": true});
     }
+    if !table.indexes.is_empty() {
+        properties["GlobalSecondaryIndexes"] = table.indexes.iter().map(index).collect();
+    }
     template.keep(context.id(&table.name, "Table"), "AWS::DynamoDB::Table", properties);
+}
+
+/// Returns an index. `CloudFormation` creates or deletes one of a table that exists in each update
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html>).
+fn index(index: &IndexResource) -> Value {
+    let mut key = vec![json!({"AttributeName": index.partition_key, "KeyType": "HASH"})];
+    key.extend(index.sort_key.iter().map(|sort| json!({"AttributeName": sort, "KeyType": "RANGE"})));
+    let projection = match index.attributes.as_slice() {
+        [] => json!({"ProjectionType": "KEYS_ONLY"}),
+        attributes => json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": attributes}),
+    };
+    json!({"IndexName": index.name, "KeySchema": key, "Projection": projection})
 }
 
 fn add_pipe(template: &mut Template, context: &Context<'_>, pipe: &Pipe) {

@@ -82,8 +82,18 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
     }
     for table in context.tables(service) {
         let id = context.id(&table.name, "Table");
-        let actions: Vec<_> = table.access.iter().copied().map(TableAccess::action).collect();
-        statements.push(allow(&id, &actions, Context::table_arn(&table.name)));
+        let (of_indexes, of_table): (Vec<_>, Vec<_>) =
+            table.access.iter().copied().partition(|access| *access == TableAccess::QueryIndex);
+        let actions =
+            |access: Vec<TableAccess>| access.into_iter().map(TableAccess::action).collect::<Vec<_>>();
+        if !of_table.is_empty() {
+            statements.push(allow(&id, &actions(of_table), Context::table_arn(&table.name)));
+        }
+        if !of_indexes.is_empty() {
+            let indexes = table.indexes.iter().map(|index| Context::index_arn(&table.name, &index.name));
+            let indexes: Vec<_> = indexes.collect();
+            statements.push(allow(&format!("{id}Indexes"), &actions(of_indexes), json!(indexes)));
+        }
     }
     if !service.tables.is_empty() {
         through.push("dynamodb");

@@ -7,8 +7,8 @@ use envelope::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use topology::{
-    Http, MailFeedback, Parameter, Pipe, Resources, Service, Table, TableAccess, Topic, Topology, events,
-    topic,
+    Http, Index, MailFeedback, Parameter, Pipe, Resources, Service, Table, TableAccess, Topic, Topology,
+    events, topic,
 };
 
 use crate::context::Context;
@@ -40,7 +40,14 @@ fn intake() -> Service {
 fn shipping() -> Service {
     Service::new("shipping")
         .consumes(events::<(Ordered,)>())
-        .owns(Table::new("parcels").expires_at("expires_at").outbox().access([TableAccess::Get]))
+        .owns(
+            Table::new("parcels")
+                .expires_at("expires_at")
+                .outbox()
+                .index(Index::new("due").partition_key("due_bucket").sort_key("due_at"))
+                .index(Index::new("recipient").projects(["weight"]))
+                .access([TableAccess::Get, TableAccess::QueryIndex]),
+        )
         .emits::<(Shipped,)>()
         .publishes(Topic::new("notices").attribute("channel"))
 }
@@ -215,6 +222,14 @@ fn rule_subscription_table_and_pipe_are_as_declared() {
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
     assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    let (due, recipient) = (&table["GlobalSecondaryIndexes"][0], &table["GlobalSecondaryIndexes"][1]);
+    assert_eq!(due["KeySchema"][1], json!({"AttributeName": "due_at", "KeyType": "RANGE"}));
+    assert_eq!(due["Projection"], json!({"ProjectionType": "KEYS_ONLY"}));
+    assert_eq!(recipient["KeySchema"], json!([{"AttributeName": "recipient", "KeyType": "HASH"}]));
+    assert_eq!(recipient["Projection"], json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["weight"]}));
+    let types = table["AttributeDefinitions"].as_array().unwrap();
+    let typed: Vec<_> = types.iter().map(|one| one["AttributeName"].as_str().unwrap()).collect();
+    assert_eq!(typed, ["due_at", "due_bucket", "pk", "recipient"]);
 
     let (pipe, declared) = (shipping.properties("ParcelsOutboxPipe"), &resources.pipes[0]);
     let source = &pipe["SourceParameters"];
@@ -246,7 +261,22 @@ fn a_role_grants_what_is_declared_and_nothing_else() {
     assert_eq!(granted("intake/TaskRole"), set(&["events:PutEvents"]));
     assert_eq!(
         granted("shipping/TaskRole"),
-        set(&[&receiving[..], &key, &["dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"]].concat())
+        set(&[
+            &receiving[..],
+            &key,
+            &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish"]
+        ]
+        .concat())
+    );
+    let queries: Vec<_> = statements(&templates)
+        .into_iter()
+        .filter(|(_, statement)| actions(statement).contains(&"dynamodb:Query"))
+        .flat_map(|(_, statement)| statement["Resource"].as_array().unwrap().clone())
+        .map(|arn| arn["Fn::Sub"].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned())
+        .collect();
+    assert_eq!(
+        queries,
+        ["due", "recipient"].map(|index| format!("table/shop-${{Environment}}-parcels/index/{index}"))
     );
     assert_eq!(granted("sms/TaskRole"), set(&[&receiving[..], &key, &["ses:SendEmail"]].concat()));
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use topology::{Http, Service, Table, TableAccess, Topic, Topology, topic};
+use topology::{Http, Index, Service, Table, TableAccess, Topic, Topology, topic};
 
 #[test]
 fn the_stacks_of_a_small_service() {
@@ -11,9 +11,12 @@ fn the_stacks_of_a_small_service() {
             Service::new("intake").listens(Http::new()).publishes(Topic::new("notices").attribute("channel")),
         )
         .service(
-            Service::new("sms")
-                .receives(topic("notices").with("channel", "sms"))
-                .owns(Table::new("texts").expires_at("expires_at").access([TableAccess::Put])),
+            Service::new("sms").receives(topic("notices").with("channel", "sms")).owns(
+                Table::new("texts")
+                    .expires_at("expires_at")
+                    .index(Index::new("due").partition_key("due_bucket").sort_key("due_at"))
+                    .access([TableAccess::Put, TableAccess::QueryIndex]),
+            ),
         )
         .resources()
         .unwrap();

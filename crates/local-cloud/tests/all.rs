@@ -6,6 +6,8 @@
 mod calls;
 #[path = "all/dynamodb.rs"]
 mod dynamodb;
+#[path = "all/dynamodb_indexes.rs"]
+mod dynamodb_indexes;
 #[path = "all/dynamodb_rules.rs"]
 mod dynamodb_rules;
 #[path = "all/dynamodb_streams.rs"]

@@ -1,14 +1,17 @@
-//! Tables with their streams and expiry.
+//! Tables with their indexes, streams and expiry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
+    GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription, TableStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
-use topology::TableResource;
+use topology::{IndexResource, TableResource};
 
 use crate::ProvisionError;
 use crate::error::{absent, call, missing};
@@ -25,7 +28,7 @@ pub(crate) async fn create(
     let mut streams = BTreeMap::new();
     for table in tables {
         create_table(client, table).await?;
-        let description = active(client, &table.name).await?;
+        let description = with_indexes(client, table, active(client, &table.name).await?).await?;
         if let Some(attribute) = &table.expires_at {
             expire(client, &table.name, attribute).await?;
         }
@@ -54,12 +57,8 @@ pub(crate) async fn locate(client: &Client, tables: &[TableResource]) -> Result<
 
 async fn create_table(client: &Client, table: &TableResource) -> Result<(), ProvisionError> {
     let failed = |error| call("CreateTable", &table.name, error);
-    let key =
-        KeySchemaElement::builder().attribute_name(&table.partition_key).key_type(KeyType::Hash).build();
-    let attribute = AttributeDefinition::builder()
-        .attribute_name(&table.partition_key)
-        .attribute_type(ScalarAttributeType::S)
-        .build();
+    let indexes: Result<Vec<_>, _> = table.indexes.iter().map(index).collect();
+    let indexes = indexes.map_err(failed)?;
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::from(TableResource::STREAM_VIEW_TYPE))
@@ -67,8 +66,9 @@ async fn create_table(client: &Client, table: &TableResource) -> Result<(), Prov
     let created = client
         .create_table()
         .table_name(&table.name)
-        .key_schema(key.map_err(failed)?)
-        .attribute_definitions(attribute.map_err(failed)?)
+        .key_schema(key(&table.partition_key, KeyType::Hash).map_err(failed)?)
+        .set_attribute_definitions(Some(types(table.key_attributes()).map_err(failed)?))
+        .set_global_secondary_indexes(if indexes.is_empty() { None } else { Some(indexes) })
         .billing_mode(BillingMode::PayPerRequest)
         .set_stream_specification(if table.stream { Some(stream.map_err(failed)?) } else { None })
         .send()
@@ -78,6 +78,70 @@ async fn create_table(client: &Client, table: &TableResource) -> Result<(), Prov
         Err(error) => Err(call("CreateTable", &table.name, error)),
         Ok(_) => Ok(()),
     }
+}
+
+/// Adds to an existing table the indexes that it lacks, one after the other: DynamoDB creates one at a time. An index with
+/// the name of a declared one is left as it is, and so is one that is not declared.
+async fn with_indexes(
+    client: &Client,
+    table: &TableResource,
+    mut description: TableDescription,
+) -> Result<TableDescription, ProvisionError> {
+    let failed = |error| call("UpdateTable", &table.name, error);
+    for declared in &table.indexes {
+        let existing = description.global_secondary_indexes();
+        if existing.iter().any(|index| index.index_name() == Some(&declared.name)) {
+            continue;
+        }
+        let parts = index(declared).map_err(failed)?;
+        let action = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(parts.index_name)
+            .set_key_schema(Some(parts.key_schema))
+            .set_projection(parts.projection)
+            .build()
+            .map_err(failed)?;
+        client
+            .update_table()
+            .table_name(&table.name)
+            .set_attribute_definitions(Some(types(table.key_attributes()).map_err(failed)?))
+            .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(action).build())
+            .send()
+            .await
+            .map_err(|error| call("UpdateTable", &table.name, error))?;
+        description = active(client, &table.name).await?;
+    }
+    Ok(description)
+}
+
+fn index(index: &IndexResource) -> Result<GlobalSecondaryIndex, BuildError> {
+    let projection = match index.attributes.as_slice() {
+        [] => Projection::builder().projection_type(ProjectionType::KeysOnly),
+        attributes => Projection::builder()
+            .projection_type(ProjectionType::Include)
+            .set_non_key_attributes(Some(attributes.to_vec())),
+    };
+    let sort_key = index.sort_key.iter().map(|sort| key(sort, KeyType::Range));
+    let keys = std::iter::once(key(&index.partition_key, KeyType::Hash)).chain(sort_key);
+    GlobalSecondaryIndex::builder()
+        .index_name(&index.name)
+        .set_key_schema(Some(keys.collect::<Result<_, _>>()?))
+        .projection(projection.build())
+        .build()
+}
+
+fn key(attribute: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build()
+}
+
+/// Returns the types of these attributes: strings.
+fn types<'a>(attributes: impl IntoIterator<Item = &'a str>) -> Result<Vec<AttributeDefinition>, BuildError> {
+    let of = |attribute| {
+        AttributeDefinition::builder()
+            .attribute_name(attribute)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+    };
+    attributes.into_iter().map(of).collect()
 }
 
 async fn active(client: &Client, name: &str) -> Result<TableDescription, ProvisionError> {
@@ -93,7 +157,10 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Provisi
                 .table
                 .ok_or_else(|| missing("DescribeTable", name, "a Table"))?;
             match &table.table_status {
-                Some(TableStatus::Active) => return Ok(table),
+                Some(TableStatus::Active) => match unfinished_index(&table) {
+                    None => return Ok(table),
+                    Some(status) => status.as_str().clone_into(&mut state),
+                },
                 Some(other) => other.as_str().clone_into(&mut state),
                 None => {}
             }
@@ -104,6 +171,12 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Provisi
         Ok(result) => result,
         Err(_) => Err(ProvisionError::NotReady { resource: name.to_owned(), state }),
     }
+}
+
+/// Returns the status of an index that cannot be read yet.
+fn unfinished_index(table: &TableDescription) -> Option<&IndexStatus> {
+    let statuses = table.global_secondary_indexes().iter().filter_map(|index| index.index_status());
+    statuses.into_iter().find(|status| **status != IndexStatus::Active)
 }
 
 async fn expire(client: &Client, name: &str, attribute: &str) -> Result<(), ProvisionError> {

@@ -8,7 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use envelope::{Event, events};
 use local_cloud::{LocalCloud, Settings};
 use serde::{Deserialize, Serialize};
-use topology::{Resources, Service, Table, Topic, Topology, topic};
+use topology::{Index, Resources, Service, Table, TableAccess, Topic, Topology, topic};
 
 #[derive(Serialize, Deserialize)]
 struct Ordered;
@@ -27,7 +27,13 @@ fn resources() -> Resources {
         .service(
             Service::new("shipping")
                 .consumes(events::<(Ordered,)>())
-                .owns(Table::new("parcels").expires_at("expires_at").outbox())
+                .owns(
+                    Table::new("parcels")
+                        .expires_at("expires_at")
+                        .outbox()
+                        .index(Index::new("due").partition_key("due_bucket").sort_key("due_at"))
+                        .access([TableAccess::QueryIndex]),
+                )
                 .publishes(Topic::new("notices").attribute("channel")),
         )
         .service(
@@ -97,6 +103,47 @@ async fn provisioning_twice_is_provisioning_once() {
         .await
         .unwrap();
     assert_eq!(pipe.current_state().map(|state| state.as_str().to_owned()).as_deref(), Some("RUNNING"));
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_index_is_added_to_a_table_that_exists_with_the_items_it_has() {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let cloud = local_cloud::start(Settings { address: any, otlp_address: any, ..Settings::default() })
+        .await
+        .unwrap();
+    let config = config(&cloud);
+    let with = |indexes: &[&'static str]| {
+        let mut table = Table::new("parcels");
+        for &name in indexes {
+            table = table.index(Index::new(name).sort_key("at").projects(["weight"]));
+        }
+        if !indexes.is_empty() {
+            table = table.access([TableAccess::QueryIndex]);
+        }
+        Topology::new("shop", "test").service(Service::new("shipping").owns(table)).resources().unwrap()
+    };
+    provisioning::provision(&with(&[]), &config).await.unwrap();
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    let s = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let put = dynamodb.put_item().table_name("shop-test-parcels").item("pk", s("a")).item("at", s("1"));
+    put.item("owner", s("ada")).item("place", s("here")).item("weight", s("9")).send().await.unwrap();
+
+    provisioning::provision(&with(&["owner", "place"]), &config).await.unwrap();
+    provisioning::provision(&with(&["owner", "place"]), &config).await.unwrap();
+
+    for (index, value) in [("owner", "ada"), ("place", "here")] {
+        let query = dynamodb.query().table_name("shop-test-parcels").index_name(index);
+        let found = query
+            .key_condition_expression("#key = :value")
+            .expression_attribute_names("#key", index)
+            .expression_attribute_values(":value", s(value))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(found.items().len(), 1);
+        assert_eq!(found.items()[0]["weight"], s("9"));
+    }
     cloud.shutdown().await;
 }
 

@@ -5,15 +5,15 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::Topology;
+use crate::{TableAccess, Topology};
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Two services, tables or topics have one name.
+    /// Two services, tables, topics, or indexes of one table have one name.
     Duplicate {
-        /// `service`, `table` or `topic`.
+        /// `service`, `table`, `topic` or `index`.
         kind: &'static str,
         /// The name.
         name: &'static str,
@@ -41,6 +41,13 @@ pub enum Problem {
     },
     /// A service holds personal data and does not consume erasures.
     NeverErased {
+        /// The owner.
+        service: &'static str,
+        /// Its table.
+        table: &'static str,
+    },
+    /// A table has an index that its service does not read, or its service reads an index that it does not have.
+    IndexAccess {
         /// The owner.
         service: &'static str,
         /// Its table.
@@ -75,6 +82,10 @@ impl fmt::Display for Problem {
             Self::NeverErased { service, table } => {
                 write!(f, "{service} keeps personal data in {table} but does not consume the erasure event")
             }
+            Self::IndexAccess { service, table } => write!(
+                f,
+                "{service} must declare both or neither of an index of table {table} and TableAccess::QueryIndex"
+            ),
             Self::NameTooLong { name, limit } => write!(f, "name {name} is longer than {limit} characters"),
         }
     }
@@ -132,6 +143,12 @@ pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
                             attribute: Some(*attribute),
                         }),
                 ),
+            }
+        }
+        for table in &service.tables {
+            duplicates("index", table.indexes.iter().map(|index| index.name), &mut problems);
+            if table.indexes.is_empty() == table.access.contains(&TableAccess::QueryIndex) {
+                problems.push(Problem::IndexAccess { service: name, table: table.name });
             }
         }
         let hears = topology

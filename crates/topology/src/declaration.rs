@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use envelope::{Event, EventSet, EventType};
 
-use crate::Parameter;
+use crate::{Index, Parameter};
 
 /// All services of one application in one environment.
 #[derive(Clone, Debug)]
@@ -285,6 +285,7 @@ pub struct Table {
     pub(crate) name: &'static str,
     pub(crate) partition_key: &'static str,
     pub(crate) expires_at: Option<&'static str>,
+    pub(crate) indexes: Vec<Index>,
     pub(crate) outbox: bool,
     pub(crate) personal_data: bool,
     pub(crate) access: BTreeSet<TableAccess>,
@@ -307,12 +308,14 @@ pub enum TableAccess {
     Delete,
     /// Reads the items of one partition key.
     Query,
+    /// Reads the items of one partition key of an index, of every index that the table has.
+    QueryIndex,
     /// Checks a condition on an item that a transaction does not change.
     Check,
 }
 
 impl TableAccess {
-    /// The action that IAM must grant.
+    /// The action that IAM must grant, for [`TableAccess::QueryIndex`] on the indexes and otherwise on the table.
     ///
     /// ```
     /// assert_eq!(topology::TableAccess::Get.action(), "dynamodb:GetItem");
@@ -324,7 +327,7 @@ impl TableAccess {
             Self::Put => "dynamodb:PutItem",
             Self::Update => "dynamodb:UpdateItem",
             Self::Delete => "dynamodb:DeleteItem",
-            Self::Query => "dynamodb:Query",
+            Self::Query | Self::QueryIndex => "dynamodb:Query",
             Self::Check => "dynamodb:ConditionCheckItem",
         }
     }
@@ -338,6 +341,7 @@ impl Table {
             name,
             partition_key: envelope::outbox::PARTITION_KEY,
             expires_at: None,
+            indexes: Vec::new(),
             outbox: false,
             personal_data: false,
             access: BTreeSet::new(),
@@ -355,6 +359,13 @@ impl Table {
     #[must_use]
     pub fn expires_at(mut self, attribute: &'static str) -> Self {
         self.expires_at = Some(attribute);
+        self
+    }
+
+    /// Has a global secondary index, which the service reads with [`TableAccess::QueryIndex`].
+    #[must_use]
+    pub fn index(mut self, index: Index) -> Self {
+        self.indexes.push(index);
         self
     }
 

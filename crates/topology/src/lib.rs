@@ -33,6 +33,7 @@
 mod check;
 mod declaration;
 mod feedback;
+mod index;
 mod outbox;
 mod parameter;
 mod resources;
@@ -43,8 +44,9 @@ pub use declaration::{
 };
 pub use envelope::{EventType, events};
 pub use feedback::Transformer;
+pub use index::Index;
 pub use parameter::Parameter;
 pub use resources::{
-    ConfigurationSet, DeadLetter, Pipe, PipeTarget, Queue, Resources, Rule, RuleBus, Sender,
+    ConfigurationSet, DeadLetter, IndexResource, Pipe, PipeTarget, Queue, Resources, Rule, RuleBus, Sender,
     ServiceResources, TableResource, TopicResource, TopicSubscription, Variable,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::check::{Problem, TopologyError, problems};
-use crate::{MailFeedback, Parameter, Service, TableAccess, Topology, Transformer, feedback, outbox};
+use crate::{Index, MailFeedback, Parameter, Service, TableAccess, Topology, Transformer, feedback, outbox};
 
 /// How long a message stays in a queue: the longest SQS allows, so that an outage of days loses nothing.
 const RETENTION_S: u32 = 14 * 24 * 60 * 60;
@@ -185,6 +185,8 @@ pub struct TableResource {
     pub partition_key: String,
     /// TTL attribute.
     pub expires_at: Option<String>,
+    /// Its indexes.
+    pub indexes: Vec<IndexResource>,
     /// Whether it has a stream, of [`TableResource::STREAM_VIEW_TYPE`].
     pub stream: bool,
     /// What its owner does with its items.
@@ -194,6 +196,42 @@ pub struct TableResource {
 impl TableResource {
     /// What a stream's records hold, as DynamoDB names it.
     pub const STREAM_VIEW_TYPE: &str = "NEW_IMAGE";
+
+    /// Returns the attributes that are keys of the table or of an index, each once. DynamoDB wants the types of these, and
+    /// of no others.
+    #[must_use]
+    pub fn key_attributes(&self) -> BTreeSet<&str> {
+        let mut keys = BTreeSet::from([self.partition_key.as_str()]);
+        for index in &self.indexes {
+            keys.insert(&index.partition_key);
+            keys.extend(index.sort_key.as_deref());
+        }
+        keys
+    }
+}
+
+impl From<&Index> for IndexResource {
+    fn from(index: &Index) -> Self {
+        Self {
+            name: index.name.to_owned(),
+            partition_key: index.partition_key.to_owned(),
+            sort_key: index.sort_key.map(str::to_owned),
+            attributes: index.attributes.iter().map(|&attribute| attribute.to_owned()).collect(),
+        }
+    }
+}
+
+/// A global secondary index of a table, with string keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexResource {
+    /// Its name within the table.
+    pub name: String,
+    /// Partition key attribute.
+    pub partition_key: String,
+    /// Sort key attribute.
+    pub sort_key: Option<String>,
+    /// Attributes that it holds besides the keys.
+    pub attributes: Vec<String>,
 }
 
 /// A Pipe from a table's stream to the bus.
@@ -351,6 +389,7 @@ impl Resources {
                 name: name.clone(),
                 partition_key: table.partition_key.to_owned(),
                 expires_at: table.expires_at.map(str::to_owned),
+                indexes: table.indexes.iter().map(IndexResource::from).collect(),
                 stream: table.outbox,
                 access: table.access.iter().copied().collect(),
             });

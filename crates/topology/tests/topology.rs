@@ -7,7 +7,9 @@ use std::time::Duration;
 use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use topology::{Parameter, Problem, Sender, Service, Table, Topic, Topology, Variable, topic};
+use topology::{
+    Index, Parameter, Problem, Sender, Service, Table, TableAccess, Topic, Topology, Variable, topic,
+};
 
 macro_rules! event {
     ($name:ident) => {
@@ -128,6 +130,23 @@ fn personal_data_that_nothing_erases() {
     };
     assert_eq!(problems(&topology(keeper())), [Problem::NeverErased { service: "keeper", table: "people" }]);
     assert!(topology(keeper().consumes(events::<(Forgotten,)>())).resources().is_ok());
+}
+
+#[test]
+fn an_index_that_is_not_read_or_not_there() {
+    let due = || Index::new("due").partition_key("due_bucket").sort_key("due_at");
+    let found = |table| {
+        let keeper = Service::new("keeper").owns(table);
+        Topology::new("shop", "test").service(keeper).resources().map_err(|error| error.problems)
+    };
+    let wrong = vec![Problem::IndexAccess { service: "keeper", table: "things" }];
+    assert_eq!(found(Table::new("things").index(due())).unwrap_err(), wrong);
+    assert_eq!(found(Table::new("things").access([TableAccess::QueryIndex])).unwrap_err(), wrong);
+    let table = || Table::new("things").index(due()).access([TableAccess::QueryIndex]);
+    assert_eq!(found(table().index(due())).unwrap_err(), [Problem::Duplicate { kind: "index", name: "due" }]);
+    let resources = found(table().index(Index::new("owner"))).unwrap();
+    let keys: Vec<_> = resources.tables[0].key_attributes().into_iter().collect();
+    assert_eq!(keys, ["due_at", "due_bucket", "owner", "pk"]);
 }
 
 #[test]

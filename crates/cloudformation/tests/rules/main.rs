@@ -8,6 +8,7 @@ mod metrics;
 mod services;
 mod sizes;
 mod stacks;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,7 @@ use std::path::Path;
 use envelope::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use topology::{Http, Service, Table, TableAccess, Topic, Topology, events, topic};
+use topology::{Http, Index, Service, Table, TableAccess, Topic, Topology, events, topic};
 
 /// What is deployed: every template as text and as a document, by its file's name in `deploy/`.
 struct Deployment {
@@ -41,6 +42,7 @@ fn rules() -> impl Iterator<Item = Rule> {
         .chain(services::RULES)
         .chain(sizes::RULES)
         .chain(stacks::RULES)
+        .chain(tables::RULES)
 }
 
 fn parsed(yaml: &str) -> Value {
@@ -90,7 +92,12 @@ impl Deployment {
             topology = topology.service(match number % 3 {
                 0 => service
                     .consumes(events::<(Ordered,)>())
-                    .owns(Table::new(named("table", number)).outbox().access([TableAccess::Get]))
+                    .owns(
+                        Table::new(named("table", number))
+                            .outbox()
+                            .index(Index::new("due").partition_key("due_bucket").sort_key("due_at"))
+                            .access([TableAccess::Get, TableAccess::QueryIndex]),
+                    )
                     .publishes(Topic::new(named("topic", number)).attribute("channel"))
                     .emits::<(Shipped,)>(),
                 1 => service

@@ -107,6 +107,26 @@ async fn a_transaction_needs_a_permission_for_each_item() {
 }
 
 #[tokio::test]
+async fn a_query_of_an_index_needs_a_permission_for_the_index() {
+    let cloud = signing_as(cloud().await, "rewards");
+    // Neither exists, so the calls fail; IAM would have decided before that.
+    for index in [None, Some("due".to_owned())] {
+        let query = cloud.dynamodb.query().table_name("points").set_index_name(index);
+        drop(
+            query
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s("1"))
+                .send()
+                .await,
+        );
+    }
+    let table = "arn:aws:dynamodb:eu-central-1:000000000000:table/points";
+    let expected = asked(&[("dynamodb:Query", table), ("dynamodb:Query", &format!("{table}/index/due"))]);
+    assert_eq!(calls(&cloud, "rewards").await, expected);
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
 async fn buses_and_senders_are_named() {
     let cloud = signing_as(cloud().await, "ingest");
     cloud.events.create_event_bus().name("b").send().await.unwrap();

@@ -28,18 +28,20 @@ pub(crate) async fn cloud() -> Cloud {
 }
 
 pub(crate) async fn cloud_of(region: &str, account_id: &str) -> Cloud {
+    let settings =
+        Settings { region: region.to_owned(), account_id: account_id.to_owned(), ..Settings::default() };
+    cloud_with(settings).await
+}
+
+/// Starts a cloud with these settings, on ports assigned by the system.
+pub(crate) async fn cloud_with(settings: Settings) -> Cloud {
     let any = "127.0.0.1:0".parse().unwrap();
-    let settings = Settings {
-        address: any,
-        otlp_address: any,
-        region: region.to_owned(),
-        account_id: account_id.to_owned(),
-        ..Settings::default()
-    };
+    let region = settings.region.clone();
+    let settings = Settings { address: any, otlp_address: any, ..settings };
     let local = local_cloud::start(settings).await.unwrap();
     let sdk = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(aws_types::region::Region::new(region.to_owned()))
+        .region(aws_types::region::Region::new(region))
         .endpoint_url(local.endpoint_url())
         .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
             aws_credential_types::Credentials::for_tests(),
