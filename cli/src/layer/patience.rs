@@ -51,7 +51,7 @@ fn every_attempt_of_every_call_ends_before_the_handler_is_cut_off() {
     let call = dynamodb_limits::CALL_TIMEOUT;
     assert!(dynamodb_limits::ATTEMPT_TIMEOUT * dynamodb_limits::ATTEMPTS < call);
     // A retry may begin just before its time is up, and then takes as long as a call.
-    let read_and_commit = retry.within + call + retry.within + call;
+    let read_and_commit = handlers::CONTENDED_WITHIN + call + retry.within + call;
     let remember_and_publish = call + PublisherSettings::default().deadline;
     let longest = read_and_commit.max(remember_and_publish);
     for (queue, settings) in consumed() {

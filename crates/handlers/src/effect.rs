@@ -1,8 +1,8 @@
 //! The effect that a handler decides on, before it is committed.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use envelope::{EncodeError, Envelope, Event, Metadata};
 use jiff::Timestamp;
 use sqs_consumer::Done;
@@ -25,6 +25,8 @@ use uuid::Uuid;
 #[must_use = "an effect that is not returned never happens"]
 pub struct Effect {
     outcome: &'static str,
+    refusal: Option<&'static str>,
+    record: Option<PutBuilder>,
     writes: Vec<Write>,
     announcements: Vec<Result<Envelope, EncodeError>>,
 }
@@ -52,7 +54,7 @@ impl Effect {
     /// Creates an effect with this outcome, one of a fixed set of words. Without writes and announcements, only the
     /// event's marker is written.
     pub const fn new(outcome: &'static str) -> Self {
-        Self { outcome, writes: Vec::new(), announcements: Vec::new() }
+        Self { outcome, refusal: None, record: None, writes: Vec::new(), announcements: Vec::new() }
     }
 
     /// Creates an effect with the outcome `applied`.
@@ -60,9 +62,37 @@ impl Effect {
         Self::new(Done::APPLIED.outcome)
     }
 
+    /// Creates an effect that refuses the event for good: once it is committed, the message ends with this permanent
+    /// failure, one of a fixed set of words. Use it where the refusal itself has an effect, such as an announcement to
+    /// whoever waits for the outcome.
+    ///
+    /// The refusal is final. It is committed with the marker and the [record](Self::record), so a redelivery, or a redrive
+    /// from the dead-letter queue, is refused again without any effect, whatever the handler decides by then: with the
+    /// same reason, or with `refused-before` and the earlier reason as its cause if the handler would not refuse it now.
+    ///
+    /// ```
+    /// use handlers::Effect;
+    ///
+    /// let effect = Effect::refused("balance-insufficient");
+    /// // … `.announce(&RedemptionRefused { … })`
+    /// # drop(effect);
+    /// ```
+    pub const fn refused(reason: &'static str) -> Self {
+        let refusal = Some(reason);
+        Self { outcome: reason, refusal, record: None, writes: Vec::new(), announcements: Vec::new() }
+    }
+
     /// Creates an empty effect with the outcome `ignored`: the event requires nothing of this service.
     pub const fn ignored() -> Self {
         Self::new(Done::IGNORED.outcome)
+    }
+
+    /// Records the event: writes a whole item that must not exist yet and outlasts the marker, such as an entry of a ledger
+    /// under the event's id. If the item exists, the event was handled before and has the outcome `duplicate`, even
+    /// after its marker has expired. An effect has one record at most.
+    pub fn record(mut self, put: PutBuilder) -> Self {
+        self.record = Some(put);
+        self
     }
 
     /// Writes a whole item.
@@ -100,19 +130,21 @@ impl Effect {
 
     /// Returns the outcome of the message once the effect is written.
     pub(crate) fn done(&self) -> Done {
-        if self.writes.is_empty() && self.announcements.is_empty() {
+        if self.record.is_none() && self.writes.is_empty() && self.announcements.is_empty() {
             Done::without_effect(self.outcome)
         } else {
             Done::new(self.outcome)
         }
     }
 
+    /// Returns the reason if the event is refused.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.refusal
+    }
+
     /// Returns the items to write, and the announcements as events caused by `cause`.
-    pub(crate) fn into_parts(
-        self,
-        table: &str,
-        cause: &Metadata,
-    ) -> Result<(Vec<TransactWriteItem>, Vec<Envelope>), InvalidEffect> {
+    pub(crate) fn into_parts(self, table: &str, cause: &Metadata) -> Result<Parts, InvalidEffect> {
+        let record = self.record.map(|put| at_home(put, table).build()).transpose()?;
         let writes = self.writes.into_iter().map(|write| write.build(table)).collect::<Result<_, _>>()?;
         let mut announced = Vec::<Envelope>::with_capacity(self.announcements.len());
         for announcement in self.announcements {
@@ -120,18 +152,29 @@ impl Effect {
             let earlier = announced.iter().filter(|one| one.event_type == announcement.event_type).count();
             announced.push(caused_by(cause, announcement, earlier));
         }
-        Ok((writes, announced))
+        Ok(Parts { record, writes, announcements: announced })
     }
+}
+
+/// What an effect consists of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) record: Option<Put>,
+    pub(crate) writes: Vec<TransactWriteItem>,
+    pub(crate) announcements: Vec<Envelope>,
+}
+
+/// Names the handler's table, unless the write names another.
+fn at_home(put: PutBuilder, table: &str) -> PutBuilder {
+    let table = put.get_table_name().clone().unwrap_or_else(|| table.to_owned());
+    put.table_name(table)
 }
 
 impl Write {
     fn build(self, table: &str) -> Result<TransactWriteItem, BuildError> {
         let item = TransactWriteItem::builder();
         let item = match self {
-            Self::Put(put) => {
-                let table = put.get_table_name().clone().unwrap_or_else(|| table.to_owned());
-                item.put(put.table_name(table).build()?)
-            }
+            Self::Put(put) => item.put(at_home(put, table).build()?),
             Self::Update(update) => {
                 let table = update.get_table_name().clone().unwrap_or_else(|| table.to_owned());
                 item.update(update.table_name(table).build()?)
@@ -218,7 +261,7 @@ mod tests {
     }
 
     fn announced(effect: Effect) -> Vec<Envelope> {
-        effect.into_parts("rewards", &cause()).unwrap().1
+        effect.into_parts("rewards", &cause()).unwrap().announcements
     }
 
     #[test]
@@ -250,10 +293,11 @@ mod tests {
     #[test]
     fn a_write_goes_to_the_handlers_table_unless_it_names_another() {
         let put = || Put::builder().item("pk", AttributeValue::S("x".into()));
-        let effect = Effect::applied().put(put()).put(put().table_name("other"));
-        let (writes, _) = effect.into_parts("rewards", &cause()).unwrap();
-        let tables: Vec<_> = writes.iter().map(|write| write.put().unwrap().table_name()).collect();
+        let effect = Effect::applied().record(put()).put(put()).put(put().table_name("other"));
+        let parts = effect.into_parts("rewards", &cause()).unwrap();
+        let tables: Vec<_> = parts.writes.iter().map(|write| write.put().unwrap().table_name()).collect();
         assert_eq!(tables, ["rewards", "other"]);
+        assert_eq!(parts.record.unwrap().table_name(), "rewards");
     }
 
     #[test]

@@ -87,10 +87,11 @@ mod dispatch;
 mod effect;
 mod effectively_once;
 mod subscriber;
+mod turns;
 
 pub use at_least_once::{AtLeastOnce, HandleAtLeastOnce};
 pub use claimed::{Claimed, Lease, Perform};
 pub use dispatch::{Dispatch, Route};
 pub use effect::{Effect, announcement_id};
-pub use effectively_once::{EffectivelyOnce, Handle};
+pub use effectively_once::{CONTENDED_WITHIN, EffectivelyOnce, Handle};
 pub use subscriber::{Subscriber, subscriptions};

@@ -7,14 +7,19 @@
 use aws_clients::{AwsError, ErrorClass, service};
 use aws_sdk_dynamodb::types::CancellationReason;
 
-use crate::ATTEMPT;
 use crate::fingerprint::FINGERPRINT;
+use crate::{ATTEMPT, REFUSAL};
 
 /// Why a transaction was cancelled: the first variant that applies, from the top.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cancellation {
-    /// The marker already existed, for the same event; the attempt that wrote it had this trace header.
-    Duplicate { attempt: Option<String> },
+    /// The marker already existed, for the same event, or the event's record did.
+    Duplicate {
+        /// The trace header of the attempt that wrote the marker.
+        attempt: Option<String>,
+        /// Why the event was refused, if it was.
+        refusal: Option<String>,
+    },
     /// The marker already existed, for another event with the same id.
     EventIdReused,
     /// The marker already existed, but does not identify its event.
@@ -27,24 +32,27 @@ pub(crate) enum Cancellation {
     Contended,
 }
 
-/// Interprets `reasons`, the first of which is the marker's, for an event with `fingerprint`.
+/// Interprets `reasons` for an event with `fingerprint`. The first is the marker's; if the event is `recorded`, the second
+/// is its record's.
 ///
-/// An existing marker decides the result whatever happened to the other items: the next attempt would not write them
-/// either.
-pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancellation {
-    let Some((marker, _)) = reasons.split_first() else { return Cancellation::Contended };
-    if marker.code() == Some("ConditionalCheckFailed") {
-        let text = |name| marker.item()?.get(name)?.as_s().ok();
-        return match text(FINGERPRINT) {
+/// An existing marker or record decides the result whatever happened to the other items: the next attempt would not write
+/// them either.
+pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str, recorded: bool) -> Cancellation {
+    let Some((marker, others)) = reasons.split_first() else { return Cancellation::Contended };
+    if is_condition(marker) {
+        return match text(marker, FINGERPRINT) {
             Some(found) if found == fingerprint => {
-                Cancellation::Duplicate { attempt: text(ATTEMPT).cloned() }
+                Cancellation::Duplicate { attempt: text(marker, ATTEMPT), refusal: text(marker, REFUSAL) }
             }
             Some(_) => Cancellation::EventIdReused,
             None => Cancellation::MarkerUnreadable,
         };
     }
+    if let Some(record) = others.first().filter(|record| recorded && is_condition(record)) {
+        return Cancellation::Duplicate { attempt: None, refusal: text(record, REFUSAL) };
+    }
     let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
-    if codes().any(|code| code == "ConditionalCheckFailed") {
+    if reasons.iter().any(is_condition) {
         return Cancellation::Conflict;
     }
     // Throttling is temporary, so a code that lasts is more informative.
@@ -53,6 +61,15 @@ pub(crate) fn read(reasons: &[CancellationReason], fingerprint: &str) -> Cancell
         Some(code) => Cancellation::Failed(code.to_owned()),
         None => Cancellation::Contended,
     }
+}
+
+fn is_condition(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Returns a string of the item whose condition failed.
+fn text(reason: &CancellationReason, name: &str) -> Option<String> {
+    reason.item()?.get(name)?.as_s().ok().cloned()
 }
 
 fn is_throttle(code: &str) -> bool {
@@ -82,11 +99,29 @@ mod tests {
             [&["None"][..], &["ConditionalCheckFailed"], &["TransactionConflict", "ThrottlingError"]]
         {
             let with = |marker| [vec![marker], reasons(others)].concat();
-            let duplicate = Cancellation::Duplicate { attempt: None };
-            assert_eq!(read(&with(marker_with("same")), "same"), duplicate);
-            assert_eq!(read(&with(marker_with("other")), "same"), Cancellation::EventIdReused);
+            let duplicate = Cancellation::Duplicate { attempt: None, refusal: None };
+            for recorded in [false, true] {
+                assert_eq!(read(&with(marker_with("same")), "same", recorded), duplicate);
+                assert_eq!(read(&with(marker_with("other")), "same", recorded), Cancellation::EventIdReused);
+            }
         }
-        assert_eq!(read(&reasons(&["ConditionalCheckFailed"]), "same"), Cancellation::MarkerUnreadable);
+        assert_eq!(
+            read(&reasons(&["ConditionalCheckFailed"]), "same", false),
+            Cancellation::MarkerUnreadable
+        );
+    }
+
+    #[test]
+    fn an_existing_record_makes_a_duplicate_of_an_event_without_a_marker() {
+        let refused = CancellationReason::builder()
+            .code("ConditionalCheckFailed")
+            .item(REFUSAL, AttributeValue::S("balance-insufficient".into()))
+            .build();
+        let all = [reasons(&["None"]), vec![refused], reasons(&["ConditionalCheckFailed"])].concat();
+        let refusal = Some("balance-insufficient".to_owned());
+        assert_eq!(read(&all, "same", true), Cancellation::Duplicate { attempt: None, refusal });
+        // Without a record, the second item is like any other.
+        assert_eq!(read(&all, "same", false), Cancellation::Conflict);
     }
 
     #[test]
@@ -107,7 +142,12 @@ mod tests {
             (&[], Cancellation::Contended),
         ];
         for (codes, expected) in cases {
-            assert_eq!(read(&reasons(codes), "same"), expected, "{codes:?}");
+            for recorded in [false, true] {
+                // A condition of the record makes a duplicate; these cases are about other items.
+                if !(recorded && codes.get(1) == Some(&"ConditionalCheckFailed")) {
+                    assert_eq!(read(&reasons(codes), "same", recorded), expected, "{codes:?}");
+                }
+            }
         }
     }
 }

@@ -44,3 +44,5 @@ pub use transaction::{Commit, MARKER_PREFIX, Transaction};
 
 /// The attribute of a marker, and of a claim, for the trace header of the attempt that wrote it.
 pub(crate) const ATTEMPT: &str = "attempt";
+/// The attribute of a marker, and of an event's record, for the reason why the event was refused.
+pub(crate) const REFUSAL: &str = "refusal";

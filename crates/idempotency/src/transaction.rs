@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::cancellation::{self, Cancellation};
 use crate::fingerprint::{FINGERPRINT, fingerprint};
-use crate::{ATTEMPT, CommitError, Retry, outbox};
+use crate::{ATTEMPT, CommitError, REFUSAL, Retry, outbox};
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +33,8 @@ pub enum Commit {
     Duplicate {
         /// The trace header that the attempt which handled it kept with the marker ([`Transaction::attempt`]).
         attempt: Option<String>,
+        /// Why that attempt refused the event, if it did ([`Transaction::refusal`]).
+        refusal: Option<String>,
     },
 }
 
@@ -48,10 +50,13 @@ pub struct Transaction {
     event_id: Uuid,
     handler: String,
     fingerprint: String,
+    record: Option<Put>,
+    refusal: Option<&'static str>,
     changes: Vec<TransactWriteItem>,
     announcements: Vec<Envelope>,
     attempt: Option<String>,
     retry: Retry,
+    waits_out_contention: bool,
 }
 
 impl Transaction {
@@ -65,10 +70,13 @@ impl Transaction {
             event_id: event.metadata.event_id,
             handler: handler.to_owned(),
             fingerprint: fingerprint(event),
+            record: None,
+            refusal: None,
             changes: Vec::new(),
             announcements: Vec::new(),
             attempt: None,
             retry: Retry::default(),
+            waits_out_contention: true,
         }
     }
 
@@ -76,6 +84,22 @@ impl Transaction {
     /// [`CommitError::Conflict`].
     pub fn change(mut self, item: TransactWriteItem) -> Self {
         self.changes.push(item);
+        self
+    }
+
+    /// Adds the event's record: an item, in any table, that must not exist yet and outlasts the marker, such as an entry
+    /// of a ledger under the event's id. If there is one under its key (`pk`), the event was handled before: the commit is
+    /// [`Commit::Duplicate`], even after the marker has expired.
+    ///
+    /// The condition is added here, in place of one that `put` has.
+    pub fn record(mut self, put: Put) -> Self {
+        self.record = Some(put);
+        self
+    }
+
+    /// Keeps with the marker and the record that the event is refused, and why. Whoever finds it a duplicate learns that.
+    pub fn refusal(mut self, reason: &'static str) -> Self {
+        self.refusal = Some(reason);
         self
     }
 
@@ -95,6 +119,13 @@ impl Transaction {
     /// Bounds the attempts made while other transactions use the same items or DynamoDB throttles.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Leaves it to the caller to try again while other transactions use the same items. If the change depends on what was
+    /// read, those transactions make it outdated: then it is better to read again than to repeat the write.
+    pub fn without_waiting_out_contention(mut self) -> Self {
+        self.waits_out_contention = false;
         self
     }
 
@@ -120,8 +151,11 @@ impl Transaction {
             let Err(error) = Box::pin(request.send()).await else { return Ok(Commit::Applied) };
             let passing = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    match cancellation::read(cancelled.cancellation_reasons(), &self.fingerprint) {
-                        Cancellation::Duplicate { attempt } => return Ok(Commit::Duplicate { attempt }),
+                    let reasons = cancelled.cancellation_reasons();
+                    match cancellation::read(reasons, &self.fingerprint, self.record.is_some()) {
+                        Cancellation::Duplicate { attempt, refusal } => {
+                            return Ok(Commit::Duplicate { attempt, refusal });
+                        }
                         Cancellation::EventIdReused => {
                             return Err(CommitError::EventIdReused { event_id: self.event_id });
                         }
@@ -129,6 +163,9 @@ impl Transaction {
                             return Err(CommitError::MarkerUnreadable { event_id: self.event_id });
                         }
                         Cancellation::Conflict => return Err(CommitError::Conflict),
+                        Cancellation::Contended if !self.waits_out_contention => {
+                            return Err(CommitError::Contended { attempts: attempts.made() });
+                        }
                         Cancellation::Contended => Passing::Contended,
                         Cancellation::Failed(code) => {
                             let failed = AwsError::of_entry(service::DYNAMODB, OPERATION, &code, None);
@@ -148,16 +185,15 @@ impl Transaction {
         }
     }
 
-    /// Returns the items to write, the marker first: the reasons of a cancellation are in the same order.
+    /// Returns the items to write, first the marker and then the record: the reasons of a cancellation are in the same
+    /// order.
     fn items(&self, now: Timestamp) -> Result<Vec<TransactWriteItem>, BuildError> {
-        let marker = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(self.marker(now)))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", envelope::outbox::PARTITION_KEY)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()?;
-        let mut items = vec![TransactWriteItem::builder().put(marker).build()];
+        let mut items = vec![if_new(&self.table, self.marker(now))?];
+        if let Some(record) = &self.record {
+            let refusal = self.refusal.map(|reason| (REFUSAL.to_owned(), text(reason)));
+            let item = record.item().clone().into_iter().chain(refusal);
+            items.push(if_new(record.table_name(), item.collect())?);
+        }
         items.extend(self.changes.iter().cloned());
         for event in &self.announcements {
             let put =
@@ -170,15 +206,32 @@ impl Transaction {
     fn marker(&self, now: Timestamp) -> HashMap<String, AttributeValue> {
         let expires_at = now.as_second().saturating_add(outbox::retention().as_secs());
         let key = format!("{MARKER_PREFIX}{}#{}", self.handler, self.event_id);
-        let attempt = self.attempt.clone().map(|header| (ATTEMPT.to_owned(), AttributeValue::S(header)));
+        let attempt = self.attempt.as_deref().map(|header| (ATTEMPT.to_owned(), text(header)));
+        let refusal = self.refusal.map(|reason| (REFUSAL.to_owned(), text(reason)));
         let marker = [
             (envelope::outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key)),
             (FINGERPRINT.to_owned(), AttributeValue::S(self.fingerprint.clone())),
             (HANDLER.to_owned(), AttributeValue::S(self.handler.clone())),
             (envelope::outbox::EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string())),
         ];
-        marker.into_iter().chain(attempt).collect()
+        marker.into_iter().chain(attempt).chain(refusal).collect()
     }
+}
+
+/// Returns the write of an item that must not exist yet. If it does, the cancellation shows it.
+fn if_new(table: &str, item: HashMap<String, AttributeValue>) -> Result<TransactWriteItem, BuildError> {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(#pk)")
+        .expression_attribute_names("#pk", envelope::outbox::PARTITION_KEY)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
 }
 
 /// A failure that a short wait may clear.

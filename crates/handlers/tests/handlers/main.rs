@@ -8,4 +8,6 @@ mod contention;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod rewards;

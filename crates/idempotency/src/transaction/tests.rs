@@ -176,7 +176,7 @@ async fn an_existing_marker_distinguishes_a_duplicate_from_a_reused_id() {
         cancelled(&json!([marker, {"Code": "ConditionalCheckFailed"}, {"Code": "None"}]))
     };
     let same = json!({"fingerprint": {"S": fingerprint(&event())}});
-    assert_eq!(commit([found(same)]).await.0.unwrap(), Commit::Duplicate { attempt: None });
+    assert_eq!(commit([found(same)]).await.0.unwrap(), Commit::Duplicate { attempt: None, refusal: None });
 
     let error = commit([found(json!({"fingerprint": {"S": "another"}}))]).await.0.unwrap_err();
     assert!(

@@ -58,7 +58,7 @@ async fn a_duplicate_says_in_which_span_the_event_was_handled() {
     };
     assert_eq!(commit("first").await, Commit::Applied);
     for again in ["second", "third"] {
-        assert_eq!(commit(again).await, Commit::Duplicate { attempt: Some("first".into()) });
+        assert_eq!(commit(again).await, Commit::Duplicate { attempt: Some("first".into()), refusal: None });
     }
     cloud.shutdown().await;
 }
@@ -74,7 +74,7 @@ async fn a_duplicate_changes_nothing_whatever_its_layout_and_trace() {
     for _ in 0..3 {
         assert_eq!(
             counting(&again).commit(&cloud.client).await.unwrap(),
-            Commit::Duplicate { attempt: None }
+            Commit::Duplicate { attempt: None, refusal: None }
         );
     }
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("1"));
@@ -113,7 +113,10 @@ async fn a_condition_that_fails_is_a_conflict_and_leaves_no_marker() {
     assert_eq!(cloud.item(&format!("OUTBOX#{}", second.metadata.event_id)).await, None);
 
     // A redelivery of the first is a duplicate, although its condition fails as well.
-    assert_eq!(once(&first).commit(&cloud.client).await.unwrap(), Commit::Duplicate { attempt: None });
+    assert_eq!(
+        once(&first).commit(&cloud.client).await.unwrap(),
+        Commit::Duplicate { attempt: None, refusal: None }
+    );
     cloud.shutdown().await;
 }
 
@@ -165,7 +168,7 @@ async fn a_lost_response_does_not_apply_a_change_twice() {
     assert_eq!(error.class(), ErrorClass::Unavailable, "{error:?}");
     assert_eq!(
         counting(&event_two).commit(&cloud.client).await.unwrap(),
-        Commit::Duplicate { attempt: None }
+        Commit::Duplicate { attempt: None, refusal: None }
     );
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("2"));
     cloud.shutdown().await;
