@@ -15,15 +15,15 @@ const BOUNCES: &str = "500000000001";
 const COMPLAINS: &str = "500000000002";
 const AWAY: &str = "500000000003";
 
-/// Makes a queue that gets what the CRM would: every announcement of an address that cannot be used. Returns its URL.
-async fn crm(world: &World) -> String {
+/// Makes a queue that gets what the CRM would: every announcement of these types. Returns its URL.
+pub(crate) async fn crm(world: &World, event_types: &[&str]) -> String {
     let created = world.sqs().create_queue().queue_name("crm").send().await.unwrap();
     let url = created.queue_url.unwrap();
     let asked =
         world.sqs().get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
     let arn = asked.send().await.unwrap().attributes.unwrap()[&QueueAttributeName::QueueArn].clone();
     let events = aws_sdk_eventbridge::Client::new(&sdk_config(&world.endpoint));
-    let pattern = json!({"detail-type": ["AddressUndeliverable"]}).to_string();
+    let pattern = json!({"detail-type": event_types}).to_string();
     let rule = events.put_rule().name("crm").event_bus_name("foostore-local").event_pattern(pattern);
     rule.send().await.unwrap();
     let target = Target::builder().id("crm").arn(arn).build().unwrap();
@@ -33,7 +33,7 @@ async fn crm(world: &World) -> String {
 }
 
 /// Waits for an announcement.
-async fn announcement(world: &World, crm: &str) -> Value {
+pub(crate) async fn announcement(world: &World, crm: &str) -> Value {
     until("an announcement to the CRM", || async {
         let received =
             world.sqs().receive_message().queue_url(crm).wait_time_seconds(1).send().await.unwrap();
@@ -58,7 +58,7 @@ async fn by_address(world: &World) -> BTreeMap<String, Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_from_which_mail_comes_back_gets_no_more_and_the_crm_hears_of_it() {
     let world = World::start().await;
-    let crm = crm(&world).await;
+    let crm = crm(&world, &["AddressUndeliverable"]).await;
     let address = |mailbox: &str| format!("{mailbox}+e2e@simulator.amazonses.com");
     let (bounce, complaint, away) = (address("bounce"), address("complaint"), address("ooto"));
     let trace = world.send(&enrolled(BOUNCES, "Ada", &bounce), &[]).await;

@@ -16,8 +16,14 @@ pub(crate) const WAY: [(&str, Option<&str>); 4] = [
 
 /// What the buses deliver beside that way: each service that takes note of the event, and the one that caused it. It
 /// does not of every event, and a mail rarely comes back to its sender.
-const ASIDE: [(&str, &str); 4] =
-    [("email", "membership"), ("email", "email"), ("app", "membership"), ("app", "notifier")];
+const ASIDE: [(&str, &str); 6] = [
+    ("email", "membership"),
+    ("email", "email"),
+    ("app", "membership"),
+    ("app", "notifier"),
+    ("rewards", "ingest"),
+    ("rewards", "membership"),
+];
 
 /// The services on the way that consume a queue.
 pub(crate) fn consumers_on_the_way() -> impl Iterator<Item = &'static str> {

@@ -28,6 +28,7 @@ mod poison;
 mod pushes;
 mod replay;
 mod restart;
+mod rewards;
 mod roles;
 mod runs;
 mod schemas;

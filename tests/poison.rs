@@ -100,7 +100,8 @@ async fn messages_too_large_for_a_dead_letter_hinder_no_good_ones() {
     world.stop().await;
 }
 
-async fn received(world: &World, name: &str) -> Vec<Message> {
+/// Waits for messages of a queue, and receives them.
+pub(crate) async fn received(world: &World, name: &str) -> Vec<Message> {
     let queue = world.queue_url(name).await;
     until(&format!("a message on {name}"), || async {
         let output = world

@@ -35,8 +35,14 @@ macro_rules! service {
 }
 
 /// Every service.
-pub(crate) const ALL: &[Service] =
-    &[service!(ingest), service!(membership), service!(notifier), service!(email), service!(app)];
+pub(crate) const ALL: &[Service] = &[
+    service!(ingest),
+    service!(membership),
+    service!(rewards),
+    service!(notifier),
+    service!(email),
+    service!(app),
+];
 
 /// Returns the names of all services.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

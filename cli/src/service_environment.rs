@@ -26,8 +26,10 @@ pub(crate) const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 10] = [
+const PASSED_ON: [&str; 12] = [
+    "CONSUMER_BACKOFF_CAP_S",
     "CONSUMER_VISIBILITY_TIMEOUT_S",
+    "REDEMPTION_GRACE_S",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "TZ",

@@ -61,6 +61,7 @@ LEFT_OUT = {
     "pushes::": "needs the receiver of webhooks and faults on demand",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
     "restart::": "restarts the local cloud",
+    "rewards::": "reads the logs and the dead-letter queue of redemptions that wait, and adds a rule to the bus",
     "runs::": "is about the command line, and reads the mail of the local cloud",
     "schemas::": "is about the command line, and needs faults on demand",
     "soak::": "measures the local cloud",

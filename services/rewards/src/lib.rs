@@ -1,0 +1,78 @@
+//! The rewards service: how many points a customer has, and which tier they reach.
+//!
+//! It keeps a ledger of every event that moved points and, for each customer, the sums: the balance, which points enter
+//! when they are earned and leave when they are redeemed, and the points of the last twelve months, which decide on the
+//! tier. Each event is one DynamoDB transaction of the ledger's entry, the sums, an idempotency marker and outbox items.
+//!
+//! A redemption beyond the balance waits for points that may be under way, and is refused after a grace period
+//! (`RedemptionRefused`).
+//!
+//! The table holds customer numbers and points, no names or addresses; so does the outbox. An erasure leaves a tombstone in
+//! place of the customer's sums.
+//!
+//! ```
+//! use contracts::{Points, Tier};
+//! use rewards::domain::Account;
+//!
+//! let mut account = Account::empty("123456789012".parse()?);
+//! let occurred_at = "2026-03-01T12:00:00Z".parse()?;
+//! account.earn(Points::try_from(1_200)?, occurred_at, occurred_at);
+//! assert_eq!((account.balance, account.tier()), (1_200, Tier::Silver));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod domain;
+mod handler;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use contracts::{PointsBalanceChanged, RedemptionRefused, TierAscended, TierDescended};
+use handlers::{EffectivelyOnce, subscriptions};
+use service_runtime::{BoxError, Runtime};
+use sqs_consumer::SystemClock;
+use topology::{Service, Table, TableAccess};
+
+use crate::handler::KeepPoints;
+use crate::settings::Settings;
+use crate::table::Rewards;
+
+/// The service's name.
+pub const NAME: &str = "rewards";
+
+/// The events that the service announces.
+type Emits = (PointsBalanceChanged, TierAscended, TierDescended, RedemptionRefused);
+
+/// What the service consumes, owns and emits.
+///
+/// The table is declared to hold personal data, although it holds neither names nor addresses: what a customer earned and
+/// spent is theirs as well.
+///
+/// ```
+/// assert_eq!(rewards::topology().name(), rewards::NAME);
+/// ```
+#[must_use]
+pub fn topology() -> Service {
+    Service::new(NAME)
+        .consumes(subscriptions::<KeepPoints>())
+        .owns(Table::new("rewards").markers().outbox().personal_data().access([TableAccess::Get]))
+        .emits::<Emits>()
+}
+
+/// Runs the service until it is stopped and the messages in flight are settled.
+///
+/// It reads `REWARDS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `REDEMPTION_GRACE_S` (900: how long a redemption
+/// that the balance does not cover waits for points) and the `CONSUMER_*` settings.
+///
+/// # Errors
+/// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
+/// as a drain that took too long.
+pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
+    let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
+    let dynamodb = aws_clients::dynamodb(&runtime.aws);
+    let rewards = Rewards::new(dynamodb.clone(), settings.table.clone());
+    let points = KeepPoints::new(rewards, settings.grace, SystemClock);
+    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, points);
+    Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
+}
