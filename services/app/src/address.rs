@@ -39,18 +39,15 @@ impl Reach {
 /// [special-purpose addresses](https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml).
 fn of_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
-        [10, ..] | [127, ..] | [192, 168, ..] => Reach::Inside,
+        [10 | 127, ..] | [192, 168, ..] => Reach::Inside,
         [172, second, ..] if second & 0xf0 == 16 => Reach::Inside,
         // Shared between a provider and its customers, and between a cluster and its pods.
         [100, second, ..] if second & 0xc0 == 64 => Reach::Inside,
         [0, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
             Reach::Nobody
         }
-        // Where AWS serves metadata and credentials of instances and tasks.
-        [169, 254, ..] => Reach::Nobody,
-        [198, 18 | 19, ..] => Reach::Nobody,
-        // Multicast, reserved and broadcast.
-        [224..=255, ..] => Reach::Nobody,
+        // Where AWS serves metadata and credentials of instances and tasks; benchmarks; multicast, reserved and broadcast.
+        [169, 254, ..] | [198, 18 | 19, ..] | [224..=255, ..] => Reach::Nobody,
         _ => Reach::Everybody,
     }
 }
@@ -67,9 +64,10 @@ fn of_v6(address: Ipv6Addr) -> Reach {
     };
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Inside,
-        // Mapped, and translated by NAT64.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
+        // Mapped, translated by NAT64, and 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
         [first, second, ..] if [first, second] == METADATA => Reach::Nobody,
         [first, ..] if first & 0xfe00 == 0xfc00 => Reach::Inside,
         // Teredo, benchmarks, ORCHID and documentation.

@@ -49,13 +49,13 @@ impl Endpoint {
             .table_name(&self.table)
             .item(PARTITION_KEY, text(KEY))
             .item(URL_DIGEST, text(&self.url_digest))
-            .item(DISABLED_AT, text(Timestamp::now()))
-            .item(NOTIFICATION_ID, text(notification_id));
+            .item(DISABLED_AT, text(Timestamp::now().to_string()))
+            .item(NOTIFICATION_ID, text(notification_id.to_string()));
         Box::pin(put.send()).await.map_err(|error| AwsError::of(service::DYNAMODB, "PutItem", error))?;
         Ok(())
     }
 }
 
-fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
 }

@@ -48,7 +48,7 @@ pub(crate) fn pause(elapsed: Duration, rng: &mut impl Rng) -> Duration {
         due += pause;
         // The clocks of SQS and of this host may differ, so an attempt slightly before its time counts as that one.
         if elapsed + pause / 10 < due {
-            return (due - elapsed).min(pause).mul_f64(1.0 + rng.random_range(0.0..JITTER));
+            return due.saturating_sub(elapsed).min(pause).mul_f64(1.0 + rng.random_range(0.0..JITTER));
         }
     }
     PAUSES[PAUSES.len() - 1]

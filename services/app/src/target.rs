@@ -109,7 +109,7 @@ impl Target {
     /// Returns a digest by which the service's table recognizes the URL, and from which it cannot be read.
     pub(crate) fn digest(&self) -> String {
         let digest = Sha256::digest(self.uri.to_string());
-        digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&digest[..16])
     }
 }
 
