@@ -13,7 +13,7 @@ use super::{ceilings, prices};
 const REGION: &str = "eu-central-1";
 /// Events a minute, and the share of them that is traced.
 const RATES: [(u32, f64); 3] = [(1_000, 0.05), (10_000, 0.05), (1_000_000, 0.01)];
-const SERVICES: [u32; 3] = [4, 9, 30];
+const SERVICES: [u32; 3] = [5, 9, 30];
 
 /// The page consists of text and of blocks between these two lines.
 const BEGIN: &str = "<!-- rendered: ";
@@ -210,7 +210,7 @@ fn only_the_blocks_of_a_page_change() {
     let page = format!("before\n{BEGIN}tasks -->\nold\n{END}after\n");
     let once = rendered(&page);
     assert!(once.starts_with("before\n") && once.ends_with("after\n"), "{once}");
-    assert!(once.contains("| 1,000 | 17 | 0.25 vCPU, 0.5 GB | 2 | 8 | 2 |\n"), "{once}");
+    assert!(once.contains("| 1,000 | 17 | 0.25 vCPU, 0.5 GB | 2 | 10 | 2 |\n"), "{once}");
     assert!(!once.contains("old"), "{once}");
     assert_eq!(rendered(&once), once);
 }

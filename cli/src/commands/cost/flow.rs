@@ -15,7 +15,8 @@ const CHANNELS: u32 = 2;
 const LOG_BYTES_OF_INGEST: u32 = 428;
 const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
 /// Documents in X-Ray of a sampled event, by service: counted in a local run. Another service has as many as `notifier`.
-const DOCUMENTS: [(&str, u32); 4] = [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7)];
+const DOCUMENTS: [(&str, u32); 5] =
+    [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7), ("app", 6)];
 const DOCUMENTS_OF_A_CONSUMER: u32 = 4;
 /// Tables that hardly any event writes to, because only bounces and complaints do.
 const RARELY_WRITTEN: [&str; 1] = ["email-announcements"];
@@ -156,25 +157,25 @@ mod tests {
     #[test]
     fn the_declared_services_are_counted() {
         let flow = flow(0);
-        assert_eq!((flow.services, flow.added), (4, 0));
+        assert_eq!((flow.services, flow.added), (5, 0));
         assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 2, 1));
-        assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (2, 3));
-        // membership, notifier, and email from the topic
-        assert_eq!(flow.messages, 3);
-        let writes = [("members", 6), ("notifications", 1), ("email-deliveries", 4)];
+        assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (2, 4));
+        // membership, notifier, and email and app from the topic
+        assert_eq!(flow.messages, 4);
+        let writes = [("members", 6), ("notifications", 1), ("email-deliveries", 4), ("app-deliveries", 4)];
         assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
-        assert_eq!((flow.write_units(), flow.reads), (11, 2));
-        // 428 + 3 × 514; 2 + 3 + 4 + 7
-        assert_eq!((flow.log_bytes, flow.documents), (1_970, 16));
+        assert_eq!((flow.write_units(), flow.reads), (15, 3));
+        // 428 + 4 × 514; 2 + 3 + 4 + 7 + 6
+        assert_eq!((flow.log_bytes, flow.documents), (2_484, 22));
     }
 
     #[test]
     fn an_added_service_consumes_the_announcement() {
         let flow = flow(5);
-        assert_eq!((flow.services, flow.added), (9, 5));
-        assert_eq!((flow.invocations, flow.messages), (7, 8));
-        assert_eq!((flow.write_units(), flow.reads), (16, 2));
-        assert_eq!((flow.log_bytes, flow.documents), (4_540, 36));
+        assert_eq!((flow.services, flow.added), (10, 5));
+        assert_eq!((flow.invocations, flow.messages), (7, 9));
+        assert_eq!((flow.write_units(), flow.reads), (20, 3));
+        assert_eq!((flow.log_bytes, flow.documents), (5_054, 42));
         assert_eq!((flow.events, flow.notifications), (2, 2));
     }
 }

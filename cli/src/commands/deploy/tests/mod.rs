@@ -17,17 +17,17 @@ pub(super) const PARAMETERS: [&str; 5] = [
     "ingest:AllowedCidr=203.0.113.0/24",
     "ingest:CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/1",
 ];
-pub(super) const SERVICES: [&str; 5] = ["app", "email", "notifier", "membership", "ingest"];
+pub(super) const SERVICES: [&str; 5] = ["email", "app", "notifier", "membership", "ingest"];
 const IN_ORDER: [&str; 12] = [
     "foundation",
-    "app-data",
     "email-data",
+    "app-data",
     "notifier-data",
     "membership-data",
     "ingest-data",
     "observability",
-    "app",
     "email",
+    "app",
     "notifier",
     "membership",
     "ingest",
@@ -121,7 +121,7 @@ async fn a_first_deployment_stops_for_the_images_and_goes_on_after_they_were_pus
         "{stopped}"
     );
     // What holds the repositories exists by now, and no service does.
-    assert_eq!(operator.aws.account().stacks.len(), 6);
+    assert_eq!(operator.aws.account().stacks.len(), 7);
     assert_eq!(operator.parameter("email-data", "DeletionProtection"), "true");
 
     operator.push_images("a1");
@@ -141,7 +141,7 @@ async fn a_first_deployment_stops_for_the_images_and_goes_on_after_they_were_pus
 async fn tables_are_protected_only_once_their_stack_exists() {
     let operator = Operator::with_images().await;
     let said = operator.deploy().await.unwrap();
-    let twice = ["email-data", "email-data", "notifier-data", "notifier-data", "membership-data"];
+    let twice = ["email-data", "email-data", "app-data", "app-data", "notifier-data"];
     assert_eq!(operator.asked("ExecuteChangeSet")[1..6], twice);
     let (created, protected) = (
         said.find("foostore-prod-email-data: created").unwrap(),
