@@ -39,6 +39,29 @@ CHOSEN = {
     ],
     "sts": ["GetCallerIdentity"],
 }
+# Of S3, the paths of all operations, so that each can be refused by its name, and the shapes of these.
+WITH_SHAPES = {
+    "s3": [
+        "CreateBucket", "DeleteBucket", "DeleteBucketEncryption", "DeleteBucketLifecycle",
+        "DeleteBucketOwnershipControls", "DeleteBucketPolicy", "DeleteBucketTagging", "DeleteObject", "DeleteObjects",
+        "DeletePublicAccessBlock", "GetBucketEncryption", "GetBucketLifecycleConfiguration", "GetBucketLocation",
+        "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketTagging", "GetBucketVersioning", "GetObject",
+        "GetObjectLockConfiguration", "GetPublicAccessBlock", "HeadBucket", "HeadObject", "ListBuckets",
+        "ListObjectsV2", "PutBucketEncryption", "PutBucketLifecycleConfiguration", "PutBucketOwnershipControls",
+        "PutBucketPolicy", "PutBucketTagging", "PutBucketVersioning", "PutObject", "PutObjectLockConfiguration",
+        "PutPublicAccessBlock",
+    ],
+}
+# Directory buckets have endpoints of their own.
+LEFT_OUT = {"s3": ["CreateSession", "ListDirectoryBuckets", "WriteGetObjectResponse"]}
+# The namespace of S3's documents, and the root elements that botocore's model does not name.
+S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+S3_ROOTS = {
+    "DeleteObjects": "DeleteResult", "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketLocation": "LocationConstraint", "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration", "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjectsV2": "ListBucketResult",
+}
 # Paths by which clients called an operation before its present one.
 FORMER = {"ListEmailIdentities": {"method": "GET", "path": "/v2/email/identities"}}
 
@@ -48,6 +71,8 @@ EQUIVALENT = {
     r"(?!\s*$).+|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*)": r".*\S.*",
     r".*(?=[/\.\-_A-Za-z0-9]+)((?!aws\.).*)|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*).*": r".*[/\.\-_A-Za-z0-9].*|\$.*",
     r"\p{Print}+": r"[ -~]+",
+    r"[\u0020-\u00FF]*": r"[ -\u{FF}]*",
+    r"[\u0009\u000A\u000D\u0020-\u00FF]+": r"[\t\n\r -\u{FF}]+",
     r"^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$": r"[^\x00-\x1F!-*,;<>?\[-\^`{-\x7F]*",
     r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*": (
         r"[\t\n\r\x20-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*"
@@ -56,7 +81,7 @@ EQUIVALENT = {
         r"[\t\n\r -~\x85\u{A0}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]+"
     ),
 }
-SERVICES = ["dynamodb", "dynamodbstreams", "events", "pipes", "ses", "sesv2", "sns", "sqs", "sts"]
+SERVICES = ["dynamodb", "dynamodbstreams", "events", "kms", "pipes", "s3", "ses", "sesv2", "sns", "sqs", "sts"]
 
 KINDS = {
     "structure": "structure", "list": "list", "map": "map", "string": "string", "character": "string",
@@ -74,7 +99,7 @@ def botocore(version, directory):
 
 def model(wheel, service):
     """Reads the newest model of a service."""
-    paths = [name for name in wheel.namelist() if name.startswith(f"botocore/data/{service}/") and "/service-2." in name]
+    paths = [name for name in wheel.namelist() if name.startswith(f"botocore/data/{service}/") and "/service-2.json" in name]
     raw = wheel.read(max(paths))
     return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
 
@@ -120,7 +145,12 @@ def table(service, source):
     operations, queue = {}, []
     writes_xml = service == "sqs" or source["metadata"]["protocol"] == "query"
     for name, operation in sorted(source["operations"].items()):
-        if service in CHOSEN and name not in CHOSEN[service]:
+        if service in CHOSEN and name not in CHOSEN[service] or name in LEFT_OUT.get(service, ()):
+            continue
+        if service == "s3":
+            if not operation.get("deprecated"):
+                operations[name] = of_s3(name, operation, source["shapes"])
+                queue += [operations[name][key] for key in ("input", "output") if key in operations[name]]
             continue
         rendered = {}
         if "input" in operation:
@@ -148,7 +178,39 @@ def table(service, source):
     rendered = {"version": source["metadata"]["apiVersion"]}
     if "xmlNamespace" in source["metadata"]:
         rendered["namespace"] = source["metadata"]["xmlNamespace"]
+    elif service == "s3":
+        rendered["namespace"] = S3_NAMESPACE
     rendered |= {"operations": operations, "shapes": dict(sorted(shapes.items())), "errors": errors}
+    return rendered
+
+
+def of_s3(name, operation, shapes):
+    """Renders an operation of S3: besides the path, what else must be there tells it from others with the same one."""
+    rendered = {"method": operation["http"]["method"], "path": operation["http"]["requestUri"]}
+    definition = shapes[operation["input"]["shape"]] if "input" in operation else {"members": {}}
+    needs = [
+        reference["locationName"].lower() if reference["location"] == "header" else reference["locationName"]
+        for member, reference in definition["members"].items()
+        if member in definition.get("required", []) and reference.get("location") in ("header", "querystring")
+    ]
+    if needs:
+        rendered["needs"] = needs
+    if name not in WITH_SHAPES["s3"]:
+        return rendered
+    if operation.get("httpChecksum", {}).get("requestChecksumRequired"):
+        rendered["needs_checksum"] = True
+    for key in ("input", "output"):
+        if key in operation:
+            rendered[key] = operation[key]["shape"]
+            if payload := shapes[rendered[key]].get("payload"):
+                rendered[f"{key}_payload"] = payload
+    if name == "GetBucketLocation":
+        rendered["output_payload"] = "LocationConstraint"  # the text of the root itself
+    payload = rendered.get("output_payload")
+    if root := S3_ROOTS.get(name):
+        rendered["root"] = root
+    elif payload and shapes[shapes[rendered["output"]]["members"][payload]["shape"]]["type"] == "structure":
+        rendered["root"] = payload
     return rendered
 
 

@@ -34,10 +34,12 @@ mod check;
 mod model;
 mod query;
 mod rest;
+mod rest_xml;
 mod sample;
 mod scalar;
 mod xml;
 
 pub use check::{Refusal, Violation, Violations};
 pub use model::{Model, ModelledError, Operation, Service};
+pub use rest_xml::{MalformedXml, Payload, RestParts};
 pub use sample::Choices;

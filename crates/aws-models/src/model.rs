@@ -15,8 +15,12 @@ pub enum Service {
     DynamoDbStreams,
     /// Amazon `EventBridge`.
     Events,
+    /// AWS KMS.
+    Kms,
     /// Amazon `EventBridge` Pipes.
     Pipes,
+    /// Amazon S3.
+    S3,
     /// Amazon SES, API version 1.
     Ses,
     /// Amazon SES, API version 2.
@@ -54,6 +58,18 @@ pub struct Operation {
     pub(crate) path: Option<String>,
     /// How older clients call it.
     pub(crate) former: Option<Route>,
+    /// What else tells a request of S3 from those of other operations: parameters of the query string and headers.
+    #[serde(default)]
+    pub(crate) needs: Vec<String>,
+    /// Whether S3 demands a checksum of the request's body.
+    #[serde(default)]
+    pub needs_checksum: bool,
+    /// The member that is the body of the request.
+    pub(crate) input_payload: Option<String>,
+    /// The member that is the body of the response.
+    pub(crate) output_payload: Option<String>,
+    /// The root element of the response.
+    pub(crate) root: Option<String>,
 }
 
 /// A method and the template of a path.
@@ -193,7 +209,9 @@ impl Model {
             Service::DynamoDb => include_str!("../models/dynamodb.json"),
             Service::DynamoDbStreams => include_str!("../models/dynamodbstreams.json"),
             Service::Events => include_str!("../models/events.json"),
+            Service::Kms => include_str!("../models/kms.json"),
             Service::Pipes => include_str!("../models/pipes.json"),
+            Service::S3 => include_str!("../models/s3.json"),
             Service::Ses => include_str!("../models/ses.json"),
             Service::SesV2 => include_str!("../models/sesv2.json"),
             Service::Sns => include_str!("../models/sns.json"),
@@ -234,11 +252,13 @@ impl Shape {
 mod tests {
     use super::*;
 
-    const ALL: [Service; 9] = [
+    const ALL: [Service; 11] = [
         Service::DynamoDb,
         Service::DynamoDbStreams,
         Service::Events,
+        Service::Kms,
         Service::Pipes,
+        Service::S3,
         Service::Ses,
         Service::SesV2,
         Service::Sns,

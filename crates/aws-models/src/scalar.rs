@@ -29,6 +29,24 @@ pub(crate) fn write(kind: &Kind, value: &Value) -> String {
     }
 }
 
+/// Reads a time as HTTP's headers write it (RFC 9110, 5.6.7), or in RFC 3339.
+pub(crate) fn read_header_time(text: &str) -> Option<Value> {
+    let rfc_2822 = || Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
+    let time = text.parse::<Timestamp>().ok().or_else(rfc_2822)?;
+    Some(time.as_second().into())
+}
+
+/// Writes a scalar as a header shows it: timestamps as HTTP's dates.
+pub(crate) fn write_header(kind: &Kind, value: &Value) -> String {
+    match (kind, value) {
+        (Kind::Timestamp, Value::Number(seconds)) => seconds
+            .as_i64()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            .map_or_else(|| value.to_string(), |time| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+        _ => write(kind, value),
+    }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a float out of range saturates, and is then no timestamp"

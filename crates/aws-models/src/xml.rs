@@ -32,6 +32,17 @@ impl Model {
         xml
     }
 
+    /// Writes a document with this root, as the REST protocol with XML does. Members in headers are no part of it.
+    pub(crate) fn write_document(&self, root: &str, shape: &Shape, value: &Value) -> String {
+        let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root}{}>", self.namespace());
+        match value {
+            Value::Object(_) => self.structure_xml(shape, value, &mut xml),
+            scalar => escape_into(&mut xml, &scalar::write(&shape.kind, scalar)),
+        }
+        xml.extend(["</", root, ">"]);
+        xml
+    }
+
     fn namespace(&self) -> String {
         self.namespace.as_ref().map(|namespace| format!(" xmlns=\"{namespace}\"")).unwrap_or_default()
     }
@@ -40,6 +51,7 @@ impl Model {
         for (name, member) in &shape.members.0 {
             if let (Some(value), Some(of_member)) = (value.get(name), self.shape(member))
                 && !value.is_null()
+                && member.location.is_none()
             {
                 self.member_xml(member.wire(name), member, of_member, value, xml);
             }

@@ -1,5 +1,6 @@
 //! A request: which operation of which service, and who calls.
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,14 +19,14 @@ pub(crate) enum Service {
     SesV2,
     Pipes,
     Sts,
-    /// Recognised so that its clients can read the refusal.
     S3,
+    Kms,
     Unknown,
 }
 
 impl Service {
     /// The services with a model.
-    pub(crate) const MODELLED: [Self; 9] = [
+    pub(crate) const MODELLED: [Self; 11] = [
         Self::Sqs,
         Self::Sns,
         Self::Events,
@@ -35,6 +36,8 @@ impl Service {
         Self::SesV2,
         Self::Pipes,
         Self::Sts,
+        Self::S3,
+        Self::Kms,
     ];
 
     /// Returns the name that faults and log lines use, which is the `SigV4` service name.
@@ -49,6 +52,7 @@ impl Service {
             Self::Pipes => "pipes",
             Self::Sts => "sts",
             Self::S3 => "s3",
+            Self::Kms => "kms",
             Self::Unknown => "unknown",
         }
     }
@@ -65,7 +69,7 @@ impl Service {
             Self::Pipes => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
             Self::Ses | Self::Sts => (StatusCode::BAD_REQUEST, "Throttling"),
             Self::S3 => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
-            Self::Events | Self::Unknown => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+            Self::Events | Self::Kms | Self::Unknown => (StatusCode::BAD_REQUEST, "ThrottlingException"),
         };
         AwsError::new(status, code, "Rate exceeded")
     }
@@ -76,6 +80,7 @@ impl Service {
             Self::Sqs | Self::Sns | Self::Ses | Self::Sts | Self::Unknown => "InternalFailure",
             Self::DynamoDb | Self::DynamoDbStreams => "InternalServerError",
             Self::S3 => "InternalError",
+            Self::Kms => "KMSInternalException",
             Self::Events | Self::Pipes => "InternalException",
             Self::SesV2 => "InternalServiceErrorException",
         };
@@ -92,6 +97,8 @@ pub(crate) struct Call {
     /// timestamps in seconds. It satisfies the model.
     pub(crate) input: Value,
     pub(crate) headers: HeaderMap,
+    /// The bytes of an object of S3; of no use to the other services.
+    pub(crate) body: Bytes,
 }
 
 impl Call {

@@ -11,8 +11,10 @@ use crate::audit::AuditLog;
 use crate::dynamodb::DynamoDb;
 use crate::events::Events;
 use crate::faults::Faults;
+use crate::kms::Kms;
 use crate::models::Models;
 use crate::pipes::Pipes;
+use crate::s3::S3;
 use crate::ses::{Sent, Ses};
 use crate::settings::Settings;
 use crate::sns::Sns;
@@ -29,6 +31,8 @@ pub(crate) struct Cloud {
     pub(crate) dynamodb: DynamoDb,
     pub(crate) ses: Ses,
     pub(crate) pipes: Pipes,
+    pub(crate) s3: S3,
+    pub(crate) kms: Kms,
     pub(crate) faults: Arc<Faults>,
     pub(crate) audit: AuditLog,
     pub(crate) metrics: Arc<Metrics>,
@@ -70,6 +74,8 @@ impl Cloud {
             dynamodb,
             ses,
             pipes,
+            s3: S3::new(settings),
+            kms: Kms::new(settings),
             faults,
             audit: AuditLog::new(settings),
             metrics: Arc::default(),

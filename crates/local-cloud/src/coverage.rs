@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +63,7 @@ without. Logs are accepted and discarded. Of metrics the latest values are kept:
   named in the response to its exporter. Summaries are left out.
 ";
 
-const SERVICES: [(Service, &str); 9] = [
+const SERVICES: [(Service, &str); 11] = [
     (Service::Sqs, "SQS"),
     (Service::Sns, "SNS"),
     (Service::Events, "EventBridge"),
@@ -71,6 +72,8 @@ const SERVICES: [(Service, &str); 9] = [
     (Service::Pipes, "EventBridge Pipes"),
     (Service::SesV2, "SES v2 (operations for sending)"),
     (Service::Ses, "SES v1 (operations for sending)"),
+    (Service::S3, "S3"),
+    (Service::Kms, "KMS"),
     (Service::Sts, "STS (`GetCallerIdentity` only)"),
 ];
 
@@ -119,8 +122,13 @@ async fn the_document_lists_what_is_answered() {
 async fn supported(cloud: &Cloud, service: Service) -> BTreeMap<String, bool> {
     let mut supported = BTreeMap::new();
     for operation in cloud.models.of(service).unwrap().operations.keys() {
-        let call =
-            Call { service, operation: operation.clone(), input: json!({}), headers: HeaderMap::new() };
+        let call = Call {
+            service,
+            operation: operation.clone(),
+            input: json!({}),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
         let answer = answer_of_service(cloud, &call).await;
         let refused = answer.is_err_and(|error| error.message.contains("The local cloud does not support"));
         supported.insert(operation.clone(), !refused);

@@ -19,7 +19,7 @@ use crate::cloud::Cloud;
 use crate::faults::{Answer, Changes, Injected, Subject};
 use crate::reply::{AwsError, Format, Protocol};
 use crate::server::Cut;
-use crate::{control, input, operation, sts};
+use crate::{control, input, operation, s3, sts};
 
 /// The largest DynamoDB request, in bytes: `BatchWriteItem` takes 16 MB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -60,21 +60,21 @@ async fn audit_xray(State(cloud): State<Arc<Cloud>>, request: Request, next: Nex
 }
 
 async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let target = operation::by_target(&parts.headers).or_else(|| operation::by_path(&cloud.models, &parts));
     let limit = match &target {
-        Some(target) if target.service == Service::DynamoDb => MAX_BODY_BYTES,
+        Some(target) if matches!(target.service, Service::DynamoDb | Service::S3) => MAX_BODY_BYTES,
         _ => MAX_SMALL_BODY_BYTES,
     };
     let Ok(body) = axum::body::to_bytes(body, limit).await else {
         let (service, protocol) =
             target.map_or((Service::Unknown, Protocol::Query), |target| (target.service, target.protocol));
         let format = Format { service, protocol, model: cloud.models.of(service) };
-        return format.error(AwsError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            format!("The request is larger than {limit} bytes, or ended early"),
-        ));
+        let too_large = format!("The request is larger than {limit} bytes, or ended early");
+        return format.error(match service {
+            Service::S3 => AwsError::bad_request("EntityTooLarge", too_large),
+            _ => AwsError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", too_large),
+        });
     };
     let (requested, form) = if let Some(requested) = target {
         (requested, Vec::new())
@@ -84,18 +84,23 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
     };
     let model = cloud.models.of(requested.service);
     let format = Format { service: requested.service, protocol: requested.protocol, model };
-    let (input, valid) = match input::read(&requested, model, &parts.uri, &body, form) {
+    let (body, received) = match requested.service {
+        Service::S3 => s3::receive(model, &requested.operation, &mut parts.headers, body),
+        _ => (body, Ok(())),
+    };
+    let (input, valid) = match input::read(&requested, model, &parts.uri, &parts.headers, &body, form) {
         Ok(input) => {
             let valid = model.map_or(Ok(()), |model| input::check(&requested, model, &input));
-            (input, valid)
+            (input, received.and(valid))
         }
-        Err(error) => (Value::Null, Err(error)),
+        Err(error) => (Value::Null, received.and(Err(error))),
     };
     let mut call = Call {
         service: requested.service,
         operation: requested.operation.clone(),
         input,
         headers: parts.headers,
+        body,
     };
     let resources = cloud.audit.record(&call);
     let caller = call.caller().map(str::to_owned);
@@ -164,6 +169,12 @@ async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = R
 }
 
 async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
+    if call.service == Service::S3 {
+        return match cloud.s3.answer(call).await {
+            Ok(answer) => format.rest_xml(&call.operation, answer.status, &answer.members, answer.body),
+            Err(error) => format.error(error),
+        };
+    }
     let result = if changes.leave_nothing() {
         Ok(Value::Object(Map::new()))
     } else {
@@ -190,12 +201,15 @@ pub(crate) async fn answer_of_service(cloud: &Cloud, call: &Call) -> Result<Valu
         Service::SesV2 => cloud.ses.answer_v2(call),
         Service::Pipes => cloud.pipes.answer(call).await,
         Service::Sts => sts::answer(call, &cloud.account_id),
-        Service::S3 | Service::Unknown => Err(call.not_supported()),
+        Service::S3 => cloud.s3.answer(call).await.map(|answer| answer.members),
+        Service::Kms => cloud.kms.answer(call),
+        Service::Unknown => Err(call.not_supported()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::HeaderMap;
 
     use super::*;
@@ -207,6 +221,7 @@ mod tests {
             operation: "Query".to_owned(),
             input: Value::Null,
             headers: HeaderMap::new(),
+            body: Bytes::new(),
         };
         let format = Format { service: call.service, protocol: Protocol::Json, model: None };
         let answer = async { panic!("range start is greater than range end") };

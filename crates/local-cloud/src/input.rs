@@ -1,13 +1,15 @@
 //! Reads a request's input, whatever its protocol, and checks it against the service's model.
 
-use aws_models::{Model, Refusal, Violation, Violations};
+use aws_models::{Model, Refusal, RestParts, Violation, Violations};
 use form_urlencoded::parse;
-use http::{StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use crate::call::Service;
 use crate::operation::Requested;
+use crate::parts::{query, texts};
 use crate::reply::{AwsError, Protocol};
+use crate::s3;
 
 /// Reads a form: the body of a query request, or its query string if it has no body.
 pub(crate) fn form(uri: &Uri, body: &[u8]) -> Vec<(String, String)> {
@@ -38,6 +40,7 @@ pub(crate) fn read(
     requested: &Requested,
     model: Option<&Model>,
     uri: &Uri,
+    headers: &HeaderMap,
     body: &[u8],
     form: Vec<(String, String)>,
 ) -> Result<Value, AwsError> {
@@ -45,8 +48,7 @@ pub(crate) fn read(
     match requested.protocol {
         Protocol::Json => object(body).map(Value::Object),
         Protocol::RestJson => {
-            let query: Vec<_> = parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-            Ok(model.bind(&requested.operation, object(body)?, &requested.labels, &query))
+            Ok(model.bind(&requested.operation, object(body)?, &requested.labels, &query(uri)))
         }
         Protocol::Query => {
             let at_queue = requested.service == Service::Sqs && uri.path() != "/";
@@ -58,7 +60,12 @@ pub(crate) fn read(
             }
             Ok(input)
         }
-        Protocol::RestXml => Ok(Value::Object(Map::new())),
+        Protocol::RestXml => {
+            let (query, headers) = (query(uri), texts(headers));
+            let parts = RestParts { path: uri.path(), query: &query, headers: &headers };
+            let bound = model.bind_rest_xml(&requested.operation, &requested.labels, parts, body);
+            bound.map_err(|_| s3::malformed_xml())
+        }
     }
 }
 
@@ -76,6 +83,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, AwsError> {
 pub(crate) fn check(requested: &Requested, model: &Model, input: &Value) -> Result<(), AwsError> {
     match model.check(&requested.operation, input) {
         Ok(()) => Ok(()),
+        Err(refusal) if requested.service == Service::S3 => Err(s3::invalid_input(&refusal)),
         Err(Refusal::Invalid(violations)) => invalid(requested, &violations),
         Err(refusal @ Refusal::Mistyped { .. }) => {
             let code = match requested.protocol {
@@ -99,6 +107,7 @@ fn invalid(requested: &Requested, violations: &Violations) -> Result<(), AwsErro
         Service::DynamoDb
         | Service::DynamoDbStreams
         | Service::Events
+        | Service::Kms
         | Service::Pipes
         | Service::S3
         | Service::Unknown => "ValidationException",

@@ -49,7 +49,7 @@ pub(crate) const SILENT: &[Kinder] = &[
     },
     Kinder {
         service: "all",
-        on_aws: "KMS keys encrypt queues, topics, tables and buses",
+        on_aws: "KMS keys encrypt queues, topics, tables, buses and buckets",
         here: "key ids are stored and returned; nothing is encrypted",
         source: "https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html",
     },
@@ -64,6 +64,30 @@ pub(crate) const SILENT: &[Kinder] = &[
         on_aws: "a standard queue delivers at least once and in any order",
         here: "messages come in order and once, unless a fault duplicates or reorders them",
         source: "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html",
+    },
+    Kinder {
+        service: "s3",
+        on_aws: "an object has up to 5 GB",
+        here: "up to 16 MiB, and together as much as the settings give them",
+        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html",
+    },
+    Kinder {
+        service: "s3",
+        on_aws: "a bucket with versioning keeps every version, and Object Lock keeps versions from being deleted",
+        here: "both settings are checked and returned; the latest version is kept, and requests that name versions are refused",
+        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",
+    },
+    Kinder {
+        service: "s3",
+        on_aws: "lifecycle rules move objects to other storage classes and delete them",
+        here: "the rules are checked and returned; nothing expires",
+        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html",
+    },
+    Kinder {
+        service: "kms",
+        on_aws: "keys outlive everything, and are rotated",
+        here: "they end with the process, as the tables and buckets do; a rotation changes nothing that clients see",
+        source: "https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
     },
     Kinder {
         service: "sns",

@@ -1,6 +1,6 @@
 //! AWS in one process, behind one HTTP endpoint: for development and tests, never for production.
 //!
-//! SQS, SNS, EventBridge, Pipes and SES are implemented here; `dynoxide-rs` is the engine of DynamoDB, and X-Ray is the crate
+//! SQS, SNS, EventBridge, Pipes, SES, S3 and KMS are implemented here; `dynoxide-rs` is the engine of DynamoDB, and X-Ray is the crate
 //! `xray-engine`. Trace headers travel over EventBridge, SNS and SQS, and there are faults on demand. Everything is kept in
 //! memory and ends with the process, except for mails and traces if [`Settings::data_dir`] is set.
 //!
@@ -50,12 +50,15 @@ mod guard;
 mod input;
 mod journal;
 mod kinder;
+mod kms;
 mod metrics;
 mod models;
 mod operation;
 mod page;
+mod parts;
 mod pipes;
 mod reply;
+mod s3;
 mod server;
 mod ses;
 mod settings;

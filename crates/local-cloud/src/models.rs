@@ -11,7 +11,9 @@ pub(crate) struct Models {
     dynamodb: OnceLock<Option<Model>>,
     streams: OnceLock<Option<Model>>,
     events: OnceLock<Option<Model>>,
+    kms: OnceLock<Option<Model>>,
     pipes: OnceLock<Option<Model>>,
+    s3: OnceLock<Option<Model>>,
     ses: OnceLock<Option<Model>>,
     ses_v2: OnceLock<Option<Model>>,
     sns: OnceLock<Option<Model>>,
@@ -26,13 +28,15 @@ impl Models {
             Service::DynamoDb => (&self.dynamodb, Modelled::DynamoDb),
             Service::DynamoDbStreams => (&self.streams, Modelled::DynamoDbStreams),
             Service::Events => (&self.events, Modelled::Events),
+            Service::Kms => (&self.kms, Modelled::Kms),
             Service::Pipes => (&self.pipes, Modelled::Pipes),
+            Service::S3 => (&self.s3, Modelled::S3),
             Service::Ses => (&self.ses, Modelled::Ses),
             Service::SesV2 => (&self.ses_v2, Modelled::SesV2),
             Service::Sns => (&self.sns, Modelled::Sns),
             Service::Sqs => (&self.sqs, Modelled::Sqs),
             Service::Sts => (&self.sts, Modelled::Sts),
-            Service::S3 | Service::Unknown => return None,
+            Service::Unknown => return None,
         };
         slot.get_or_init(|| {
             Model::of(modelled)

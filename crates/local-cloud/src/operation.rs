@@ -1,11 +1,13 @@
 //! Which operation of which service a request means, and in which protocol it is written.
 
+use aws_models::RestParts;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use crate::call::{Service, signed_for};
 use crate::models::Models;
 use crate::reply::Protocol;
+use crate::{parts as of_request, s3};
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub(crate) fn by_target(headers: &HeaderMap) -> Option<Requested> {
         "AWSEvents" => Service::Events,
         "DynamoDB_20120810" => Service::DynamoDb,
         "DynamoDBStreams_20120810" => Service::DynamoDbStreams,
+        "TrentService" => Service::Kms,
         _ => return Some(Requested::new(Service::Unknown, target, Protocol::Json)),
     };
     Some(Requested::new(service, operation, Protocol::Json))
@@ -48,7 +51,7 @@ pub(crate) fn by_path(models: &Models, parts: &Parts) -> Option<Requested> {
     } else if path.starts_with("/v2/email/") {
         Service::SesV2
     } else if signed_for(&parts.headers) == Some("s3") {
-        return Some(Requested::new(Service::S3, format!("{method} {path}"), Protocol::RestXml));
+        return Some(of_s3(models, parts));
     } else if path == "/" || is_at_queue(method, path) {
         return None;
     } else {
@@ -61,6 +64,20 @@ pub(crate) fn by_path(models: &Models, parts: &Parts) -> Option<Requested> {
         }
         None => Requested::new(service, format!("{method} {path}"), Protocol::RestJson),
     })
+}
+
+fn of_s3(models: &Models, parts: &Parts) -> Requested {
+    let path = s3::path(parts);
+    let (query, headers) = (of_request::query(&parts.uri), of_request::texts(&parts.headers));
+    let method = parts.method.as_str();
+    let parts = RestParts { path: &path, query: &query, headers: &headers };
+    let route = models.of(Service::S3).and_then(|model| model.route_rest_xml(method, parts));
+    match route {
+        Some((operation, labels)) => {
+            Requested { labels, ..Requested::new(Service::S3, operation, Protocol::RestXml) }
+        }
+        None => Requested::new(Service::S3, format!("{method} {path}"), Protocol::RestXml),
+    }
 }
 
 /// The query protocol is also spoken at a queue's URL, `/<account>/<name>`.

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use aws_models::Model;
+use aws_models::{Model, Payload};
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::call::Service;
@@ -42,12 +43,39 @@ impl Format<'_> {
                 xml(StatusCode::OK, model.write_response(operation, output, &Uuid::new_v4().to_string()))
             }
             (Protocol::RestJson, _) => typed(json(StatusCode::OK, output), "application/json"),
-            // EventBridge speaks version 1.1, the others 1.0.
-            _ if self.service == Service::Events => {
+            // EventBridge and KMS speak version 1.1, the others 1.0.
+            _ if matches!(self.service, Service::Events | Service::Kms) => {
                 typed(json(StatusCode::OK, output), "application/x-amz-json-1.1")
             }
             _ => json(StatusCode::OK, output),
         }
+    }
+
+    /// Writes an output of S3: members become headers and an XML document, unless the body has bytes of its own.
+    pub(crate) fn rest_xml(
+        self,
+        operation: &str,
+        status: StatusCode,
+        members: &Value,
+        body: Bytes,
+    ) -> Response {
+        let (headers, payload) =
+            self.model.map_or((Vec::new(), Payload::None), |model| model.write_rest_xml(operation, members));
+        let mut response = match payload {
+            Payload::Xml(document) => typed(xml(status, document), "application/xml"),
+            Payload::Text(text) => with_type(status, "application/json", text.into_bytes()),
+            Payload::None => {
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status;
+                response
+            }
+        };
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        identified(response).1
     }
 
     /// Writes an error.
@@ -93,9 +121,7 @@ impl Format<'_> {
                     None => xml(StatusCode::NOT_FOUND, error_document(&code, &query, &message, &id)),
                 }
             }
-            Protocol::RestXml => {
-                xml(status, error_document("Error", &code, &message, &Uuid::new_v4().to_string()))
-            }
+            Protocol::RestXml => of_s3(status, &code, &message, &members),
         }
     }
 
@@ -123,20 +149,47 @@ fn of_query(code: &str, message: String) -> String {
     }
 }
 
+/// Writes an error of S3, with the members that tell more about it.
+fn of_s3(status: StatusCode, code: &str, message: &str, members: &Map<String, Value>) -> Response {
+    let (id, mut response) = identified(typed(xml(status, String::new()), "application/xml"));
+    let mut document =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code>", escaped(code));
+    let told = members.iter().filter_map(|(name, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (!value.is_null()).then_some((name.as_str(), text))
+    });
+    let all = std::iter::once(("Message", message.to_owned()))
+        .chain(told)
+        .chain([("RequestId", id), ("HostId", "local-cloud".to_owned())]);
+    for (name, text) in all {
+        document.extend(["<", name, ">", &escaped(&text), "</", name, ">"]);
+    }
+    document.push_str("</Error>");
+    *response.body_mut() = Body::from(document);
+    response
+}
+
+/// Gives a response of S3 an id, which has a header of its own there.
+fn identified(mut response: Response) -> (String, Response) {
+    let id = Uuid::new_v4().simple().to_string()[..16].to_ascii_uppercase();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-amz-request-id", value.clone());
+        response.headers_mut().insert("x-amzn-requestid", value);
+    }
+    (id, response)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// Writes the error of a service without a model.
 fn error_document(root: &str, code: &str, message: &str, request_id: &str) -> String {
-    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let (code, message) = (escaped(code), escaped(message));
-    match root {
-        "Error" => format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
-             <RequestId>{request_id}</RequestId></Error>"
-        ),
-        root => format!(
-            "<{root}><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-             <RequestId>{request_id}</RequestId></{root}>"
-        ),
-    }
+    format!(
+        "<{root}><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>{request_id}</RequestId></{root}>"
+    )
 }
 
 /// Returns a JSON response. A value that cannot be written as JSON is a bug in this crate and makes a 500.

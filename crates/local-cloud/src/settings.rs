@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// Memory for messages, traces and mails by default, in MiB: a container of 384 MiB has room for them, for the process and
+/// Memory for messages, traces, mails and objects by default, in MiB: a container of 384 MiB has room for them, for the process and
 /// for what little else grows.
 const MEMORY_MIB: usize = 224;
 /// The least memory for messages, in bytes: a full queue loses messages, whereas traces and mails only become fewer.
@@ -24,11 +24,11 @@ pub struct Settings {
     pub region: String,
     /// Account number in ARNs and events, 12 digits.
     pub account_id: String,
-    /// Where mails and traces are kept over a restart, and DynamoDB's tables while the process runs; in memory alone if
-    /// missing. One cloud at a time may use it.
+    /// Where mails and traces are kept over a restart, and DynamoDB's tables and S3's objects while the process runs; in
+    /// memory alone if missing. One cloud at a time may use it.
     pub data_dir: Option<PathBuf>,
-    /// Memory for messages on queues, traces and mails, in MiB. Beyond it the oldest traces and mails are dropped, and
-    /// messages refused.
+    /// Memory for messages on queues, traces, mails and objects of S3, in MiB. Beyond it the oldest traces and mails are
+    /// dropped, and messages and objects refused.
     pub memory_mib: usize,
     /// The secrets of the receiver of webhooks, separated by commas.
     pub webhook_secrets: String,
@@ -47,7 +47,12 @@ impl Settings {
 
     /// Returns the share of the memory for messages on queues, in bytes.
     pub(crate) fn message_bytes(&self) -> usize {
-        (self.memory_bytes() / 2).max(LEAST_FOR_MESSAGES)
+        (self.memory_bytes() / 8 * 3).max(LEAST_FOR_MESSAGES)
+    }
+
+    /// Returns the share of the memory for objects of S3, in bytes.
+    pub(crate) fn object_bytes(&self) -> usize {
+        self.memory_bytes() / 8
     }
 
     fn memory_bytes(&self) -> usize {

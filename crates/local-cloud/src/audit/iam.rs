@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::permission::{ANY, Permission};
 use crate::call::{Call, Service};
+use crate::kms;
 use crate::ses::bare_address;
 
 /// The owner of resources that a request names without an ARN.
@@ -80,7 +81,9 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
         Service::Events => events(call, place),
         Service::Sns => sns(call, place),
         Service::SesV2 => return ses_v2(call, place),
-        Service::Ses | Service::Pipes | Service::Sts | Service::S3 | Service::Unknown => Vec::new(),
+        Service::S3 => s3(call),
+        Service::Kms => kms(call, place),
+        Service::Ses | Service::Pipes | Service::Sts | Service::Unknown => Vec::new(),
     };
     let mut permissions: BTreeSet<_> = pairs
         .into_iter()
@@ -93,7 +96,7 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
     permissions
 }
 
-/// Returns the bus or the pipe that a call names although its permissions do not differ by resource.
+/// Returns the bus, the pipe or the object that a call names although its permissions do not differ by resource.
 pub(super) fn also_named(call: &Call, place: Place<'_>) -> Option<String> {
     let member = |name: &str| call.input.get(name).and_then(Value::as_str);
     match call.service {
@@ -102,6 +105,9 @@ pub(super) fn also_named(call: &Call, place: Place<'_>) -> Option<String> {
         }
         Service::Events => member("EventBusName").map(|bus| place.arn("events", "event-bus/", bus)),
         Service::Pipes => member("Name").map(|pipe| place.arn("pipes", "pipe/", pipe)),
+        Service::S3 => {
+            member("Bucket").zip(member("Key")).map(|(bucket, key)| format!("arn:aws:s3:::{bucket}/{key}"))
+        }
         _ => None,
     }
 }
@@ -165,6 +171,46 @@ fn sns(call: &Call, _: Place<'_>) -> Vec<(String, String)> {
     let named = ["TopicArn", "TargetArn"].into_iter().find_map(|name| call.input[name].as_str());
     let action = call.operation.strip_suffix("Batch").unwrap_or(&call.operation);
     named.map(|arn| (format!("sns:{action}"), arn.to_owned())).into_iter().collect()
+}
+
+/// Many operations need an action of another name:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
+///
+/// Roles permit all objects of a bucket or none, so they are one resource here.
+fn s3(call: &Call) -> Vec<(String, String)> {
+    let Some(bucket) = call.input["Bucket"].as_str() else {
+        let action = if call.operation == "ListBuckets" { "ListAllMyBuckets" } else { &call.operation };
+        return vec![(format!("s3:{action}"), ANY.to_owned())];
+    };
+    let (action, of_objects) = match call.operation.as_str() {
+        "GetObject" | "HeadObject" => ("GetObject", true),
+        "DeleteObject" | "DeleteObjects" => ("DeleteObject", true),
+        "PutObject" => ("PutObject", true),
+        "ListObjectsV2" | "ListObjects" | "HeadBucket" => ("ListBucket", false),
+        "PutBucketEncryption" | "DeleteBucketEncryption" => ("PutEncryptionConfiguration", false),
+        "GetBucketEncryption" => ("GetEncryptionConfiguration", false),
+        "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => ("PutLifecycleConfiguration", false),
+        "GetBucketLifecycleConfiguration" => ("GetLifecycleConfiguration", false),
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => ("PutBucketPublicAccessBlock", false),
+        "GetPublicAccessBlock" => ("GetBucketPublicAccessBlock", false),
+        "PutObjectLockConfiguration" => ("PutBucketObjectLockConfiguration", false),
+        "GetObjectLockConfiguration" => ("GetBucketObjectLockConfiguration", false),
+        "DeleteBucketOwnershipControls" => ("PutBucketOwnershipControls", false),
+        "DeleteBucketTagging" => ("PutBucketTagging", false),
+        other => (other, false),
+    };
+    let objects = if of_objects { "/*" } else { "" };
+    vec![(format!("s3:{action}"), format!("arn:aws:s3:::{bucket}{objects}"))]
+}
+
+/// A call that names no key is about the one in its ciphertext. One that names an alias is authorized by the key behind
+/// it, which roles of this layer name instead.
+fn kms(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
+    let named = call.input["KeyId"].as_str().map(str::to_owned);
+    let key = named.or_else(|| kms::key_of(call.input["CiphertextBlob"].as_str()?));
+    let Some(key) = key else { return Vec::new() };
+    let kind = if key.starts_with("alias/") { "" } else { "key/" };
+    vec![(format!("kms:{}", call.operation), place.arn("kms", kind, &key))]
 }
 
 /// The identity is assumed to be the address; AWS takes its domain if only that is verified. A raw mail needs

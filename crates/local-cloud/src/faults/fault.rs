@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::entries::{self, Entries};
 
 /// The services whose calls can fail, by their `SigV4` names.
-const SERVICES: [&str; 9] =
-    ["sqs", "sns", "events", "dynamodb", "dynamodbstreams", "ses", "pipes", "sts", WEBHOOK];
+const SERVICES: [&str; 11] =
+    ["sqs", "sns", "events", "dynamodb", "dynamodbstreams", "ses", "pipes", "sts", "s3", "kms", WEBHOOK];
 /// The receiver of webhooks, which is none of AWS's.
 const WEBHOOK: &str = "webhook";
 /// The longest delay: any client has given up by then.
@@ -26,7 +26,8 @@ pub(crate) struct Fault {
     /// Operation, such as `SendMessage`; all of the service if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<String>,
-    /// Name or ARN of a resource that the call names: a queue, topic, table, bus or identity. Any if missing.
+    /// Name or ARN of a resource that the call names: a queue, topic, table, bus, identity,
+    /// bucket, object or key. Any if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) resource: Option<String>,
     /// Access key of the client whose calls are affected; every client if missing.

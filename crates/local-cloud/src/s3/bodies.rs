@@ -1,0 +1,113 @@
+//! The bytes of objects: in memory, or in files while the process runs. What they may take is limited.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::refusal::refused;
+use crate::budget::{Budget, Share};
+use crate::error::AwsError;
+use crate::settings::Settings;
+
+/// What the files may take together.
+const DISK_BYTES: usize = 4 * 1024 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Bodies {
+    memory: Budget,
+    disk: Budget,
+    directory: Option<PathBuf>,
+    next: AtomicU64,
+}
+
+/// The bytes of an object; they are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Body {
+    content: Content,
+    _shares: [Share; 2],
+}
+
+#[derive(Debug)]
+enum Content {
+    Memory(Bytes),
+    File(TemporaryFile),
+}
+
+#[derive(Debug)]
+struct TemporaryFile(PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::debug!(file = %self.0.display(), %error, "the file of an object was not removed");
+        }
+    }
+}
+
+impl Bodies {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let directory = settings.data_dir.as_deref().map(|directory| directory.join("objects"));
+        // Files of an earlier run, whose buckets are gone.
+        if let Some(directory) = &directory
+            && let Err(error) = std::fs::remove_dir_all(directory)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(directory = %directory.display(), %error, "objects of an earlier run were not removed");
+        }
+        let (memory, disk) = (Budget::new(settings.object_bytes()), Budget::new(DISK_BYTES));
+        Self { memory, disk, directory, next: AtomicU64::new(0) }
+    }
+
+    /// Takes memory for what is kept besides bytes of objects.
+    pub(super) fn take(&self, bytes: usize) -> Result<Share, AwsError> {
+        self.memory.take(bytes).ok_or_else(full)
+    }
+
+    /// Keeps the bytes of an object, whose other properties take `others` bytes of memory.
+    pub(super) async fn keep(&self, bytes: Bytes, others: usize) -> Result<Body, AwsError> {
+        let Some(directory) = &self.directory else {
+            // A slice of a request would hold all of it.
+            let shares = [self.take(bytes.len())?, self.take(others)?];
+            return Ok(Body { content: Content::Memory(Bytes::copy_from_slice(&bytes)), _shares: shares });
+        };
+        let shares = [self.disk.take(bytes.len()).ok_or_else(full)?, self.take(others)?];
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let file = write(directory, number, &bytes).await.map_err(|error| failed(&error))?;
+        Ok(Body { content: Content::File(file), _shares: shares })
+    }
+}
+
+impl Body {
+    pub(super) async fn read(&self) -> Result<Bytes, AwsError> {
+        match &self.content {
+            Content::Memory(bytes) => Ok(bytes.clone()),
+            Content::File(TemporaryFile(path)) => {
+                tokio::fs::read(path).await.map(Bytes::from).map_err(|error| failed(&error))
+            }
+        }
+    }
+}
+
+async fn write(directory: &Path, number: u64, bytes: &Bytes) -> io::Result<TemporaryFile> {
+    tokio::fs::create_dir_all(directory).await?;
+    let file = TemporaryFile(directory.join(number.to_string()));
+    tokio::fs::write(&file.0, bytes).await?;
+    Ok(file)
+}
+
+fn full() -> AwsError {
+    let message = "The local cloud has no room for this: delete objects, or give it more memory";
+    refused(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+}
+
+fn failed(error: &io::Error) -> AwsError {
+    tracing::error!(%error, "an object could not be kept or read");
+    refused(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalError",
+        "We encountered an internal error. Please try again.",
+    )
+}
