@@ -44,10 +44,11 @@ pub(crate) struct CloudArgs {
     /// With --provision: the environment, second part of every resource's name
     #[arg(long, env = "ENVIRONMENT", hide_env_values = true, default_value = "local")]
     environment: String,
-    /// Keep mails and traces in this directory, so that they outlive a restart, and the tables while the cloud runs
+    /// Keep mails and traces in this directory, so that they outlive a restart, and tables and objects while the cloud runs
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Memory for messages, traces and mails, in MiB; beyond it messages are refused and the oldest traces and mails dropped
+    /// Memory for messages, traces, mails and objects, in MiB; beyond it messages and objects are refused, and the oldest
+    /// traces and mails dropped
     #[arg(long, value_name = "MIB", default_value_t = Settings::default().memory_mib, value_parser = memory)]
     memory_mib: usize,
     /// Print the addresses as one JSON line

@@ -28,7 +28,7 @@
 //! with botocore, and `generate.py --check` fails if they differ. A table holds `operations` with the shapes of their
 //! inputs (and outputs, where those are written as XML), those `shapes`, and the modelled `errors`. A shape has a `kind`
 //! and its constraints; a member is the name of its shape, or an object that adds its name on the wire, its location in a
-//! REST request, or that it is flattened.
+//! REST request, or that it is flattened. S3's operations have besides what tells them from each other, and where bodies go.
 
 mod check;
 mod model;

@@ -28,6 +28,8 @@ mod faults;
 mod fuzz;
 #[path = "all/gateway.rs"]
 mod gateway;
+#[path = "all/kms.rs"]
+mod kms;
 #[path = "all/otlp.rs"]
 mod otlp;
 #[path = "all/pipes.rs"]
@@ -36,6 +38,14 @@ mod pipes;
 mod pipes_strict;
 #[path = "all/refusal.rs"]
 mod refusal;
+#[path = "all/s3.rs"]
+mod s3;
+#[path = "all/s3_buckets.rs"]
+mod s3_buckets;
+#[path = "all/s3_listing.rs"]
+mod s3_listing;
+#[path = "all/s3_strict.rs"]
+mod s3_strict;
 #[path = "all/ses.rs"]
 mod ses;
 #[path = "all/ses_events.rs"]

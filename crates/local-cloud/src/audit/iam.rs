@@ -82,7 +82,7 @@ pub(super) fn permissions(call: &Call, place: Place<'_>) -> BTreeSet<Permission>
         Service::Sns => sns(call, place),
         Service::SesV2 => return ses_v2(call, place),
         Service::S3 => s3(call),
-        Service::Kms => kms(call, place),
+        Service::Kms => return kms(call, place),
         Service::Ses | Service::Pipes | Service::Sts | Service::Unknown => Vec::new(),
     };
     let mut permissions: BTreeSet<_> = pairs
@@ -204,13 +204,18 @@ fn s3(call: &Call) -> Vec<(String, String)> {
 }
 
 /// A call that names no key is about the one in its ciphertext. One that names an alias is authorized by the key behind
-/// it, which roles of this layer name instead.
-fn kms(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
+/// it; the alias is recorded, which is known beforehand. Of the encryption context, the entry that roles name.
+fn kms(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
     let named = call.input["KeyId"].as_str().map(str::to_owned);
     let key = named.or_else(|| kms::key_of(call.input["CiphertextBlob"].as_str()?));
-    let Some(key) = key else { return Vec::new() };
-    let kind = if key.starts_with("alias/") { "" } else { "key/" };
-    vec![(format!("kms:{}", call.operation), place.arn("kms", kind, &key))]
+    let resource = key.map_or_else(
+        || ANY.to_owned(),
+        |key| place.arn("kms", if key.starts_with("alias/") { "" } else { "key/" }, &key),
+    );
+    let service = call.input["EncryptionContext"]["service"].as_str();
+    let context = service.map(|service| ("kms:EncryptionContext:service", service.to_owned()));
+    let action = format!("kms:{}", call.operation);
+    BTreeSet::from([Permission { action, resource, context: context.into_iter().collect() }])
 }
 
 /// The identity is assumed to be the address; AWS takes its domain if only that is verified. A raw mail needs

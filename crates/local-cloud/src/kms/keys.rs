@@ -36,7 +36,7 @@ pub(super) struct Alias {
 pub(super) struct Keys {
     arn: String,
     account_id: String,
-    pub(super) keys: BTreeMap<Uuid, Key>,
+    pub(super) by_id: BTreeMap<Uuid, Key>,
     /// By names, such as `alias/archive`.
     pub(super) aliases: BTreeMap<String, Alias>,
 }
@@ -46,7 +46,7 @@ impl Keys {
         Self {
             arn: format!("arn:aws:kms:{}:{}:", settings.region, settings.account_id),
             account_id: settings.account_id.clone(),
-            keys: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             aliases: BTreeMap::new(),
         }
     }
@@ -61,8 +61,8 @@ impl Keys {
 
     /// Removes the keys whose waiting period is over, with their aliases.
     pub(super) fn forget_deleted(&mut self, now: Timestamp) {
-        self.keys.retain(|_, key| key.deletion.is_none_or(|deletion| deletion > now));
-        let keys = &self.keys;
+        self.by_id.retain(|_, key| key.deletion.is_none_or(|deletion| deletion > now));
+        let keys = &self.by_id;
         self.aliases.retain(|_, alias| keys.contains_key(&alias.key));
     }
 
@@ -79,11 +79,11 @@ impl Keys {
         }
         let id = name.strip_prefix("key/").unwrap_or(name);
         let id: Uuid = id.parse().map_err(|_| invalid_key_id(id))?;
-        if self.keys.contains_key(&id) { Ok(id) } else { Err(key_not_found(&self.arn(id))) }
+        if self.by_id.contains_key(&id) { Ok(id) } else { Err(key_not_found(&self.arn(id))) }
     }
 
     pub(super) fn get(&self, id: Uuid) -> Result<&Key, AwsError> {
-        self.keys.get(&id).ok_or_else(|| key_not_found(&self.arn(id)))
+        self.by_id.get(&id).ok_or_else(|| key_not_found(&self.arn(id)))
     }
 
     /// Returns a key that encrypts and decrypts.
@@ -98,7 +98,7 @@ impl Keys {
     /// Returns a key whose settings can be changed: it is not about to be deleted.
     pub(super) fn changeable(&mut self, id: Uuid) -> Result<&mut Key, AwsError> {
         let arn = self.arn(id);
-        match self.keys.get_mut(&id) {
+        match self.by_id.get_mut(&id) {
             None => Err(key_not_found(&arn)),
             Some(key) if key.deletion.is_some() => Err(pending_deletion(&arn)),
             Some(key) => Ok(key),

@@ -36,11 +36,11 @@ impl Kms {
             deletion: None,
         };
         let mut keys = self.keys();
-        if keys.keys.len() >= MAX_KEYS {
+        if keys.by_id.len() >= MAX_KEYS {
             return Err(limit_exceeded("You have reached the limit of keys"));
         }
         let id = Uuid::new_v4();
-        keys.keys.insert(id, key);
+        keys.by_id.insert(id, key);
         Ok(json!({"KeyMetadata": keys.metadata(id)?}))
     }
 
@@ -53,7 +53,7 @@ impl Kms {
     pub(super) fn list_keys(&self, call: &Call) -> Result<Value, AwsError> {
         let keys = self.keys();
         let entries = keys
-            .keys
+            .by_id
             .keys()
             .map(|id| (id.to_string(), json!({"KeyId": id.to_string(), "KeyArn": keys.arn(*id)})));
         paged(call, "Keys", entries)
@@ -158,7 +158,7 @@ impl Kms {
         let mut keys = self.keys();
         let id = keys.resolve(text(call, "KeyId"))?;
         let arn = keys.arn(id);
-        match keys.keys.get_mut(&id) {
+        match keys.by_id.get_mut(&id) {
             Some(key) if key.deletion.is_some() => {
                 // It comes back disabled.
                 (key.deletion, key.enabled) = (None, false);

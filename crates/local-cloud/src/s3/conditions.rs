@@ -11,12 +11,10 @@ use crate::error::AwsError;
 pub(super) fn may_write(input: &Value, key: &str, present: Option<&Object>) -> Result<(), AwsError> {
     let (if_match, if_none_match) = (input["IfMatch"].as_str(), input["IfNoneMatch"].as_str());
     match (if_match, if_none_match) {
-        (None, None) => Ok(()),
-        (Some(_), Some(_)) => Err(not_implemented("If-None-Match")),
         (None, Some("*")) if present.is_some() => Err(precondition_failed("If-None-Match")),
-        (None, Some("*")) => Ok(()),
-        // S3 knows no other value for writes.
-        (None, Some(_)) => Err(not_implemented("If-None-Match")),
+        (None, None | Some("*")) => Ok(()),
+        // S3 knows no other value for writes, and not both headers.
+        (_, Some(_)) => Err(not_implemented("If-None-Match")),
         (Some(wanted), None) => match present {
             None => Err(no_such_key(key)),
             Some(object) if is_one_of(wanted, &object.etag) => Ok(()),

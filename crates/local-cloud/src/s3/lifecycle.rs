@@ -23,7 +23,7 @@ pub(super) fn check(document: &mut Value) -> Result<(), AwsError> {
     }
     let mut ids = BTreeSet::new();
     for rule in rules {
-        if !rule["ID"].as_str().is_some_and(|id| !id.is_empty()) {
+        if rule["ID"].as_str().is_none_or(str::is_empty) {
             rule["ID"] = Uuid::new_v4().to_string().into();
         }
         let id = rule["ID"].as_str().unwrap_or_default();
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(rule: Value) -> String {
+    fn refused(rule: &Value) -> String {
         check(&mut json!({"Rules": [rule]})).unwrap_err().code.into_owned()
     }
 
@@ -137,7 +137,7 @@ mod tests {
         assert!(document["Rules"][0]["ID"].is_string());
         let with = |mut rule: Value| {
             rule["Status"] = "Enabled".into();
-            refused(rule)
+            refused(&rule)
         };
         assert_eq!(with(json!({"Expiration": {"Days": 1}})), "MalformedXML");
         assert_eq!(with(json!({"Filter": all, "Prefix": "", "Expiration": {"Days": 1}})), "MalformedXML");

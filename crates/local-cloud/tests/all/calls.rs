@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_kms::types::DataKeySpec;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
@@ -40,6 +41,8 @@ fn signing_as(mut cloud: Cloud, caller: &str) -> Cloud {
     cloud.events = aws_sdk_eventbridge::Client::new(&cloud.sdk);
     cloud.dynamodb = aws_sdk_dynamodb::Client::new(&cloud.sdk);
     cloud.ses = aws_sdk_sesv2::Client::new(&cloud.sdk);
+    cloud.s3 = aws_sdk_s3::Client::new(&cloud.sdk);
+    cloud.kms = aws_sdk_kms::Client::new(&cloud.sdk);
     cloud
 }
 
@@ -181,5 +184,31 @@ async fn x_ray_and_unknown_operations_are_recorded_too() {
     cloud.http.get(cloud.url("/bucket/key/x")).send().await.unwrap();
     assert_eq!(calls(&cloud, "collector").await, asked(&[("xray:PutTraceSegments", "*")]));
     assert_eq!(calls(&cloud, "anonymous").await, asked(&[("unknown:GET /bucket/key/x", "*")]));
+    cloud.local.shutdown().await;
+}
+
+#[tokio::test]
+async fn objects_and_keys_are_named() {
+    let cloud = cloud().await;
+    crate::s3::bucket(&cloud, "mine").await;
+    let key = cloud.kms.create_key().send().await.unwrap().key_metadata.unwrap();
+    let cloud = signing_as(cloud, "archive");
+    cloud.s3.put_object().bucket("mine").key("a/b").send().await.unwrap();
+    cloud.s3.head_object().bucket("mine").key("a/b").send().await.unwrap();
+    cloud.s3.list_objects_v2().bucket("mine").send().await.unwrap();
+    let generate = cloud.kms.generate_data_key().key_id(key.key_id()).key_spec(DataKeySpec::Aes256);
+    let data_key = generate.send().await.unwrap();
+    cloud.kms.decrypt().ciphertext_blob(data_key.ciphertext_blob.unwrap()).send().await.unwrap();
+    let arn = key.arn().unwrap();
+    assert_eq!(
+        calls(&cloud, "archive").await,
+        asked(&[
+            ("s3:PutObject", "arn:aws:s3:::mine/*"),
+            ("s3:GetObject", "arn:aws:s3:::mine/*"),
+            ("s3:ListBucket", "arn:aws:s3:::mine"),
+            ("kms:GenerateDataKey", arn),
+            ("kms:Decrypt", arn),
+        ])
+    );
     cloud.local.shutdown().await;
 }

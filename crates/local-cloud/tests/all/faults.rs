@@ -137,7 +137,7 @@ async fn a_delayed_call_is_carried_out() {
 async fn a_fault_that_could_never_affect_a_call_is_refused_with_what_is_wrong() {
     let cloud = cloud().await;
     for (fault, part) in [
-        (json!({"service": "s3", "error": "500"}), "no service \"s3\""),
+        (json!({"service": "s4", "error": "500"}), "no service \"s4\""),
         (
             json!({"service": "sqs", "operation": "SendMesage", "error": "500"}),
             "sqs has no operation SendMesage",

@@ -20,6 +20,8 @@ pub(crate) struct Cloud {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) ses: aws_sdk_sesv2::Client,
     pub(crate) pipes: aws_sdk_pipes::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) kms: aws_sdk_kms::Client,
     pub(crate) http: reqwest::Client,
 }
 
@@ -59,6 +61,8 @@ pub(crate) async fn cloud_with(settings: Settings) -> Cloud {
         dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
         ses: aws_sdk_sesv2::Client::new(&sdk),
         pipes: aws_sdk_pipes::Client::new(&sdk),
+        s3: aws_sdk_s3::Client::new(&sdk),
+        kms: aws_sdk_kms::Client::new(&sdk),
         http: reqwest::Client::new(),
         local,
         sdk,
