@@ -78,6 +78,19 @@ impl AwsSettings {
 /// Creates a DynamoDB client that traces each call as a span and abandons it within [`dynamodb_limits`].
 #[must_use]
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(
+        dynamodb_builder(config).interceptor(TracingInterceptor::new()).build(),
+    )
+}
+
+/// Creates a DynamoDB client with the same limits for calls that belong to no trace, such as looking for work. They have no
+/// spans.
+#[must_use]
+pub fn untraced_dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(dynamodb_builder(config).build())
+}
+
+fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(dynamodb_limits::ATTEMPT_TIMEOUT)
@@ -87,11 +100,7 @@ pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(dynamodb_limits::ATTEMPTS)
         .with_initial_backoff(dynamodb_limits::BACKOFF);
-    let config = aws_sdk_dynamodb::config::Builder::from(config)
-        .timeout_config(timeouts)
-        .retry_config(retries)
-        .interceptor(TracingInterceptor::new());
-    aws_sdk_dynamodb::Client::from_conf(config.build())
+    aws_sdk_dynamodb::config::Builder::from(config).timeout_config(timeouts).retry_config(retries)
 }
 
 /// Loads the configuration for every client of the process: one connection pool (TLS by rustls with ring and the

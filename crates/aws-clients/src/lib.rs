@@ -25,6 +25,8 @@ mod interceptor;
 mod target;
 
 pub use class::ErrorClass;
-pub use config::{ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, sdk_config};
+pub use config::{
+    ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, sdk_config, untraced_dynamodb,
+};
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};

@@ -1,31 +1,12 @@
 //! Handlers whose effect is a transaction in DynamoDB.
 
 use std::future::Future;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use envelope::Event;
-use idempotency::{Commit, CommitError, Retry, Transaction};
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
-use telemetry::context::recorded_header;
-use tokio::time::{Instant, timeout_at};
 
-use crate::turns::Turns;
-use crate::{Dispatch, Effect, Route, Subscriber};
-
-/// The reason for an event that an earlier delivery refused for good, and that the handler would not refuse now.
-const REFUSED_BEFORE: &str = "refused-before";
-
-/// How often a handler is called when the items it read keep changing: enough for twenty processes with events on one item
-/// at the same time, however many each has, because within a process they take turns.
-const CONTENDED_ATTEMPTS: u32 = 20;
-
-/// How long after a message's handling has begun a handler may still be called again because of contention. A read and a
-/// commit that take as long as they may still end before the consumer's limit for a message, 25 seconds by default.
-pub const CONTENDED_WITHIN: Duration = Duration::from_secs(10);
-
-/// The reason for an event whose turn did not come in time.
-const CONTENDED: &str = "contended";
+use crate::{Committed, Committer, Dispatch, Effect, Route, Subscriber};
 
 /// Handles events of type `E` by an effect in DynamoDB.
 pub trait Handle<E: Event>: Subscriber {
@@ -44,15 +25,11 @@ pub trait Handle<E: Event>: Subscriber {
 /// Each event is one transaction of its marker, the handler's writes and its announcements
 /// ([`idempotency::Transaction`]). An event that was already handled is a success with the outcome `duplicate`; an
 /// event with the id of another one is the permanent failure `event-id-reused`; an event that was
-/// [refused](Effect::refused) stays refused. Throttling is retried
-/// here for a few seconds, before it becomes a transient failure of the message, and so is contention: events of one customer
-/// that got in each other's way take turns.
+/// [refused](Effect::refused) stays refused. Contention and throttling are retried here for a few seconds, before they
+/// become a transient failure of the message ([`Committer`]).
 #[derive(Clone, Debug)]
 pub struct EffectivelyOnce<H> {
-    client: Client,
-    table: String,
-    service: String,
-    turns: Turns,
+    committer: Committer,
     handler: H,
 }
 
@@ -61,71 +38,22 @@ impl<H: Subscriber> EffectivelyOnce<H> {
     /// whose TTL attribute is `expires_at`. `service` distinguishes its markers from those of others in the same table.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>, handler: H) -> Self {
-        Self { client, table: table.into(), service: service.into(), turns: Turns::default(), handler }
+        Self { committer: Committer::new(client, table, service), handler }
     }
 }
 
 impl<E: Event, H: Handle<E>> Route<E> for EffectivelyOnce<H> {
     async fn route(&self, event: E, delivery: &Delivery) -> Result<Done, Failure> {
-        let envelope = &delivery.envelope;
-        let attempt = recorded_header();
-        let mut attempts =
-            Retry { attempts: CONTENDED_ATTEMPTS, within: CONTENDED_WITHIN, ..Retry::default() }.start();
-        let (turns, customer_number) = (&self.turns, event.customer_number());
-        let last_turn = Instant::now() + CONTENDED_WITHIN;
-        let mut turn = timeout_at(last_turn, turns.take_behind_others(customer_number))
-            .await
-            .map_err(|_| Failure::transient(CONTENDED))?;
-        loop {
-            let effect = self.handler.handle(&event, delivery).await?;
-            let (done, refusal) = (effect.done(), effect.refusal());
-            let parts = effect
-                .into_parts(&self.table, &envelope.metadata)
-                .map_err(|error| Failure::permanent("invalid-effect").because(error))?;
-            let mut transaction =
-                Transaction::new(&self.table, envelope, &self.service).attempt(attempt.clone());
-            transaction = transaction.without_waiting_out_contention();
-            if let Some(record) = parts.record {
-                transaction = transaction.record(record);
+        let event = &event;
+        let decide = || async move { self.handler.handle(event, delivery).await.map(Some) };
+        match self.committer.commit(&delivery.envelope, decide).await? {
+            Committed::Done(done) => Ok(done),
+            Committed::Duplicate { attempt, refused } => {
+                delivery.stand_in_for(attempt.as_deref());
+                refused.map_or(Ok(Done::DUPLICATE), |refused| Err(refused.into()))
             }
-            if let Some(reason) = refusal {
-                transaction = transaction.refusal(reason);
-            }
-            transaction = parts.writes.into_iter().fold(transaction, Transaction::change);
-            transaction = parts.announcements.iter().fold(transaction, Transaction::announce);
-            match transaction.commit(&self.client).await {
-                Ok(Commit::Applied) => {
-                    return refusal.map_or(Ok(done), |reason| Err(Failure::permanent(reason)));
-                }
-                Ok(Commit::Duplicate { attempt, refusal: earlier }) => {
-                    delivery.stand_in_for(attempt.as_deref());
-                    return earlier
-                        .map_or(Ok(Done::DUPLICATE), |earlier| Err(refused_again(earlier, refusal)));
-                }
-                // An item has changed since the handler read it, or is being changed: let the handler decide again.
-                Err(error @ (CommitError::Conflict | CommitError::Contended { .. })) => {
-                    let in_time = match turn {
-                        Some(_) => attempts.again().await,
-                        None => {
-                            turn = timeout_at(last_turn, turns.take(customer_number)).await.ok();
-                            turn.is_some()
-                        }
-                    };
-                    if !in_time {
-                        return Err(error.into());
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
+            Committed::Nothing => Ok(Done::IGNORED),
         }
-    }
-}
-
-/// Returns the failure of an event that an earlier delivery refused for the reason `earlier`, and this one for `now`.
-fn refused_again(earlier: String, now: Option<&'static str>) -> Failure {
-    match now {
-        Some(reason) if reason == earlier => Failure::permanent(reason),
-        _ => Failure::permanent(REFUSED_BEFORE).because(earlier),
     }
 }
 

@@ -83,6 +83,7 @@
 
 mod at_least_once;
 mod claimed;
+mod committer;
 mod dispatch;
 mod effect;
 mod effectively_once;
@@ -91,7 +92,8 @@ mod turns;
 
 pub use at_least_once::{AtLeastOnce, HandleAtLeastOnce};
 pub use claimed::{Claimed, Lease, Perform};
+pub use committer::{CONTENDED_WITHIN, Committed, Committer, Refused};
 pub use dispatch::{Dispatch, Route};
 pub use effect::{Effect, announcement_id};
-pub use effectively_once::{CONTENDED_WITHIN, EffectivelyOnce, Handle};
+pub use effectively_once::{EffectivelyOnce, Handle};
 pub use subscriber::{Subscriber, subscriptions};

@@ -3,9 +3,13 @@
 //! This crate sits below the consumer, so that crates whose errors become a [`Failure`] (`publisher`, `idempotency`)
 //! need not depend on a queue.
 
+mod describe;
+
 use std::time::Duration;
 
 use aws_clients::{AwsError, ErrorClass};
+
+pub use describe::describe;
 
 /// The cause of a failure, of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aws_clients::ErrorClass;
 use jiff::Timestamp;
-use outcome::{BoxError, Failure};
+use outcome::{BoxError, Failure, describe};
 use tokio::time::Instant;
 
 use crate::Backoff;
 use crate::circuit::{Signal, Trouble, TroubleKind};
 use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RETRY, Settlement};
 use crate::dead_letter;
-use crate::failure::{DEAD_LETTER_REFUSED, DEAD_LETTER_UNAVAILABLE, describe};
+use crate::failure::{DEAD_LETTER_REFUSED, DEAD_LETTER_UNAVAILABLE};
 use crate::queue::{MAX_RECEIVES, Message, Queue, QueueError};
 use crate::shared::Shared;
 use crate::trace::age;

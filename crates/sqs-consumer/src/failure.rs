@@ -1,6 +1,4 @@
-//! The consumer's own failure reasons, and the description of causes.
-
-use std::error::Error;
+//! The consumer's own failure reasons.
 
 /// The reason when a handler panics.
 pub(crate) const PANIC: &str = "panic";
@@ -12,66 +10,3 @@ pub(crate) const DEAD_LETTER_UNAVAILABLE: &str = "dead-letter-queue-unavailable"
 pub(crate) const NEVER_FINISHED: &str = "never-finished";
 /// The reason when no form of a message's dead letter is accepted, so that only SQS's own redrive can move it.
 pub(crate) const DEAD_LETTER_REFUSED: &str = "dead-letter-refused";
-
-/// The longest description of a cause, in characters.
-const MAX_DESCRIPTION: usize = 500;
-
-/// Describes an error and its sources on one line, `outer: inner: innermost`, for log lines, spans and dead letters.
-///
-/// A `serde_json` error can quote the offending value, so only its kind and position are included.
-pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let part = if let Some(json) = error.downcast_ref::<serde_json::Error>() {
-            next = None;
-            format!("{:?} error at line {}, column {}", json.classify(), json.line(), json.column())
-        } else {
-            next = error.source();
-            error.to_string()
-        };
-        // Many errors repeat their source in their own text.
-        if !text.ends_with(&part) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&part);
-        }
-    }
-    if let Some((end, _)) = text.char_indices().nth(MAX_DESCRIPTION) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text.replace(char::is_control, " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use outcome::BoxError;
-
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("outer")]
-    struct Outer(#[source] BoxError);
-
-    #[test]
-    fn describes_an_error_and_each_source_once() {
-        let error = Outer(Box::new(Outer("inner\nline".into())));
-        assert_eq!(describe(&error), "outer: inner line");
-    }
-
-    #[test]
-    fn never_quotes_values_from_json() {
-        let json = serde_json::from_str::<bool>("\"Mustermann\"").unwrap_err();
-        assert!(json.to_string().contains("Mustermann"), "otherwise the test proves nothing");
-        let text = describe(&Outer(Box::new(json)));
-        assert_eq!(text, "outer: Data error at line 1, column 12");
-    }
-
-    #[test]
-    fn truncates_long_descriptions() {
-        let text = describe(&Outer("ä".repeat(2_000).into()));
-        assert_eq!(text.chars().count(), MAX_DESCRIPTION + 1);
-    }
-}

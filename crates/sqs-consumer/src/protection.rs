@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::failure::describe;
+use outcome::describe;
 
 /// The longest `stopTimeout` on Fargate.
 const LONGEST_STOP: Duration = Duration::from_mins(2);

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::circuit::{Admission, Change, Circuit, Signal, Trouble};
-use crate::failure::describe;
 use crate::handler::AtLeastOnceHandler;
 use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
@@ -17,6 +16,7 @@ use crate::process::process;
 use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receipt, Receive};
 use crate::readiness::{OnHealth, OnWork, Readiness};
 use crate::shared::Shared;
+use outcome::describe;
 
 /// The running consumer. One task owns all the state that decisions depend on; receives and messages are separate tasks
 /// that report back to it, so no decision needs a lock.

@@ -77,6 +77,9 @@ pub const RETRY_DELAY_MS: &str = "retry.delay_ms";
 /// Annotation: the event's original trace, if its handling had to start a new one.
 pub const ORIGIN_TRACE_ID: &str = "origin_trace_id";
 
+/// Annotation: the event that set the time at which something fell due, where a trace begins with that.
+pub const ORIGIN_EVENT_ID: &str = "origin_event_id";
+
 /// Annotation: the trace that a load balancer began, if the caller's own was continued. The balancer's access log names it.
 pub const LOAD_BALANCER_TRACE_ID: &str = "load_balancer_trace_id";
 
@@ -84,7 +87,7 @@ pub const LOAD_BALANCER_TRACE_ID: &str = "load_balancer_trace_id";
 pub const REQUEST_TRACE_ID: &str = "request_trace_id";
 
 /// Every annotation.
-pub(crate) const ANNOTATIONS: [&str; 10] = [
+pub(crate) const ANNOTATIONS: [&str; 11] = [
     APPLICATION,
     ENVIRONMENT,
     CUSTOMER_NUMBER,
@@ -93,6 +96,7 @@ pub(crate) const ANNOTATIONS: [&str; 10] = [
     OUTCOME,
     ATTEMPT,
     ORIGIN_TRACE_ID,
+    ORIGIN_EVENT_ID,
     LOAD_BALANCER_TRACE_ID,
     REQUEST_TRACE_ID,
 ];

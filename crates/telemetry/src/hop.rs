@@ -22,6 +22,8 @@ pub struct HopLine<'a> {
     pub customer_number: Option<&'a str>,
     /// The id of the SQS message.
     pub message_id: Option<&'a str>,
+    /// The key of the item that fell due.
+    pub item: Option<&'a str>,
     /// The number of receives so far, including this one.
     pub attempt: Option<u32>,
     /// The time from sending the message until its receipt, in milliseconds.
@@ -53,6 +55,7 @@ impl HopLine<'_> {
                     correlation_id = self.correlation_id,
                     customer_number = self.customer_number,
                     message_id = self.message_id,
+                    item = self.item,
                     attempt = self.attempt,
                     waiting_ms = self.waiting_ms,
                     processing_ms = self.processing_ms,

@@ -1,0 +1,84 @@
+//! The sweeper's settings and their defaults.
+
+use std::time::Duration;
+
+/// The settings of a sweeper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweeperSettings {
+    /// The service's name: it names segments, and distinguishes markers and ids from those of other services.
+    pub service: String,
+    /// How long a bucket in which nothing more is due is left alone. `SWEEPER_POLL_MS`, 1,000.
+    pub poll: Duration,
+    /// How long an item must have been due: longer than clocks differ and the index is behind. `SWEEPER_LAG_MS`, 1,000.
+    pub lag: Duration,
+    /// The most items handled at the same time. Each place pauses after an item for as long as it took.
+    /// `SWEEPER_CONCURRENCY`, 4.
+    pub concurrency: usize,
+    /// How long a bucket stays with a task that died. `SWEEPER_LEASE_S`, 30.
+    pub lease: Duration,
+}
+
+impl SweeperSettings {
+    /// Creates the default settings for a service.
+    #[must_use]
+    pub fn new(service: impl Into<String>) -> Self {
+        Self {
+            service: service.into(),
+            poll: Duration::from_secs(1),
+            lag: Duration::from_secs(1),
+            concurrency: 4,
+            lease: Duration::from_secs(30),
+        }
+    }
+
+    /// Reads the settings of a service. Wrong ones are recorded in `settings`.
+    #[must_use]
+    pub fn read(service: &str, settings: &mut service_runtime::Settings<'_>) -> Self {
+        let default = Self::new(service);
+        let read = Self {
+            poll: settings.duration_ms("SWEEPER_POLL_MS", default.poll),
+            lag: settings.duration_ms("SWEEPER_LAG_MS", default.lag),
+            concurrency: settings.parse("SWEEPER_CONCURRENCY", default.concurrency),
+            lease: settings.duration_s("SWEEPER_LEASE_S", default.lease),
+            ..default
+        };
+        for (name, wrong) in [
+            ("SWEEPER_POLL_MS", read.poll.is_zero()),
+            ("SWEEPER_CONCURRENCY", read.concurrency == 0),
+            ("SWEEPER_LEASE_S", read.lease.is_zero()),
+        ] {
+            if wrong {
+                settings.wrong(name, "must be above 0");
+            }
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use service_runtime::Environment;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_wrong_ones_named() {
+        let environment = Environment::from_pairs([("SWEEPER_LAG_MS", "250"), ("SWEEPER_LEASE_S", "5")]);
+        let mut settings = environment.settings();
+        let read = SweeperSettings::read("discounts", &mut settings);
+        settings.finish().unwrap();
+        let expected = SweeperSettings {
+            lag: Duration::from_millis(250),
+            lease: Duration::from_secs(5),
+            ..SweeperSettings::new("discounts")
+        };
+        assert_eq!(read, expected);
+
+        let environment = Environment::from_pairs([("SWEEPER_POLL_MS", "0"), ("SWEEPER_CONCURRENCY", "x")]);
+        let mut settings = environment.settings();
+        drop(SweeperSettings::read("discounts", &mut settings));
+        let error = settings.finish().unwrap_err();
+        let names: Vec<_> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
+        assert_eq!(names, ["SWEEPER_CONCURRENCY", "SWEEPER_POLL_MS"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Very many due items: memory stays flat, and others that use the table hardly notice.
+//!
+//! The local cloud runs in another process, so that the memory measured is the sweeper's.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_clients::AwsSettings;
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, TransactWriteItem, Update, WriteRequest};
+use aws_types::SdkConfig;
+use sweeper::{Due, Sweeper, SweeperSettings};
+use topology::{Service, Table, Topology};
+
+use crate::vouchers::{Expiry, NOW, Running, SERVICE, TABLE, VoucherExpired, meter, s};
+
+/// The most by which memory may grow, whatever is due. The page of each bucket and the connections are in it.
+const GROWTH_BYTES: u64 = 32 * 1_024 * 1_024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_hundred_due_items_are_swept_in_flat_memory() {
+    sweep(400).await;
+}
+
+/// Takes some minutes: `cargo test --release --package sweeper many:: -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes some minutes"]
+async fn a_hundred_thousand_due_items_are_swept_in_flat_memory() {
+    sweep(100_000).await;
+}
+
+/// The other process: a local cloud until its standard input ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the other tests of this file start it"]
+async fn cloud() {
+    let directory = tempfile::tempdir().unwrap();
+    let any_port = "127.0.0.1:0".parse().unwrap();
+    let settings = local_cloud::Settings {
+        address: any_port,
+        otlp_address: any_port,
+        data_dir: Some(directory.path().to_owned()),
+        ..local_cloud::Settings::default()
+    };
+    let cloud = local_cloud::start(settings).await.unwrap();
+    say(&format!("\nendpoint {}", cloud.endpoint_url()));
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    ended.await.unwrap().unwrap();
+    cloud.shutdown().await;
+}
+
+#[expect(clippy::print_stdout, reason = "the test runner captures it")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+struct Cloud(Child);
+
+impl Cloud {
+    async fn start() -> (Self, SdkConfig) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "many::cloud", "--ignored", "--nocapture"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let endpoint = lines.find_map(|line| line.strip_prefix("endpoint ").map(str::to_owned));
+        // The test runner there ends if it cannot write.
+        std::thread::spawn(move || lines.for_each(drop));
+        let aws = aws_clients::sdk_config(&AwsSettings {
+            region: Some("eu-central-1".to_owned()),
+            endpoint_url: Some(endpoint.unwrap()),
+            credentials: Some(Credentials::new("local", "local", None, None, "test")),
+        })
+        .await;
+        let table = sweeper::swept(Table::new("vouchers").markers().outbox());
+        let service = Service::new(SERVICE).publishes_to_bus().emits::<(VoucherExpired,)>().owns(table);
+        let topology = Topology::new("shop", "test").service(service).resources().unwrap();
+        provisioning::provision(&topology, &aws).await.unwrap();
+        (Self(child), aws)
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+async fn sweep(count: u64) {
+    let (cloud, aws) = Cloud::start().await;
+    let client = aws_clients::untraced_dynamodb(&aws);
+    fill(&client, count).await;
+    let undisturbed = latencies(&client, Duration::from_secs(2)).await;
+
+    let before = memory_bytes();
+    let started = Instant::now();
+    let settings = SweeperSettings::new(SERVICE);
+    let expiry = Expiry::default();
+    let running = Running::start(Sweeper::new(&aws, TABLE, expiry, settings, &meter()));
+    let (mut highest, mut beside) = (before, Vec::new());
+    while announced(&client, &mut highest).await < count {
+        beside.extend(latencies(&client, Duration::from_secs(2)).await);
+        highest = highest.max(memory_bytes());
+        assert!(started.elapsed() < Duration::from_hours(1), "takes too long");
+    }
+    let took = started.elapsed();
+    running.stop().await;
+    let grown = highest.saturating_sub(before);
+    say(&format!(
+        "{count} items in {took:.1?}; memory {} KiB and {} KiB more at most; a handler beside it took {:?}, and {:?} alone \
+         (median and 95th percentile)",
+        before / 1_024,
+        grown / 1_024,
+        percentiles(beside),
+        percentiles(undisturbed),
+    ));
+    assert!(grown < GROWTH_BYTES, "memory grew by {grown} bytes");
+    assert_eq!(announced(&client, &mut highest).await, count, "each once");
+    drop(cloud);
+}
+
+async fn fill(client: &Client, count: u64) {
+    let due = Due::at(NOW.parse().unwrap());
+    let items: Vec<_> = (0..count).collect();
+    for batch in items.chunks(25) {
+        let requests = batch.iter().map(|number| {
+            let key = format!("VOUCHER#{number}");
+            let mut item = due.attributes(&key);
+            item.insert("pk".to_owned(), s(&key));
+            item.insert("revision".to_owned(), AttributeValue::N("1".to_owned()));
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        });
+        let batch = client.batch_write_item().request_items(TABLE, requests.collect());
+        assert!(batch.send().await.unwrap().unprocessed_items.unwrap_or_default().is_empty());
+    }
+}
+
+/// Counts the announcements.
+async fn announced(client: &Client, highest: &mut u64) -> u64 {
+    let (mut count, mut start) = (0, None);
+    loop {
+        let page = client
+            .scan()
+            .table_name(TABLE)
+            .select(Select::Count)
+            .filter_expression("begins_with(pk, :prefix)")
+            .expression_attribute_values(":prefix", s("OUTBOX#"))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .unwrap();
+        *highest = memory_bytes().max(*highest);
+        count += u64::try_from(page.count()).unwrap();
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return count;
+        }
+    }
+}
+
+/// Does for some time what a handler does, 20 times a second, and returns how long each took.
+async fn latencies(client: &Client, during: Duration) -> Vec<Duration> {
+    let end = Instant::now() + during;
+    let mut took = Vec::new();
+    while Instant::now() < end {
+        let started = Instant::now();
+        let key = s("OTHER#1");
+        client.get_item().table_name(TABLE).key("pk", key.clone()).send().await.unwrap();
+        let update = Update::builder()
+            .table_name(TABLE)
+            .key("pk", key)
+            .update_expression("ADD handled :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        let update = TransactWriteItem::builder().update(update.build().unwrap()).build();
+        client.transact_write_items().transact_items(update).send().await.unwrap();
+        took.push(started.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    took
+}
+
+fn percentiles(mut latencies: Vec<Duration>) -> (Duration, Duration) {
+    latencies.sort_unstable();
+    (latencies[latencies.len() / 2], latencies[latencies.len() * 95 / 100])
+}
+
+/// Returns the resident memory of this process.
+fn memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+}
