@@ -1,7 +1,7 @@
 //! A customer's points: what an event does to them, and what to announce of it.
 //!
-//! Points count for the balance without end, and for the tier for twelve months. An erasure removes what occurred no
-//! later. Events arrive late, twice and in any order; whoever calls this module sees to it that each movement is applied
+//! Points count for the balance without end, and for the tier for twelve months: time takes them away again
+//! ([`Account::expire`]). An erasure removes what occurred no later. Events arrive late, twice and in any order; whoever calls this module sees to it that each movement is applied
 //! once, and then a valid history ends in the same balance and tier whatever its order. A history is valid if every
 //! redemption is covered by points that were earned earlier, and after the last erasure before it.
 //!
@@ -14,11 +14,15 @@ use contracts::{
     CustomerNumber, Points, PointsBalanceChanged, RedemptionRefused, Tier, TierAscended, TierDescended,
 };
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use uuid::Uuid;
 
 /// How many calendar months points count for the tier.
 const COUNTING_MONTHS: i32 = 12;
+
+/// How long before they cease to count points must arrive to count for the tier at all: longer than an index is behind its
+/// table, and than the clocks of two hosts differ, so that whoever looks for what has ceased to count finds it.
+pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a customer has: the sum of the ledger's entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +44,30 @@ pub struct Account {
     pub latest_at: Option<Timestamp>,
     /// How many entries of the ledger name the customer.
     pub entries: u64,
+    /// Whether entries that fall under the tombstone may be left.
+    pub erasing: bool,
+    /// How far points that no longer count have left the points for the tier.
+    pub expired_through: Option<Mark>,
+    /// When points that count for the tier last arrived.
+    pub counted_at: Option<Timestamp>,
+    /// When time changes something about the account: entries are left to erase, or points cease to count.
+    pub due_at: Option<Timestamp>,
+}
+
+/// A place in the order in which a customer's points cease to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// When they do.
+    pub at: Timestamp,
+    /// The id of the event with which they were earned.
+    pub event_id: Uuid,
 }
 
 /// A movement of points, as the ledger keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Movement {
+    /// The id of the event.
+    pub event_id: Uuid,
     /// What moved them.
     pub kind: Kind,
     /// How many.
@@ -105,6 +128,10 @@ impl Account {
             cleared_at: None,
             latest_at: None,
             entries: 0,
+            erasing: false,
+            expired_through: None,
+            counted_at: None,
+            due_at: None,
         }
     }
 
@@ -114,16 +141,26 @@ impl Account {
         Tier::of(self.tier_points)
     }
 
-    /// Adds points that were earned at `occurred_at`. Points that arrive after their twelve months count for the balance
-    /// only. Returns `None`, and adds nothing, if the customer was erased then or later.
-    pub fn earn(&mut self, points: Points, occurred_at: Timestamp, now: Timestamp) -> Option<Movement> {
+    /// Adds points that were earned at `occurred_at`. Points that arrive after their twelve months, or within a
+    /// [margin](MARGIN) before their end, count for the balance only. Returns `None`, and adds nothing, if the customer
+    /// was erased then or later.
+    pub fn earn(
+        &mut self,
+        event_id: Uuid,
+        points: Points,
+        occurred_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Movement> {
         if self.is_erased_at(occurred_at) {
             return None;
         }
-        let mut movement = Movement::new(Kind::Earned, points, occurred_at);
-        movement.counts = now < movement.counts_until;
+        let mut movement = Movement::new(event_id, Kind::Earned, points, occurred_at);
+        let in_time = movement.counts_until.duration_since(now) > MARGIN;
+        movement.counts = in_time && self.expired_through.is_none_or(|through| through < movement.mark());
         if movement.counts {
             self.tier_points = self.tier_points.saturating_add(points.get().into());
+            self.counted_at = Some(now);
+            self.is_due_at(movement.counts_until);
         }
         self.add(&movement);
         Some(movement)
@@ -142,14 +179,14 @@ impl Account {
             return Redemption::Erased;
         }
         if self.balance >= i64::from(points.get()) {
-            let movement = Movement::new(Kind::Redeemed, points, occurred_at);
+            let movement = Movement::new(redemption_id, Kind::Redeemed, points, occurred_at);
             self.add(&movement);
             return Redemption::Taken(movement);
         }
         if patient {
             return Redemption::Waits;
         }
-        let movement = Movement::new(Kind::Refused, points, occurred_at);
+        let movement = Movement::new(redemption_id, Kind::Refused, points, occurred_at);
         self.add(&movement);
         let customer_number = self.customer_number.clone();
         let balance = self.visible_balance();
@@ -159,8 +196,8 @@ impl Account {
     /// Erases everything that occurred no later than `at`. Returns whether that is news.
     ///
     /// Unless something occurred later, this removes it from the sums at once. Otherwise the sums do not tell how much
-    /// that is: then [`forget`](Self::forget) removes it movement by movement.
-    pub fn erase(&mut self, at: Timestamp) -> bool {
+    /// that is: then [`forget`](Self::forget) removes it movement by movement, as it removes the entries of the ledger.
+    pub fn erase(&mut self, at: Timestamp, now: Timestamp) -> bool {
         if self.is_erased_at(at) {
             return false;
         }
@@ -171,29 +208,57 @@ impl Account {
             self.tier_points = 0;
             self.latest_at = None;
             self.cleared_at = Some(at);
+            self.due_at = None;
+        }
+        self.erasing = self.entries > 0;
+        if self.erasing {
+            self.is_due_at(now);
+        } else {
+            self.cleared_at = Some(at);
         }
         true
     }
 
-    /// Removes movements that fall under the tombstone from the sums, unless they have left them already.
-    pub fn forget(&mut self, movements: &[Movement]) {
+    /// Removes movements that fall under the tombstone from the sums, unless they have left them already. Something is
+    /// left to do at `next`.
+    pub fn forget(&mut self, movements: &[Movement], next: Timestamp) {
         self.revision += 1;
+        self.due_at = Some(next);
         for movement in movements {
             self.entries = self.entries.saturating_sub(1);
-            if self.cleared_at.is_some_and(|cleared_at| movement.occurred_at <= cleared_at) {
+            if self.is_cleared(movement) {
                 continue;
             }
             self.balance = self.balance.saturating_sub(movement.amount());
-            if movement.counts {
-                self.tier_points = self.tier_points.saturating_sub(movement.points.get().into());
-            }
+            self.uncount(movement);
         }
     }
 
-    /// Notes that nothing is left of what falls under the tombstone.
-    pub fn cleared(&mut self) {
+    /// Notes that no entry is left of what falls under the tombstone. Points may cease to count from `next` on.
+    pub fn cleared(&mut self, next: Timestamp) {
         self.revision += 1;
         self.cleared_at = self.erased_at;
+        self.erasing = false;
+        self.due_at = (self.tier_points > 0).then_some(next);
+    }
+
+    /// Takes away points that no longer count for the tier, `movements`: all until `through`, apart from those that were
+    /// taken away before. The next ones cease to count at `next`.
+    ///
+    /// What arrived within a [margin](MARGIN) before `now` may be missing from an index, so until that has passed, `next` is
+    /// not known for certain.
+    pub fn expire(&mut self, movements: &[Movement], through: Mark, next: Option<Timestamp>, now: Timestamp) {
+        self.revision += 1;
+        for movement in movements.iter().filter(|movement| movement.mark() <= through) {
+            if !self.is_cleared(movement) {
+                self.uncount(movement);
+            }
+        }
+        self.expired_through = self.expired_through.max(Some(through));
+        self.due_at = next;
+        if self.counted_at.is_some_and(|counted_at| now.duration_since(counted_at) < MARGIN) {
+            self.is_due_at(now.saturating_add(MARGIN).unwrap_or(Timestamp::MAX));
+        }
     }
 
     /// Whether an event that occurred at `at` falls under the tombstone. At the same instant the erasure wins.
@@ -228,7 +293,9 @@ impl Account {
                 tier_points,
                 revision,
             }));
-        } else if tier < previous_tier && self.erased_at == before.erased_at {
+        } else if tier < previous_tier
+            && !(self.erasing || before.erasing || self.erased_at != before.erased_at)
+        {
             announcements.push(Announcement::Descended(TierDescended {
                 customer_number,
                 tier,
@@ -238,6 +305,23 @@ impl Account {
             }));
         }
         announcements
+    }
+
+    /// Whether a movement has left the sums with an erasure.
+    fn is_cleared(&self, movement: &Movement) -> bool {
+        self.cleared_at.is_some_and(|cleared_at| movement.occurred_at <= cleared_at)
+    }
+
+    /// Removes what a movement still adds to the points for the tier.
+    fn uncount(&mut self, movement: &Movement) {
+        let expired = self.expired_through.is_some_and(|through| movement.mark() <= through);
+        if movement.counts && !expired {
+            self.tier_points = self.tier_points.saturating_sub(movement.points.get().into());
+        }
+    }
+
+    fn is_due_at(&mut self, at: Timestamp) {
+        self.due_at = Some(self.due_at.map_or(at, |due_at| due_at.min(at)));
     }
 
     /// Returns the balance as announced.
@@ -254,8 +338,17 @@ impl Account {
 }
 
 impl Movement {
-    fn new(kind: Kind, points: Points, occurred_at: Timestamp) -> Self {
-        Self { kind, points, occurred_at, counts_until: twelve_months_after(occurred_at), counts: false }
+    /// Creates a movement that does not count for the tier.
+    #[must_use]
+    pub fn new(event_id: Uuid, kind: Kind, points: Points, occurred_at: Timestamp) -> Self {
+        let counts_until = twelve_months_after(occurred_at);
+        Self { event_id, kind, points, occurred_at, counts_until, counts: false }
+    }
+
+    /// Returns its place in the order in which points cease to count.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark { at: self.counts_until, event_id: self.event_id }
     }
 
     /// Returns what the movement adds to the balance.

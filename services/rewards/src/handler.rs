@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{CLOCK_TOLERANCE, MemberErased, PointsEarned, PointsRedeemed};
+use contracts::{CLOCK_TOLERANCE, CustomerNumber, MemberErased, PointsEarned, PointsRedeemed};
 use envelope::Metadata;
 use handlers::{Effect, Handle, Subscriber};
 use jiff::{SignedDuration, Timestamp};
 use sqs_consumer::{Clock, Delivery, Failure};
+use sweeper::{Due, Item};
 
-use crate::domain::{Account, Announcement, Movement, Redemption};
-use crate::table::{self, Rewards};
+use crate::announce::announce;
+use crate::domain::{Account, Movement, Redemption};
+use crate::table::{self, Rewards, Stored};
 
 /// The customer was erased when the event occurred or later.
 const ERASED: &str = "erased";
@@ -67,10 +69,10 @@ impl Handle<PointsEarned> for KeepPoints {
     async fn handle(&self, event: &PointsEarned, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;
         let now = self.now_after(metadata)?;
-        let before = self.rewards.account(&event.customer_number).await?;
-        let mut after = before.clone();
-        Ok(match after.earn(event.points, metadata.occurred_at, now) {
-            Some(movement) => moved(Effect::applied(), metadata, &movement, &before, &after),
+        let read = self.rewards.account(&event.customer_number).await?;
+        let mut after = read.account.clone();
+        Ok(match after.earn(metadata.event_id, event.points, metadata.occurred_at, now) {
+            Some(movement) => moved(Effect::applied(), delivery, &movement, &read, &after),
             None => erased(metadata),
         })
     }
@@ -83,15 +85,15 @@ impl Handle<PointsRedeemed> for KeepPoints {
     async fn handle(&self, event: &PointsRedeemed, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;
         let now = self.now_after(metadata)?;
-        let before = self.rewards.account(&event.customer_number).await?;
-        let mut after = before.clone();
+        let read = self.rewards.account(&event.customer_number).await?;
+        let mut after = read.account.clone();
         let until = self.patience(delivery);
         match after.redeem(metadata.event_id, event.points, metadata.occurred_at, now < until) {
-            Redemption::Taken(movement) => Ok(moved(Effect::applied(), metadata, &movement, &before, &after)),
+            Redemption::Taken(movement) => Ok(moved(Effect::applied(), delivery, &movement, &read, &after)),
             Redemption::Erased => Ok(erased(metadata)),
             Redemption::Refused(movement, refusal) => {
                 let effect = Effect::refused(BALANCE_INSUFFICIENT).announce(&refusal);
-                Ok(moved(effect, metadata, &movement, &before, &after))
+                Ok(moved(effect, delivery, &movement, &read, &after))
             }
             // A redelivery: what the ledger says of the event decides, whether it was redeemed or refused.
             Redemption::Waits if self.rewards.is_recorded(metadata.event_id).await? => {
@@ -105,42 +107,36 @@ impl Handle<PointsRedeemed> for KeepPoints {
     }
 }
 
+/// Leaves the tombstone. The sweeper erases the ledger's entries, however many there are.
 impl Handle<MemberErased> for KeepPoints {
     async fn handle(&self, event: &MemberErased, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;
-        self.now_after(metadata)?;
-        let before = self.rewards.account(&event.customer_number).await?;
-        let mut after = before.clone();
-        if !after.erase(metadata.occurred_at) {
+        let now = self.now_after(metadata)?;
+        let read = self.rewards.account(&event.customer_number).await?;
+        let mut after = read.account.clone();
+        if !after.erase(metadata.occurred_at, now) {
             return Ok(Effect::new(STALE));
         }
-        Ok(announce(Effect::applied().put(table::account(&after, &before)), &before, &after))
+        let write = read.replace(&after, |at| due(delivery, &event.customer_number, at));
+        Ok(announce(Effect::applied().put(write), &read.account, &after))
     }
 }
 
 /// Adds the ledger's entry and the account after it, and announces what changed.
-fn moved(
-    effect: Effect,
-    metadata: &Metadata,
-    movement: &Movement,
-    before: &Account,
-    after: &Account,
-) -> Effect {
+fn moved(effect: Effect, delivery: &Delivery, movement: &Movement, read: &Stored, after: &Account) -> Effect {
+    let due = due(delivery, &after.customer_number, movement.counts_until);
     let effect = effect
-        .record(table::entry(metadata.event_id, &after.customer_number, movement))
-        .put(table::account(after, before));
-    announce(effect, before, after)
+        .record(table::entry(&after.customer_number, movement, &due))
+        .put(read.replace(after, |at| self::due(delivery, &after.customer_number, at)));
+    announce(effect, &read.account, after)
+}
+
+/// Returns what the sweeper keeps about an account that is due then because of this event.
+fn due(delivery: &Delivery, customer_number: &CustomerNumber, at: Timestamp) -> Item {
+    Due::at(at).caused_by(&delivery.envelope).attributes(&table::account_key(customer_number))
 }
 
 /// Records an event of an erased customer, so that it stays without effect.
 fn erased(metadata: &Metadata) -> Effect {
     Effect::new(ERASED).record(table::erased_entry(metadata.event_id))
-}
-
-fn announce(effect: Effect, before: &Account, after: &Account) -> Effect {
-    after.announcements_since(before).iter().fold(effect, |effect, announcement| match announcement {
-        Announcement::Changed(event) => effect.announce(event),
-        Announcement::Ascended(event) => effect.announce(event),
-        Announcement::Descended(event) => effect.announce(event),
-    })
 }

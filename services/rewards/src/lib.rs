@@ -7,23 +7,32 @@
 //! A redemption beyond the balance waits for points that may be under way, and is refused after a grace period
 //! (`RedemptionRefused`).
 //!
+//! Points leave the points of the last twelve months by themselves: a sweeper beside the consumer looks after accounts of
+//! which points cease to count.
+//!
 //! The table holds customer numbers and points, no names or addresses; so does the outbox. An erasure leaves a tombstone in
-//! place of the customer's sums.
+//! place of the customer's sums, and the sweeper removes customer number and points from the ledger's entries. Their keys
+//! stay, so that no replay counts.
 //!
 //! ```
 //! use contracts::{Points, Tier};
 //! use rewards::domain::Account;
+//! use uuid::Uuid;
 //!
 //! let mut account = Account::empty("123456789012".parse()?);
 //! let occurred_at = "2026-03-01T12:00:00Z".parse()?;
-//! account.earn(Points::try_from(1_200)?, occurred_at, occurred_at);
+//! account.earn(Uuid::nil(), Points::try_from(1_200)?, occurred_at, occurred_at);
 //! assert_eq!((account.balance, account.tier()), (1_200, Tier::Silver));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod announce;
 pub mod domain;
 mod handler;
+mod ledger;
+mod mark;
 mod settings;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -32,10 +41,11 @@ use contracts::{PointsBalanceChanged, RedemptionRefused, TierAscended, TierDesce
 use handlers::{EffectivelyOnce, subscriptions};
 use service_runtime::{BoxError, Runtime};
 use sqs_consumer::SystemClock;
-use topology::{Service, Table, TableAccess};
+use topology::{Service, Table};
 
 use crate::handler::KeepPoints;
 use crate::settings::Settings;
+use crate::sweep::SweepAccounts;
 use crate::table::Rewards;
 
 /// The service's name.
@@ -54,16 +64,15 @@ type Emits = (PointsBalanceChanged, TierAscended, TierDescended, RedemptionRefus
 /// ```
 #[must_use]
 pub fn topology() -> Service {
-    Service::new(NAME)
-        .consumes(subscriptions::<KeepPoints>())
-        .owns(Table::new("rewards").markers().outbox().personal_data().access([TableAccess::Get]))
-        .emits::<Emits>()
+    let table = Table::new("rewards").markers().outbox().personal_data().index(ledger::index());
+    Service::new(NAME).consumes(subscriptions::<KeepPoints>()).owns(sweeper::swept(table)).emits::<Emits>()
 }
 
-/// Runs the service until it is stopped and the messages in flight are settled.
+/// Runs the service until it is stopped and the messages and accounts in hand are settled.
 ///
 /// It reads `REWARDS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `REDEMPTION_GRACE_S` (900: how long a redemption
-/// that the balance does not cover waits for points) and the `CONSUMER_*` settings.
+/// that the balance does not cover waits for points) and the `CONSUMER_*` and `SWEEPER_*`
+/// settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
@@ -72,6 +81,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let rewards = Rewards::new(dynamodb.clone(), settings.table.clone());
+    sweeper::start(&runtime, settings.sweeper, settings.table.clone(), SweepAccounts::new(rewards.clone()));
     let points = KeepPoints::new(rewards, settings.grace, SystemClock);
     let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, points);
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)

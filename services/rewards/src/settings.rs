@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
+use sweeper::SweeperSettings;
 
 /// The service's settings.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
+    /// `SWEEPER_*`.
+    pub(crate) sweeper: SweeperSettings,
 }
 
 impl Settings {
@@ -31,6 +34,7 @@ impl Settings {
             table: settings.required("REWARDS_TABLE_NAME"),
             grace: settings.duration_s("REDEMPTION_GRACE_S", Duration::from_mins(15)),
             queue: QueueSettings::read(service, grace, &mut settings),
+            sweeper: SweeperSettings::read(service, &mut settings),
         };
         // The consumer would dead-letter the redemption before, and the CRM would not hear of it.
         if read.grace * 2 > read.queue.consumer.give_up_after {

@@ -2,6 +2,8 @@
 
 mod cloud;
 mod concurrent;
+mod erasing;
+mod expiring;
 mod refusals;
 
 use contracts::CustomerNumber;

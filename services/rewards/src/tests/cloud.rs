@@ -7,13 +7,18 @@ use std::time::Duration;
 use contracts::{CustomerNumber, MemberErased, Points, PointsEarned, PointsRedeemed};
 use envelope::{Envelope, Event};
 use handlers::EffectivelyOnce;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::noop::NoopMeterProvider;
 use serde_json::Value;
 use service_test::{Item, TestCloud, delivery, envelope_at};
 use sqs_consumer::{AtLeastOnceHandler, Done, Failure};
+use sweeper::{Sweeper, SweeperSettings};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use topology::Service;
 
 use crate::handler::KeepPoints;
+use crate::sweep::SweepAccounts;
 use crate::table::Rewards;
 
 const TABLE: &str = "rewards";
@@ -42,6 +47,10 @@ impl Cloud {
 
     pub(super) fn set_clock(&self, now: Timestamp) {
         *self.clock.lock().unwrap() = now;
+    }
+
+    pub(super) fn advance(&self, by: SignedDuration) {
+        *self.clock.lock().unwrap() += by;
     }
 
     /// Delivers `event`, received for the first time when it occurred.
@@ -75,6 +84,13 @@ impl Cloud {
         self.test.items(TABLE, prefix).await
     }
 
+    /// Returns each announcement as its item.
+    pub(super) async fn outbox(&self, event_type: &str) -> Vec<Item> {
+        let mut outbox = self.items("OUTBOX#").await;
+        outbox.retain(|item| text(item, "event_type") == event_type);
+        outbox
+    }
+
     /// Returns type and data of each announcement, in the order of the revision, those without one first.
     pub(super) async fn announced(&self) -> Vec<(String, Value)> {
         let outbox = self.items("OUTBOX#").await;
@@ -87,6 +103,49 @@ impl Cloud {
             .collect();
         announced.sort_by_key(|(name, data)| (data["revision"].as_u64(), name.clone()));
         announced
+    }
+
+    /// Starts a sweeper. It stops when the returned guard is dropped, as if its process had been killed.
+    pub(super) fn start_sweeper(&self, sweep: impl FnOnce(SweepAccounts) -> SweepAccounts) -> DropGuard {
+        let (killed, sweeper) = (CancellationToken::new(), self.sweeper(sweep));
+        let stopped = killed.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled(sweeper.run(CancellationToken::new())).await });
+        killed.drop_guard()
+    }
+
+    fn sweeper(&self, sweep: impl FnOnce(SweepAccounts) -> SweepAccounts) -> Sweeper<SweepAccounts> {
+        let table = self.test.variable(crate::NAME, "REWARDS_TABLE_NAME");
+        let accounts = sweep(SweepAccounts::new(Rewards::new(self.test.dynamodb(), table.clone())));
+        let settings = SweeperSettings {
+            poll: Duration::from_millis(50),
+            lag: Duration::ZERO,
+            ..SweeperSettings::new(crate::NAME)
+        };
+        let meter = NoopMeterProvider::new().meter("test");
+        let read = Arc::clone(&self.clock);
+        Sweeper::new(self.test.aws(), table, accounts, settings, &meter)
+            .with_clock(move || *read.lock().unwrap())
+    }
+
+    /// Waits until no account is due.
+    pub(super) async fn swept(&self) {
+        let now = *self.clock.lock().unwrap();
+        until("nothing to be due", async || {
+            let accounts = self.items("REWARDS#").await;
+            let due = accounts.iter().filter_map(|account| account.get("due_at"));
+            let due = due.map(|at| at.as_s().unwrap().parse::<Timestamp>().unwrap());
+            due.into_iter().all(|at| at >= now)
+        })
+        .await;
+    }
+
+    /// Does what is due, and ends.
+    pub(super) async fn sweep(&self) {
+        let shutdown = CancellationToken::new();
+        let sweeper = tokio::spawn(self.sweeper(|accounts| accounts).run(shutdown.clone()));
+        self.swept().await;
+        shutdown.cancel();
+        sweeper.await.unwrap();
     }
 
     /// Returns the number of calls to DynamoDB, by operation, action and resource.
@@ -124,6 +183,17 @@ impl Cloud {
     pub(super) async fn expire_marker(&self, event: &Envelope) {
         self.expire(format!("EVENT#{}#{}", crate::NAME, event.metadata.event_id)).await;
     }
+}
+
+/// Waits for a condition.
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("waited a minute for {what}");
 }
 
 pub(super) fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
