@@ -101,6 +101,11 @@ async fn drive(world: &World, roles: &Roles) {
     let trace_id = tell(world, 0, &erasures).await;
     Documents::whole(world, &trace_id, None).await;
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
+    until("the ledger of points to be erased", || async {
+        let items = table(world, "rewards").await;
+        items.iter().all(|item| !item.contains_key("erasing")).then_some(())
+    })
+    .await;
 }
 
 /// Returns the types that ingest accepts, in the order of its description.

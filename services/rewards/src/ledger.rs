@@ -89,8 +89,8 @@ impl Rewards {
             .entries(customer_number)
             .key_condition_expression("#customer = :customer AND #until BETWEEN :after AND :through")
             .expression_attribute_names("#until", COUNTS_UNTIL)
-            .expression_attribute_values(":after", text(after))
-            .expression_attribute_values(":through", text(mark::text(through)))
+            .expression_attribute_values(":after", text(&after))
+            .expression_attribute_values(":through", text(&mark::text(through)))
             .limit(most)
             .set_exclusive_start_key(start);
         read(customer_number, query).await
@@ -106,7 +106,7 @@ impl Rewards {
             .entries(customer_number)
             .key_condition_expression("#customer = :customer AND #until > :after")
             .expression_attribute_names("#until", COUNTS_UNTIL)
-            .expression_attribute_values(":after", text(mark::text(mark)))
+            .expression_attribute_values(":after", text(&mark::text(mark)))
             .limit(1);
         Ok(read(customer_number, query).await?.movements.pop())
     }

@@ -91,7 +91,7 @@ impl Rewards {
 
     /// Reads the customer's account, consistently: after a stale read the write would fail for nothing.
     pub(crate) async fn account(&self, customer_number: &CustomerNumber) -> Result<Stored, ReadError> {
-        let Some(item) = self.item(text(account_key(customer_number))).await? else {
+        let Some(item) = self.item(text(&account_key(customer_number))).await? else {
             let account = Account::empty(customer_number.clone());
             return Ok(Stored { account, erased_through: None, due: Item::new() });
         };
@@ -140,18 +140,18 @@ impl Stored {
         }
         put.condition_expression("#revision = :read")
             .expression_attribute_names("#revision", REVISION)
-            .expression_attribute_values(":read", number(self.account.revision))
+            .expression_attribute_values(":read", number(&self.account.revision))
     }
 }
 
 fn item_of(account: &Account) -> Item {
     let mut item = Item::from([
-        (PARTITION_KEY.to_owned(), text(account_key(&account.customer_number))),
-        (BALANCE.to_owned(), number(account.balance)),
+        (PARTITION_KEY.to_owned(), text(&account_key(&account.customer_number))),
+        (BALANCE.to_owned(), number(&account.balance)),
         (TIER.to_owned(), text(account.tier().as_str())),
-        (TIER_POINTS.to_owned(), number(account.tier_points)),
-        (REVISION.to_owned(), number(account.revision)),
-        (ENTRIES.to_owned(), number(account.entries)),
+        (TIER_POINTS.to_owned(), number(&account.tier_points)),
+        (REVISION.to_owned(), number(&account.revision)),
+        (ENTRIES.to_owned(), number(&account.entries)),
     ]);
     for (name, time) in [
         (ERASED_AT, account.erased_at),
@@ -159,10 +159,10 @@ fn item_of(account: &Account) -> Item {
         (LATEST_AT, account.latest_at),
         (COUNTED_AT, account.counted_at),
     ] {
-        item.extend(time.map(|time| (name.to_owned(), text(time))));
+        item.extend(time.map(|time| (name.to_owned(), text(&time))));
     }
     let through =
-        account.expired_through.map(|through| (EXPIRED_THROUGH.to_owned(), text(mark::text(through))));
+        account.expired_through.map(|through| (EXPIRED_THROUGH.to_owned(), text(&mark::text(through))));
     let erasing = account.erasing.then(|| (ERASING.to_owned(), AttributeValue::Bool(true)));
     item.extend(through.into_iter().chain(erasing));
     item
@@ -175,9 +175,9 @@ pub(crate) fn entry(customer_number: &CustomerNumber, movement: &Movement, due: 
         .item(PARTITION_KEY, entry_key(movement.event_id))
         .item(KIND, text(word(movement.kind)))
         .item(CUSTOMER_NUMBER, text(customer_number))
-        .item(POINTS, number(movement.points.get()))
-        .item(OCCURRED_AT, text(movement.occurred_at))
-        .item(COUNTS_UNTIL, text(mark::place(movement)));
+        .item(POINTS, number(&movement.points.get()))
+        .item(OCCURRED_AT, text(&movement.occurred_at))
+        .item(COUNTS_UNTIL, text(&mark::place(movement)));
     if !movement.counts {
         return put;
     }
@@ -228,7 +228,7 @@ pub(crate) fn customer_of(key: &str) -> Option<CustomerNumber> {
 }
 
 fn entry_key(event_id: Uuid) -> AttributeValue {
-    text(format_args!("{ENTRY_PREFIX}{event_id}"))
+    text(&format_args!("{ENTRY_PREFIX}{event_id}"))
 }
 
 /// Returns the event of the entry with this key.
@@ -281,10 +281,10 @@ pub(crate) fn parsed<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T>
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-pub(crate) fn text(value: impl ToString) -> AttributeValue {
+pub(crate) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
+fn number(value: &impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
