@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_redemption_waits_a_quarter_of_an_hour() {
-        assert_eq!(read(&[]).unwrap().grace, Duration::from_secs(900));
+        assert_eq!(read(&[]).unwrap().grace, Duration::from_mins(15));
         assert_eq!(read(&[("REDEMPTION_GRACE_S", "0")]).unwrap().grace, Duration::ZERO);
     }
 

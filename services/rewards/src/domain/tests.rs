@@ -255,7 +255,7 @@ impl Kept {
             left.retain(|event| {
                 let pause = SignedDuration::from_mins((*minutes.next().unwrap()).into());
                 self.now = end.min(self.now + pause);
-                if self.account.revision % 3 == 0 {
+                if self.account.revision.is_multiple_of(3) {
                     self.sweep(at_once);
                 }
                 !self.handle(event)

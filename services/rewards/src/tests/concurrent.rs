@@ -177,7 +177,7 @@ async fn deliver(cloud: &Arc<Cloud>, all: Vec<Envelope>, now: Timestamp, seed: u
         match end.unwrap() {
             (Ok(_), _) => {}
             (Err(Failure::Transient { reason: "points-under-way" | "contended", .. }), event) => {
-                left.push(event)
+                left.push(event);
             }
             (Err(failure), _) => panic!("seed {seed}: {failure:?}"),
         }
