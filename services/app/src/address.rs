@@ -39,15 +39,17 @@ impl Reach {
 /// [special-purpose addresses](https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml).
 fn of_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
-        [10 | 127, ..] | [192, 168, ..] => Reach::Inside,
-        [172, second, ..] if second & 0xf0 == 16 => Reach::Inside,
-        // Shared between a provider and its customers, and between a cluster and its pods.
-        [100, second, ..] if second & 0xc0 == 64 => Reach::Inside,
-        [0, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
-            Reach::Nobody
-        }
-        // Where AWS serves metadata and credentials of instances and tasks; benchmarks; multicast, reserved and broadcast.
-        [169, 254, ..] | [198, 18 | 19, ..] | [224..=255, ..] => Reach::Nobody,
+        // Private, loopback, and shared between a provider and its customers, or a cluster and its pods.
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Reach::Inside,
+        // Unspecified, multicast, reserved, where AWS serves metadata and credentials of instances and tasks; protocols,
+        // documentation and benchmarks.
+        [0 | 224..=255, ..]
+        | [169, 254, ..]
+        | [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [198, 18 | 19, ..] => Reach::Nobody,
         _ => Reach::Everybody,
     }
 }

@@ -38,7 +38,7 @@ impl Endpoint {
         let answer = Box::pin(request.send())
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
-        Ok(answer.item.is_some_and(|item| item.get(URL_DIGEST) == Some(&text(&self.url_digest))))
+        Ok(answer.item.is_some_and(|item| item.get(URL_DIGEST) == Some(&text(&*self.url_digest))))
     }
 
     /// Disables the endpoint, because of its answer to a notification.
@@ -48,7 +48,7 @@ impl Endpoint {
             .put_item()
             .table_name(&self.table)
             .item(PARTITION_KEY, text(KEY))
-            .item(URL_DIGEST, text(&self.url_digest))
+            .item(URL_DIGEST, text(&*self.url_digest))
             .item(DISABLED_AT, text(Timestamp::now().to_string()))
             .item(NOTIFICATION_ID, text(notification_id.to_string()));
         Box::pin(put.send()).await.map_err(|error| AwsError::of(service::DYNAMODB, "PutItem", error))?;
