@@ -12,6 +12,7 @@ mod commands;
 mod compose;
 mod dashboards;
 mod dead_letters;
+mod discounts;
 mod documents;
 mod faults;
 mod foreign;

@@ -106,6 +106,12 @@ async fn drive(world: &World, roles: &Roles) {
         items.iter().all(|item| !item.contains_key("erasing")).then_some(())
     })
     .await;
+    until("the discounts of the erased customer to be gone", || async {
+        let items = table(world, "discounts").await;
+        let keys = items.iter().map(|item| item["pk"].as_s().unwrap());
+        (keys.filter(|key| key.starts_with("DISCOUNT#460000000000#")).count() == 0).then_some(())
+    })
+    .await;
 }
 
 /// Returns the types that ingest accepts, in the order of its description.

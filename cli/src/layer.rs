@@ -39,6 +39,7 @@ pub(crate) const ALL: &[Service] = &[
     service!(ingest),
     service!(membership),
     service!(rewards),
+    service!(discounts),
     service!(notifier),
     service!(email),
     service!(app),

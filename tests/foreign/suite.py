@@ -45,6 +45,7 @@ LEFT_OUT = {
     "commands::": "runs the commands in documents, which use the local cloud",
     "compose::": "reads docker compose's files",
     "dead_letters::": "compares traces and queues after redrives, and reads the mail of the local cloud",
+    "discounts::": "searches the local X-Ray by annotation",
     "dashboards::": "covers Grafana's queries to Prometheus",
     "faults::a_bus_that_throttles_": "needs faults on demand",
     "faults::messages_delivered_twice_": "needs faults on demand",

@@ -21,8 +21,6 @@ const PAGE: i32 = 100;
 const LOOKS: u32 = 6;
 /// How often a lease is renewed, in parts of a lease.
 const RENEWALS: u32 = 3;
-/// The longest pause of a place after an item.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a failed pass; it doubles with every further one.
 const TROUBLE_BASE: Duration = Duration::from_secs(1);
 /// The longest pause after a failed pass.
@@ -176,8 +174,8 @@ impl<H: HandleDue> Bucket<'_, H> {
                     if let Err(found) = self.item(&key, cutoff).await {
                         *troubled() = Some(found);
                     }
-                    // Leaves the table and the processor to other handlers for as long as the item took.
-                    wait(started.elapsed().min(LONGEST_PAUSE), stop).await;
+                    // Leaves the table and the processor to other handlers.
+                    wait(shared.settings.pause(started.elapsed()), stop).await;
                 });
             items.await;
             if let Some(found) = troubled().take() {

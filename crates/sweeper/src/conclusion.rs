@@ -18,6 +18,8 @@ pub(crate) struct Conclusion {
     pub(crate) reason: Option<&'static str>,
     /// The dependency that failed.
     pub(crate) dependency: Option<&'static str>,
+    /// Whether that would make other items fail too.
+    pub(crate) unavailable: bool,
     /// The cause, with its sources.
     pub(crate) detail: Option<String>,
     pub(crate) retry_after: Option<Duration>,
@@ -25,12 +27,21 @@ pub(crate) struct Conclusion {
 
 impl Conclusion {
     pub(crate) fn done(done: Done) -> Self {
-        Self { outcome: done.outcome, reason: done.reason, dependency: None, detail: None, retry_after: None }
+        Self {
+            outcome: done.outcome,
+            reason: done.reason,
+            dependency: None,
+            unavailable: false,
+            detail: None,
+            retry_after: None,
+        }
     }
 
-    /// Concludes that the item stays due. What DynamoDB rejects stays due too: nothing proves that the item is at fault.
+    /// Concludes that the item stays due. What DynamoDB rejects stays due too: nothing proves that the item is at fault, nor
+    /// that others are.
     pub(crate) fn retry(failure: Failure) -> Self {
         let (reason, dependency) = (failure.reason(), failure.dependency());
+        let unavailable = matches!(failure, Failure::Transient { dependency: Some(_), .. });
         let (source, retry_after) = match failure {
             Failure::Transient { source, retry_after, .. } => (source, retry_after),
             Failure::Rejected { source, .. } | Failure::Permanent { source, .. } => (source, None),
@@ -39,6 +50,7 @@ impl Conclusion {
             outcome: RETRY,
             reason: Some(reason),
             dependency,
+            unavailable,
             detail: source.map(|source| describe(&*source)),
             retry_after,
         }

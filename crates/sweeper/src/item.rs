@@ -77,11 +77,11 @@ impl<H: HandleDue> Bucket<'_, H> {
         } else {
             self.retries.done(key);
         }
-        match (conclusion.outcome, conclusion.dependency) {
-            (RETRY, Some(dependency)) => {
+        match conclusion.dependency.filter(|_| conclusion.outcome == RETRY && conclusion.unavailable) {
+            Some(dependency) => {
                 Err(Trouble(format!("{dependency} {}", conclusion.reason.unwrap_or_default())))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

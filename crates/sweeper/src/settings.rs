@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest pause of a place after an item.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The settings of a sweeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweeperSettings {
@@ -11,9 +14,11 @@ pub struct SweeperSettings {
     pub poll: Duration,
     /// How long an item must have been due: longer than clocks differ and the index is behind. `SWEEPER_LAG_MS`, 1,000.
     pub lag: Duration,
-    /// The most items handled at the same time. Each place pauses after an item for as long as it took.
-    /// `SWEEPER_CONCURRENCY`, 4.
+    /// The most items handled at the same time. `SWEEPER_CONCURRENCY`, 2.
     pub concurrency: usize,
+    /// The share of the time that each of these places works, from 1 to 100: after an item it pauses for the rest, so that
+    /// other handlers hardly notice. `SWEEPER_DUTY_PERCENT`, 20.
+    pub duty_percent: u32,
     /// How long a bucket stays with a task that died. `SWEEPER_LEASE_S`, 30.
     pub lease: Duration,
 }
@@ -26,9 +31,15 @@ impl SweeperSettings {
             service: service.into(),
             poll: Duration::from_secs(1),
             lag: Duration::from_secs(1),
-            concurrency: 4,
+            concurrency: 2,
+            duty_percent: 20,
             lease: Duration::from_secs(30),
         }
+    }
+
+    /// Returns how long a place pauses after an item that took so long.
+    pub(crate) fn pause(&self, took: Duration) -> Duration {
+        (took * (100 - self.duty_percent.min(100)) / self.duty_percent.max(1)).min(LONGEST_PAUSE)
     }
 
     /// Reads the settings of a service. Wrong ones are recorded in `settings`.
@@ -39,16 +50,18 @@ impl SweeperSettings {
             poll: settings.duration_ms("SWEEPER_POLL_MS", default.poll),
             lag: settings.duration_ms("SWEEPER_LAG_MS", default.lag),
             concurrency: settings.parse("SWEEPER_CONCURRENCY", default.concurrency),
+            duty_percent: settings.parse("SWEEPER_DUTY_PERCENT", default.duty_percent),
             lease: settings.duration_s("SWEEPER_LEASE_S", default.lease),
             ..default
         };
-        for (name, wrong) in [
-            ("SWEEPER_POLL_MS", read.poll.is_zero()),
-            ("SWEEPER_CONCURRENCY", read.concurrency == 0),
-            ("SWEEPER_LEASE_S", read.lease.is_zero()),
+        for (name, wrong, rule) in [
+            ("SWEEPER_POLL_MS", read.poll.is_zero(), "must be above 0"),
+            ("SWEEPER_CONCURRENCY", read.concurrency == 0, "must be above 0"),
+            ("SWEEPER_DUTY_PERCENT", !(1..=100).contains(&read.duty_percent), "must be from 1 to 100"),
+            ("SWEEPER_LEASE_S", read.lease.is_zero(), "must be above 0"),
         ] {
             if wrong {
-                settings.wrong(name, "must be above 0");
+                settings.wrong(name, rule);
             }
         }
         read
@@ -74,11 +87,19 @@ mod tests {
         };
         assert_eq!(read, expected);
 
-        let environment = Environment::from_pairs([("SWEEPER_POLL_MS", "0"), ("SWEEPER_CONCURRENCY", "x")]);
+        assert_eq!(read.pause(Duration::from_millis(10)), Duration::from_millis(40));
+        let never = SweeperSettings { duty_percent: 100, ..read };
+        assert_eq!(never.pause(Duration::from_millis(10)), Duration::ZERO);
+
+        let environment = Environment::from_pairs([
+            ("SWEEPER_POLL_MS", "0"),
+            ("SWEEPER_CONCURRENCY", "x"),
+            ("SWEEPER_DUTY_PERCENT", "101"),
+        ]);
         let mut settings = environment.settings();
         drop(SweeperSettings::read("discounts", &mut settings));
         let error = settings.finish().unwrap_err();
         let names: Vec<_> = error.wrong().iter().map(|wrong| wrong.name.as_str()).collect();
-        assert_eq!(names, ["SWEEPER_CONCURRENCY", "SWEEPER_POLL_MS"]);
+        assert_eq!(names, ["SWEEPER_CONCURRENCY", "SWEEPER_POLL_MS", "SWEEPER_DUTY_PERCENT"]);
     }
 }

@@ -45,7 +45,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("NAT gateway, data", 45.0),           // 43.2 million × 20 KB = 864 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
-            ("Logs, services", 68.0),              // 43.2 million × 2,484 bytes = 107.3 GB × 0.63
+            ("Logs, services", 54.0),              // 43.2 million × 1,970 bytes = 85.1 GB × 0.63
             ("Logs, metrics (EMF)", 11.0),         // 10 × 43,200 × 40 KB = 17.3 GB × 0.63
             ("Metrics", 90.0),                     // 5 × 60 × 0.30
             ("Container Insights, metrics", 28.0), // (8 + 5 × 17) × 0.30
@@ -71,8 +71,8 @@ fn ten_thousand_a_minute_with_ten_services() {
             ("Fargate, memory", 44.0),      // 30 × 0.5 × 720 × 0.00409
             ("NAT gateway, data", 1_011.0), // 432 million × 45 KB = 19,440 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
-            ("Logs, services", 1_376.0),    // 432 million × 5,054 bytes = 2,183 GB × 0.63
-            ("Logs, metrics (EMF)", 33.0),  // 30 × 43,200 × 40 KB = 51.8 GB × 0.63
+            ("Logs, services", 1_236.0),    // 432 million × 4,540 bytes = 1,961 GB × 0.63
+            ("Logs, metrics (EMF)", 29.0),  // 27 × 43,200 × 40 KB = 46.7 GB × 0.63
             ("Metrics", 180.0),             // 10 × 60 × 0.30
             ("Container Insights, metrics", 53.0), // (8 + 10 × 17) × 0.30
             ("SES, mails", 43_200.0),
@@ -111,8 +111,8 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
 }
 
 #[test]
-fn a_million_a_minute_with_thirty_services() {
-    let estimate = estimate("eu-central-1", 1_000_000, 30);
+fn a_million_a_minute_with_thirty_one_services() {
+    let estimate = estimate("eu-central-1", 1_000_000, 31);
     fees(
         &estimate,
         &[
@@ -121,7 +121,7 @@ fn a_million_a_minute_with_thirty_services() {
             ("DynamoDB, writes", 1_317_600.0), // 43,200 × 40 × 0.7625
             ("NAT gateway, data", 325_728.0),  // 43,200 million × 145 KB = 6,264,000 GB × 0.052
             ("Fargate, vCPU", 45_058.0),       // 840 × 2 × 720 × 0.03725
-            ("Metrics", 540.0),                // 30 × 60 × 0.30
+            ("Metrics", 558.0),                // 31 × 60 × 0.30
         ],
     );
     assert_eq!(estimate["tasks"]["all"], 840);
@@ -149,7 +149,7 @@ fn each_consumer_lowers_the_ceiling_in_frankfurt() {
 #[test]
 fn each_service_has_alarms_and_perhaps_a_dashboard() {
     let few = estimate("eu-central-1", 1_000, 5);
-    let many = estimate("eu-central-1", 1_000, 30);
+    let many = estimate("eu-central-1", 1_000, 31);
     assert!(fee(&few, "Alarms") >= 3.0, "{few}");
     assert!(fee(&many, "Alarms") > fee(&few, "Alarms") + 10.0, "{many}");
     assert_eq!(fee(&few, "Key"), 1.0);

@@ -47,15 +47,17 @@ async fn a_permanent_failure_parks_its_item_and_an_operator_returns_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn transient_failures_and_panics_are_tried_again() {
+async fn transient_failures_panics_and_rejections_hinder_no_other_and_are_tried_again() {
     let vouchers = Vouchers::start().await;
+    vouchers.store("VOUCHER#rejected", -120, "rejected").await;
     vouchers.store("VOUCHER#transient", -120, "transient").await;
     vouchers.store("VOUCHER#panic", -120, "panic").await;
     vouchers.store("VOUCHER#good", -60, "expire").await;
     let running = vouchers.sweep();
     vouchers.await_announced(1).await;
     *vouchers.expiry.mended.lock().unwrap() = true;
-    vouchers.await_announced(3).await;
+    vouchers.await_announced(4).await;
+    assert!(matches!(running.readiness.lock().unwrap().as_slice(), [Readiness::Up]), "no dependency failed");
     running.stop().await;
     vouchers.cloud.shutdown().await;
 }

@@ -59,6 +59,11 @@ impl HandleDue for Expiry {
             Some("permanent") => return Err(Failure::permanent("unfit")),
             Some("transient") => return Err(Failure::transient("not-now")),
             Some("panic") => panic!("on purpose"),
+            // An expression that DynamoDB does not accept.
+            Some("rejected") => {
+                let update = Update::builder().key("pk", AttributeValue::S(due.key.clone()));
+                return Ok(Effect::applied().update(update.update_expression("SET")));
+            }
             Some("nothing") => return Ok(Effect::ignored()),
             _ => {}
         }
@@ -197,6 +202,8 @@ pub(crate) fn settings() -> SweeperSettings {
     SweeperSettings {
         poll: Duration::from_millis(200),
         lag: Duration::from_millis(100),
+        concurrency: 4,
+        duty_percent: 80,
         lease: Duration::from_millis(1_200),
         ..SweeperSettings::new(SERVICE)
     }
