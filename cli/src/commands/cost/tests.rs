@@ -72,7 +72,7 @@ fn ten_thousand_a_minute_with_ten_services() {
             ("NAT gateway, data", 1_011.0), // 432 million × 45 KB = 19,440 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
             ("Logs, services", 1_236.0),    // 432 million × 4,540 bytes = 1,961 GB × 0.63
-            ("Logs, metrics (EMF)", 29.0),  // 27 × 43,200 × 40 KB = 46.7 GB × 0.63
+            ("Logs, metrics (EMF)", 33.0),  // 30 × 43,200 × 40 KB = 51.8 GB × 0.63
             ("Metrics", 180.0),             // 10 × 60 × 0.30
             ("Container Insights, metrics", 53.0), // (8 + 10 × 17) × 0.30
             ("SES, mails", 43_200.0),
@@ -124,7 +124,7 @@ fn a_million_a_minute_with_thirty_one_services() {
             ("Metrics", 558.0),                // 31 × 60 × 0.30
         ],
     );
-    assert_eq!(estimate["tasks"]["all"], 840);
+    assert_eq!(estimate["tasks"]["all"], 868);
     let consumers = &estimate["consumers"];
     assert_eq!(consumers["invocations_per_event"], 27);
     assert_eq!(consumers["topic_pays"], false); // 135,000 is less than a million even so
