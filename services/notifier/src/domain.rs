@@ -1,13 +1,55 @@
-//! Which notifications a member's event leads to, and what to remember of the member.
+//! Which notifications an event leads to, and what to remember of the member.
 //!
 //! Pure: it knows only the contracts.
 
 use contracts::{
-    Channel, Contact, CustomerNumber, EmailAddress, MemberEnrolled, MemberErased, MemberPreferencesChanged,
-    MemberRenamed, NotificationRequested, Subject,
+    Channel, Contact, CustomerNumber, DiscountActivated, DiscountExpired, EmailAddress, MemberEnrolled,
+    MemberErased, MemberPreferencesChanged, MemberRenamed, NotificationRequested, Subject, TierAscended,
+    TierDescended,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
+
+/// What an event tells the notifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occurrence {
+    /// A member's event, with the contact.
+    Member(Notice),
+    /// Something else that happened to a customer. The event carries no contact.
+    Other(News),
+}
+
+/// What happened to a customer, of whom the notifier must know how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The customer it concerns.
+    pub customer_number: CustomerNumber,
+    /// What happened.
+    pub subject: Subject,
+}
+
+impl News {
+    /// Returns one request for each channel in `contact`, which belongs to the membership that began at `enrolled_at`.
+    #[must_use]
+    pub fn requests(
+        &self,
+        contact: &Contact,
+        enrolled_at: Timestamp,
+        event_id: Uuid,
+        announced_at: Timestamp,
+    ) -> Vec<NotificationRequested> {
+        let request = |&channel| NotificationRequested {
+            customer_number: self.customer_number.clone(),
+            notification_id: notification_id(event_id, channel),
+            channel,
+            subject: self.subject.clone(),
+            contact: contact.clone(),
+            enrolled_at: Some(enrolled_at),
+            announced_at: Some(announced_at),
+        };
+        contact.channels.iter().map(request).collect()
+    }
+}
 
 /// The part of a member's event that concerns the notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +153,27 @@ fn previous_address_id(event_id: Uuid) -> Uuid {
     Uuid::new_v5(&event_id, b"notification/previous-email")
 }
 
+/// Makes events [`Occurrence`]s.
+macro_rules! occurrences {
+    ($($event:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$event> for Occurrence {
+            fn from(event: $event) -> Self {
+                Self::$variant(event.into())
+            }
+        })*
+    };
+}
+occurrences! {
+    MemberEnrolled => Member,
+    MemberRenamed => Member,
+    MemberPreferencesChanged => Member,
+    MemberErased => Member,
+    TierAscended => Other,
+    TierDescended => Other,
+    DiscountActivated => Other,
+    DiscountExpired => Other,
+}
+
 impl From<MemberEnrolled> for Notice {
     fn from(event: MemberEnrolled) -> Self {
         Self {
@@ -156,6 +219,34 @@ impl From<MemberErased> for Notice {
             enrolled_at: event.enrolled_again_at,
             previous_email: None,
         }
+    }
+}
+
+impl From<TierAscended> for News {
+    fn from(event: TierAscended) -> Self {
+        let TierAscended { customer_number, tier, previous_tier, .. } = event;
+        Self { customer_number, subject: Subject::TierAscended { tier, previous_tier } }
+    }
+}
+
+impl From<TierDescended> for News {
+    fn from(event: TierDescended) -> Self {
+        let TierDescended { customer_number, tier, previous_tier, .. } = event;
+        Self { customer_number, subject: Subject::TierDescended { tier, previous_tier } }
+    }
+}
+
+impl From<DiscountActivated> for News {
+    fn from(event: DiscountActivated) -> Self {
+        let DiscountActivated { customer_number, discount_id, value, valid_until, .. } = event;
+        Self { customer_number, subject: Subject::DiscountActivated { discount_id, value, valid_until } }
+    }
+}
+
+impl From<DiscountExpired> for News {
+    fn from(event: DiscountExpired) -> Self {
+        let DiscountExpired { customer_number, discount_id, value, valid_until, .. } = event;
+        Self { customer_number, subject: Subject::DiscountExpired { discount_id, value, valid_until } }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The notifier turns members' events into notifications, one for each channel the member has agreed to.
+//! The notifier turns events of members, tiers and discounts into notifications, one for each channel the member has
+//! agreed to.
 //!
-//! It consumes members' events from the bus, keeps their contact data in its own table, and publishes to the
-//! topic `notifications`, from which each delivering service (e-mail, app, wallet) receives the messages of
-//! its channel.
+//! It consumes these events from the bus, keeps the members' contact data in its own table, and publishes to the topic
+//! `notifications`, from which each delivering service (e-mail, app, wallet) receives the messages of its channel.
 //!
 //! ```
 //! use contracts::{Channel, MemberRenamed};
@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod attempts;
 pub mod domain;
 mod handler;
 mod members;
@@ -33,7 +34,8 @@ use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
 use topology::{Service, Table, TableAccess, Topic};
 
-use crate::handler::{CHANNEL, NotifyMember};
+use crate::attempts::Attempts;
+use crate::handler::{CHANNEL, Notify};
 use crate::members::Members;
 use crate::settings::Settings;
 
@@ -48,15 +50,21 @@ pub const NAME: &str = "notifier";
 #[must_use]
 pub fn topology() -> Service {
     Service::new(NAME)
-        .consumes(subscriptions::<NotifyMember>())
-        .owns(Table::new("notifications").personal_data().access([TableAccess::Update]))
+        .consumes(subscriptions::<Notify>())
+        .owns(
+            Table::new("notifications")
+                .personal_data()
+                .expires_at(envelope::outbox::EXPIRES_AT)
+                .access([TableAccess::Get, TableAccess::Update]),
+        )
         .publishes(Topic::new("notifications").attribute(CHANNEL))
 }
 
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
-/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `NOTIFICATIONS_TABLE_NAME`, `NOTIFICATIONS_TOPIC_ARN` and
-/// the `CONSUMER_*` settings.
+/// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `NOTIFICATIONS_TABLE_NAME`, `NOTIFICATIONS_TOPIC_ARN`,
+/// `CONTACT_GRACE_S` (900: how long after its publication an event about a tier or discount waits for the customer's
+/// enrolment) and the `CONSUMER_*` settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`], or a drain that took too long.
@@ -66,8 +74,11 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
     let topic =
         TopicPublisher::new(sns, settings.topic_arn, publisher::PublisherSettings::default(), &runtime.meter);
-    let members = Members::new(aws_clients::dynamodb(&runtime.aws), settings.table);
-    let handler = AtLeastOnce::new(NotifyMember::new(members, topic.clone()));
+    let dynamodb = aws_clients::dynamodb(&runtime.aws);
+    let members = Members::new(dynamodb.clone(), settings.table.clone());
+    let attempts = Attempts::new(dynamodb, settings.table);
+    let notify = Notify::new(members, attempts, topic.clone(), settings.contact_grace);
+    let handler = AtLeastOnce::new(notify);
     let ended = sqs_consumer::serve(&runtime, settings.queue, handler).await;
     topic.close().await;
     Ok(ended?)

@@ -8,18 +8,23 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use contracts::{Channel, Contact, CustomerNumber};
+use contracts::{Channel, Contact, CustomerNumber, Name};
 use envelope::Metadata;
 use jiff::Timestamp;
-use telemetry::context::recorded_header;
+use sqs_consumer::Failure;
+use thiserror::Error;
 
 use crate::domain::{Notice, View};
 
-const PARTITION_KEY: &str = "pk";
+pub(crate) const PARTITION_KEY: &str = "pk";
 const ERASED_AT: &str = "erased_at";
 const VERSION: &str = "version";
-/// The trace header of the attempt that wrote the item last; empty if its trace is not recorded.
-const ATTEMPT: &str = "attempt";
+const ENROLLED_AT: &str = "enrolled_at";
+const GIVEN_NAME: &str = "given_name";
+const FAMILY_NAME: &str = "family_name";
+const EMAIL: &str = "email";
+const LOCALE: &str = "locale";
+const CHANNELS: &str = "channels";
 
 /// Members as their latest events left them: one item each, `MEMBER#<customer number>`.
 ///
@@ -31,16 +36,49 @@ pub(crate) struct Members {
 }
 
 /// Whether a view was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remembered {
     /// The table holds it now.
     Now,
-    /// The table held it already: an earlier attempt at the same event stored it, in the span that this header names.
-    Before(String),
-    /// The table holds something later and is unchanged.
+    /// The table holds it already, or something later, and is unchanged.
     Stale,
     /// The membership that the view belongs to is over.
     Over,
+}
+
+/// What is known of a customer at an event without a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Addressee {
+    /// A member.
+    Member {
+        contact: Contact,
+        /// When the membership began.
+        enrolled_at: Timestamp,
+    },
+    /// Nothing yet.
+    Unknown,
+    /// The customer was erased after the event occurred.
+    Erased,
+}
+
+/// Why an addressee could not be read.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    /// DynamoDB did not answer.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The item is not what this service writes.
+    #[error("item of member {0} cannot be read as a contact")]
+    Unreadable(CustomerNumber),
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Aws(error) => error.into(),
+            ReadError::Unreadable(_) => Self::permanent("member-unreadable").because(error),
+        }
+    }
 }
 
 impl Members {
@@ -71,6 +109,32 @@ impl Members {
         }
     }
 
+    /// Returns whom an event that carries no contact is told to, by what is remembered of the customer.
+    pub(crate) async fn addressee(
+        &self,
+        customer_number: &CustomerNumber,
+        occurred_at: Timestamp,
+    ) -> Result<Addressee, ReadError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, key(customer_number))
+            .consistent_read(true);
+        let answer = Box::pin(request.send()).await;
+        let answer = answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
+        let item = answer.item.unwrap_or_default();
+        if string(&item, ERASED_AT).is_some_and(|erased| *erased >= time(occurred_at)) {
+            return Ok(Addressee::Erased);
+        }
+        if !item.contains_key(VERSION) {
+            return Ok(Addressee::Unknown);
+        }
+        let (contact, enrolled_at) =
+            contact_of(&item).ok_or_else(|| ReadError::Unreadable(customer_number.clone()))?;
+        Ok(Addressee::Member { contact, enrolled_at })
+    }
+
     /// Stores a contact of the membership that `began` then.
     async fn contact(
         &self,
@@ -82,14 +146,14 @@ impl Members {
         let update = self
             .update_contact(customer_number)
             .update_expression(
-                "SET #attempt = :attempt, #version = :version, #began = :began, #given = :given, \
+                "SET #version = :version, #began = :began, #given = :given, \
                  #family = :family, #email = :email, #locale = :locale, #channels = :channels",
             )
             .condition_expression(
                 "(attribute_not_exists(#erased) OR #erased < :began) AND \
                  (attribute_not_exists(#version) OR #version < :version)",
             )
-            .expression_attribute_values(":version", text(version.clone()))
+            .expression_attribute_values(":version", text(version))
             .expression_attribute_values(":given", text(contact.name.given.as_str()))
             .expression_attribute_values(":family", text(contact.name.family.as_str()))
             .expression_attribute_values(":email", text(contact.email.as_str()))
@@ -104,7 +168,7 @@ impl Members {
             Err(found) if string(&found, ERASED_AT).is_some_and(|erased| *erased >= began) => {
                 Remembered::Over
             }
-            Err(found) => stale(&found, VERSION, &version),
+            Err(_) => Remembered::Stale,
         })
     }
 
@@ -113,7 +177,7 @@ impl Members {
         let update = self
             .update_contact(customer_number)
             .update_expression(
-                "SET #attempt = :attempt, #erased = :erased REMOVE #version, #began, #given, #family, #email, #locale, #channels",
+                "SET #erased = :erased REMOVE #version, #began, #given, #family, #email, #locale, #channels",
             )
             .condition_expression(
                 "(attribute_not_exists(#erased) OR #erased < :erased) AND \
@@ -137,17 +201,17 @@ impl Members {
         let update = self
             .update(customer_number)
             .condition_expression("attribute_not_exists(#erased) OR #erased < :erased")
-            .expression_attribute_values(":erased", text(erased_at.clone()));
+            .expression_attribute_values(":erased", text(erased_at));
         let update = match began {
-            None => update.update_expression("SET #attempt = :attempt, #erased = :erased"),
+            None => update.update_expression("SET #erased = :erased"),
             Some(began) => update
-                .update_expression("SET #attempt = :attempt, #erased = :erased, #began = :began")
-                .expression_attribute_names("#began", "enrolled_at")
+                .update_expression("SET #erased = :erased, #began = :began")
+                .expression_attribute_names("#began", ENROLLED_AT)
                 .expression_attribute_values(":began", text(began)),
         };
         Ok(match self.write(update).await? {
             Ok(()) => Remembered::Now,
-            Err(found) => stale(&found, ERASED_AT, &erased_at),
+            Err(_) => Remembered::Stale,
         })
     }
 
@@ -155,10 +219,8 @@ impl Members {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key(PARTITION_KEY, text(format!("MEMBER#{customer_number}")))
+            .key(PARTITION_KEY, key(customer_number))
             .expression_attribute_names("#erased", ERASED_AT)
-            .expression_attribute_names("#attempt", ATTEMPT)
-            .expression_attribute_values(":attempt", text(recorded_header().unwrap_or_default()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
@@ -166,12 +228,12 @@ impl Members {
     fn update_contact(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
         self.update(customer_number)
             .expression_attribute_names("#version", VERSION)
-            .expression_attribute_names("#began", "enrolled_at")
-            .expression_attribute_names("#given", "given_name")
-            .expression_attribute_names("#family", "family_name")
-            .expression_attribute_names("#email", "email")
-            .expression_attribute_names("#locale", "locale")
-            .expression_attribute_names("#channels", "channels")
+            .expression_attribute_names("#began", ENROLLED_AT)
+            .expression_attribute_names("#given", GIVEN_NAME)
+            .expression_attribute_names("#family", FAMILY_NAME)
+            .expression_attribute_names("#email", EMAIL)
+            .expression_attribute_names("#locale", LOCALE)
+            .expression_attribute_names("#channels", CHANNELS)
     }
 
     /// Returns the item that was found, as `Err`, if the condition did not hold.
@@ -197,13 +259,24 @@ fn string<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
     item.get(attribute)?.as_s().ok()
 }
 
-/// Returns what it means that `found` is not earlier than an event whose place, in `attribute`, is `own`.
-fn stale(found: &Item, attribute: &str, own: &str) -> Remembered {
-    let same = string(found, attribute).is_some_and(|found| found == own);
-    match string(found, ATTEMPT).filter(|_| same) {
-        Some(attempt) => Remembered::Before(attempt.clone()),
-        None => Remembered::Stale,
-    }
+fn key(customer_number: &CustomerNumber) -> AttributeValue {
+    text(format!("MEMBER#{customer_number}"))
+}
+
+/// Returns the contact in an item, and when the membership began.
+fn contact_of(item: &Item) -> Option<(Contact, Timestamp)> {
+    let name = Name {
+        given: string(item, GIVEN_NAME)?.parse().ok()?,
+        family: string(item, FAMILY_NAME)?.parse().ok()?,
+    };
+    let channels = item.get(CHANNELS)?.as_l().ok()?.iter();
+    let contact = Contact {
+        name,
+        email: string(item, EMAIL)?.parse().ok()?,
+        channels: channels.map(|channel| channel.as_s().ok()?.parse().ok()).collect::<Option<_>>()?,
+        locale: string(item, LOCALE)?.parse().ok()?,
+    };
+    Some((contact, string(item, ENROLLED_AT)?.parse().ok()?))
 }
 
 /// Returns a time as text that sorts the same way, with all nine digits of its fraction: without them, `12:00:00.5Z`
@@ -222,7 +295,7 @@ fn version(metadata: &Metadata) -> String {
     format!("{}#{}", time(metadata.published_at), metadata.event_id)
 }
 
-fn text(value: impl Into<String>) -> AttributeValue {
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 

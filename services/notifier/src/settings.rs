@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) table: String,
     /// `NOTIFICATIONS_TOPIC_ARN`.
     pub(crate) topic_arn: String,
+    /// `CONTACT_GRACE_S`.
+    pub(crate) contact_grace: Duration,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
 }
@@ -30,6 +32,7 @@ impl Settings {
         let read = Self {
             table: settings.required("NOTIFICATIONS_TABLE_NAME"),
             topic_arn: settings.required("NOTIFICATIONS_TOPIC_ARN"),
+            contact_grace: settings.duration_s("CONTACT_GRACE_S", Duration::from_mins(15)),
             queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contracts::{
-    Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
-    NotificationRequested, Subject,
+    Channel, Channels, Contact, DiscountActivated, DiscountExpired, MemberEnrolled, MemberErased,
+    MemberPreferencesChanged, MemberRenamed, Name, NotificationRequested, Subject, Tier, TierAscended,
+    TierDescended,
 };
 use envelope::{Envelope, Event, Metadata};
 use handlers::AtLeastOnce;
@@ -22,8 +23,9 @@ use topology::{Service, topic};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use crate::attempts::Attempts;
 use crate::domain::notification_id;
-use crate::handler::NotifyMember;
+use crate::handler::Notify;
 use crate::members::Members;
 
 /// Receives what the notifier publishes.
@@ -39,9 +41,11 @@ struct House {
 impl House {
     async fn build() -> Self {
         type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberErased);
+        type Others = (TierAscended, TierDescended, DiscountActivated, DiscountExpired);
         let cloud = TestCloud::start([
             crate::topology(),
             Service::new("membership").publishes_to_bus().emits::<Members>(),
+            Service::new("others").publishes_to_bus().emits::<Others>(),
             Service::new(SINK).receives(topic("notifications")),
         ])
         .await;
@@ -49,7 +53,7 @@ impl House {
         Self { cloud, sqs }
     }
 
-    fn notifier(&self) -> AtLeastOnce<NotifyMember> {
+    fn notifier(&self) -> AtLeastOnce<Notify> {
         let meter = NoopMeterProvider::new().meter("notifier");
         let patience = publisher::PublisherSettings {
             max_attempts: 2,
@@ -59,9 +63,11 @@ impl House {
         let sns = aws_sdk_sns::Client::new(self.cloud.aws());
         let topic_arn = self.cloud.variable(crate::NAME, "NOTIFICATIONS_TOPIC_ARN");
         let table = self.cloud.variable(crate::NAME, "NOTIFICATIONS_TABLE_NAME");
-        AtLeastOnce::new(NotifyMember::new(
-            Members::new(self.cloud.dynamodb(), table),
+        AtLeastOnce::new(Notify::new(
+            Members::new(self.cloud.dynamodb(), table.clone()),
+            Attempts::new(self.cloud.dynamodb(), table),
             TopicPublisher::new(sns, topic_arn, patience, &meter),
+            Duration::from_mins(15),
         ))
     }
 
@@ -213,7 +219,9 @@ async fn recorded(attempt: impl Future<Output = Result<Done, Failure>>) -> Recor
 async fn a_redelivery_sends_the_spans_that_the_requests_of_a_killed_attempt_have_as_parents() {
     let house = House::build().await;
     let notifier = house.notifier();
-    for first in [renamed("Ada", 0), erased(Some(contact("Ada", [Channel::Email])), 1)] {
+    // None is the last event of the member when its second attempt comes.
+    notifier.handle(&renamed("Ada", 9)).await.unwrap();
+    for first in [renamed("Ada", 0), ascended(1), erased(Some(contact("Ada", [Channel::Email])), 10)] {
         let killed = recorded(notifier.handle(&first)).await;
         let (process, send) = (killed.span("process"), killed.span("send shop-test-notifications"));
 
@@ -267,7 +275,7 @@ async fn an_erasure_ends_the_membership_and_nothing_of_it_is_announced_any_more(
 
     let remembered = house.remembered().await;
     let names: Vec<&str> = remembered.keys().map(String::as_str).collect();
-    assert_eq!(names, ["attempt", "erased_at", "pk"], "a tombstone holds no personal data");
+    assert_eq!(names, ["erased_at", "pk"], "a tombstone holds no personal data");
     let subjects: Vec<Subject> =
         house.requested(3).await.into_iter().map(|(_, request)| request.subject).collect();
     let farewells = subjects.iter().filter(|subject| **subject == Subject::MemberErased).count();
@@ -343,6 +351,80 @@ async fn without_a_contact_or_a_channel_there_is_nothing_to_send() {
         assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::without_effect("nothing-to-send"));
     }
     assert!(house.remembered().await.contains_key("erased_at"));
+    house.cloud.shutdown().await;
+}
+
+fn ascended(second: i64) -> Delivery {
+    let event = TierAscended {
+        customer_number: CUSTOMER.parse().unwrap(),
+        tier: Tier::Gold,
+        previous_tier: Tier::Silver,
+        tier_points: 5_000,
+        revision: 7,
+    };
+    announced(&event, second)
+}
+
+#[tokio::test]
+async fn what_happens_to_a_member_is_told_over_the_channels_remembered() {
+    let house = House::build().await;
+    let notifier = house.notifier();
+    let member = contact("Ada", [Channel::Email, Channel::App]);
+    let enrolled = MemberEnrolled {
+        customer_number: CUSTOMER.parse().unwrap(),
+        contact: member.clone(),
+        enrolled_at: Some(at(0)),
+        previous_email: None,
+    };
+    notifier.handle(&announced(&enrolled, 0)).await.unwrap();
+    house.requested(2).await;
+
+    let delivery = ascended(1);
+    assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::new("notified"));
+    let requests = house.requested(2).await;
+    for ((_, request), channel) in requests.iter().zip([Channel::Email, Channel::App]) {
+        let expected = NotificationRequested {
+            customer_number: CUSTOMER.parse().unwrap(),
+            notification_id: notification_id(delivery.envelope.metadata.event_id, channel),
+            channel,
+            subject: Subject::TierAscended { tier: Tier::Gold, previous_tier: Tier::Silver },
+            contact: member.clone(),
+            enrolled_at: Some(at(0)),
+            announced_at: Some(at(1)),
+        };
+        assert_eq!(*request, expected);
+    }
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_happens_before_the_enrolment_is_known_waits_for_it_and_not_for_ever() {
+    let house = House::build().await;
+    let notifier = house.notifier();
+    let delivery = ascended(1);
+    let failure = notifier.handle(&delivery).await.unwrap_err();
+    assert!(!failure.is_permanent());
+    assert_eq!(failure.reason(), "contact-unknown");
+    let late = Delivery { received_at: at(1 + 15 * 60), ..ascended(1) };
+    assert_eq!(notifier.handle(&late).await.unwrap(), Done::without_effect("not-a-member"));
+
+    notifier.handle(&renamed("Ada", 2)).await.unwrap();
+    assert_eq!(notifier.handle(&delivery).await.unwrap(), Done::new("notified"));
+    house.requested(2).await;
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_happened_before_an_erasure_is_told_to_nobody() {
+    let house = House::build().await;
+    let notifier = house.notifier();
+    notifier.handle(&erased(None, 5)).await.unwrap();
+    assert_eq!(notifier.handle(&ascended(4)).await.unwrap(), Done::without_effect("erased"));
+    assert_eq!(notifier.handle(&ascended(5)).await.unwrap(), Done::without_effect("erased"));
+    // Of a membership that is to follow.
+    assert_eq!(notifier.handle(&ascended(6)).await.unwrap_err().reason(), "contact-unknown");
+    notifier.handle(&renamed_in(6, "Augusta", 7)).await.unwrap();
+    assert_eq!(notifier.handle(&ascended(6)).await.unwrap(), Done::new("notified"));
     house.cloud.shutdown().await;
 }
 
