@@ -1,10 +1,15 @@
-//! `foostore traffic`: customers enrol, change their name or preferences, and sometimes leave.
+//! `foostore traffic`: customers enrol, earn and redeem points, use discounts, change what is known of them, and sometimes
+//! leave.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
+use contracts::{
+    ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed, DiscountGifted,
+    DiscountRedeemed, PointsEarned, PointsRedeemed,
+};
 use envelope::Event as _;
+use jiff::{SignedDuration, Timestamp};
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
@@ -27,6 +32,8 @@ const POSTS: usize = 64;
 const GIVEN: [&str; 8] = ["Alex", "Charlie", "Jo", "Kim", "Nika", "Robin", "Toni", "Uli"];
 const FAMILY: [&str; 8] = ["Beispiel", "Doe", "Esempio", "Ejemplo", "Exemple", "Muster", "Roe", "Voorbeeld"];
 const LOCALES: [&str; 3] = ["en", "de", "fr"];
+/// How long discounts are valid: short enough to see one expire, long enough to see one used.
+const VALID: SignedDuration = SignedDuration::from_mins(2);
 
 /// Post example events of made-up customers until stopped
 #[derive(Debug, clap::Args)]
@@ -83,7 +90,7 @@ pub(crate) async fn send(ingest: IngestClient, rate: f64) {
     let mut customers = Customers::new();
     loop {
         ticks.tick().await;
-        let event = customers.next(&mut rand::rng());
+        let event = customers.next(&mut rand::rng(), Timestamp::now());
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let ingest = ingest.clone();
         tokio::spawn(async move {
@@ -105,9 +112,16 @@ struct Customers {
     next_number: u64,
 }
 
+#[derive(Default)]
 struct Customer {
     number: u64,
     enrolled: bool,
+    /// Points earned and not redeemed.
+    points: u32,
+    /// How many discounts the customer was given.
+    discounts: u32,
+    /// Discounts not used yet, with the times when they expire.
+    unused: Vec<(String, Timestamp)>,
 }
 
 impl Customers {
@@ -122,31 +136,72 @@ impl Customers {
 
     fn newcomer(&mut self) -> Customer {
         self.next_number += 1;
-        Customer { number: self.next_number, enrolled: false }
+        Customer { number: self.next_number, ..Customer::default() }
     }
 
-    fn next(&mut self, random: &mut impl Rng) -> Value {
+    /// Returns the next event, which happens at `now`.
+    fn next(&mut self, random: &mut impl Rng, now: Timestamp) -> Value {
         let place = random.random_range(0..self.pool.len());
-        let customer = &mut self.pool[place];
-        let number = customer.number;
-        let (kind, data) = if customer.enrolled {
-            match random.random_range(0..100) {
-                0..60 => (CustomerRenamed::TYPE, json!({"name": name(random)})),
-                60..95 => (ContactPreferencesChanged::TYPE, json!({"channels": channels(random)})),
-                _ => {
-                    self.pool[place] = self.newcomer();
-                    (CustomerErased::TYPE, json!({}))
-                }
-            }
+        let number = self.pool[place].number;
+        let (kind, data) = if self.pool[place].enrolled && random.random_range(0..100) < 4 {
+            self.pool[place] = self.newcomer();
+            (CustomerErased::TYPE, json!({}))
         } else {
-            customer.enrolled = true;
-            let email = format!("customer-{number}@example.com");
+            self.pool[place].next(random, now)
+        };
+        json!({"type": kind, "customer_number": format!("{number:012}"), "data": data})
+    }
+}
+
+impl Customer {
+    /// Returns the type and the data of what the customer does next.
+    fn next(&mut self, random: &mut impl Rng, now: Timestamp) -> (&'static str, Value) {
+        if !self.enrolled {
+            self.enrolled = true;
+            let email = format!("customer-{}@example.com", self.number);
             let locale = pick(&LOCALES, random);
             let data =
                 json!({"name": name(random), "email": email, "channels": channels(random), "locale": locale});
-            (CustomerEnrolled::TYPE, data)
+            return (CustomerEnrolled::TYPE, data);
+        }
+        self.unused.retain(|(_, valid_until)| *valid_until > now);
+        match random.random_range(0..100) {
+            0..50 => self.earn(random),
+            50..65 if self.points > 0 => {
+                let points = random.random_range(1..=self.points);
+                self.points -= points;
+                (PointsRedeemed::TYPE, json!({"points": points}))
+            }
+            65..75 => self.gift(random, now),
+            75..80 => match self.unused.pop() {
+                Some((discount_id, _)) => (DiscountRedeemed::TYPE, json!({"discount_id": discount_id})),
+                None => self.earn(random),
+            },
+            80..90 => (CustomerRenamed::TYPE, json!({"name": name(random)})),
+            _ => (ContactPreferencesChanged::TYPE, json!({"channels": channels(random)})),
+        }
+    }
+
+    fn earn(&mut self, random: &mut impl Rng) -> (&'static str, Value) {
+        let points = random.random_range(10..=500);
+        self.points += points;
+        (PointsEarned::TYPE, json!({"points": points}))
+    }
+
+    fn gift(&mut self, random: &mut impl Rng, now: Timestamp) -> (&'static str, Value) {
+        self.discounts += 1;
+        let discount_id = format!("GIFT-{}", self.discounts);
+        let valid_until = now.saturating_add(VALID).unwrap_or(now);
+        let value = if random.random_bool(0.5) {
+            json!({"percentage": random.random_range(1..=30)})
+        } else {
+            json!({"amount": {"minor_units": random.random_range(1..=20) * 100, "currency": "EUR"}})
         };
-        json!({"type": kind, "customer_number": format!("{number:012}"), "data": data})
+        self.unused.push((discount_id.clone(), valid_until));
+        (
+            DiscountGifted::TYPE,
+            json!({"discount_id": discount_id, "value": value, "valid_until": valid_until}),
+        )
     }
 }
 
@@ -156,7 +211,11 @@ fn name(random: &mut impl Rng) -> Value {
 
 /// Chooses e-mail nearly always, so that most traces reach SES.
 fn channels(random: &mut impl Rng) -> Value {
-    if random.random_range(0..10) == 0 { json!(["app"]) } else { json!(["email"]) }
+    match random.random_range(0..10) {
+        0 => json!(["app"]),
+        1..4 => json!(["email", "app"]),
+        _ => json!(["email"]),
+    }
 }
 
 fn pick<'a>(from: &[&'a str], random: &mut impl Rng) -> &'a str {
@@ -177,11 +236,23 @@ mod tests {
         let mut customers = Customers::new();
         let mut random = StdRng::seed_from_u64(1);
         let mut histories: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut balances: BTreeMap<String, u64> = BTreeMap::new();
         for _ in 0..5000 {
-            let event = customers.next(&mut random);
+            let event = customers.next(&mut random, Timestamp::UNIX_EPOCH);
             let number = event["customer_number"].as_str().unwrap().to_owned();
             assert_eq!(number.len(), 12);
-            histories.entry(number).or_default().push(event["type"].as_str().unwrap().to_owned());
+            let kind = event["type"].as_str().unwrap();
+            let points = event["data"]["points"].as_u64().unwrap_or_default();
+            let balance = balances.entry(number.clone()).or_default();
+            match kind {
+                PointsEarned::TYPE => *balance += points,
+                _ => *balance = balance.checked_sub(points).expect("nobody redeems points they lack"),
+            }
+            histories.entry(number).or_default().push(kind.to_owned());
+        }
+        for kind in [PointsRedeemed::TYPE, DiscountGifted::TYPE, DiscountRedeemed::TYPE, CustomerErased::TYPE]
+        {
+            assert!(histories.values().flatten().any(|seen| seen == kind), "{kind}");
         }
         assert!(histories.len() > POOL);
         for history in histories.values() {

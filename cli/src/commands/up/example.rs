@@ -1,11 +1,12 @@
-//! The example in `up`: a customer enrols, and the event's whole way is drawn.
+//! The example in `up`: what happens to one customer, and the whole way of each event.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
-use contracts::{CustomerEnrolled, CustomerRenamed};
+use contracts::{CustomerEnrolled, CustomerRenamed, DiscountGifted, PointsEarned};
 use envelope::Event as _;
-use serde_json::json;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use xray::Trace;
 
 use crate::ingest_client::{Answer, IngestClient};
@@ -18,8 +19,10 @@ use crate::xray_client::XRay;
 pub(super) const CUSTOMER: &str = "100000000001";
 /// Time limit for the mail to be sent and the trace to reach X-Ray.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// How long the discount is valid.
+const VALID: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Enrols the example customer, draws the trace, and renames the customer.
+/// Sends one event after the other and draws the trace of each; draws none of the last.
 ///
 /// # Errors
 /// When an event is refused, or X-Ray cannot be queried.
@@ -30,18 +33,46 @@ pub(super) async fn run(
     style: Style,
     trace_command: &str,
 ) -> anyhow::Result<()> {
+    for (what, event) in story() {
+        screen.text(format!("example: customer {CUSTOMER} {what}\n")).await;
+        let (event_id, trace_id) = accepted(ingest.post(&event).await?)?;
+        let text = drawn(xray, &event_id, &trace_id, style).await?;
+        screen.text(text).await;
+    }
+    let renamed = event(CustomerRenamed::TYPE, &json!({"name": {"given": "Sam", "family": "Sample"}}));
+    let (_, trace_id) = accepted(ingest.post(&renamed).await?)?;
+    screen
+        .text(format!("example: customer {CUSTOMER} is renamed; draw it with: {trace_command} {trace_id}\n"))
+        .await;
+    Ok(())
+}
+
+/// What happens to the customer, in words and as events. Each leads to a mail.
+fn story() -> [(&'static str, Value); 3] {
     let enrolled = json!({
-        "type": CustomerEnrolled::TYPE,
-        "customer_number": CUSTOMER,
-        "data": {
-            "name": {"given": "Sam", "family": "Example"},
-            "email": "sam@example.com",
-            "channels": ["email"],
-            "locale": "en",
-        },
+        "name": {"given": "Sam", "family": "Example"},
+        "email": "sam@example.com",
+        "channels": ["email", "app"],
+        "locale": "en",
     });
-    screen.text(format!("example: customer {CUSTOMER} enrols\n")).await;
-    let (event_id, trace_id) = accepted(ingest.post(&enrolled).await?)?;
+    let gift = json!({
+        "discount_id": "WELCOME-15",
+        "value": {"percentage": 15},
+        "valid_until": Timestamp::now().saturating_add(VALID).unwrap_or(Timestamp::MAX),
+    });
+    [
+        ("enrols", event(CustomerEnrolled::TYPE, &enrolled)),
+        ("earns 1,250 points and reaches Silver", event(PointsEarned::TYPE, &json!({"points": 1_250}))),
+        ("is given a discount of 15%", event(DiscountGifted::TYPE, &gift)),
+    ]
+}
+
+fn event(kind: &str, data: &Value) -> Value {
+    json!({"type": kind, "customer_number": CUSTOMER, "data": data})
+}
+
+/// Waits for a trace and draws it.
+async fn drawn(xray: &XRay, event_id: &str, trace_id: &str, style: Style) -> anyhow::Result<String> {
     let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
     let trace = xray.wait_for(id, TIME_LIMIT, is_complete).await?;
     let trace =
@@ -52,18 +83,7 @@ pub(super) async fn run(
             format!("the trace is incomplete after {} s; see the log lines above\n\n", TIME_LIMIT.as_secs());
         text.push_str(&remark);
     }
-    screen.text(text).await;
-
-    let renamed = json!({
-        "type": CustomerRenamed::TYPE,
-        "customer_number": CUSTOMER,
-        "data": {"name": {"given": "Sam", "family": "Sample"}},
-    });
-    let (_, trace_id) = accepted(ingest.post(&renamed).await?)?;
-    screen
-        .text(format!("example: customer {CUSTOMER} is renamed; draw it with: {trace_command} {trace_id}\n"))
-        .await;
-    Ok(())
+    Ok(text)
 }
 
 fn accepted(answer: Answer) -> anyhow::Result<(String, String)> {
