@@ -282,6 +282,8 @@ mod tests {
                    "probability": 0.5, "after": 2})
         );
         assert_eq!(parsed("ses --error throttle").unwrap()["error"], "throttle");
+        let busy = parsed("webhook --code Busy --status 503 --retry-after 5").unwrap();
+        assert_eq!(busy["error"]["answer"]["retry_after"], "5");
     }
 
     #[test]
@@ -293,6 +295,7 @@ mod tests {
             "sns --error 500 --status 403",
             "sns --error 500 --entries",
             "sns --code X --at 1",
+            "webhook --error 500 --retry-after 5",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -54,25 +54,21 @@ pub(crate) async fn run(args: PushesArgs, environment: &Environment) -> anyhow::
 /// Renders one line, with the data indented below it.
 fn render(push: &Value, style: Style) -> String {
     let text = |pointer: &str| printable(push.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
-    let mut rendered = format!(
-        "{}  {}  {}  {}",
+    let mut line = vec![
         style.paint(Colour::Dim, &text("/received_at")),
-        push["status"],
+        push["status"].to_string(),
         text("/id"),
         style.paint(Colour::Bold, &text("/body/type")),
-    );
-    for (mark, words) in [("repeated", "accepted before"), ("lost", "answer lost")] {
+    ];
+    for (mark, words) in [("repeated", "(accepted before)"), ("lost", "(answer lost)")] {
         if push[mark] == true {
-            rendered.push_str(&format!("  ({words})"));
+            line.push(words.to_owned());
         }
     }
-    if let Some(error) = push["error"].as_str() {
-        rendered.push_str(&format!("\n    {}", printable(error)));
-    }
-    if let Some(data) = push.pointer("/body/data") {
-        rendered.push_str(&format!("\n    {}", printable(&data.to_string())));
-    }
-    rendered
+    let mut lines = vec![line.join("  ")];
+    lines.extend(push["error"].as_str().map(printable));
+    lines.extend(push.pointer("/body/data").map(|data| printable(&data.to_string())));
+    lines.join("\n    ")
 }
 
 #[cfg(test)]

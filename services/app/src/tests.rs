@@ -24,6 +24,7 @@ use crate::target::Target;
 use crate::webhook::{WEBHOOK, Webhook};
 
 mod answers;
+mod giving_up;
 mod suppression;
 
 const PUSHED: Done = Done::new("pushed");

@@ -313,6 +313,24 @@ fn a_caller_is_told_which_span_answered() {
 }
 
 #[test]
+fn a_request_carries_its_span_in_both_forms() {
+    let recorder = Recorder::new();
+    for sampled in [1, 0] {
+        recorder.run(|| {
+            let header = format!("Root={ROOT};Parent={PARENT};Sampled={sampled};Lineage=1:a87bd80c:1");
+            let span = span(http(&[(XRAY_HEADER, &header)]));
+            let id = span.context().span().span_context().span_id();
+            let headers = request_headers(&span);
+            let expected = format!("Root={ROOT};Parent={id};Sampled={sampled};Lineage=1:a87bd80c:1");
+            assert_eq!(headers[XRAY_HEADER], expected);
+            assert_eq!(headers["traceparent"], format!("00-{HEX}-{id}-0{sampled}"));
+            assert_eq!(headers.len(), 2, "no tracestate without one: {headers:?}");
+        });
+    }
+    assert!(request_headers(&Span::none()).is_empty());
+}
+
+#[test]
 fn without_telemetry_there_is_no_header() {
     let span = tracing::info_span!("process", otel.kind = "consumer");
     assert_eq!(header_of(&span), None);
