@@ -228,8 +228,8 @@ fn rule_subscription_table_and_pipe_are_as_declared() {
     assert_eq!(recipient["KeySchema"], json!([{"AttributeName": "recipient", "KeyType": "HASH"}]));
     assert_eq!(recipient["Projection"], json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["weight"]}));
     let types = table["AttributeDefinitions"].as_array().unwrap();
-    let typed: Vec<_> = types.iter().map(|one| one["AttributeName"].as_str().unwrap()).collect();
-    assert_eq!(typed, ["due_at", "due_bucket", "pk", "recipient"]);
+    let names: Vec<_> = types.iter().map(|one| one["AttributeName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["due_at", "due_bucket", "pk", "recipient"]);
 
     let (pipe, declared) = (shipping.properties("ParcelsOutboxPipe"), &resources.pipes[0]);
     let source = &pipe["SourceParameters"];

@@ -14,7 +14,7 @@ pub struct SweeperSettings {
     pub poll: Duration,
     /// How long an item must have been due: longer than clocks differ and the index is behind. `SWEEPER_LAG_MS`, 1,000.
     pub lag: Duration,
-    /// The most items handled at the same time. `SWEEPER_CONCURRENCY`, 2.
+    /// The most items handled at the same time. `SWEEPER_CONCURRENCY`, 1.
     pub concurrency: usize,
     /// The share of the time that each of these places works, from 1 to 100: after an item it pauses for the rest, so that
     /// other handlers hardly notice. `SWEEPER_DUTY_PERCENT`, 20.
@@ -31,7 +31,7 @@ impl SweeperSettings {
             service: service.into(),
             poll: Duration::from_secs(1),
             lag: Duration::from_secs(1),
-            concurrency: 2,
+            concurrency: 1,
             duty_percent: 20,
             lease: Duration::from_secs(30),
         }

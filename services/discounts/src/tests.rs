@@ -10,12 +10,12 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use sqs_consumer::Done;
 
-use crate::tests::world::{World, gift, redeemed};
+use crate::tests::world::{World, after, gift, redeemed};
 
 #[tokio::test]
 async fn a_gift_is_activated_and_a_redemption_ends_it() {
     let world = World::start().await;
-    let given = service_test::envelope(&gift("SUMMER", 10, world.after(60)));
+    let given = service_test::envelope(&gift("SUMMER", 10, after(60)));
     assert_eq!(world.handle(&given).await, Done::APPLIED);
     assert_eq!(world.handle(&given).await, Done::DUPLICATE);
     assert_eq!(world.announced().await, [("DiscountActivated".to_owned(), 1)]);
@@ -36,7 +36,7 @@ async fn a_gift_is_activated_and_a_redemption_ends_it() {
 async fn a_redemption_before_its_gift_is_remembered() {
     let world = World::start().await;
     world.handle(&service_test::envelope(&redeemed("SUMMER"))).await;
-    let given = world.handle(&service_test::envelope(&gift("SUMMER", 10, world.after(60)))).await;
+    let given = world.handle(&service_test::envelope(&gift("SUMMER", 10, after(60)))).await;
     assert_eq!(given.outcome, "used-already");
     assert_eq!(world.announced().await, [("DiscountUsed".to_owned(), 1)]);
     world.stop().await;
@@ -46,7 +46,7 @@ async fn a_redemption_before_its_gift_is_remembered() {
 async fn what_occurs_in_the_future_is_refused() {
     let world = World::start().await;
     let ahead = Timestamp::now() + SignedDuration::from_hours(2);
-    let given = service_test::envelope_at(ahead, &gift("SUMMER", 10, world.after(60)));
+    let given = service_test::envelope_at(ahead, &gift("SUMMER", 10, after(60)));
     let refused = world.try_handle(&given).await.unwrap_err();
     assert_eq!((refused.reason(), refused.is_permanent()), ("occurred-in-the-future", true));
     world.stop().await;
@@ -65,7 +65,7 @@ async fn any_order_with_conflicts_ends_in_the_same_state() {
         let mut events = Vec::new();
         for (number, (percentage, second)) in (0_i64..).zip(history) {
             let occurred_at = begun + SignedDuration::from_secs(second) + SignedDuration::from_millis(number);
-            let event = gift(&discount, percentage, world.after(3_600 + number));
+            let event = gift(&discount, percentage, after(3_600 + number));
             events.push(service_test::envelope_at(occurred_at, &event));
         }
         if round % 2 == 1 {

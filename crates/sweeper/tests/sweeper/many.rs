@@ -31,12 +31,15 @@ async fn a_hundred_thousand_due_items_are_swept_in_flat_memory() {
     sweep(100_000, hurried()).await;
 }
 
-/// Prints how long a handler beside a sweeper takes that has the default settings, and one beside a sweeper in a hurry.
+/// Prints how long a handler beside a sweeper takes, which depends on the sweeper's places and their duty.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn others_hardly_notice() {
-    sweep(1_000, SweeperSettings::new(SERVICE)).await;
-    sweep(4_000, hurried()).await;
+    for (concurrency, duty_percent) in [(1, 10), (1, 20), (2, 20), (4, 100)] {
+        say(&format!("{concurrency} places at {duty_percent} %:"));
+        let settings = SweeperSettings { concurrency, duty_percent, ..SweeperSettings::new(SERVICE) };
+        sweep(u64::from(duty_percent) * concurrency as u64 * 12, settings).await;
+    }
 }
 
 fn hurried() -> SweeperSettings {

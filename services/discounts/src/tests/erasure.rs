@@ -3,7 +3,7 @@
 use contracts::MemberErased;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tests::world::{CUSTOMER, World, gift, redeemed, until};
+use crate::tests::world::{CUSTOMER, World, after, gift, redeemed, until};
 
 fn erasure() -> MemberErased {
     let mut example: serde_json::Value =
@@ -18,11 +18,11 @@ async fn an_erasure_removes_every_discount_that_was_given_before_it() {
     let before = Timestamp::now() - SignedDuration::from_mins(10);
     // More than one transaction can remove.
     for number in 0..90 {
-        let given = gift(&format!("D-{number}"), 10, world.after(3_600));
+        let given = gift(&format!("D-{number}"), 10, after(3_600));
         world.handle(&service_test::envelope_at(before, &given)).await;
     }
-    let after = Timestamp::now() - SignedDuration::from_mins(1);
-    world.handle(&service_test::envelope_at(after, &gift("LATER", 10, world.after(3_600)))).await;
+    let later = Timestamp::now() - SignedDuration::from_mins(1);
+    world.handle(&service_test::envelope_at(later, &gift("LATER", 10, after(3_600)))).await;
 
     let erased_at = before + SignedDuration::from_mins(5);
     let erased = service_test::envelope_at(erased_at, &erasure());
@@ -35,7 +35,7 @@ async fn an_erasure_removes_every_discount_that_was_given_before_it() {
     assert!(world.discount("LATER").await.is_some());
 
     // The tombstone refuses what arrives late, and looks once more.
-    let late = service_test::envelope_at(before, &gift("D-1", 10, world.after(3_600)));
+    let late = service_test::envelope_at(before, &gift("D-1", 10, after(3_600)));
     assert_eq!(world.handle(&late).await.outcome, "erased");
     let late = service_test::envelope_at(erased_at, &redeemed("D-2"));
     assert_eq!(world.handle(&late).await.outcome, "erased", "at the same instant the erasure wins");
@@ -57,7 +57,7 @@ async fn an_erasure_removes_every_discount_that_was_given_before_it() {
 async fn a_discount_that_the_index_lacked_is_removed_by_the_last_look() {
     let mut world = World::start().await;
     let before = Timestamp::now() - SignedDuration::from_mins(10);
-    world.handle(&service_test::envelope_at(before, &gift("HIDDEN", 10, world.after(86_400)))).await;
+    world.handle(&service_test::envelope_at(before, &gift("HIDDEN", 10, after(86_400)))).await;
     let dynamodb = world.cloud.dynamodb();
     let update = |expression: &'static str| {
         let update = dynamodb.update_item().table_name("shop-test-discounts");
@@ -89,7 +89,7 @@ async fn a_gift_to_a_new_membership_is_activated_when_the_erasure_between_arrive
     let mut world = World::start().await;
     let before = Timestamp::now() - SignedDuration::from_mins(10);
     world.handle(&service_test::envelope_at(before, &redeemed("AGAIN"))).await;
-    let given = gift("AGAIN", 10, world.after(3_600));
+    let given = gift("AGAIN", 10, after(3_600));
     let given = service_test::envelope_at(before + SignedDuration::from_mins(2), &given);
     assert_eq!(world.handle(&given).await.outcome, "used-already");
     world.handle(&service_test::envelope_at(before + SignedDuration::from_mins(1), &erasure())).await;

@@ -70,10 +70,6 @@ impl World {
         self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
-    pub(super) fn after(&self, seconds: i64) -> Timestamp {
-        Timestamp::now() + SignedDuration::from_secs(seconds)
-    }
-
     pub(super) async fn handle(&self, event: &Envelope) -> Done {
         self.try_handle(event).await.unwrap()
     }
@@ -138,6 +134,11 @@ pub(super) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
         }
     };
     tokio::time::timeout(Duration::from_mins(1), asking).await.unwrap_or_else(|_| panic!("waited for {what}"))
+}
+
+/// Returns the time in so many seconds.
+pub(super) fn after(seconds: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_secs(seconds)
 }
 
 pub(super) fn gift(discount: &str, percentage: u8, valid_until: Timestamp) -> DiscountGifted {
