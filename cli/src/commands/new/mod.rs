@@ -16,7 +16,7 @@ use self::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  foostore new service rewards --consumes MemberEnrolled --table --emits PointsBalanceChanged")]
+  foostore new service vouchers --consumes MemberEnrolled --table --emits VoucherIssued")]
 pub(crate) struct NewArgs {
     #[command(subcommand)]
     what: What,
@@ -32,8 +32,8 @@ enum What {
 #[command(after_help = "\
 Examples:
   foostore new service audit --consumes CustomerErased
-  foostore new service rewards --consumes MemberEnrolled,MemberErased --table
-  foostore new service rewards --consumes MemberEnrolled --table --emits PointsBalanceChanged
+  foostore new service vouchers --consumes MemberEnrolled,MemberErased --table
+  foostore new service vouchers --consumes MemberEnrolled --table --emits VoucherIssued
 
 The service builds and runs as it is written. What is left to write is listed at the end.")]
 struct ServiceArgs {
