@@ -120,7 +120,19 @@ impl Template {
         known.unwrap_or_else(|| value.to_string())
     }
 
+    /// Resolves text for `Fn::Sub`. A key whose id a parameter has is named by its alias, as its service names it.
     fn substituted(&self, text: &str) -> String {
+        let whole = self.filled(text);
+        match whole.split_once(":key/{{resolve:ssm:/foostore/local/") {
+            Some((beginning, rest)) => match rest.strip_suffix("/key-id}}") {
+                Some(key) => format!("{beginning}:alias/foostore-local-{key}"),
+                None => whole,
+            },
+            None => whole,
+        }
+    }
+
+    fn filled(&self, text: &str) -> String {
         let mut parts = text.split("${");
         let mut whole = parts.next().unwrap_or_default().to_owned();
         for part in parts {

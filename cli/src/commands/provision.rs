@@ -84,14 +84,17 @@ pub(crate) async fn run(args: ProvisionArgs, environment: &Environment) -> anyho
 
 /// Says in one line what was created.
 pub(crate) fn summary(resources: &Resources) -> String {
-    let Resources { application, environment, queues, rules, topics, tables, pipes, .. } = resources;
+    let Resources { application, environment, queues, rules, topics, tables, pipes, buckets, keys, .. } =
+        resources;
     format!(
-        "{application}-{environment}: a bus, {} queues, {} rules, {} topics, {} tables and {} pipes",
+        "{application}-{environment}: a bus, {} queues, {} rules, {} topics, {} tables, {} pipes, {} buckets and {} keys",
         queues.len(),
         rules.len(),
         topics.len(),
         tables.len(),
-        pipes.len()
+        pipes.len(),
+        buckets.len(),
+        keys.len()
     )
 }
 

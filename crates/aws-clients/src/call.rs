@@ -54,6 +54,12 @@ impl Call {
                     .set_attribute(attribute::AWS_DYNAMODB_TABLE_NAMES, Value::Array(Array::String(names)));
             }
             Target::Topic(arn) => self.span.set_attribute(attribute::AWS_SNS_TOPIC_ARN, arn),
+            Target::Bucket(bucket, key) => {
+                self.span.set_attribute(attribute::AWS_S3_BUCKET, bucket);
+                if let Some(key) = key {
+                    self.span.set_attribute(attribute::AWS_S3_KEY, key);
+                }
+            }
             Target::Queue(url) => {
                 self.span.set_attribute(attribute::AWS_SQS_QUEUE_URL, url.clone());
                 self.span.set_attribute(attributes::AWS_QUEUE_URL, url);

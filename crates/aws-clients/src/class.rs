@@ -52,7 +52,8 @@ impl ErrorClass {
             Self::Throttled
         } else if status.is_some_and(|status| status >= 500) || unavailable {
             Self::Unavailable
-        } else if status.is_some_and(is_misconfigured) || (says(&MISCONFIGURED) && !says(&ABOUT_THIS_REQUEST))
+        } else if !says(&ABOUT_AN_OBJECT)
+            && (status.is_some_and(is_misconfigured) || (says(&MISCONFIGURED) && !says(&ABOUT_THIS_REQUEST)))
         {
             Self::Misconfigured
         } else if matches!(status, Some(408 | 425)) {
@@ -89,7 +90,7 @@ const THROTTLED: [&str; 9] = [
 ];
 
 /// Parts of codes for failures on the service's side, and for contention that resolves itself.
-const UNAVAILABLE: [&str; 12] = [
+const UNAVAILABLE: [&str; 15] = [
     "unavailable",
     "internalerror",
     "internalfailure",
@@ -98,10 +99,13 @@ const UNAVAILABLE: [&str; 12] = [
     "servicefailure",
     "servererror",
     "timedout",
+    "timeout",
     "resourceinuse",
     "writeconflict",
     "transactionconflict",
     "concurrent",
+    "requestconflict",
+    "operationaborted",
 ];
 
 /// Parts of codes about the caller, its key, its account or the resource, in this order: permission, encryption key,
@@ -166,6 +170,9 @@ const ABOUT_THIS_REQUEST: [&str; 9] = [
     "itemnot",
     "messagenot",
 ];
+
+/// Codes of S3 about one object, which has a status that otherwise blames the deployment.
+const ABOUT_AN_OBJECT: [&str; 3] = ["nosuchkey", "nosuchversion", "invalidobjectstate"];
 
 #[cfg(test)]
 mod tests {
@@ -251,6 +258,19 @@ mod tests {
             ("MessageNotInflight", Rejected),
             ("InvalidNextToken", Rejected),
             ("MessageRejected", Rejected),
+            ("NoSuchKey", Rejected),
+            ("NoSuchBucket", Misconfigured),
+            ("PreconditionFailed", Rejected),
+            ("ConditionalRequestConflict", Unavailable),
+            ("OperationAborted", Unavailable),
+            ("SlowDown", Throttled),
+            ("EntityTooLarge", Rejected),
+            ("KMSInvalidStateException", Misconfigured),
+            ("DisabledException", Misconfigured),
+            ("NotFoundException", Misconfigured),
+            ("KeyUnavailableException", Unavailable),
+            ("DependencyTimeoutException", Unavailable),
+            ("InvalidCiphertextException", Rejected),
         ] {
             assert_eq!(of(code, 400), class, "{code} with status 400");
             assert_eq!(ErrorClass::of(code, None, None), class, "{code} for an entry");
@@ -295,6 +315,15 @@ mod tests {
         ] {
             assert_eq!(of(code, 400), class, "{code}");
         }
+    }
+
+    #[test]
+    fn a_missing_object_says_nothing_about_the_deployment() {
+        assert_eq!(of("NoSuchKey", 404), Rejected);
+        assert_eq!(of("InvalidObjectState", 403), Rejected);
+        assert_eq!(of("NoSuchBucket", 404), Misconfigured);
+        assert_eq!(of("AccessDenied", 403), Misconfigured);
+        assert_eq!(of("PreconditionFailed", 412), Rejected);
     }
 
     #[test]

@@ -103,6 +103,23 @@ fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
     aws_sdk_dynamodb::config::Builder::from(config).timeout_config(timeouts).retry_config(retries)
 }
 
+/// Creates an S3 client that traces each call as a span. At an endpoint of its own, such as the local cloud's, buckets are
+/// named in the path; at AWS's, in the host name.
+#[must_use]
+pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let builder = aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(config.endpoint_url().is_some())
+        .interceptor(TracingInterceptor::new());
+    aws_sdk_s3::Client::from_conf(builder.build())
+}
+
+/// Creates a KMS client that traces each call as a span.
+#[must_use]
+pub fn kms(config: &SdkConfig) -> aws_sdk_kms::Client {
+    let builder = aws_sdk_kms::config::Builder::from(config).interceptor(TracingInterceptor::new());
+    aws_sdk_kms::Client::from_conf(builder.build())
+}
+
 /// Loads the configuration for every client of the process: one connection pool (TLS by rustls with ring and the
 /// system's roots; plain `http` endpoints work), timeouts of 2 s to connect and [`ATTEMPT_TIMEOUT`] per attempt, and
 /// standard retries. A client or call with other needs overrides them in its own builder.

@@ -20,6 +20,10 @@ pub mod service {
     pub const DYNAMODB: &str = "DynamoDB";
     /// Amazon `EventBridge`.
     pub const EVENTBRIDGE: &str = "EventBridge";
+    /// AWS Key Management Service.
+    pub const KMS: &str = "KMS";
+    /// Amazon Simple Storage Service.
+    pub const S3: &str = "S3";
     /// Amazon Simple Email Service.
     pub const SES: &str = "SES";
     /// Amazon Simple Notification Service.

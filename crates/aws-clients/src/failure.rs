@@ -8,6 +8,10 @@ use crate::ErrorClass;
 use crate::error::{code, in_chain, unsent, well_formed, without_credentials};
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+/// S3's code for a condition that does not hold.
+const PRECONDITION_FAILED: &str = "PreconditionFailed";
+/// S3's answer, without a code, to a read whose caller has the object already.
+const NOT_MODIFIED: u16 = 304;
 const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
 const ITEM_CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
@@ -58,7 +62,11 @@ impl Failure {
         let status = response.status().as_u16();
         let body = response.body().bytes().unwrap_or_default();
         let Some(code) = code_in(response, body) else {
-            return Self { throttled: status == 429, ..Self::plain(&status.to_string()) };
+            return Self {
+                throttled: status == 429,
+                expected: status == NOT_MODIFIED,
+                ..Self::plain(&status.to_string())
+            };
         };
         let items = if code == TRANSACTION_CANCELED { cancellation_reasons(body) } else { Vec::new() };
         // A cancelled transaction has its own code and one more per item.
@@ -66,7 +74,8 @@ impl Failure {
             || items.iter().any(|item| ErrorClass::of(item, None, None) == ErrorClass::Throttled);
         let condition = items.iter().any(|item| item == ITEM_CONDITION_FAILED);
         let only_conditions = items.iter().all(|item| item == ITEM_CONDITION_FAILED || item == "None");
-        let expected = code == CONDITION_FAILED || (condition && only_conditions);
+        let expected =
+            code == CONDITION_FAILED || code == PRECONDITION_FAILED || (condition && only_conditions);
         Self { code, throttled, expected }
     }
 }
@@ -182,6 +191,10 @@ mod tests {
         assert!(!expected(
             r#"{"__type":"x#TransactionCanceledException","CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"ConditionalCheckFailed"}]}"#,
         ));
+        let of_s3 = |status, body| Failure::answered(&response(status, None, body)).expected;
+        assert!(of_s3(412, "<Error><Code>PreconditionFailed</Code></Error>"));
+        assert!(of_s3(304, ""));
+        assert!(!of_s3(404, "<Error><Code>NoSuchKey</Code></Error>"));
         assert!(!expected(r#"{"__type":"x#TransactionCanceledException"}"#));
         assert!(!expected(r#"{"__type":"x#ValidationException"}"#));
     }

@@ -21,9 +21,9 @@ use crate::target::Target;
 /// trace in the request's `X-Amzn-Trace-Id`.
 ///
 /// The span covers all attempts and ends with every outcome: output, error, timeout, and a dropped future (`error.type`
-/// is then `cancelled`). It carries region, request id, status, the number of retries, and tables, topic or queue. A
-/// condition that does not hold (`ConditionalCheckFailedException`, or a transaction cancelled by nothing but
-/// conditions) is a regular outcome rather than a failure: the span's status stays unset, and X-Ray shows an error
+/// is then `cancelled`). It carries region, request id, status, the number of retries, and tables, topic, queue, or bucket
+/// and key. A condition that does not hold (`ConditionalCheckFailedException`, a transaction cancelled by nothing but
+/// conditions, `PreconditionFailed`, or an object that has not changed) is a regular outcome rather than a failure: the span's status stays unset, and X-Ray shows an error
 /// because of the status 400, not a fault. Throttles are marked whatever the status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingInterceptor(());

@@ -26,7 +26,8 @@ mod target;
 
 pub use class::ErrorClass;
 pub use config::{
-    ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, sdk_config, untraced_dynamodb,
+    ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, kms, s3, sdk_config,
+    untraced_dynamodb,
 };
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};

@@ -1,4 +1,4 @@
-//! What a call works on, read from its typed input: tables, a topic, a queue.
+//! What a call works on, read from its typed input: tables, a topic, a queue, a bucket.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,13 @@ use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{TransactGetItem, TransactWriteItem};
+use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
+use aws_sdk_s3::operation::delete_objects::DeleteObjectsInput;
+use aws_sdk_s3::operation::get_object::GetObjectInput;
+use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
+use aws_sdk_s3::operation::head_object::HeadObjectInput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Input;
+use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_sdk_sns::operation::publish::PublishInput;
 use aws_sdk_sns::operation::publish_batch::PublishBatchInput;
 use aws_sdk_sqs::operation::change_message_visibility::ChangeMessageVisibilityInput;
@@ -34,6 +41,8 @@ pub(crate) enum Target {
     Topic(String),
     /// An SQS queue, by its URL.
     Queue(String),
+    /// An S3 bucket, and the key if the call is about one object.
+    Bucket(String, Option<String>),
 }
 
 impl Target {
@@ -42,6 +51,9 @@ impl Target {
         match service {
             "DynamoDB" => tables(input).filter(|tables| !tables.is_empty()).map(Self::Tables),
             "SNS" => topic(input).map(|arn| Self::Topic(arn.to_owned())),
+            "S3" => {
+                bucket(input).map(|bucket| Self::Bucket(bucket.to_owned(), key(input).map(str::to_owned)))
+            }
             "SQS" => queue(input).map(|url| Self::Queue(url.to_owned())),
             _ => None,
         }
@@ -57,6 +69,22 @@ macro_rules! first_of {
 
 fn topic(input: &Input) -> Option<&str> {
     first_of!(input, topic_arn: PublishInput, PublishBatchInput)
+}
+
+fn bucket(input: &Input) -> Option<&str> {
+    first_of!(input, bucket:
+        PutObjectInput,
+        GetObjectInput,
+        HeadObjectInput,
+        DeleteObjectInput,
+        DeleteObjectsInput,
+        ListObjectsV2Input,
+        HeadBucketInput,
+    )
+}
+
+fn key(input: &Input) -> Option<&str> {
+    first_of!(input, key: PutObjectInput, GetObjectInput, HeadObjectInput, DeleteObjectInput)
 }
 
 fn queue(input: &Input) -> Option<&str> {

@@ -301,6 +301,39 @@ async fn topics_and_queues_are_named() {
 }
 
 #[tokio::test]
+async fn buckets_objects_and_keys_of_kms_have_nodes_of_their_own() {
+    let aws = Aws::answering([
+        Some((200, "")),
+        Some((412, "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>")),
+        Some((200, "{}")),
+    ])
+    .await;
+    let config = aws.config().await;
+    let (s3, recorder) = (aws_clients::s3(&config), Recorder::new());
+    let put = || s3.put_object().bucket("archive").key("year=2026/a.gz").if_none_match("*");
+    in_process_span(&recorder, Box::pin(put().send())).await.unwrap();
+    let call = recorder.span("S3.PutObject");
+    assert_eq!(text(&call, "rpc.service").as_deref(), Some("S3"));
+    assert_eq!(text(&call, "aws.s3.bucket").as_deref(), Some("archive"));
+    assert_eq!(text(&call, "aws.s3.key").as_deref(), Some("year=2026/a.gz"));
+    assert_eq!(text(&call, "aws.request_id").as_deref(), Some("REQUEST-1"));
+    assert_eq!(aws.headers("x-amzn-trace-id").len(), 1);
+
+    let recorder = Recorder::new();
+    in_process_span(&recorder, Box::pin(put().send())).await.unwrap_err();
+    let call = recorder.span("S3.PutObject");
+    assert_eq!(text(&call, "error.type").as_deref(), Some("PreconditionFailed"));
+    assert_eq!(call.status, Status::Unset, "a condition that does not hold is a regular outcome");
+
+    let kms = aws_clients::kms(&config);
+    let decrypt = kms.decrypt().key_id("alias/archive").encryption_context("customer_number", "1");
+    in_process_span(&recorder, decrypt.send()).await.unwrap();
+    let call = recorder.span("KMS.Decrypt");
+    assert_eq!(text(&call, "rpc.service").as_deref(), Some("KMS"));
+    assert!(!format!("{:?}", call.attributes).contains("customer_number"));
+}
+
+#[tokio::test]
 async fn a_client_without_the_interceptor_creates_no_spans_and_one_without_telemetry_still_works() {
     let aws = Aws::answering([Some((200, "{}")), Some((200, "{}"))]).await;
     let config = aws.config().await;

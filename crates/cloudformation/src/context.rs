@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use topology::{
-    ConfigurationSet, Pipe, Queue, Resources, Rule, ServiceResources, TableResource, TopicSubscription,
+    BucketResource, ConfigurationSet, KeyResource, Pipe, Queue, Resources, Rule, ServiceResources,
+    TableResource, TopicSubscription,
 };
 
 use crate::RenderError;
@@ -107,6 +108,21 @@ impl<'a> Context<'a> {
         arn("dynamodb", &format!("table/{table}/index/{index}"))
     }
 
+    /// Returns the name of a bucket, in which account and region are.
+    pub(crate) fn bucket_name(bucket: &str) -> Value {
+        sub(topology::bucket_name(bucket, "${AWS::AccountId}", "${AWS::Region}"))
+    }
+
+    /// Returns the ARN of a bucket, which another stack may contain.
+    pub(crate) fn bucket_arn(bucket: &BucketResource) -> String {
+        format!("arn:${{AWS::Partition}}:s3:::{}", bucket.name_in("${AWS::AccountId}", "${AWS::Region}"))
+    }
+
+    /// Returns where the stack of a service's data leaves the id of a key.
+    pub(crate) fn key_parameter(key: &str) -> String {
+        format!("{key}/key-id")
+    }
+
     /// Returns where the stack with a service's secret leaves its ARN. It is the secret's name too, after the slash.
     pub(crate) fn secret(service: &str, variable: &str) -> String {
         format!("{service}/{variable}")
@@ -192,6 +208,16 @@ impl<'a> Context<'a> {
     pub(crate) fn tables(&self, service: &ServiceResources) -> impl Iterator<Item = &'a TableResource> {
         let tables = service.tables.clone();
         self.resources.tables.iter().filter(move |table| tables.contains(&table.name))
+    }
+
+    pub(crate) fn buckets(&self, service: &ServiceResources) -> impl Iterator<Item = &'a BucketResource> {
+        let buckets = service.buckets.clone();
+        self.resources.buckets.iter().filter(move |bucket| buckets.contains(&bucket.name))
+    }
+
+    pub(crate) fn keys(&self, service: &ServiceResources) -> impl Iterator<Item = &'a KeyResource> {
+        let keys = service.keys.clone();
+        self.resources.keys.iter().filter(move |key| keys.contains(&key.name))
     }
 
     pub(crate) fn pipes(&self, service: &ServiceResources) -> impl Iterator<Item = &'a Pipe> {

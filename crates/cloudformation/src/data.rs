@@ -16,8 +16,8 @@ pub(crate) fn add(
 ) -> Result<(), RenderError> {
     for table in context.tables(service) {
         if table.access.is_empty() {
-            let (service, table) = (service.service.clone(), table.name.clone());
-            return Err(RenderError::NoAccess { service, table });
+            let (service, resource) = (service.service.clone(), table.name.clone());
+            return Err(RenderError::NoAccess { service, resource });
         }
         add_table(template, context, table);
     }

@@ -9,13 +9,13 @@ pub enum RenderError {
     /// The resources were computed for a single environment.
     #[error("resources were computed for environment {0} rather than for the stack parameter")]
     Environment(String),
-    /// A service owns a table but declares no access to it, so there is nothing to grant.
-    #[error("{service} owns table {table} but declares no access to it: add .access([…]) to the table")]
+    /// A service owns a table or a bucket but declares no access to it, so there is nothing to grant.
+    #[error("{service} owns {resource} but declares no access to it: add .access([…])")]
     NoAccess {
         /// The owner.
         service: String,
-        /// Physical name of the table.
-        table: String,
+        /// Physical name of the table or bucket.
+        resource: String,
     },
     /// A service's name leads to a resource name longer than AWS allows.
     #[error("name {name} can become longer than {limit} characters")]

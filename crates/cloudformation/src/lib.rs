@@ -58,6 +58,7 @@ mod scaling;
 mod scratch;
 mod service;
 mod state;
+mod storage;
 mod task;
 mod task_file;
 mod template;

@@ -39,6 +39,7 @@ fn endpoints(context: &Context<'_>) -> Vec<&'static str> {
     names.extend(services.iter().any(|one| one.publishes_to_bus).then_some("events"));
     names.extend(services.iter().any(|one| !one.topics.is_empty()).then_some("sns"));
     names.extend(services.iter().any(|one| one.sends_email).then_some("email"));
+    names.extend((!context.resources.keys.is_empty()).then_some("kms"));
     names.sort_unstable();
     names
 }

@@ -1,11 +1,11 @@
 //! The permissions of a service's task: the declared actions on the declared resources, and nothing else.
 
 use serde_json::{Value, json};
-use topology::{ServiceResources, TableAccess};
+use topology::{BucketAccess, BucketResource, Key, ServiceResources, TableAccess};
 
-use crate::RenderError;
 use crate::context::Context;
 use crate::template::{Template, allow, arn, policy, reference, sub};
+use crate::{RenderError, storage};
 
 /// Logical id of the role of the service's code.
 pub(crate) const TASK_ROLE: &str = "TaskRole";
@@ -98,6 +98,26 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
     if !service.tables.is_empty() {
         through.push("dynamodb");
     }
+    for bucket in context.buckets(service) {
+        statements.extend(bucket_statements(context, bucket));
+        for (access, needed) in
+            [(BucketAccess::Put, "kms:GenerateDataKey"), (BucketAccess::Get, "kms:Decrypt")]
+        {
+            if bucket.access.contains(&access) && !key.contains(&needed) {
+                key.push(needed);
+            }
+        }
+    }
+    if !service.buckets.is_empty() {
+        through.push("s3");
+    }
+    for key in context.keys(service) {
+        let id = context.id(&key.name, "Key");
+        let mut use_own = allow(&id, &["kms:Decrypt", "kms:GenerateDataKey"], storage::key_arn(context, key));
+        let entry = format!("kms:EncryptionContext:{}", Key::SERVICE);
+        use_own["Condition"] = json!({"StringEquals": {entry: service.service}});
+        statements.push(use_own);
+    }
     if service.publishes_to_bus {
         statements.push(allow("Publish", &["events:PutEvents"], context.bus_arn()));
     }
@@ -130,6 +150,20 @@ fn service_statements(context: &Context<'_>, service: &ServiceResources) -> Resu
         statements.push(use_key(context, &key, &through));
     }
     Ok(statements)
+}
+
+/// Returns the statements for a bucket and for its objects, whose ARNs differ.
+fn bucket_statements(context: &Context<'_>, bucket: &BucketResource) -> Vec<Value> {
+    let (id, arn) = (context.id(&bucket.name, "Bucket"), Context::bucket_arn(bucket));
+    let (on_objects, on_bucket): (Vec<_>, Vec<_>) =
+        bucket.access.iter().copied().partition(|access| access.is_on_objects());
+    let actions =
+        |access: Vec<BucketAccess>| access.into_iter().map(BucketAccess::action).collect::<Vec<_>>();
+    let objects = allow(&format!("{id}Objects"), &actions(on_objects), sub(format!("{arn}/*")));
+    let itself = allow(&id, &actions(on_bucket), sub(arn));
+    let has_actions =
+        |statement: &Value| statement["Action"].as_array().is_some_and(|actions| !actions.is_empty());
+    [objects, itself].into_iter().filter(has_actions).collect()
 }
 
 /// Returns the identity of recipients, on which SES authorizes as well while the account is in the sandbox

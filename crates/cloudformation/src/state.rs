@@ -1,4 +1,4 @@
-//! The stack of what a service keeps: queues, tables, Pipes, secrets, log lines and images.
+//! The stack of what a service keeps: queues, tables, Pipes, buckets, keys, secrets, log lines and images.
 //!
 //! It is separate from the service's, so that it cannot fail for want of an image or a healthy task, and no rollback of a
 //! deployment touches what is kept.
@@ -8,7 +8,7 @@ use topology::ServiceResources;
 
 use crate::context::Context;
 use crate::template::{Template, reference};
-use crate::{RenderError, data, images, logs, messaging};
+use crate::{RenderError, data, images, logs, messaging, storage};
 
 /// Renders the template of the stack of a service's data.
 pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {
@@ -29,6 +29,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
             }),
         );
     }
+    storage::add_parameters(&mut template, context, service);
     logs::add_parameter(&mut template);
     let key = || context.left_by_other_stack("key-arn");
     logs::add_group(&mut template, context, &format!("services/{name}"), key());
@@ -40,6 +41,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
     messaging::add(&mut template, context, service);
     messaging::add_configuration_set(&mut template, context, service);
     data::add(&mut template, context, service)?;
+    storage::add(&mut template, context, service)?;
     add_secrets(&mut template, context, service);
     Ok(template)
 }

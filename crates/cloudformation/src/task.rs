@@ -305,6 +305,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
             Variable::Text(text) => sub(text.as_str()),
             Variable::QueueUrl(queue) => Context::queue_url(queue),
             Variable::TopicArn(topic) => Context::topic_arn(topic),
+            Variable::BucketName(bucket) => Context::bucket_name(bucket),
         };
         variables.insert(name.clone(), value);
     }

@@ -406,6 +406,7 @@ fn every_name_has_the_environment_and_every_threshold_is_a_parameter() {
     let names = [
         "AlarmName",
         "AliasName",
+        "BucketName",
         "ClusterName",
         "DashboardName",
         "Family",
@@ -448,6 +449,7 @@ fn what_holds_state_stays() {
         "AWS::ECR::Repository",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
         "AWS::SQS::Queue",
         "AWS::SecretsManager::Secret",
     ];
@@ -521,8 +523,7 @@ fn what_is_left_open_is_refused() {
     assert!(matches!(error, RenderError::NoAccess { .. }));
     assert_eq!(
         error.to_string(),
-        "secretive owns table shop-${Environment}-secrets but declares no access to it: add \
-         .access([…]) to the table"
+        "secretive owns shop-${Environment}-secrets but declares no access to it: add .access([…])"
     );
 
     let long = Service::new("a-way-in-with-a-long-name").listens(Http::new());

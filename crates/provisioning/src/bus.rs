@@ -30,13 +30,16 @@ pub(crate) async fn create(client: &Client, bus: &str) -> Result<String, Provisi
     }
 }
 
-/// Checks that the bus exists.
-pub(crate) async fn locate(client: &Client, bus: &str) -> Result<(), ProvisionError> {
+/// Finds the bus, which must exist, and returns its ARN.
+pub(crate) async fn locate(client: &Client, bus: &str) -> Result<String, ProvisionError> {
     match client.describe_event_bus().name(bus).send().await {
         Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
             Err(absent("event bus", bus))
         }
-        output => output.map(drop).map_err(|error| call("DescribeEventBus", bus, error)),
+        output => output
+            .map_err(|error| call("DescribeEventBus", bus, error))?
+            .arn
+            .ok_or_else(|| missing("DescribeEventBus", bus, "an Arn")),
     }
 }
 

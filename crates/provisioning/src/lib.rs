@@ -15,8 +15,10 @@
 //! # }
 //! ```
 
+mod buckets;
 mod bus;
 mod error;
+mod keys;
 mod mail;
 mod pipes;
 mod queues;
@@ -42,6 +44,8 @@ pub struct Outputs {
     pub queue_arns: BTreeMap<String, String>,
     /// ARN of each topic.
     pub topic_arns: BTreeMap<String, String>,
+    /// Name of each bucket, with account and region.
+    pub bucket_names: BTreeMap<String, String>,
 }
 
 impl Outputs {
@@ -87,8 +91,46 @@ async fn create_all(resources: &Resources, config: &SdkConfig) -> Result<Outputs
     )?;
     // The rules are in place before the first outbox item can leave.
     Box::pin(pipes::create(&pipes, &resources.pipes, &stream_arns, &queues.arns, &bus_arn)).await?;
+    let bucket_names = Box::pin(storage(resources, config, &bus_arn, Wanted::Created)).await?;
+    outputs(resources, queues, topic_arns, bucket_names)
+}
 
-    outputs(resources, queues, topic_arns)
+#[derive(Clone, Copy)]
+enum Wanted {
+    Created,
+    Located,
+}
+
+/// Creates or finds buckets and keys; returns the buckets' names by their physical ones. Without any, S3 and KMS are not called, which other emulators may not have.
+async fn storage(
+    resources: &Resources,
+    config: &SdkConfig,
+    bus_arn: &str,
+    wanted: Wanted,
+) -> Result<BTreeMap<String, String>, ProvisionError> {
+    let mut bucket_names = BTreeMap::new();
+    if !resources.buckets.is_empty() {
+        let place = place(resources, bus_arn)?;
+        let s3 = buckets::client(config);
+        bucket_names = match wanted {
+            Wanted::Created => Box::pin(buckets::create(&s3, &resources.buckets, &place)).await?,
+            Wanted::Located => buckets::locate(&s3, &resources.buckets, &place).await?,
+        };
+    }
+    if !resources.keys.is_empty() {
+        let kms = aws_sdk_kms::Client::new(config);
+        match wanted {
+            Wanted::Created => keys::create(&kms, &resources.keys).await?,
+            Wanted::Located => keys::locate(&kms, &resources.keys).await?,
+        }
+    }
+    Ok(bucket_names)
+}
+
+/// Returns the account and the region, which the bus's ARN names.
+fn place(resources: &Resources, bus_arn: &str) -> Result<buckets::Place, ProvisionError> {
+    buckets::Place::of(bus_arn)
+        .ok_or_else(|| error::missing("DescribeEventBus", &resources.bus, "an ARN with account and region"))
 }
 
 /// Finds the resources that [`provision`] would create, and changes nothing: for those that CloudFormation created.
@@ -100,7 +142,7 @@ pub async fn locate(resources: &Resources, config: &SdkConfig) -> Result<Outputs
     let events = aws_sdk_eventbridge::Client::new(config);
     let sns = aws_sdk_sns::Client::new(config);
     let dynamodb = aws_sdk_dynamodb::Client::new(config);
-    let (queues, (), topic_arns, ()) = Box::pin(async {
+    let (queues, (), topic_arns, bus_arn) = Box::pin(async {
         tokio::try_join!(
             queues::locate(&sqs, &resources.queues),
             tables::locate(&dynamodb, &resources.tables),
@@ -109,13 +151,15 @@ pub async fn locate(resources: &Resources, config: &SdkConfig) -> Result<Outputs
         )
     })
     .await?;
-    outputs(resources, queues, topic_arns)
+    let bucket_names = Box::pin(storage(resources, config, &bus_arn, Wanted::Located)).await?;
+    outputs(resources, queues, topic_arns, bucket_names)
 }
 
 fn outputs(
     resources: &Resources,
     queues: queues::Queues,
     topic_arns: BTreeMap<String, String>,
+    bucket_names: BTreeMap<String, String>,
 ) -> Result<Outputs, ProvisionError> {
     let environments = resources
         .services
@@ -124,22 +168,27 @@ fn outputs(
             let variables = service
                 .variables
                 .iter()
-                .map(|(name, value)| Ok((name.clone(), value_of(value, &queues.urls, &topic_arns)?)))
+                .map(|(name, value)| {
+                    Ok((name.clone(), value_of(value, &queues.urls, &topic_arns, &bucket_names)?))
+                })
                 .collect::<Result<_, ProvisionError>>()?;
             Ok((service.service.clone(), variables))
         })
         .collect::<Result<_, ProvisionError>>()?;
-    Ok(Outputs { environments, queue_urls: queues.urls, queue_arns: queues.arns, topic_arns })
+    let (queue_urls, queue_arns) = (queues.urls, queues.arns);
+    Ok(Outputs { environments, queue_urls, queue_arns, topic_arns, bucket_names })
 }
 
 fn value_of(
     variable: &Variable,
     queue_urls: &BTreeMap<String, String>,
     topic_arns: &BTreeMap<String, String>,
+    bucket_names: &BTreeMap<String, String>,
 ) -> Result<String, ProvisionError> {
     match variable {
         Variable::Text(text) => Ok(text.clone()),
         Variable::QueueUrl(queue) => error::known(queue_urls, queue).map(str::to_owned),
         Variable::TopicArn(topic) => error::known(topic_arns, topic).map(str::to_owned),
+        Variable::BucketName(bucket) => error::known(bucket_names, bucket).map(str::to_owned),
     }
 }

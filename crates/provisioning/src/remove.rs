@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
-use topology::{Resources, Rule};
+use topology::{Resources, Rule, RuleBus};
 
 use crate::ProvisionError;
 use crate::error::call;
@@ -39,6 +39,15 @@ async fn remove_all(resources: &Resources, config: &SdkConfig) -> Removed {
     removed.push(bus(&events, &resources.bus).await);
     if !resources.topics.is_empty() {
         removed.push(topics(&aws_sdk_sns::Client::new(config), resources).await);
+    }
+    if !resources.buckets.is_empty() {
+        removed.push(buckets(&events, config, resources).await);
+    }
+    if !resources.keys.is_empty() {
+        let kms = aws_sdk_kms::Client::new(config);
+        for one in &resources.keys {
+            removed.push(crate::keys::remove(&kms, one).await);
+        }
     }
     for one in &resources.tables {
         removed.push(table(&dynamodb, &one.name).await);
@@ -82,6 +91,17 @@ async fn topics(client: &aws_sdk_sns::Client, resources: &Resources) -> Removed 
     for (name, arn) in crate::topics::present(client, &resources.topics).await? {
         let deleted = client.delete_topic().topic_arn(arn).send().await;
         deleted.map_err(|error| call("DeleteTopic", &name, error))?;
+    }
+    Ok(())
+}
+
+/// Deletes the buckets with their objects. Account and region are those of the default bus, which is always there.
+async fn buckets(events: &aws_sdk_eventbridge::Client, config: &SdkConfig, resources: &Resources) -> Removed {
+    let arn = crate::bus::locate(events, RuleBus::DEFAULT).await?;
+    let place = crate::place(resources, &arn)?;
+    let s3 = crate::buckets::client(config);
+    for bucket in &resources.buckets {
+        crate::buckets::remove(&s3, bucket, &place).await?;
     }
     Ok(())
 }

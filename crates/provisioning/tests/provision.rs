@@ -8,7 +8,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use envelope::{Event, events};
 use local_cloud::{LocalCloud, Settings};
 use serde::{Deserialize, Serialize};
-use topology::{Index, Resources, Service, Table, TableAccess, Topic, Topology, topic};
+use topology::{
+    Bucket, BucketAccess, Index, Key, Resources, Service, StorageClass, Table, TableAccess, Topic, Topology,
+    topic,
+};
 
 #[derive(Serialize, Deserialize)]
 struct Ordered;
@@ -34,6 +37,14 @@ fn resources() -> Resources {
                         .index(Index::new("due").partition_key("due_bucket").sort_key("due_at"))
                         .access([TableAccess::QueryIndex]),
                 )
+                .owns_bucket(
+                    Bucket::new("labels")
+                        .access([BucketAccess::Put])
+                        .moves_after_days(30, StorageClass::InfrequentAccess)
+                        .expires_after_days(90)
+                        .versioned(),
+                )
+                .encrypts_with(Key::new("labels"))
                 .publishes(Topic::new("notices").attribute("channel")),
         )
         .service(
@@ -77,6 +88,8 @@ async fn provisioning_twice_is_provisioning_once() {
     assert_eq!(shipping["PARCELS_TABLE_NAME"], "shop-test-parcels");
     assert_eq!(shipping["QUEUE_URL"], first.queue_urls["shop-test-shipping"]);
     assert_eq!(shipping["NOTICES_TOPIC_ARN"], "arn:aws:sns:eu-central-1:000000000000:shop-test-notices");
+    assert_eq!(shipping["LABELS_BUCKET_NAME"], "shop-test-labels-000000000000-eu-central-1");
+    assert_eq!(shipping["LABELS_KEY_ID"], "alias/shop-test-labels");
     assert_eq!(first.environment("intake")["EVENT_BUS_NAME"], "shop-test");
     assert!(first.environment("unknown").is_empty());
 
@@ -103,6 +116,15 @@ async fn provisioning_twice_is_provisioning_once() {
         .await
         .unwrap();
     assert_eq!(pipe.current_state().map(|state| state.as_str().to_owned()).as_deref(), Some("RUNNING"));
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let lifecycle = s3.get_bucket_lifecycle_configuration().bucket(&shipping["LABELS_BUCKET_NAME"]);
+    let lifecycle = lifecycle.send().await.unwrap();
+    let [rule] = lifecycle.rules() else { panic!("{lifecycle:?}") };
+    assert_eq!(rule.expiration().and_then(|expiration| expiration.days()), Some(90));
+    assert_eq!(rule.transitions()[0].days(), Some(30));
+    assert_eq!(rule.noncurrent_version_expiration().and_then(|it| it.noncurrent_days()), Some(30));
+    let keys = aws_sdk_kms::Client::new(&config).list_keys().send().await.unwrap();
+    assert_eq!(keys.keys().len(), 1, "a second run must not create another key");
     cloud.shutdown().await;
 }
 
@@ -157,13 +179,19 @@ async fn what_was_created_is_removed_and_nothing_else() {
     let sqs = aws_sdk_sqs::Client::new(&config);
     sqs.create_queue().queue_name("somebody-elses").send().await.unwrap();
 
-    provisioning::provision(&resources(), &config).await.unwrap();
+    let created = provisioning::provision(&resources(), &config).await.unwrap();
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let bucket = &created.bucket_names["shop-test-labels"];
+    s3.put_object().bucket(bucket).key("a").send().await.unwrap();
     provisioning::remove(&resources(), &config).await.unwrap();
     // Nothing is there any more, which is what was asked for.
     provisioning::remove(&resources(), &config).await.unwrap();
 
     let queues = sqs.list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
     assert!(matches!(queues.as_slice(), [one] if one.ends_with("/somebody-elses")), "{queues:?}");
+    assert_eq!(s3.list_buckets().send().await.unwrap().buckets(), []);
+    let aliases = aws_sdk_kms::Client::new(&config).list_aliases().send().await.unwrap();
+    assert_eq!(aliases.aliases(), []);
     let topics = aws_sdk_sns::Client::new(&config).list_topics().send().await.unwrap();
     assert_eq!(topics.topics(), []);
     let tables = aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.unwrap();

@@ -21,6 +21,10 @@ use xray::{MAX_EXTRA_LENGTH, SamplingDecision, SegmentId, TraceHeader};
 /// The HTTP header in which AWS carries trace context.
 pub const XRAY_HEADER: &str = "x-amzn-trace-id";
 
+/// The name of the metadata in which an object of S3 carries the trace that wrote it, as an event does in
+/// `metadata.trace`. Its value is [`current_header`]; a reader passes it to [`Incoming::from_message`].
+pub const OBJECT_METADATA: &str = "trace";
+
 /// Fields of an X-Ray header that are passed on unchanged, in their order.
 #[derive(Clone, Debug)]
 struct CarriedFields(Vec<(String, String)>);

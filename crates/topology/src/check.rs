@@ -11,9 +11,9 @@ use crate::{TableAccess, Topology};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Two services, tables, topics, or indexes of one table have one name.
+    /// Two services, tables, topics, buckets, keys, or indexes of one table have one name.
     Duplicate {
-        /// `service`, `table`, `topic` or `index`.
+        /// `service`, `table`, `topic`, `bucket`, `key` or `index`.
         kind: &'static str,
         /// The name.
         name: &'static str,
@@ -43,8 +43,8 @@ pub enum Problem {
     NeverErased {
         /// The owner.
         service: &'static str,
-        /// Its table.
-        table: &'static str,
+        /// Its table or bucket.
+        place: &'static str,
     },
     /// A table has an index that its service does not read, or its service reads an index that it does not have.
     IndexAccess {
@@ -79,8 +79,8 @@ impl fmt::Display for Problem {
             Self::NobodyPublishes { service, topic, attribute: Some(attribute) } => {
                 write!(f, "{service} filters topic {topic} by {attribute}, an attribute it does not declare")
             }
-            Self::NeverErased { service, table } => {
-                write!(f, "{service} keeps personal data in {table} but does not consume the erasure event")
+            Self::NeverErased { service, place } => {
+                write!(f, "{service} keeps personal data in {place} but does not consume the erasure event")
             }
             Self::IndexAccess { service, table } => write!(
                 f,
@@ -113,6 +113,9 @@ pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
     duplicates("service", services.iter().map(|service| service.name), &mut problems);
     duplicates("table", services.iter().flat_map(|s| &s.tables).map(|table| table.name), &mut problems);
     duplicates("topic", services.iter().flat_map(|s| &s.topics).map(|topic| topic.name), &mut problems);
+
+    duplicates("bucket", services.iter().flat_map(|s| &s.buckets).map(|bucket| bucket.name), &mut problems);
+    duplicates("key", services.iter().flat_map(|s| &s.keys).map(|key| key.name), &mut problems);
 
     for service in services {
         let name = service.name;
@@ -155,12 +158,13 @@ pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
             .erasure
             .iter()
             .all(|erasure| service.consumes.contains(erasure) || service.emits.contains(erasure));
+        let tables = service.tables.iter().map(|table| (table.name, table.personal_data));
+        let buckets = service.buckets.iter().map(|bucket| (bucket.name, bucket.personal_data));
         problems.extend(
-            service
-                .tables
-                .iter()
-                .filter(|table| table.personal_data && !hears)
-                .map(|table| Problem::NeverErased { service: name, table: table.name }),
+            tables
+                .chain(buckets)
+                .filter(|(_, personal_data)| *personal_data && !hears)
+                .map(|(place, _)| Problem::NeverErased { service: name, place }),
         );
     }
     problems

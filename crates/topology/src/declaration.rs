@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use envelope::{Event, EventSet, EventType};
 
+use crate::storage::{Bucket, Key};
 use crate::{Index, Parameter};
 
 /// All services of one application in one environment.
@@ -35,8 +36,8 @@ impl Topology {
         self
     }
 
-    /// Names the event of a person's erasure. Every service that owns a table with personal data must then consume it
-    /// (or emit it).
+    /// Names the event of a person's erasure. Every service that owns a table or a bucket with personal data must then
+    /// consume it (or emit it).
     #[must_use]
     pub fn erases_personal_data_on<E: EventSet>(mut self) -> Self {
         self.erasure.extend(E::types());
@@ -57,6 +58,8 @@ pub struct Service {
     pub(crate) consumes: Vec<EventType>,
     pub(crate) receives: Option<Subscription>,
     pub(crate) tables: Vec<Table>,
+    pub(crate) buckets: Vec<Bucket>,
+    pub(crate) keys: Vec<Key>,
     pub(crate) topics: Vec<Topic>,
     pub(crate) emits: Vec<EventType>,
     pub(crate) listens: Option<Http>,
@@ -78,6 +81,8 @@ impl Service {
             consumes: Vec::new(),
             receives: None,
             tables: Vec::new(),
+            buckets: Vec::new(),
+            keys: Vec::new(),
             topics: Vec::new(),
             emits: Vec::new(),
             listens: None,
@@ -109,6 +114,20 @@ impl Service {
     #[must_use]
     pub fn owns(mut self, table: Table) -> Self {
         self.tables.push(table);
+        self
+    }
+
+    /// Owns a bucket; no other service touches it.
+    #[must_use]
+    pub fn owns_bucket(mut self, bucket: Bucket) -> Self {
+        self.buckets.push(bucket);
+        self
+    }
+
+    /// Encrypts with a key of its own.
+    #[must_use]
+    pub fn encrypts_with(mut self, key: Key) -> Self {
+        self.keys.push(key);
         self
     }
 

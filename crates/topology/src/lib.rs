@@ -1,7 +1,7 @@
 //! What a service consumes, owns and emits, declared once; everything else follows from it.
 //!
 //! A service declares itself in its own folder. A [`Topology`] of all services is checked as a whole and
-//! becomes one [`Resources`] model: queues, rules, topics, tables and Pipes with their names and
+//! becomes one [`Resources`] model: queues, rules, topics, tables, Pipes, buckets and keys with their names and
 //! settings, and the environment variables by which each service finds its own. Provisioning creates
 //! that model through AWS's APIs, and CloudFormation templates are rendered from the same model, so the two
 //! cannot drift. The crate declares and computes; it makes no calls.
@@ -37,6 +37,7 @@ mod index;
 mod outbox;
 mod parameter;
 mod resources;
+mod storage;
 
 pub use check::{Problem, TopologyError};
 pub use declaration::{
@@ -49,4 +50,7 @@ pub use parameter::Parameter;
 pub use resources::{
     ConfigurationSet, DeadLetter, IndexResource, Pipe, PipeTarget, Queue, Resources, Rule, RuleBus, Sender,
     ServiceResources, TableResource, TopicResource, TopicSubscription, Variable,
+};
+pub use storage::{
+    Bucket, BucketAccess, BucketResource, Key, KeyResource, Lifecycle, StorageClass, bucket_name,
 };

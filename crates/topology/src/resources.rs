@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::check::{Problem, TopologyError, problems};
+use crate::storage::{BucketResource, KeyResource, LONGEST_BUCKET_NAME, PLACE_CHARACTERS};
 use crate::{Index, MailFeedback, Parameter, Service, TableAccess, Topology, Transformer, feedback, outbox};
 
 /// How long a message stays in a queue: the longest SQS allows, so that an outage of days loses nothing.
@@ -55,6 +56,10 @@ pub struct Resources {
     pub tables: Vec<TableResource>,
     /// Pipes from a table's stream to the bus.
     pub pipes: Vec<Pipe>,
+    /// Buckets of S3.
+    pub buckets: Vec<BucketResource>,
+    /// Keys of KMS that services encrypt with themselves.
+    pub keys: Vec<KeyResource>,
     /// The address mail is sent from, if a service sends any.
     pub email_sender: Option<String>,
     /// SES's configuration sets.
@@ -294,6 +299,10 @@ pub struct ServiceResources {
     pub queue: Option<String>,
     /// The tables it owns.
     pub tables: Vec<String>,
+    /// The buckets it owns.
+    pub buckets: Vec<String>,
+    /// The keys it encrypts with.
+    pub keys: Vec<String>,
     /// The topics it publishes to.
     pub topics: Vec<String>,
     /// Whether it calls PutEvents itself.
@@ -316,6 +325,8 @@ pub enum Variable {
     QueueUrl(String),
     /// The ARN of the topic with this physical name.
     TopicArn(String),
+    /// The name of the bucket with this physical name, which has account and region besides.
+    BucketName(String),
 }
 
 impl Topology {
@@ -338,6 +349,8 @@ impl Topology {
             subscriptions: Vec::new(),
             tables: Vec::new(),
             pipes: Vec::new(),
+            buckets: Vec::new(),
+            keys: Vec::new(),
             email_sender: self
                 .services
                 .iter()
@@ -397,6 +410,23 @@ impl Resources {
                 self.add_pipe(name);
             }
         }
+        for bucket in &service.buckets {
+            let name = self.physical_name(bucket.name);
+            set(variable(bucket.name, "BUCKET_NAME"), Variable::BucketName(name.clone()));
+            self.buckets.push(BucketResource {
+                name,
+                access: bucket.access.iter().copied().collect(),
+                lifecycle: bucket.lifecycle,
+                versioned: bucket.versioned,
+                lockable: bucket.lockable,
+            });
+        }
+        for key in &service.keys {
+            let resource = KeyResource { name: self.physical_name(key.name) };
+            // An alias is a key id that is known beforehand.
+            set(variable(key.name, "KEY_ID"), Variable::Text(resource.alias()));
+            self.keys.push(resource);
+        }
         for topic in &service.topics {
             let name = self.physical_name(topic.name);
             set(variable(topic.name, "TOPIC_ARN"), Variable::TopicArn(name.clone()));
@@ -419,6 +449,8 @@ impl Resources {
             listens: service.listens.is_some(),
             queue: service.has_queue().then(|| self.physical_name(service.name)),
             tables: service.tables.iter().map(|table| self.physical_name(table.name)).collect(),
+            buckets: service.buckets.iter().map(|bucket| self.physical_name(bucket.name)).collect(),
+            keys: service.keys.iter().map(|key| self.physical_name(key.name)).collect(),
             topics: service.topics.iter().map(|topic| self.physical_name(topic.name)).collect(),
             publishes_to_bus: service.publishes_to_bus,
             sends_email: service.sends_email_as.is_some(),
@@ -524,9 +556,13 @@ impl Resources {
         let queues = self.queues.iter().map(|queue| (&queue.name, LONGEST_NAME));
         let rules = self.rules.iter().map(|rule| (&rule.name, LONGEST_RULE_NAME));
         let pipes = self.pipes.iter().map(|pipe| (&pipe.name, LONGEST_RULE_NAME));
+        // A template's names contain a placeholder; the template's renderer knows what becomes of that.
+        let named = self.buckets.iter().map(|bucket| &bucket.name).filter(|name| !name.contains('$'));
+        let buckets = named.map(|name| (name, LONGEST_BUCKET_NAME - PLACE_CHARACTERS));
         queues
             .chain(rules)
             .chain(pipes)
+            .chain(buckets)
             .filter(|(name, limit)| name.len() > *limit)
             .map(|(name, limit)| Problem::NameTooLong { name: name.clone(), limit })
             .collect()

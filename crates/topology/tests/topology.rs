@@ -8,7 +8,8 @@ use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use topology::{
-    Index, Parameter, Problem, Sender, Service, Table, TableAccess, Topic, Topology, Variable, topic,
+    Bucket, BucketAccess, Index, Key, Parameter, Problem, Sender, Service, StorageClass, Table, TableAccess,
+    Topic, Topology, Variable, topic,
 };
 
 macro_rules! event {
@@ -128,8 +129,40 @@ fn personal_data_that_nothing_erases() {
             .service(intake())
             .service(service)
     };
-    assert_eq!(problems(&topology(keeper())), [Problem::NeverErased { service: "keeper", table: "people" }]);
+    assert_eq!(problems(&topology(keeper())), [Problem::NeverErased { service: "keeper", place: "people" }]);
     assert!(topology(keeper().consumes(events::<(Forgotten,)>())).resources().is_ok());
+    let keeper = || Service::new("keeper").owns_bucket(Bucket::new("photos").personal_data());
+    assert_eq!(problems(&topology(keeper())), [Problem::NeverErased { service: "keeper", place: "photos" }]);
+    assert!(topology(keeper().consumes(events::<(Forgotten,)>())).resources().is_ok());
+}
+
+#[test]
+fn a_bucket_and_a_key_are_found_by_their_variables() {
+    let keeper = Service::new("keeper")
+        .owns_bucket(
+            Bucket::new("event-archive")
+                .access([BucketAccess::Put, BucketAccess::List])
+                .moves_after_days(90, StorageClass::GlacierInstantRetrieval)
+                .expires_after_days(400)
+                .lockable(),
+        )
+        .encrypts_with(Key::new("archive"));
+    let topology = |environment| Topology::new("foostore", environment).service(keeper.clone());
+    let resources = topology("staging-west").resources().unwrap();
+    let [bucket] = &resources.buckets[..] else { panic!("{:?}", resources.buckets) };
+    assert_eq!(bucket.name, "foostore-staging-west-event-archive");
+    assert!(bucket.versioned && bucket.lockable);
+    assert_eq!(bucket.lifecycle.expires_after_days, Some(400));
+    assert_eq!(bucket.name_in("123456789012", "ap-southeast-3").len(), 63, "the longest name that S3 allows");
+    assert_eq!(resources.keys[0].alias(), "alias/foostore-staging-west-archive");
+    let variables = &resources.services[0].variables;
+    assert_eq!(
+        variables["EVENT_ARCHIVE_BUCKET_NAME"],
+        Variable::BucketName("foostore-staging-west-event-archive".into())
+    );
+    assert_eq!(variables["ARCHIVE_KEY_ID"], Variable::Text("alias/foostore-staging-west-archive".into()));
+    let found = problems(&topology("staging-wests"));
+    assert!(matches!(found[..], [Problem::NameTooLong { limit: 35, .. }]), "{found:?}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl Left {
             "AWS::SecretsManager::Secret" => {
                 "aws secretsmanager delete-secret --force-delete-without-recovery --secret-id"
             }
+            "AWS::S3::Bucket" => "aws s3api delete-bucket --bucket",
             "AWS::KMS::Key" => "aws kms schedule-key-deletion --pending-window-in-days 30 --key-id",
             _ => "",
         };

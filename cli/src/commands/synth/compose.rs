@@ -231,6 +231,7 @@ fn resolved(
         Variable::Text(text) => text.clone(),
         Variable::QueueUrl(queue) => format!("{queues}/{queue}"),
         Variable::TopicArn(topic) => format!("arn:aws:sns:{region}:{account}:{topic}"),
+        Variable::BucketName(bucket) => topology::bucket_name(bucket, account, region),
     };
     service.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect()
 }

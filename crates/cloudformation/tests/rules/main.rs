@@ -8,6 +8,7 @@ mod metrics;
 mod services;
 mod sizes;
 mod stacks;
+mod storage;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,10 @@ use std::path::Path;
 use envelope::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use topology::{Http, Index, Service, Table, TableAccess, Topic, Topology, events, topic};
+use topology::{
+    Bucket, BucketAccess, Http, Index, Key, Service, StorageClass, Table, TableAccess, Topic, Topology,
+    events, topic,
+};
 
 /// What is deployed: every template as text and as a document, by its file's name in `deploy/`.
 struct Deployment {
@@ -43,6 +47,7 @@ fn rules() -> impl Iterator<Item = Rule> {
         .chain(sizes::RULES)
         .chain(stacks::RULES)
         .chain(tables::RULES)
+        .chain(storage::RULES)
 }
 
 fn parsed(yaml: &str) -> Value {
@@ -105,7 +110,15 @@ impl Deployment {
                     .sends_email_as("loyalty"),
                 _ => service
                     .consumes(events::<(Ordered, Shipped)>())
-                    .owns(Table::new(named("table", number)).access([TableAccess::Update])),
+                    .owns(Table::new(named("table", number)).access([TableAccess::Update]))
+                    .owns_bucket(
+                        Bucket::new(named("bucket", number))
+                            .access([BucketAccess::Get, BucketAccess::Put, BucketAccess::List])
+                            .moves_after_days(90, StorageClass::GlacierInstantRetrieval)
+                            .expires_after_days(400)
+                            .lockable(),
+                    )
+                    .encrypts_with(Key::new(named("key", number))),
             });
         }
         Self::new(cloudformation::render(&topology.resources().unwrap(), &collector()).unwrap())

@@ -31,7 +31,7 @@ pub(crate) const RULES: [Rule; 7] = [
         },
     },
     Rule {
-        name: "the name of a load balancer or a sampling rule has at most 32 characters, and a role's 64",
+        name: "the name of a load balancer or a sampling rule has at most 32 characters, a bucket's 63, and a role's 64",
         source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html",
         broken: long_names,
         example: || {
@@ -108,7 +108,8 @@ pub(crate) const RULES: [Rule; 7] = [
 ];
 
 fn long_names(deployment: &Deployment) -> Vec<String> {
-    let limits: [(&str, &str, usize); 4] = [
+    let limits: [(&str, &str, usize); 5] = [
+        ("AWS::S3::Bucket", "/BucketName", 63),
         ("AWS::ElasticLoadBalancingV2::LoadBalancer", "/Name", 32),
         ("AWS::XRay::SamplingRule", "/SamplingRule/RuleName", 32),
         ("AWS::IAM::Role", "/RoleName", 64),

@@ -34,6 +34,7 @@ impl Refusing {
             "SNS" => format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code></Error></ErrorResponse>"
             ),
+            "S3" => format!("<Error><Code>{code}</Code></Error>"),
             _ => serde_json::json!({"__type": code, "message": "no"}).to_string(),
         };
         let mut response = answer(400, body);

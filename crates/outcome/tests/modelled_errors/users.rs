@@ -37,6 +37,14 @@ const fn sqs(name: &'static str, module: &'static str) -> Operation {
     Operation { service: "SQS", name, sdk: "aws-sdk-sqs", module }
 }
 
+const fn s3(name: &'static str, module: &'static str) -> Operation {
+    Operation { service: "S3", name, sdk: "aws-sdk-s3", module }
+}
+
+const fn kms(name: &'static str, module: &'static str) -> Operation {
+    Operation { service: "KMS", name, sdk: "aws-sdk-kms", module }
+}
+
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { service: "SNS", name: "PublishBatch", sdk: "aws-sdk-sns", module: "publish_batch" },
     Operation { service: "EventBridge", name: "PutEvents", sdk: "aws-sdk-eventbridge", module: "put_events" },
@@ -46,6 +54,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     dynamodb("DeleteItem", "delete_item"),
     dynamodb("TransactWriteItems", "transact_write_items"),
     Operation { service: "SES", name: "SendEmail", sdk: "aws-sdk-sesv2", module: "send_email" },
+    s3("PutObject", "put_object"),
+    s3("GetObject", "get_object"),
+    kms("GenerateDataKey", "generate_data_key"),
+    kms("Decrypt", "decrypt"),
     sqs("ReceiveMessage", "receive_message"),
     sqs("DeleteMessageBatch", "delete_message_batch"),
     sqs("ChangeMessageVisibilityBatch", "change_message_visibility_batch"),
@@ -78,6 +90,8 @@ pub(crate) async fn call(operation: &Operation, code: &str) -> String {
         "SNS" | "EventBridge" => publish(operation, code).await,
         "DynamoDB" => write(operation, code).await,
         "SQS" => settle(operation, code).await,
+        "S3" => store(operation, code).await,
+        "KMS" => encrypt(operation, code).await,
         _ => send(operation, code).await,
     }
 }
@@ -136,6 +150,34 @@ async fn send(operation: &Operation, code: &str) -> String {
     let client = aws_sdk_sesv2::Client::new(&refusing(operation, code));
     let sent = client.send_email().from_email_address("loyalty@foostore.example").send().await;
     word(AwsError::of("SES", "SendEmail", sent.unwrap_err()))
+}
+
+async fn store(operation: &Operation, code: &str) -> String {
+    let client = aws_sdk_s3::Client::new(&refusing(operation, code));
+    word(match operation.name {
+        "GetObject" => {
+            let read = client.get_object().bucket("b").key("k").send().await;
+            AwsError::of("S3", "GetObject", read.unwrap_err())
+        }
+        _ => {
+            let written = client.put_object().bucket("b").key("k").send().await;
+            AwsError::of("S3", "PutObject", written.unwrap_err())
+        }
+    })
+}
+
+async fn encrypt(operation: &Operation, code: &str) -> String {
+    let client = aws_sdk_kms::Client::new(&refusing(operation, code));
+    word(match operation.name {
+        "Decrypt" => {
+            let opened = client.decrypt().key_id("alias/k").send().await;
+            AwsError::of("KMS", "Decrypt", opened.unwrap_err())
+        }
+        _ => {
+            let made = client.generate_data_key().key_id("alias/k").number_of_bytes(32).send().await;
+            AwsError::of("KMS", "GenerateDataKey", made.unwrap_err())
+        }
+    })
 }
 
 async fn settle(operation: &Operation, code: &str) -> String {
