@@ -43,6 +43,10 @@ pub(crate) fn by_target(headers: &HeaderMap) -> Option<Requested> {
 /// Derives the operation from method and path, as the REST protocols do.
 pub(crate) fn by_path(models: &Models, parts: &Parts) -> Option<Requested> {
     let (method, path) = (&parts.method, parts.uri.path());
+    // First, because an object may have any path.
+    if signed_for(&parts.headers) == Some("s3") {
+        return Some(of_s3(models, parts));
+    }
     let service = if path == "/v1/pipes"
         || path.starts_with("/v1/pipes/")
         || path.starts_with("/tags/") && signed_for(&parts.headers) == Some("pipes")
@@ -50,8 +54,6 @@ pub(crate) fn by_path(models: &Models, parts: &Parts) -> Option<Requested> {
         Service::Pipes
     } else if path.starts_with("/v2/email/") {
         Service::SesV2
-    } else if signed_for(&parts.headers) == Some("s3") {
-        return Some(of_s3(models, parts));
     } else if path == "/" || is_at_queue(method, path) {
         return None;
     } else {

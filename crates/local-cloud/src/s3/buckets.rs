@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::bucket::{Bucket, Configuration};
-use super::objects::{check_acl, text};
+use super::members::text;
+use super::objects::check_acl;
 use super::refusal::{invalid_argument, refused, telling};
 use super::{Answer, S3, configurations, names};
 use crate::call::Call;

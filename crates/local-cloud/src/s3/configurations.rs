@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::bucket::{Bucket, Configuration};
-use super::objects::text;
+use super::members::text;
 use super::refusal::{invalid_argument, malformed_xml, refused, telling};
 use super::{Answer, S3, lifecycle, policy};
 use crate::call::Call;

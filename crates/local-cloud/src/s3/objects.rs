@@ -1,5 +1,6 @@
 //! Objects: writing, reading and deleting them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::bucket::Bucket;
 use super::checksum::Checksum;
 use super::conditions::{self, Read};
+use super::members::text;
 use super::object::{GIVEN, Object, of_checksum};
 use super::range::{self, Wanted};
 use super::refusal::{invalid_argument, malformed_xml, no_such_key, refused, telling};
@@ -72,15 +74,10 @@ impl S3 {
         if read == Read::NotModified {
             return Ok(not_modified(&object));
         }
-        let range = call.input["Range"].as_str();
-        let (range, status) = match range::wanted(range, object.length) {
-            Wanted::All => (0..object.length, StatusCode::OK),
-            Wanted::Part(part) => (part, StatusCode::PARTIAL_CONTENT),
-            Wanted::Nothing => return Err(unsatisfiable(range.unwrap_or_default(), object.length)),
-        };
+        let (range, status) = range_of(&call.input, &object)?;
         let body = object.body.read().await?;
         let members = described(&call.input, &object, &range, status);
-        Ok(Answer { status, members, body: body.get(range).map(Bytes::copy_from_slice).unwrap_or_default() })
+        Ok(Answer { status, members, body: part(&body, range) })
     }
 
     pub(super) fn head_object(&self, call: &Call) -> Result<Answer, AwsError> {
@@ -88,12 +85,7 @@ impl S3 {
         if read == Read::NotModified {
             return Ok(not_modified(&object));
         }
-        let range = call.input["Range"].as_str();
-        let (range, status) = match range::wanted(range, object.length) {
-            Wanted::All => (0..object.length, StatusCode::OK),
-            Wanted::Part(part) => (part, StatusCode::PARTIAL_CONTENT),
-            Wanted::Nothing => return Err(unsatisfiable(range.unwrap_or_default(), object.length)),
-        };
+        let (range, status) = range_of(&call.input, &object)?;
         let members = described(&call.input, &object, &range, status);
         Ok(Answer { status, members, body: Bytes::new() })
     }
@@ -146,11 +138,17 @@ fn conditional(object: &Value) -> Option<&'static str> {
     ["VersionId", "ETag", "LastModifiedTime", "Size"].into_iter().find(|name| object.get(name).is_some())
 }
 
-pub(super) fn text<'a>(input: &'a Value, member: &str) -> &'a str {
-    input[member].as_str().unwrap_or_default()
+/// Returns the range of bytes that a read asks for, and the status for it.
+fn range_of(input: &Value, object: &Object) -> Result<(Range<usize>, StatusCode), AwsError> {
+    let header = input["Range"].as_str();
+    match range::wanted(header, object.length) {
+        Wanted::All => Ok((0..object.length, StatusCode::OK)),
+        Wanted::Part(part) => Ok((part, StatusCode::PARTIAL_CONTENT)),
+        Wanted::Nothing => Err(unsatisfiable(header.unwrap_or_default(), object.length)),
+    }
 }
 
-fn described(input: &Value, object: &Object, range: &std::ops::Range<usize>, status: StatusCode) -> Value {
+fn described(input: &Value, object: &Object, range: &Range<usize>, status: StatusCode) -> Value {
     let is_part = status == StatusCode::PARTIAL_CONTENT;
     let mut members = object.described(input["ChecksumMode"] == "ENABLED" && !is_part);
     if is_part {
@@ -165,6 +163,11 @@ fn described(input: &Value, object: &Object, range: &std::ops::Range<usize>, sta
         }
     }
     Value::Object(members)
+}
+
+/// Returns a part of the bytes; nothing if somebody has shortened their file.
+fn part(body: &Bytes, range: Range<usize>) -> Bytes {
+    if range.end <= body.len() { body.slice(range) } else { Bytes::new() }
 }
 
 fn not_modified(object: &Object) -> Answer {
