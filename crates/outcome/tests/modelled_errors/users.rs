@@ -154,29 +154,23 @@ async fn send(operation: &Operation, code: &str) -> String {
 
 async fn store(operation: &Operation, code: &str) -> String {
     let client = aws_sdk_s3::Client::new(&refusing(operation, code));
-    word(match operation.name {
-        "GetObject" => {
-            let read = client.get_object().bucket("b").key("k").send().await;
-            AwsError::of("S3", "GetObject", read.unwrap_err())
-        }
-        _ => {
-            let written = client.put_object().bucket("b").key("k").send().await;
-            AwsError::of("S3", "PutObject", written.unwrap_err())
-        }
+    word(if operation.name == "GetObject" {
+        let read = client.get_object().bucket("b").key("k").send().await;
+        AwsError::of("S3", "GetObject", read.unwrap_err())
+    } else {
+        let written = client.put_object().bucket("b").key("k").send().await;
+        AwsError::of("S3", "PutObject", written.unwrap_err())
     })
 }
 
 async fn encrypt(operation: &Operation, code: &str) -> String {
     let client = aws_sdk_kms::Client::new(&refusing(operation, code));
-    word(match operation.name {
-        "Decrypt" => {
-            let opened = client.decrypt().key_id("alias/k").send().await;
-            AwsError::of("KMS", "Decrypt", opened.unwrap_err())
-        }
-        _ => {
-            let made = client.generate_data_key().key_id("alias/k").number_of_bytes(32).send().await;
-            AwsError::of("KMS", "GenerateDataKey", made.unwrap_err())
-        }
+    word(if operation.name == "Decrypt" {
+        let opened = client.decrypt().key_id("alias/k").send().await;
+        AwsError::of("KMS", "Decrypt", opened.unwrap_err())
+    } else {
+        let made = client.generate_data_key().key_id("alias/k").number_of_bytes(32).send().await;
+        AwsError::of("KMS", "GenerateDataKey", made.unwrap_err())
     })
 }
 
