@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::HandleDue;
 use crate::due::Item;
-use crate::item::{Bucket, Trouble};
+use crate::item::Bucket;
 use crate::lease::{Renewed, Taken};
 use crate::retries::Retries;
 use crate::shared::Shared;
+use crate::state::Trouble;
 
 /// Items in a page of the index. No more keys than these are in memory for each bucket.
 const PAGE: i32 = 100;

@@ -16,6 +16,7 @@ use crate::conclusion::{Conclusion, NO_LONGER_DUE, PARKED, RETRY};
 use crate::due::{DUE_AT, DUE_BUCKET, Item, sortable};
 use crate::retries::Retries;
 use crate::shared::Shared;
+use crate::state::Trouble;
 use crate::trace::{SweepSpan, lateness};
 use crate::{DueItem, HandleDue};
 
@@ -28,16 +29,6 @@ const MALFORMED_DUE: &str = "malformed-due";
 const STILL_DUE: &str = "still-due";
 const PANIC: &str = "panic";
 const TIMEOUT: &str = "timeout";
-
-/// A dependency that fails, so that other items would fail too.
-#[derive(Clone, Debug)]
-pub(crate) struct Trouble(pub(crate) String);
-
-impl From<AwsError> for Trouble {
-    fn from(error: AwsError) -> Self {
-        Self(format!("{} {}", error.service(), error.code()))
-    }
-}
 
 /// One bucket, while it is held.
 pub(crate) struct Bucket<'a, H> {

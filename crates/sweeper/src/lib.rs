@@ -70,6 +70,7 @@ mod retries;
 mod service;
 mod settings;
 mod shared;
+mod state;
 mod sweeper;
 mod table;
 mod trace;

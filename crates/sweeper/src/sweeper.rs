@@ -15,7 +15,8 @@ use crate::due::{BUCKETS, bucket_name};
 use crate::lease::Leases;
 use crate::metrics::Metrics;
 use crate::settings::SweeperSettings;
-use crate::shared::{Held, OnHealth, Shared, State};
+use crate::shared::{Held, Shared};
+use crate::state::{OnHealth, State};
 use crate::table::SweptTable;
 
 /// A sweeper that has not been started.
