@@ -106,7 +106,10 @@ async fn what_the_services_have_done_is_counted_also_over_a_restart() {
     assert!(table.contains("outcome=sent") && !table.contains("consumer.event.age"), "{table}");
     assert!(!table.contains("membership"), "{table}");
     let (code, _, error) = foostore(Path::new("."), &[&["metrics", "emial"][..], &url].concat()).await;
-    assert!(code == Some(1) && error.contains("app, email, ingest, membership, notifier"), "{error}");
+    assert!(
+        code == Some(1) && error.contains("app, discounts, email, ingest, membership, notifier, rewards"),
+        "{error}"
+    );
 
     let directory = world.stop_and_keep_logs().await;
     let (code, _, error) = foostore(directory.path(), &["metrics"]).await;

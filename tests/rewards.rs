@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::bounces::{announcement, crm};
 use crate::documents::Documents;
 use crate::faults::{depth, table};
-use crate::mails::{event, quiet};
+use crate::mails::{enrolled, event, quiet};
 use crate::poison::received;
 use crate::world::{World, until};
 
@@ -41,6 +41,8 @@ async fn announcements(world: &World, crm: &str, count: usize) -> BTreeMap<Strin
 async fn points_earned_change_balance_and_tier_in_one_trace() {
     let world = World::start().await;
     let crm = crm(&world, &["PointsBalanceChanged", "TierAscended"]).await;
+    // notifier waits for the enrolment of a customer who has reached a tier.
+    world.send(&enrolled(ADA, "Ada", "ada@mail.example"), &[]).await;
     let event_id = Uuid::new_v4();
     let mut event = earned(ADA, 1_200);
     event["event_id"] = json!(event_id);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::metrics::{EVENTS, FOR_CLOUDWATCH, Logs, measured};
 use crate::architecture::root;
+use crate::mails::{event, logged};
 use crate::world::{World, until};
 
 /// What exists only once something has failed, which this test makes happen at one service.
@@ -156,6 +157,16 @@ async fn make_it_fail(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_alarms_and_dashboards_read_is_sent() {
     let Some((world, collector, _, logs)) = measured("awsemf", &FOR_CLOUDWATCH).await else { return };
+    // What no enrolment reaches.
+    let gift = json!({
+        "discount_id": "SUMMER", "value": {"percentage": 15}, "valid_until": "2099-01-01T00:00:00Z",
+    });
+    for (service, kind, data) in
+        [("rewards", "PointsEarned", json!({"points": 5})), ("discounts", "DiscountGifted", gift)]
+    {
+        world.send(&event(kind, "470000000000", &data), &[]).await;
+        logged(&world, service, kind, "applied", 1).await;
+    }
     make_it_fail(&world).await;
     until("every mail", || async { (world.mails().await.len() > EVENTS as usize).then_some(()) }).await;
     // Both flush when they stop.

@@ -17,6 +17,9 @@ use crate::stdio::{print, remark};
 
 /// Have events that the services announced announced once more
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  foostore outbox republish --from 2026-03-01T12:00:00Z --to 2026-03-01T13:00:00Z --dry-run")]
 pub(crate) struct OutboxArgs {
     #[command(subcommand)]
     what: What,

@@ -70,7 +70,7 @@ pub struct Discount {
     pub redeemed: Option<Version>,
     /// What has been announced.
     pub state: State,
-    /// Counts the announced changes.
+    /// Grows by one with each announced change.
     pub revision: u64,
 }
 
@@ -110,10 +110,14 @@ pub const USED_ALREADY: &str = "used-already";
 pub const EXPIRED: &str = "expired";
 
 impl Discount {
-    /// Returns a discount of which nothing is known.
+    /// Returns a discount of which nothing is known at `now`.
+    ///
+    /// Its revision begins with the time in milliseconds: an erasure removes a discount with its revision, and what is given
+    /// again under the same id must have a higher one.
     #[must_use]
-    pub fn unknown(customer_number: CustomerNumber, discount_id: DiscountId) -> Self {
-        Self { customer_number, discount_id, gift: None, redeemed: None, state: State::New, revision: 0 }
+    pub fn unknown(customer_number: CustomerNumber, discount_id: DiscountId, now: Timestamp) -> Self {
+        let revision = u64::try_from(now.as_millisecond()).unwrap_or_default();
+        Self { customer_number, discount_id, gift: None, redeemed: None, state: State::New, revision }
     }
 
     /// Applies a gift that arrives at `now`.

@@ -96,7 +96,7 @@ impl Discounts {
         if let Some(item) = self.item(&key).await? {
             return Stored::read(&key, &item);
         }
-        let discount = Discount::unknown(customer_number.clone(), discount_id.clone());
+        let discount = Discount::unknown(customer_number.clone(), discount_id.clone(), Timestamp::now());
         Ok(Stored { discount, written: 0 })
     }
 

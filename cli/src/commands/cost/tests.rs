@@ -26,7 +26,7 @@ fn fees(estimate: &serde_json::Value, expected: &[(&str, f64)]) {
 /// 1,000 × 60 × 24 × 30 = 43.2 million events a month.
 #[test]
 fn a_thousand_a_minute_with_the_declared_services() {
-    let estimate = estimate("eu-central-1", 1_000, 5);
+    let estimate = estimate("eu-central-1", 1_000, 7);
     fees(
         &estimate,
         &[
@@ -35,28 +35,28 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("SQS, requests", 207.0),              // 43.2 × 4 × 3 × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
             ("DynamoDB, writes", 494.0),           // 43.2 × 15 × 0.7625
-            ("DynamoDB, reads", 20.0),             // 43.2 × 3 × 0.1525
+            ("DynamoDB, reads", 26.0),             // 43.2 × 4 × 0.1525
             ("DynamoDB, storage", 8.0),            // 20.16 million × 1.25 KB = 25.2 GB × 0.306
-            ("Fargate, vCPU", 67.0),               // 10 × 0.25 × 720 × 0.03725
-            ("Fargate, memory", 15.0),             // 10 × 0.5 × 720 × 0.00409
+            ("Fargate, vCPU", 94.0),               // 14 × 0.25 × 720 × 0.03725
+            ("Fargate, memory", 21.0),             // 14 × 0.5 × 720 × 0.00409
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
             ("NAT gateway, data", 45.0),           // 43.2 million × 20 KB = 864 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
-            ("Logs, services", 54.0),              // 43.2 million × 1,970 bytes = 85.1 GB × 0.63
-            ("Logs, metrics (EMF)", 11.0),         // 10 × 43,200 × 40 KB = 17.3 GB × 0.63
-            ("Metrics", 90.0),                     // 5 × 60 × 0.30
-            ("Container Insights, metrics", 28.0), // (8 + 5 × 17) × 0.30
-            ("Container Insights, logs", 1.0),     // 10 × 43,200 × 4 KB = 1.73 GB × 0.63
+            ("Logs, services", 68.0),              // 43.2 million × 2,484 bytes = 107.3 GB × 0.63
+            ("Logs, metrics (EMF)", 15.0),         // 14 × 43,200 × 40 KB = 24.2 GB × 0.63
+            ("Metrics", 126.0),                    // 7 × 60 × 0.30
+            ("Container Insights, metrics", 38.0), // (8 + 7 × 17) × 0.30
+            ("Container Insights, logs", 2.0),     // 14 × 43,200 × 4 KB = 2.42 GB × 0.63
             ("SES, mails", 4_320.0),               // 43.2 million × 0.10 a thousand
         ],
     );
-    assert_eq!(estimate["tasks"]["all"], 10);
+    assert_eq!(estimate["tasks"]["all"], 14);
 }
 
-/// 432 million events a month; five services consume the announcement beside the declared ones.
+/// 432 million events a month; three services consume the announcement beside the declared ones.
 #[test]
 fn ten_thousand_a_minute_with_ten_services() {
     let estimate = estimate("eu-central-1", 10_000, 10);
@@ -64,14 +64,14 @@ fn ten_thousand_a_minute_with_ten_services() {
         &estimate,
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
-            ("SQS, requests", 4_666.0),     // 432 × 9 × 3 × 0.40
-            ("DynamoDB, writes", 6_588.0),  // 432 × 20 × 0.7625
-            ("DynamoDB, reads", 198.0),     // 432 × 3 × 0.1525
+            ("SQS, requests", 3_629.0),     // 432 × 7 × 3 × 0.40
+            ("DynamoDB, writes", 5_929.0),  // 432 × 18 × 0.7625
+            ("DynamoDB, reads", 264.0),     // 432 × 4 × 0.1525
             ("Fargate, vCPU", 201.0),       // 30 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 44.0),      // 30 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 1_011.0), // 432 million × 45 KB = 19,440 GB × 0.052
+            ("NAT gateway, data", 786.0),   // 432 million × 35 KB = 15,120 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
-            ("Logs, services", 1_236.0),    // 432 million × 4,540 bytes = 1,961 GB × 0.63
+            ("Logs, services", 1_096.0),    // 432 million × 4,026 bytes = 1,739 GB × 0.63
             ("Logs, metrics (EMF)", 33.0),  // 30 × 43,200 × 40 KB = 51.8 GB × 0.63
             ("Metrics", 180.0),             // 10 × 60 × 0.30
             ("Container Insights, metrics", 53.0), // (8 + 10 × 17) × 0.30
@@ -84,7 +84,7 @@ fn ten_thousand_a_minute_with_ten_services() {
 /// 43.2 billion events a month.
 #[test]
 fn a_million_a_minute_with_the_declared_services_in_virginia() {
-    let estimate = estimate("us-east-1", 1_000_000, 5);
+    let estimate = estimate("us-east-1", 1_000_000, 7);
     fees(
         &estimate,
         &[
@@ -93,16 +93,16 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("SQS, requests", 71_766.0), // 43,200 × 4 × 1.2 = 207,360: 100,000 × 0.40 + 100,000 × 0.30 + 7,360 × 0.24
             ("SNS, publishes", 21_600.0), // 43,200 × 0.50
             ("DynamoDB, writes", 405_000.0), // 43,200 × 15 × 0.625
-            ("DynamoDB, reads", 16_200.0), // 43,200 × 3 × 0.125
+            ("DynamoDB, reads", 21_600.0), // 43,200 × 4 × 0.125
             ("DynamoDB, storage", 6_300.0), // 20,160 million × 1.25 KB = 25,200 GB × 0.25
-            ("Fargate, vCPU", 6_528.0),  // 140 × 2 × 720 × 0.03238
-            ("Fargate, memory", 1_435.0), // 140 × 4 × 720 × 0.00356
+            ("Fargate, vCPU", 9_139.0),  // 196 × 2 × 720 × 0.03238
+            ("Fargate, memory", 2_010.0), // 196 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
             ("NAT gateway, data", 38_880.0), // 864,000 GB × 0.045
             ("X-Ray, traces", 2_519.0),  // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
             ("Logs, services", 53_654.0),   // 107,309 GB × 0.50
-            ("Logs, metrics (EMF)", 121.0), // 140 × 43,200 × 40 KB = 241.9 GB × 0.50
+            ("Logs, metrics (EMF)", 169.0), // 196 × 43,200 × 40 KB = 338.7 GB × 0.50
             ("SES, mails", 4_320_000.0),
         ],
     );
@@ -116,17 +116,17 @@ fn a_million_a_minute_with_thirty_one_services() {
     fees(
         &estimate,
         &[
-            // 43,200 × 29 × 1.2 = 1,503,360: 100,000 × 0.40 + 100,000 × 0.30 + 1,303,360 × 0.24
-            ("SQS, requests", 382_806.0),
-            ("DynamoDB, writes", 1_317_600.0), // 43,200 × 40 × 0.7625
-            ("NAT gateway, data", 325_728.0),  // 43,200 million × 145 KB = 6,264,000 GB × 0.052
-            ("Fargate, vCPU", 45_058.0),       // 840 × 2 × 720 × 0.03725
+            // 43,200 × 28 × 1.2 = 1,451,520: 100,000 × 0.40 + 100,000 × 0.30 + 1,251,520 × 0.24
+            ("SQS, requests", 370_365.0),
+            ("DynamoDB, writes", 1_284_660.0), // 43,200 × 39 × 0.7625
+            ("NAT gateway, data", 314_496.0),  // 43,200 million × 140 KB = 6,048,000 GB × 0.052
+            ("Fargate, vCPU", 46_560.0),       // 868 × 2 × 720 × 0.03725
             ("Metrics", 558.0),                // 31 × 60 × 0.30
         ],
     );
     assert_eq!(estimate["tasks"]["all"], 868);
     let consumers = &estimate["consumers"];
-    assert_eq!(consumers["invocations_per_event"], 27);
+    assert_eq!(consumers["invocations_per_event"], 26);
     assert_eq!(consumers["topic_pays"], false); // 135,000 is less than a million even so
 }
 
@@ -134,21 +134,21 @@ fn a_million_a_minute_with_thirty_one_services() {
 #[test]
 fn each_consumer_lowers_the_ceiling_in_frankfurt() {
     for (services, ceiling, with_one_more) in
-        [(5, 135_000.0, 90_000.0), (6, 90_000.0, 67_500.0), (8, 54_000.0, 45_000.0), (31, 9_642.0, 9_310.0)]
+        [(7, 135_000.0, 90_000.0), (8, 90_000.0, 67_500.0), (10, 54_000.0, 45_000.0), (33, 9_642.0, 9_310.0)]
     {
         let estimate = estimate("eu-central-1", 10_000, services);
         assert_eq!(estimate["first_ceiling"]["hop"], "EventBridge, invocations", "{services}");
         assert_eq!(estimate["first_ceiling"]["events_per_minute"], ceiling, "{services}");
         assert_eq!(estimate["consumers"]["ceiling_with_one_more"], with_one_more, "{services}");
         // 9,642 is below the rate, and a topic allows 135,000.
-        assert_eq!(estimate["consumers"]["topic_pays"], services == 31, "{services}");
+        assert_eq!(estimate["consumers"]["topic_pays"], services == 33, "{services}");
         assert_eq!(estimate["consumers"]["topic_usd_a_month"], 216.0);
     }
 }
 
 #[test]
 fn each_service_has_alarms_and_perhaps_a_dashboard() {
-    let few = estimate("eu-central-1", 1_000, 5);
+    let few = estimate("eu-central-1", 1_000, 7);
     let many = estimate("eu-central-1", 1_000, 31);
     assert!(fee(&few, "Alarms") >= 3.0, "{few}");
     assert!(fee(&many, "Alarms") > fee(&few, "Alarms") + 10.0, "{many}");
@@ -160,14 +160,14 @@ fn each_service_has_alarms_and_perhaps_a_dashboard() {
 fn the_text_names_the_ceiling_and_what_is_unverified() {
     let region = prices::find("eu-central-1").unwrap().unwrap();
     let load = Load { events_a_minute: 60_000, sampling_rate: 0.05 };
-    let text = report::text(&Estimate::of(&region, load, Some(8)).unwrap(), Style::PLAIN);
+    let text = report::text(&Estimate::of(&region, load, Some(10)).unwrap(), Style::PLAIN);
     for expected in [
         "first ceiling    54,000 events a minute, EventBridge, invocations\n",
         "× 5 per million traces",
         "× 0.052? per GB",
         "One more consumer: 45,000.",
         "Fan-out by a topic pays: the bus delivers to the topic once, which allows 135,000 events a minute for 1,296 USD",
-        "8 (3 beyond the declared ones)",
+        "10 (3 beyond the declared ones)",
     ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }

@@ -168,7 +168,7 @@ mod tests {
     fn what_others_need_comes_first_and_a_producer_after_its_consumers() {
         let stacks = stacks("foostore", "prod", None).unwrap();
         let names: Vec<_> = stacks.iter().map(|stack| stack.part.name()).collect();
-        let services = ["email", "app", "notifier", "membership", "ingest"];
+        let services = ["email", "app", "notifier", "rewards", "discounts", "membership", "ingest"];
         let expected: Vec<String> = ["foundation".to_owned()]
             .into_iter()
             .chain(services.map(|service| format!("{service}-data")))

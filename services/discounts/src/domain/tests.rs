@@ -31,19 +31,21 @@ fn gift(percentage: u8, valid_until: Timestamp) -> DiscountGifted {
 }
 
 fn unknown() -> Discount {
-    Discount::unknown("123456789012".parse().unwrap(), "SUMMER".parse().unwrap())
+    Discount::unknown("123456789012".parse().unwrap(), "SUMMER".parse().unwrap(), now())
 }
 
 fn given(percentage: u8, valid_until: Timestamp, version: Version) -> Discount {
     unknown().gifted(gift(percentage, valid_until), version, now()).discount
 }
 
+/// Returns what is announced, and the number of the change.
 fn announced(change: &Change) -> (&'static str, u64) {
+    let before = unknown().revision;
     match &change.announcement {
         None => ("nothing", 0),
-        Some(Announcement::Activated(event)) => ("activated", event.revision),
-        Some(Announcement::Expired(event)) => ("expired", event.revision),
-        Some(Announcement::Used(event)) => ("used", event.revision),
+        Some(Announcement::Activated(event)) => ("activated", event.revision - before),
+        Some(Announcement::Expired(event)) => ("expired", event.revision - before),
+        Some(Announcement::Used(event)) => ("used", event.revision - before),
     }
 }
 

@@ -87,7 +87,7 @@ impl World {
         Some(serde_json::from_str(item["discount"].as_s().unwrap()).unwrap())
     }
 
-    /// Returns the types and revisions of what was announced, in the order of revisions.
+    /// Returns the types of what was announced of one discount, in the order of revisions, each with its place.
     pub(super) async fn announced(&self) -> Vec<(String, u64)> {
         let mut announced: Vec<_> = self
             .outbox()
@@ -96,7 +96,8 @@ impl World {
             .map(|(kind, data)| (kind, data["revision"].as_u64().unwrap()))
             .collect();
         announced.sort_by_key(|(_, revision)| *revision);
-        announced
+        let before = announced.first().map_or(0, |(_, first)| first - 1);
+        announced.into_iter().map(|(kind, revision)| (kind, revision - before)).collect()
     }
 
     /// Returns the types of what was announced about a discount.

@@ -1,6 +1,6 @@
 //! Deployments that fail: what is reported, and that the next one succeeds.
 
-use super::{IN_ORDER, Operator};
+use super::{IN_ORDER, Operator, SERVICES};
 use crate::failure;
 use crate::fake_aws::Fails;
 
@@ -54,7 +54,7 @@ async fn a_repository_whose_stack_failed_is_created_before_its_image_is_asked_fo
     operator.refused(&["stack foostore-prod-membership-data could not be created", FOOSTORE]).await;
     let stopped = operator.deploy().await.unwrap_err().to_string();
     assert!(stopped.starts_with("images are missing: "), "{stopped}");
-    assert_eq!(operator.aws.account().stacks.len(), 7);
+    assert_eq!(operator.aws.account().stacks.len(), SERVICES.len() + 2);
 }
 
 #[tokio::test]

@@ -17,18 +17,23 @@ pub(super) const PARAMETERS: [&str; 5] = [
     "ingest:AllowedCidr=203.0.113.0/24",
     "ingest:CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/1",
 ];
-pub(super) const SERVICES: [&str; 5] = ["email", "app", "notifier", "membership", "ingest"];
-const IN_ORDER: [&str; 12] = [
+pub(super) const SERVICES: [&str; 7] =
+    ["email", "app", "notifier", "rewards", "discounts", "membership", "ingest"];
+const IN_ORDER: [&str; 16] = [
     "foundation",
     "email-data",
     "app-data",
     "notifier-data",
+    "rewards-data",
+    "discounts-data",
     "membership-data",
     "ingest-data",
     "observability",
     "email",
     "app",
     "notifier",
+    "rewards",
+    "discounts",
     "membership",
     "ingest",
 ];
@@ -121,7 +126,7 @@ async fn a_first_deployment_stops_for_the_images_and_goes_on_after_they_were_pus
         "{stopped}"
     );
     // What holds the repositories exists by now, and no service does.
-    assert_eq!(operator.aws.account().stacks.len(), 7);
+    assert_eq!(operator.aws.account().stacks.len(), SERVICES.len() + 2);
     assert_eq!(operator.parameter("email-data", "DeletionProtection"), "true");
 
     operator.push_images("a1");
