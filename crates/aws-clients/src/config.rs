@@ -103,7 +103,7 @@ fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
     aws_sdk_dynamodb::config::Builder::from(config).timeout_config(timeouts).retry_config(retries)
 }
 
-/// Creates an S3 client that traces each call as a span. At an endpoint of its own, such as the local cloud's, buckets are
+/// Creates an S3 client that traces each call as a span. At a custom endpoint, such as the local cloud's, buckets are
 /// named in the path; at AWS's, in the host name.
 #[must_use]
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {

@@ -64,7 +64,7 @@ impl Effect {
 
     /// Creates an effect that refuses the event for good: once it is committed, the message ends with this permanent
     /// failure, one of a fixed set of words. Use it where the refusal itself has an effect, such as an announcement to
-    /// whoever waits for the outcome.
+    /// the caller that waits for the outcome.
     ///
     /// The refusal is final. It is committed with the marker and the [record](Self::record), so a redelivery, or a redrive
     /// from the dead-letter queue, is refused again without any effect, whatever the handler decides by then: with the

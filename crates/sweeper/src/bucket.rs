@@ -1,4 +1,4 @@
-//! The life of one bucket in one task: its lease is taken, it is swept again and again, and it is given back.
+//! The life of one bucket in one task: its lease is taken, it is swept repeatedly, and it is released.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -94,7 +94,7 @@ impl<H: HandleDue> Shared<H> {
         if end != End::Lost
             && let Err(error) = self.leases.release(bucket).await
         {
-            tracing::warn!(bucket, reason = %error, "bucket not given back: it stays until its lease ends");
+            tracing::warn!(bucket, reason = %error, "bucket not released: it stays leased until the lease ends");
         }
         end
     }

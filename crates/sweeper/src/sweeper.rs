@@ -66,7 +66,7 @@ impl<H: HandleDue> Sweeper<H> {
         self
     }
 
-    /// Sweeps until `shutdown` is cancelled, the items in hand are handled and the buckets are given back. Dropping the future
+    /// Sweeps until `shutdown` is cancelled, the items in flight are handled and the buckets are released. Dropping the future
     /// stops everything at once; other tasks take the buckets over when the leases end.
     ///
     /// # Panics

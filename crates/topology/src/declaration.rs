@@ -124,7 +124,7 @@ impl Service {
         self
     }
 
-    /// Encrypts with a key of its own.
+    /// Encrypts with its own key.
     #[must_use]
     pub fn encrypts_with(mut self, key: Key) -> Self {
         self.keys.push(key);

@@ -1,4 +1,4 @@
-//! What the app's back end is told of a notification.
+//! What the app's back end receives for a notification.
 //!
 //! Pure: it turns a notification into the body of a request, without AWS or HTTP.
 

@@ -50,7 +50,7 @@ pub fn topology() -> Service {
     )>()
 }
 
-/// Runs the service until it is stopped and the messages and due items in hand are settled.
+/// Runs the service until it is stopped and the messages and due items in flight are settled.
 ///
 /// It reads `DISCOUNTS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, and the `CONSUMER_*` and `SWEEPER_*` settings.
 ///

@@ -39,7 +39,7 @@ const CONTACT_UNKNOWN: &str = "contact-unknown";
 /// round trips to every event, for repetitions that are rare and already harmless.
 ///
 /// Every member's event is notified, even one that arrives too late to change what is remembered, unless its membership
-/// is known to be over: nothing follows a farewell. An event without a contact is told to the contact remembered. The bus
+/// is known to be over: nothing follows a farewell. An event without a contact is sent to the remembered contact. The bus
 /// delivers in no order, so it may arrive before the enrolment, and waits for it for a while.
 #[derive(Debug)]
 pub(crate) struct Notify {

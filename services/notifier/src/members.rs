@@ -109,7 +109,7 @@ impl Members {
         }
     }
 
-    /// Returns whom an event that carries no contact is told to, by what is remembered of the customer.
+    /// Returns the addressee of an event that carries no contact, by what is remembered of the customer.
     pub(crate) async fn addressee(
         &self,
         customer_number: &CustomerNumber,

@@ -1,9 +1,9 @@
 //! A customer's points: what an event does to them, and what to announce of it.
 //!
 //! Points count for the balance without end, and for the tier for twelve months: time takes them away again
-//! ([`Account::expire`]). An erasure removes what occurred no later. Events arrive late, twice and in any order; whoever calls this module sees to it that each movement is applied
-//! once, and then a valid history ends in the same balance and tier whatever its order. A history is valid if every
-//! redemption is covered by points that were earned earlier, and after the last erasure before it.
+//! ([`Account::expire`]). An erasure removes what occurred no later. Events arrive late, twice and in any order; the caller
+//! applies each movement once, and then a valid history ends in the same balance and tier whatever its order. A history is
+//! valid if every redemption is covered by points that were earned earlier, and after the last erasure before it.
 //!
 //! This module knows neither where points are stored nor how events travel.
 
@@ -21,7 +21,7 @@ use uuid::Uuid;
 const COUNTING_MONTHS: i32 = 12;
 
 /// How long before they cease to count points must arrive to count for the tier at all: longer than an index is behind its
-/// table, and than the clocks of two hosts differ, so that whoever looks for what has ceased to count finds it.
+/// table, and than the clocks of two hosts differ, so that a search for what has ceased to count finds it.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a customer has: the sum of the ledger's entries.

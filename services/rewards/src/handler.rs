@@ -80,7 +80,7 @@ impl Handle<PointsEarned> for KeepPoints {
 
 /// A redemption that the customer's balance does not cover waits as a transient failure, because points may still be under
 /// way. After the grace it is refused, once and for all: the ledger's entry and the announcement of the refusal are one
-/// transaction, so the event is never redeemed later, whoever redrives it.
+/// transaction, so the event is never redeemed later, even if it is redriven.
 impl Handle<PointsRedeemed> for KeepPoints {
     async fn handle(&self, event: &PointsRedeemed, delivery: &Delivery) -> Result<Effect, Failure> {
         let metadata = &delivery.envelope.metadata;

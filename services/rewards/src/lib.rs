@@ -7,7 +7,7 @@
 //! A redemption beyond the balance waits for points that may be under way, and is refused after a grace period
 //! (`RedemptionRefused`).
 //!
-//! Points leave the points of the last twelve months by themselves: a sweeper beside the consumer looks after accounts of
+//! Points leave the points of the last twelve months by themselves: a sweeper beside the consumer handles accounts of
 //! which points cease to count.
 //!
 //! The table holds customer numbers and points, no names or addresses; so does the outbox. An erasure leaves a tombstone in
@@ -68,7 +68,7 @@ pub fn topology() -> Service {
     Service::new(NAME).consumes(subscriptions::<KeepPoints>()).owns(sweeper::swept(table)).emits::<Emits>()
 }
 
-/// Runs the service until it is stopped and the messages and accounts in hand are settled.
+/// Runs the service until it is stopped and the messages and accounts in flight are settled.
 ///
 /// It reads `REWARDS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `REDEMPTION_GRACE_S` (900: how long a redemption
 /// that the balance does not cover waits for points) and the `CONSUMER_*` and `SWEEPER_*`

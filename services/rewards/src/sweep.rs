@@ -96,7 +96,7 @@ impl SweepAccounts {
 
     /// Erases entries that fall under the tombstone, and ends the erasure if none is left.
     ///
-    /// The index may still miss an entry or show one that is erased. So the erasure goes on where it stopped, and ends only
+    /// The index may still miss an entry or show one that is erased. So the erasure resumes where it stopped, and ends only
     /// when a look at all entries has found no more than those that occurred later, and as many as the account counts.
     async fn erase(&self, due: &DueItem, mut stored: Stored) -> Result<Effect, Failure> {
         let before = stored.account.clone();

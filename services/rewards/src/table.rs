@@ -32,7 +32,7 @@ const CLEARED_AT: &str = "cleared_at";
 const LATEST_AT: &str = "latest_at";
 const ENTRIES: &str = "entries";
 const ERASING: &str = "erasing";
-/// Where an erasure of entries goes on: the last one's place in the index.
+/// Where an erasure of entries resumes: the last one's place in the index.
 const ERASED_THROUGH: &str = "erased_through";
 const EXPIRED_THROUGH: &str = "expired_through";
 const COUNTED_AT: &str = "counted_at";
@@ -55,7 +55,7 @@ pub(crate) struct Rewards {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) account: Account,
-    /// Where an erasure of entries goes on.
+    /// Where an erasure of entries resumes.
     pub(crate) erased_through: Option<String>,
     /// What the sweeper keeps about when it is due.
     due: Item,

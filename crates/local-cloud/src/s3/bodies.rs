@@ -23,7 +23,7 @@ pub(super) struct Bodies {
     next: AtomicU64,
 }
 
-/// The bytes of an object; they are given back when this is dropped.
+/// The bytes of an object; they are released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,

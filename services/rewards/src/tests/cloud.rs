@@ -1,4 +1,4 @@
-//! The table `rewards`, as the topology declares it, and the service on it, with a clock of its own.
+//! The table `rewards`, as the topology declares it, and the service on it, with its own clock.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
