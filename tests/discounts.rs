@@ -69,6 +69,10 @@ async fn trace_with(world: &World, annotation: &str) -> String {
     .await
 }
 
+fn revision(event: &Value) -> u64 {
+    data(event)["revision"].as_u64().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gift_is_activated_and_expires_in_a_trace_of_its_own_that_names_the_gifts() {
     let world = World::start().await;
@@ -81,17 +85,14 @@ async fn a_gift_is_activated_and_expires_in_a_trace_of_its_own_that_names_the_gi
     let given = world.send(&gift("SHORT", valid_until), &[]).await;
     let activated = announcement(&world, &listener).await;
     assert_eq!(activated["detail-type"], "DiscountActivated");
-    assert_eq!(
-        (&data(&activated)["revision"], &data(&activated)["discount_id"]),
-        (&json!(1), &json!("SHORT"))
-    );
+    assert_eq!(data(&activated)["discount_id"], "SHORT");
     let metadata = &activated["detail"]["metadata"];
     assert!(metadata["trace"].as_str().unwrap().contains(&given), "the gift's own trace goes on");
     let origin = metadata["causation_id"].as_str().unwrap().to_owned();
 
     let expired = announcement(&world, &listener).await;
     assert_eq!(expired["detail-type"], "DiscountExpired");
-    assert_eq!(data(&expired)["revision"], 2);
+    assert_eq!(revision(&expired), revision(&activated) + 1);
     assert_eq!(expired["detail"]["metadata"]["correlation_id"], metadata["correlation_id"], "one chain");
     let occurred_at: Timestamp =
         expired["detail"]["metadata"]["occurred_at"].as_str().unwrap().parse().unwrap();
@@ -121,10 +122,12 @@ async fn a_gift_is_activated_and_expires_in_a_trace_of_its_own_that_names_the_gi
 
     // Used before its time, a discount never expires.
     world.send(&gift("LONG", Timestamp::now() + SignedDuration::from_hours(1)), &[]).await;
-    assert_eq!(announcement(&world, &listener).await["detail-type"], "DiscountActivated");
+    let activated = announcement(&world, &listener).await;
+    assert_eq!(activated["detail-type"], "DiscountActivated");
     world.send(&event("DiscountRedeemed", CUSTOMER, &json!({"discount_id": "LONG"})), &[]).await;
     let used = announcement(&world, &listener).await;
-    assert_eq!((&used["detail-type"], &data(&used)["revision"]), (&json!("DiscountUsed"), &json!(2)));
+    assert_eq!(used["detail-type"], "DiscountUsed");
+    assert_eq!(revision(&used), revision(&activated) + 1);
     let (ready, report) = world.readiness("discounts").await;
     assert!(ready && report.contains("sweeper"), "{report}");
     world.stop().await;
