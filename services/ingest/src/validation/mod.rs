@@ -5,7 +5,7 @@ mod walk;
 use contracts::CustomerNumber;
 use envelope::{Envelope, Metadata};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use uuid::Uuid;
 
 use self::walk::{Walk, kind_of};
@@ -149,6 +149,7 @@ impl Found {
         defaults: Defaults,
     ) -> Option<Envelope> {
         let mut data = event.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+        data.values_mut().for_each(write_whole_numbers);
         data.insert(CUSTOMER_NUMBER.to_owned(), event.get(CUSTOMER_NUMBER)?.clone());
         let event_id = self.event_id.unwrap_or(defaults.event_id);
         let occurred_at = self.occurred_at.unwrap_or(defaults.occurred_at);
@@ -158,3 +159,17 @@ impl Found {
 
 #[cfg(test)]
 mod tests;
+
+/// Writes `21.0` as `21`, which consumers read.
+fn write_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(whole) = walk::whole(number).and_then(Number::from_i128) {
+                *number = whole;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers),
+        _ => {}
+    }
+}

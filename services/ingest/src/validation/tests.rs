@@ -153,6 +153,16 @@ fn what_is_wrong_with_points_and_discounts_is_named() {
 }
 
 #[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    for written in ["250", "250.0", "2.5e2"] {
+        let points: Value = serde_json::from_str(written).unwrap();
+        let event = json!({"type": "PointsEarned", "customer_number": NUMBER, "data": {"points": points}});
+        let read: contracts::PointsEarned = read(&event).unwrap().decode().unwrap();
+        assert_eq!(read.points.get(), 250, "{written}");
+    }
+}
+
+#[test]
 fn missing_and_mistyped_fields_are_named() {
     assert_eq!(wrong(&json!({})), ["missing:/customer_number", "missing:/type"]);
     assert_eq!(wrong(&json!("event")), ["wrong-type:"]);

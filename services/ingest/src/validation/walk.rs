@@ -1,7 +1,7 @@
 //! Checks a value against a shape and notes everything that is wrong, instead of stopping at the first.
 
 use contracts::{CurrencyCode, EmailAddress};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::errors::{Errors, escaped};
 use crate::problem::UNKNOWN;
@@ -56,7 +56,7 @@ impl<'e> Walk<'e> {
                 }
             }
             (Shape::Integer { minimum, maximum }, Value::Number(number)) => {
-                let right = number.as_i128().is_some_and(|number| {
+                let right = whole(number).is_some_and(|number| {
                     minimum.is_none_or(|minimum| minimum <= number)
                         && maximum.is_none_or(|maximum| number <= maximum)
                 });
@@ -115,6 +115,16 @@ impl<'e> Walk<'e> {
     fn wrong(&mut self, code: &'static str, detail: impl Into<String>) {
         self.errors.add(&self.at, code, detail);
     }
+}
+
+/// The greatest whole number up to which a double is exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Returns the whole number that a JSON number is. `21.0` is one, as JSON Schema has it
+/// ([6.1.1](https://json-schema.org/draft/2020-12/json-schema-validation#section-6.1.1)).
+pub(crate) fn whole(number: &Number) -> Option<i128> {
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= EXACT;
+    number.as_i128().or_else(|| format!("{:.0}", number.as_f64().filter(exact)?).parse().ok())
 }
 
 /// Checks a text. The length comes first, so that nothing else runs over a long text.
