@@ -157,9 +157,6 @@ impl Found {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Writes `21.0` as `21`, which consumers read.
 fn write_whole_numbers(value: &mut Value) {
     match value {
@@ -173,3 +170,6 @@ fn write_whole_numbers(value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
