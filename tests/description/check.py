@@ -6,6 +6,7 @@ Starts the layer on ports given by the system. EXAMPLES is the number of generat
 """
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -25,7 +26,9 @@ def main(foostore, examples=EXAMPLES):
             ready = json.loads(up.stdout.readline())
             url = f"{ready['ingest']}/openapi.json"
             options = ["--checks", "all", "--max-examples", examples, "--generation-database", "none"]
-            return subprocess.run([schemathesis, "run", url, *options], cwd=directory).returncode
+            formats = pathlib.Path(__file__).with_name("formats.py").resolve()
+            environment = os.environ | {"SCHEMATHESIS_HOOKS": str(formats)}
+            return subprocess.run([schemathesis, "run", url, *options], cwd=directory, env=environment).returncode
         finally:
             up.send_signal(signal.SIGTERM)
             up.communicate(timeout=30)
