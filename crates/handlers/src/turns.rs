@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::OwnedMutexGuard;
 
-/// Gives turns: one at a time for each customer, in the order in which they are asked for, within this process.
+/// Grants turns: one at a time for each customer, in the order of the requests, within this process.
 ///
 /// Events that change one item and fail on its condition could each try again after a random pause. Of fifty, all but one
 /// would fail again and again, and some give up. Those that failed once take turns instead, and so does what arrives

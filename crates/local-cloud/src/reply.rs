@@ -51,7 +51,7 @@ impl Format<'_> {
         }
     }
 
-    /// Writes an output of S3: members become headers and an XML document, unless the body has bytes of its own.
+    /// Writes an output of S3: members become headers and an XML document, unless the operation returns bytes.
     pub(crate) fn rest_xml(
         self,
         operation: &str,
@@ -169,7 +169,7 @@ fn of_s3(status: StatusCode, code: &str, message: &str, members: &Map<String, Va
     response
 }
 
-/// Gives a response of S3 an id, which has a header of its own there.
+/// Adds the request id to a response of S3, which has a separate header for it.
 fn identified(mut response: Response) -> (String, Response) {
     let id = Uuid::new_v4().simple().to_string()[..16].to_ascii_uppercase();
     if let Ok(value) = HeaderValue::from_str(&id) {

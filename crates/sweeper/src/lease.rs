@@ -37,7 +37,7 @@ pub(crate) struct Leases {
     pub(crate) duration: Duration,
 }
 
-/// What came of taking a lease.
+/// The result of taking a lease.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     Ours,
@@ -49,7 +49,7 @@ pub(crate) enum Taken {
     },
 }
 
-/// What came of renewing a lease.
+/// The result of renewing a lease.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Renewed {
     Ours,

@@ -170,7 +170,7 @@ impl Lifecycle {
     pub const NONCURRENT_DAYS: u32 = 30;
 }
 
-/// A symmetric key of KMS with which a service encrypts keys for data, and data of its own.
+/// A symmetric key of KMS with which a service encrypts keys for data, and its own data.
 ///
 /// The service generates data keys and decrypts them, both with the entry [`Key::SERVICE`] in the encryption context;
 /// its role in production permits nothing else.

@@ -7,7 +7,7 @@ use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
-/// The longest time that is honoured: an endpoint that says more is asked earlier, and says so again.
+/// The longest time that is honoured: an endpoint that asks for more is tried again earlier, and may repeat its answer.
 const LONGEST: Duration = Duration::from_hours(10);
 
 /// Returns how long to wait before the request is repeated: seconds, or until a date

@@ -160,7 +160,7 @@ impl Kms {
         let arn = keys.arn(id);
         match keys.by_id.get_mut(&id) {
             Some(key) if key.deletion.is_some() => {
-                // It comes back disabled.
+                // Its state is then disabled.
                 (key.deletion, key.enabled) = (None, false);
                 Ok(json!({ "KeyId": arn }))
             }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::object::Object;
 use crate::budget::Share;
 
-/// A part of a bucket's settings that has operations of its own.
+/// A part of a bucket's settings with separate operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Configuration {
     Encryption,

@@ -1,4 +1,4 @@
-//! The documents about a bucket: each is put, read and deleted by operations of its own.
+//! The documents about a bucket: each is put, read and deleted by separate operations.
 //!
 //! Of these, the encryption decides what objects say about theirs; the others are kept and returned.
 

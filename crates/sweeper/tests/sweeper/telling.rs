@@ -27,7 +27,7 @@ async fn a_due_item_begins_a_trace_that_names_its_origin() {
     let name = format!("sweep {TABLE}");
     let span = recorder.span(&name);
     assert_eq!(span.span_kind, SpanKind::Consumer);
-    assert_eq!(span.parent_span_id.to_string(), "0000000000000000", "a trace of its own");
+    assert_eq!(span.parent_span_id.to_string(), "0000000000000000", "a separate trace");
     let value = |key: &str| attribute(&span, key).map(ToString::to_string);
     for (key, expected) in [
         ("event_type", "VoucherDue"),
