@@ -239,7 +239,7 @@ async fn an_erasure_leaves_nothing_readable() {
 }
 
 /// Returns the exit code of `foostore erased` and the places it lists.
-async fn places_with(world: &World, customer: &str) -> (Option<i32>, Vec<Value>) {
+pub(crate) async fn places_with(world: &World, customer: &str) -> (Option<i32>, Vec<Value>) {
     let output = Command::new(env!("CARGO_BIN_EXE_foostore"))
         .args(["erased", "--json", customer])
         .env("AWS_ENDPOINT_URL", &world.endpoint)

@@ -14,6 +14,7 @@ mod dashboards;
 mod dead_letters;
 mod discounts;
 mod documents;
+mod erasure;
 mod faults;
 mod foreign;
 mod hanging;

@@ -47,6 +47,7 @@ LEFT_OUT = {
     "dead_letters::": "compares traces and queues after redrives, and reads the mail of the local cloud",
     "discounts::": "searches the local X-Ray by annotation",
     "dashboards::": "covers Grafana's queries to Prometheus",
+    "erasure::": "needs faults on demand",
     "faults::a_bus_that_throttles_": "needs faults on demand",
     "faults::messages_delivered_twice_": "needs faults on demand",
     "hanging::": "needs faults on demand",

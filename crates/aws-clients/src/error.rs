@@ -30,6 +30,8 @@ pub mod service {
     pub const SNS: &str = "SNS";
     /// Amazon Simple Queue Service.
     pub const SQS: &str = "SQS";
+    /// AWS Security Token Service.
+    pub const STS: &str = "STS";
 }
 
 /// Codes of failures for which the service returned none, as they appear in `error.type`, log lines and readiness.

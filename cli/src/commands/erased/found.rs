@@ -1,5 +1,7 @@
 //! A place that holds something about a customer.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -7,12 +9,12 @@ use serde_json::{Value, json};
 const PERSONAL: [&str; 7] =
     ["name", "given", "family", "given_name", "family_name", "email", "previous_email"];
 
-/// An item or a message about a customer.
+/// An item, a message or an object about a customer.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// The table or queue.
+    /// The table, queue or bucket.
     pub(super) store: String,
-    /// What it is: the kind of an item or of an event.
+    /// What it is: the kind of an item or of an event, or the key of an object.
     pub(super) what: String,
     /// Where in it there are names or addresses.
     personal: Vec<String>,
@@ -21,7 +23,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Returns what an item or message with this `content` is, if it is about the customer with this number.
+    /// Returns what an item, message or object with this `content` is, if it is about the customer with this number.
     pub(super) fn new(
         store: &str,
         what: impl FnOnce() -> String,
@@ -34,6 +36,8 @@ impl Found {
         }
         let mut personal = Vec::new();
         personal_fields(content, &mut String::new(), &mut personal);
+        let mut seen = BTreeSet::new();
+        personal.retain(|path| seen.insert(path.clone()));
         Some(Self { store: store.to_owned(), what: what(), personal, until })
     }
 
@@ -57,7 +61,7 @@ impl Found {
 }
 
 /// Whether a text somewhere in `content`, or the name of a field, contains the number.
-fn mentions(content: &Value, number: &str) -> bool {
+pub(super) fn mentions(content: &Value, number: &str) -> bool {
     match content {
         Value::String(text) => text.contains(number),
         Value::Array(items) => items.iter().any(|item| mentions(item, number)),

@@ -1,5 +1,7 @@
-//! `foostore erased`: what is left of a customer, in every table and on every queue, and until when.
+//! `foostore erased`: what is left of a customer, in every table, on every queue and in every bucket, and
+//! until when.
 
+mod buckets;
 mod found;
 mod queues;
 mod tables;
@@ -12,7 +14,7 @@ use crate::failure::Failure;
 use crate::layer;
 use crate::stdio::{print, remark};
 
-/// Search every table and queue for what is left of an erased customer
+/// Search every table, queue and bucket for what is left of an erased customer
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -20,10 +22,11 @@ Examples:
   foostore erased --aws --environment prod 123456789012
   foostore erased --json 123456789012 | jq 'select(.personal != [])'
 
-Reads every item and message of the environment, so it takes a while on large tables, and the messages of each queue are
-invisible to its consumer for a moment. What it finds is named, never shown. Exits with 1 if a name or address is left.
+Reads every item, message and object of the environment, so it takes a while on large tables and buckets, and the messages
+of each queue are invisible to its consumer for a moment. What it finds is named, never shown. Exits with 1 if a name or address is left.
 
-Logs and traces have no names and addresses. Backups keep what a table held for 35 days.")]
+Logs and traces have no names and addresses. Backups keep what a table held for 35 days, and a versioned bucket keeps
+what was overwritten for as long as its lifecycle says.")]
 pub(crate) struct ErasedArgs {
     /// The number of the customer
     #[arg(value_name = "CUSTOMER")]
@@ -41,12 +44,13 @@ pub(crate) struct ErasedArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When a table or queue cannot be read, or a name or address is left.
+/// When a table, queue or bucket cannot be read, or a name or address is left.
 pub(crate) async fn run(args: ErasedArgs, environment: &Environment) -> anyhow::Result<()> {
     let config = args.endpoint.config(environment).await?;
     let resources = layer::resources(contracts::APPLICATION, &args.environment)?;
     let mut found = tables::search(&config, &resources.tables, &args.customer).await?;
     found.extend(queues::search(&config, &resources.queues, &args.customer).await?);
+    found.extend(buckets::search(&config, &resources.buckets, &args.customer).await?);
     for place in &found {
         print(&if args.json { place.json().to_string() } else { place.line() })?;
     }
