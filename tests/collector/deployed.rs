@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::Client;
 use serde_json::{Value, json};
 
@@ -154,6 +155,27 @@ async fn make_it_fail(world: &World) {
     .await;
 }
 
+/// Puts an item whose time is unreadable into each table that is swept, which parks it.
+async fn make_it_park(world: &World) {
+    for service in ["rewards", "discounts"] {
+        let put = world.dynamodb().put_item().table_name(format!("foostore-local-{service}"));
+        let item = [("pk", "BROKEN#1"), ("due_bucket", "00"), ("due_at", "2026")];
+        let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        put.set_item(Some(item.into())).send().await.unwrap();
+    }
+    for service in ["rewards", "discounts"] {
+        until(&format!("{service} to park"), || async {
+            let files = world.log_files().into_iter().map(|file| std::fs::read_to_string(file).unwrap());
+            let mut lines = files.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+            let of_service = format!("\"service\":\"{service}\"");
+            lines
+                .any(|line| line.contains("\"outcome\":\"parked\"") && line.contains(&of_service))
+                .then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_alarms_and_dashboards_read_is_sent() {
     let Some((world, collector, _, logs)) = measured("awsemf", &FOR_CLOUDWATCH).await else { return };
@@ -167,6 +189,7 @@ async fn what_alarms_and_dashboards_read_is_sent() {
         world.send(&event(kind, "470000000000", &data), &[]).await;
         logged(&world, service, kind, "applied", 1).await;
     }
+    make_it_park(&world).await;
     make_it_fail(&world).await;
     until("every mail", || async { (world.mails().await.len() > EVENTS as usize).then_some(()) }).await;
     // Both flush when they stop.

@@ -5,6 +5,7 @@ mod delivery;
 mod entry;
 pub(crate) mod mail;
 mod running;
+mod sweeper;
 
 use serde_json::Value;
 use topology::ServiceResources;
@@ -29,6 +30,10 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         rollback.push(entry::server_errors(template, context, service, &topic));
         entry::latency(template, context, service, &topic);
         entry::quiet(template, context, service, &topic);
+    }
+    for table in context.tables(service).filter(|table| table.swept) {
+        sweeper::parked(template, context, service, table, &topic);
+        sweeper::late(template, context, service, table, &topic);
     }
     for pipe in context.pipes(service) {
         delivery::standstill(template, context, pipe, &topic);

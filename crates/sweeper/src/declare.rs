@@ -7,7 +7,7 @@ use crate::due::{DUE_AT, DUE_BUCKET};
 /// The name of the index of what falls due.
 pub const INDEX: &str = "due";
 
-/// Adds to a table what the sweeper needs: the index, and the right to read and change items.
+/// Adds to a table what the sweeper needs: the index, the right to read and change items, and alarms.
 ///
 /// ```
 /// use topology::{Service, Table};
@@ -16,7 +16,7 @@ pub const INDEX: &str = "due";
 /// ```
 #[must_use]
 pub fn swept(table: Table) -> Table {
-    table.index(Index::new(INDEX).partition_key(DUE_BUCKET).sort_key(DUE_AT)).access([
+    table.swept().index(Index::new(INDEX).partition_key(DUE_BUCKET).sort_key(DUE_AT)).access([
         TableAccess::Get,
         TableAccess::Update,
         TableAccess::QueryIndex,

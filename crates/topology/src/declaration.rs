@@ -306,6 +306,7 @@ pub struct Table {
     pub(crate) expires_at: Option<&'static str>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) outbox: bool,
+    pub(crate) swept: bool,
     pub(crate) personal_data: bool,
     pub(crate) access: BTreeSet<TableAccess>,
 }
@@ -362,6 +363,7 @@ impl Table {
             expires_at: None,
             indexes: Vec::new(),
             outbox: false,
+            swept: false,
             personal_data: false,
             access: BTreeSet::new(),
         }
@@ -422,6 +424,13 @@ impl Table {
     #[must_use]
     pub fn access(mut self, access: impl IntoIterator<Item = TableAccess>) -> Self {
         self.access.extend(access);
+        self
+    }
+
+    /// Declares that its owner sweeps what falls due in it, so that a deployment watches over that.
+    #[must_use]
+    pub fn swept(mut self) -> Self {
+        self.swept = true;
         self
     }
 

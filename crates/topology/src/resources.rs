@@ -194,6 +194,8 @@ pub struct TableResource {
     pub indexes: Vec<IndexResource>,
     /// Whether it has a stream, of [`TableResource::STREAM_VIEW_TYPE`].
     pub stream: bool,
+    /// Whether its owner sweeps what falls due in it.
+    pub swept: bool,
     /// What its owner does with its items.
     pub access: Vec<TableAccess>,
 }
@@ -404,6 +406,7 @@ impl Resources {
                 expires_at: table.expires_at.map(str::to_owned),
                 indexes: table.indexes.iter().map(IndexResource::from).collect(),
                 stream: table.outbox,
+                swept: table.swept,
                 access: table.access.iter().copied().collect(),
             });
             if table.outbox {
