@@ -80,7 +80,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 shared.metrics.event_age("received", event_age, &received.envelope.event_type);
                 hop.sent_at = message.sent_at.unwrap_or(metadata.published_at);
                 // A replay hands an event out again, and what it is late by begins there.
-                let replayed = received.replay_name.is_some();
+                let replayed = received.is_replayed();
                 hop.published_at = if replayed { hop.sent_at } else { metadata.published_at };
                 let delivery = delivery(received, &message, received_at, hop.sent_at, place);
                 let verdict = if message.receive_count >= MAX_RECEIVES {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::circuit::{Admission, Change, Circuit, Signal, Trouble};
 use crate::handler::AtLeastOnceHandler;
-use crate::intake::{Permits, Polled, poll};
+use crate::intake::{InHand, Permits, Polled, poll};
 use crate::pollers::Pollers;
 use crate::process::process;
 use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receipt, Receive};
@@ -23,6 +23,7 @@ use outcome::describe;
 pub(crate) struct Running<Q, H> {
     shared: Arc<Shared<Q, H>>,
     permits: Arc<Permits>,
+    in_hand: Arc<InHand>,
     polls: JoinSet<(Polled, Purpose)>,
     messages: JoinSet<Option<Finished>>,
     pollers: Pollers,
@@ -71,6 +72,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         let settings = &shared.settings;
         Self {
             permits: Arc::new(Permits::new(settings.concurrency)),
+            in_hand: Arc::default(),
             polls: JoinSet::new(),
             messages: JoinSet::new(),
             pollers: Pollers::new(settings.max_pollers),
@@ -126,6 +128,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             && now < until
         {
             return Some(until);
+        }
+        if self.in_hand.bytes() >= self.shared.settings.max_bytes {
+            // The end of a message is what this waits for.
+            return None;
         }
         match self.circuit.admits(now) {
             Admission::NothingUntil(until) => return Some(until),
@@ -217,9 +223,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     let shared = Arc::clone(&self.shared);
                     let receipt = message.receipt.clone();
                     let in_flight = shared.in_flight.add(receipt.clone());
+                    let weight = self.in_hand.add(message.body.len());
                     self.messages.spawn(async move {
                         let (signal, returned) = process(&shared, message, in_flight, received_at).await;
-                        drop(permit);
+                        drop((permit, weight));
                         let visible = returned.map(|delay| Instant::now() + delay);
                         Some(Finished { message: receipt, signal, visible, purpose })
                     });

@@ -16,6 +16,9 @@ pub struct ConsumerSettings {
     pub service: String,
     /// The most messages in flight at the same time. `CONSUMER_CONCURRENCY`, 32.
     pub concurrency: usize,
+    /// The bytes of bodies in flight from which on nothing more is received. What the receives in flight bring comes on top:
+    /// ten messages each. `CONSUMER_MAX_BYTES`, 33,554,432: 32 MiB.
+    pub max_bytes: usize,
     /// The most receives in flight at the same time. `CONSUMER_MAX_POLLERS`, 4.
     pub max_pollers: usize,
     /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS allows.
@@ -96,6 +99,7 @@ impl ConsumerSettings {
         Self {
             service: service.into(),
             concurrency: 32,
+            max_bytes: 32 * 1024 * 1024,
             max_pollers: 4,
             wait: Duration::from_secs(20),
             visibility: Duration::from_secs(30),
@@ -153,6 +157,7 @@ impl ConsumerSettings {
         seconds("CONSUMER_SETTLE_S", &mut settings.settle_timeout)?;
         number(&lookup, "CONSUMER_BACKOFF_BASE_MS", Duration::from_millis, &mut settings.backoff.base)?;
         number(&lookup, "CONSUMER_CONCURRENCY", |n| n, &mut settings.concurrency)?;
+        number(&lookup, "CONSUMER_MAX_BYTES", |n| n, &mut settings.max_bytes)?;
         number(&lookup, "CONSUMER_MAX_POLLERS", |n| n, &mut settings.max_pollers)?;
         number(&lookup, "CONSUMER_CIRCUIT_MIN_MESSAGES", |n| n, &mut settings.circuit.min_messages)?;
         number(&lookup, "CONSUMER_BRAKE_MIN_MESSAGES", |n| n, &mut settings.brake.min_messages)?;
@@ -195,6 +200,7 @@ impl ConsumerSettings {
         let conflict = |name, rule| Err(SettingsError::Conflict { name, rule });
         match self {
             _ if self.concurrency == 0 => conflict("CONSUMER_CONCURRENCY", "at least 1"),
+            _ if self.max_bytes == 0 => conflict("CONSUMER_MAX_BYTES", "at least 1"),
             _ if self.max_pollers == 0 => conflict("CONSUMER_MAX_POLLERS", "at least 1"),
             _ if self.wait > Duration::from_secs(20) => conflict("CONSUMER_WAIT_S", "at most 20"),
             _ if self.drain <= self.wait => conflict("CONSUMER_DRAIN_S", "more than CONSUMER_WAIT_S"),

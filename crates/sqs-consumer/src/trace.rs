@@ -139,7 +139,7 @@ impl ProcessSpan {
             sns: received.map(|received| &received.attributes),
         });
         let carried = incoming.trace_id();
-        let replayed = received.is_some_and(|received| received.replay_name.is_some());
+        let replayed = received.is_some_and(Received::is_replayed);
         let old = metadata.is_some_and(|metadata| age(metadata.published_at, now) > new_trace_after);
         let starts_anew = replayed || old;
         let (parent, incoming) = if starts_anew {

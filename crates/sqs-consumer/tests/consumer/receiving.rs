@@ -210,3 +210,24 @@ async fn failures_of_single_messages_open_no_circuit() {
     assert_eq!(bench.lines("circuit").len(), 0);
     assert_eq!(bench.readiness(), [Readiness::Up]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_hold_receiving_back_before_the_permits_do() {
+    let bench = Bench::new();
+    bench.put(400);
+    let body = crate::bench::ordered(&bench.queue, 0).message().len();
+    let limit = 50;
+    let settings =
+        ConsumerSettings { concurrency: 300, max_bytes: limit * body, max_pollers: 4, ..settings() };
+    let task = bench.start_with(settings, takes(Duration::from_secs(1)));
+    bench
+        .queue
+        .until(|state| {
+            let deleted: usize = state.deletes.iter().map(Vec::len).sum();
+            let in_flight = state.deliveries.len() - deleted;
+            assert!(in_flight <= limit + 4 * 10, "{in_flight} messages in flight");
+            deleted == 400
+        })
+        .await;
+    bench.stop(task).await;
+}
