@@ -107,10 +107,17 @@ fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
 /// named in the path; at AWS's, in the host name.
 #[must_use]
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
-    let builder = aws_sdk_s3::config::Builder::from(config)
-        .force_path_style(config.endpoint_url().is_some())
-        .interceptor(TracingInterceptor::new());
-    aws_sdk_s3::Client::from_conf(builder.build())
+    aws_sdk_s3::Client::from_conf(s3_builder(config).interceptor(TracingInterceptor::new()).build())
+}
+
+/// Creates the same S3 client without spans, for calls that [`SharedCall`](crate::SharedCall) traces.
+#[must_use]
+pub fn untraced_s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_builder(config).build())
+}
+
+fn s3_builder(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some())
 }
 
 /// Creates a KMS client that traces each call as a span.

@@ -16,7 +16,7 @@ const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
 const ITEM_CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// Why a call has no output.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// The service's code, or the kind of failure if the service did not respond.
     pub(crate) code: String,

@@ -85,17 +85,40 @@ impl Intercept for TracingInterceptor {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let attempts = config.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts);
-        let response = context.response();
-        let failure = match context.output_or_error() {
-            Some(Err(error)) => Some(Failure::of(error, response)),
-            Some(Ok(_)) | None => None,
-        };
+        let outcome = Outcome::of(context, config);
         if let Some(call) = config.get_mut_from_interceptor_state::<Call>() {
-            let status = response.map(|response| response.status().as_u16());
-            call.settle(attempts, status, response.and_then(request_id), failure);
+            outcome.settle(call);
         }
         Ok(())
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    attempts: u32,
+    status: Option<u16>,
+    request_id: Option<String>,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    pub(crate) fn of(context: &FinalizerInterceptorContextRef<'_>, config: &ConfigBag) -> Self {
+        let response = context.response();
+        Self {
+            attempts: config.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts),
+            status: response.map(|response| response.status().as_u16()),
+            request_id: response.and_then(request_id),
+            failure: match context.output_or_error() {
+                Some(Err(error)) => Some(Failure::of(error, response)),
+                Some(Ok(_)) | None => None,
+            },
+        }
+    }
+
+    /// Records it on the call's span.
+    pub(crate) fn settle(self, call: &mut Call) {
+        call.settle(self.attempts, self.status, self.request_id, self.failure);
     }
 }
 

@@ -22,12 +22,14 @@ mod config;
 mod error;
 mod failure;
 mod interceptor;
+mod shared_call;
 mod target;
 
 pub use class::ErrorClass;
 pub use config::{
     ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, kms, s3, sdk_config,
-    untraced_dynamodb,
+    untraced_dynamodb, untraced_s3,
 };
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};
+pub use shared_call::SharedCall;
