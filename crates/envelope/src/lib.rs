@@ -39,5 +39,5 @@ mod read;
 
 pub use data::{DecodeError, EncodeError};
 pub use event::{Envelope, Event, EventSet, EventType, events};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, REPLAYED};
 pub use read::{ReadError, Received};

@@ -29,7 +29,17 @@ pub struct Metadata {
     /// [X-Ray tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
     #[serde(default, deserialize_with = "empty_as_none", skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// Whether this is an event from an archive that is on the bus again. What it causes is new and does not have this mark.
+    #[serde(default, deserialize_with = "bool_or_string", skip_serializing_if = "is_false")]
+    pub replayed: bool,
+    /// Whether nobody is to be notified of the event, nor of anything that it causes: it is told again, long after the fact.
+    #[serde(default, deserialize_with = "bool_or_string", skip_serializing_if = "is_false")]
+    pub silent: bool,
 }
+
+/// The name of [`Metadata::replayed`] on the wire. An event that was not replayed has no such field, so that a pattern can
+/// match its absence.
+pub const REPLAYED: &str = "replayed";
 
 impl Metadata {
     /// Creates the metadata of an event that nothing in this layer caused: it starts a new chain.
@@ -43,15 +53,18 @@ impl Metadata {
             correlation_id: event_id,
             causation_id: None,
             trace: None,
+            replayed: false,
+            silent: false,
         }
     }
 
-    /// Creates the metadata of an event that `parent` caused: it stays in the parent's chain.
+    /// Creates the metadata of an event that `parent` caused: it stays in the parent's chain, and is as silent.
     #[must_use]
     pub fn caused_by(parent: &Self, event_id: Uuid, occurred_at: Timestamp, now: Timestamp) -> Self {
         Self {
             correlation_id: parent.correlation_id,
             causation_id: Some(parent.event_id),
+            silent: parent.silent,
             ..Self::first(event_id, occurred_at, now)
         }
     }
@@ -68,6 +81,26 @@ fn number_or_string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
         Either::Number(number) => Ok(number),
         Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
     }
+}
+
+/// Reads a mark. A Pipe leaves it as text, and as another text if the item had none: only `true` counts.
+fn bool_or_string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Bool(bool),
+        Text(String),
+    }
+    Ok(match Option::<Either>::deserialize(deserializer)? {
+        None => false,
+        Some(Either::Bool(bool)) => bool,
+        Some(Either::Text(text)) => text == "true",
+    })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn empty_as_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -110,6 +143,17 @@ mod tests {
         let third = Metadata::caused_by(&second, Uuid::new_v4(), now(), now());
         assert_eq!(third.correlation_id, first.event_id);
         assert_eq!(third.causation_id, Some(second.event_id));
+        assert!(!third.silent);
+    }
+
+    #[test]
+    fn silence_is_inherited_and_a_replay_is_not() {
+        let told_again =
+            Metadata { replayed: true, silent: true, ..Metadata::first(Uuid::new_v4(), now(), now()) };
+        let caused = Metadata::caused_by(&told_again, Uuid::new_v4(), now(), now());
+        assert_eq!((caused.replayed, caused.silent), (false, true));
+        let json = serde_json::to_string(&Metadata::first(Uuid::new_v4(), now(), now())).unwrap();
+        assert!(!json.contains(REPLAYED) && !json.contains("silent"), "{json}");
     }
 
     #[test]
@@ -122,5 +166,10 @@ mod tests {
         let metadata: Metadata = serde_json::from_str(&json).unwrap();
         assert_eq!(metadata.schema_version, 3);
         assert_eq!((metadata.causation_id, metadata.trace), (None, None));
+        assert!(!metadata.silent);
+        for (text, silent) in [("true", true), ("", false), ("null", false)] {
+            let marked = json.replace("\"trace\":", &format!("\"silent\":\"{text}\",\"trace\":"));
+            assert_eq!(serde_json::from_str::<Metadata>(&marked).unwrap().silent, silent, "{text}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub const EXPIRES_AT: &str = "expires_at";
 /// template always finds it.
 pub const METADATA_STRINGS: [&str; 6] =
     ["event_id", "occurred_at", "published_at", "correlation_id", "causation_id", "trace"];
+/// The metadata field that is written as the string `true`, or `""`. Services of an earlier version write none.
+pub const SILENT: &str = "silent";
 /// The metadata field that is written as a number.
 pub const SCHEMA_VERSION: &str = "schema_version";
 /// How long an outbox item is kept, in days.

@@ -25,6 +25,14 @@ pub struct Received {
     pub attributes: HashMap<String, String>,
 }
 
+impl Received {
+    /// Returns whether the event is on its way again, by a replay of EventBridge or from an archive of this layer.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.replay_name.is_some() || self.envelope.metadata.replayed
+    }
+}
+
 /// A body that is not an event. Messages name the place and never quote a value.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ReadError {

@@ -154,10 +154,11 @@ pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
                 problems.push(Problem::IndexAccess { service: name, table: table.name });
             }
         }
-        let hears = topology
-            .erasure
-            .iter()
-            .all(|erasure| service.consumes.contains(erasure) || service.emits.contains(erasure));
+        let hears = service.consumes_all_events
+            || topology
+                .erasure
+                .iter()
+                .all(|erasure| service.consumes.contains(erasure) || service.emits.contains(erasure));
         let tables = service.tables.iter().map(|table| (table.name, table.personal_data));
         let buckets = service.buckets.iter().map(|bucket| (bucket.name, bucket.personal_data));
         problems.extend(

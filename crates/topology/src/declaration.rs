@@ -56,6 +56,7 @@ impl Topology {
 pub struct Service {
     pub(crate) name: &'static str,
     pub(crate) consumes: Vec<EventType>,
+    pub(crate) consumes_all_events: bool,
     pub(crate) receives: Option<Subscription>,
     pub(crate) tables: Vec<Table>,
     pub(crate) buckets: Vec<Bucket>,
@@ -79,6 +80,7 @@ impl Service {
         Self {
             name,
             consumes: Vec::new(),
+            consumes_all_events: false,
             receives: None,
             tables: Vec::new(),
             buckets: Vec::new(),
@@ -100,6 +102,18 @@ impl Service {
     #[must_use]
     pub fn consumes(mut self, events: Vec<EventType>) -> Self {
         self.consumes.extend(events);
+        self
+    }
+
+    /// Consumes every event on the bus, whoever emits it and whatever its type, except those that are on the bus again:
+    /// replays of EventBridge, and events whose metadata says that they were replayed.
+    ///
+    /// ```
+    /// let service = topology::Service::new("audit").consumes_all_events();
+    /// ```
+    #[must_use]
+    pub fn consumes_all_events(mut self) -> Self {
+        self.consumes_all_events = true;
         self
     }
 
@@ -235,7 +249,12 @@ impl Service {
     }
 
     pub(crate) fn has_queue(&self) -> bool {
-        !self.consumes.is_empty() || self.receives.is_some() || self.mail_feedback.is_some()
+        self.has_rule() || self.receives.is_some() || self.mail_feedback.is_some()
+    }
+
+    /// Returns whether a rule of the bus delivers to its queue.
+    pub(crate) fn has_rule(&self) -> bool {
+        self.consumes_all_events || !self.consumes.is_empty()
     }
 }
 

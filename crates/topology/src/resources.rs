@@ -147,6 +147,17 @@ pub struct Rule {
     pub maximum_retry_attempts: u32,
 }
 
+impl Rule {
+    /// Returns whether it delivers events of the type with this name: those that it names, or all if it names none.
+    #[must_use]
+    pub fn delivers(&self, event_type: &str) -> bool {
+        match self.pattern["detail-type"].as_array() {
+            Some(types) => types.iter().any(|name| name == event_type),
+            None => true,
+        }
+    }
+}
+
 /// A configuration set of SES with one event destination: the account's default bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigurationSet {
@@ -468,13 +479,11 @@ impl Resources {
         let dead_letter = format!("{queue}-dead-letter");
         let undelivered = format!("{queue}-undelivered");
         let mut senders = Vec::new();
-        if !service.consumes.is_empty() {
-            let sources: BTreeSet<_> = service.consumes.iter().map(|event| event.source).collect();
-            let types: BTreeSet<_> = service.consumes.iter().map(|event| event.name).collect();
+        if service.has_rule() {
             self.rules.push(Rule {
                 name: queue.clone(),
                 bus: RuleBus::Own,
-                pattern: json!({"source": sources, "detail-type": types}),
+                pattern: pattern(service),
                 transformer: None,
                 target_queue: queue.clone(),
                 dead_letter_queue: undelivered.clone(),
@@ -570,6 +579,22 @@ impl Resources {
             .map(|(name, limit)| Problem::NameTooLong { name: name.clone(), limit })
             .collect()
     }
+}
+
+/// Returns the pattern of the events that a service consumes.
+fn pattern(service: &Service) -> Value {
+    if service.consumes_all_events {
+        // EventBridge marks what it replays at the top
+        // (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html>).
+        let absent = || json!([{"exists": false}]);
+        return json!({
+            "replay-name": absent(),
+            "detail": {"metadata": {envelope::REPLAYED: absent()}},
+        });
+    }
+    let sources: BTreeSet<_> = service.consumes.iter().map(|event| event.source).collect();
+    let types: BTreeSet<_> = service.consumes.iter().map(|event| event.name).collect();
+    json!({"source": sources, "detail-type": types})
 }
 
 fn dead_letter_queue(name: String, senders: Vec<Sender>) -> Queue {

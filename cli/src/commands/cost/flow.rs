@@ -100,14 +100,9 @@ impl Flow {
 
 /// Returns the queues of the rules on the application's bus that match one of the types, once for each rule and type.
 fn matching<'a>(resources: &'a Resources, types: &[&str]) -> Vec<&'a str> {
-    let names = |rule: &'a topology::Rule| {
-        rule.pattern["detail-type"].as_array().into_iter().flatten().filter_map(|name| name.as_str())
-    };
-    resources
-        .rules
-        .iter()
-        .filter(|rule| rule.bus == RuleBus::Own)
-        .flat_map(|rule| names(rule).filter(|name| types.contains(name)).map(|_| rule.target_queue.as_str()))
+    let of_bus = resources.rules.iter().filter(|rule| rule.bus == RuleBus::Own);
+    of_bus
+        .flat_map(|rule| types.iter().filter(|name| rule.delivers(name)).map(|_| rule.target_queue.as_str()))
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
-use topology::{Resources, ServiceResources};
+use topology::{Resources, RuleBus, ServiceResources};
 
 use crate::failure::Failure;
 use crate::layer;
@@ -149,10 +149,9 @@ fn consumes(resources: &Resources, consumer: &ServiceResources, producer: &Servi
     let declared = layer::find(&producer.service).map(|service| (service.topology)());
     let emitted = declared.iter().flat_map(|service| service.emitted()).map(|event| event.name);
     let emitted: Vec<&str> = emitted.collect();
-    let by_rule = resources.rules.iter().filter(|rule| rule.target_queue == *queue).any(|rule| {
-        let types = rule.pattern["detail-type"].as_array().into_iter().flatten();
-        types.filter_map(serde_json::Value::as_str).any(|name| emitted.contains(&name))
-    });
+    let of_bus = |rule: &&topology::Rule| rule.bus == RuleBus::Own && rule.target_queue == *queue;
+    let mut rules = resources.rules.iter().filter(of_bus);
+    let by_rule = rules.any(|rule| emitted.iter().any(|name| rule.delivers(name)));
     let by_topic = resources
         .subscriptions
         .iter()
