@@ -16,13 +16,16 @@ pub(crate) const WAY: [(&str, Option<&str>); 4] = [
 
 /// What the buses deliver beside that way: each service that takes note of the event, and the one that caused it. It
 /// does not of every event, and a mail rarely comes back to its sender.
-const ASIDE: [(&str, &str); 6] = [
+const ASIDE: [(&str, &str); 9] = [
     ("email", "membership"),
     ("email", "email"),
     ("app", "membership"),
     ("app", "notifier"),
     ("rewards", "ingest"),
     ("rewards", "membership"),
+    ("archive", "ingest"),
+    ("archive", "membership"),
+    ("archive", "email"),
 ];
 
 /// The services on the way that consume a queue.

@@ -102,6 +102,7 @@ async fn drive(world: &World, roles: &Roles) {
     }
     comes_back(world).await;
     push_fails(world).await;
+    takes_keys_anew(world, &others).await;
     let trace_id = tell(world, 0, &erasures).await;
     Documents::whole(world, &trace_id, None).await;
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
@@ -161,6 +162,17 @@ async fn push_fails(world: &World) {
         .await;
     until("a push to be put off", || async { (put_off(world, "app").await > before).then_some(()) }).await;
     world.clear_faults().await;
+}
+
+/// Has the archive forget the keys in its memory, so that it needs one that is in its table.
+async fn takes_keys_anew(world: &World, types: &[String]) {
+    world.kill("archive").await;
+    tell(world, 1, types).await;
+    until("the archive to have a data key decrypted", || async {
+        let calls = calls(world).await;
+        calls.iter().any(|call| call["caller"] == "archive" && call["action"] == "kms:Decrypt").then_some(())
+    })
+    .await;
 }
 
 /// Sends a message that goes to the dead-letter queue at once.
