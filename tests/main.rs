@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod archive;
 mod bounces;
 mod ci;
 mod circles;
@@ -29,6 +30,7 @@ mod outbox;
 mod poison;
 mod pushes;
 mod replay;
+mod replayed;
 mod restart;
 mod rewards;
 mod roles;

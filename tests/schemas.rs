@@ -11,7 +11,7 @@ use crate::architecture::root;
 use crate::world::{PATIENCE, World, until};
 
 /// Asserts that each document is valid and returns them.
-fn checked(schema: &str, output: &str) -> Vec<Value> {
+pub(crate) fn checked(schema: &str, output: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(root().join(format!("docs/schemas/{schema}.json"))).unwrap();
     let schema = serde_json::from_str(&text).unwrap();
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();

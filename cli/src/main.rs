@@ -105,6 +105,8 @@ enum Command {
     #[cfg(feature = "local")]
     Outbox(commands::outbox::OutboxArgs),
     #[cfg(feature = "local")]
+    Replay(commands::replay::ReplayArgs),
+    #[cfg(feature = "local")]
     Faults(commands::faults::FaultsArgs),
     #[cfg(feature = "local")]
     Mail(commands::mail::MailArgs),
@@ -211,6 +213,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Erased(args) => Box::pin(commands::erased::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Outbox(args) => Box::pin(commands::outbox::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Replay(args) => Box::pin(commands::replay::run(args, environment)).await,
     }
 }
 

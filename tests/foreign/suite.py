@@ -33,6 +33,7 @@ RUN = [
 # Tests that do not run here, by the beginning of their names. A new test goes into one of the two lists.
 LEFT_OUT = {
     "architecture::": "reads the source and calls no AWS",
+    "archive::": "reads objects by the AWS account of the local cloud, and needs faults on demand",
     "bounces::": "needs the events that SES publishes, which ministack does not",
     "ci::": "reads the steps of CI",
     "circles::": "reads the source and calls no AWS",
@@ -62,6 +63,7 @@ LEFT_OUT = {
     "misconfigured::": "needs faults on demand, and SNS's subscriptions as the local cloud keeps them",
     "pushes::": "needs the receiver of webhooks and faults on demand",
     "replay::": "reads the local cloud's mails, and covers ingest's signatures and membership's marker",
+    "replayed::": "is about the command line, and searches the local X-Ray by annotation",
     "restart::": "restarts the local cloud",
     "rewards::": "reads the logs and the dead-letter queue of redemptions that wait, and adds a rule to the bus",
     "runs::": "is about the command line, and reads the mail of the local cloud",

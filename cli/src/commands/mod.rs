@@ -29,6 +29,8 @@ pub(crate) mod ps;
 #[cfg(feature = "local")]
 pub(crate) mod pushes;
 #[cfg(feature = "local")]
+pub(crate) mod replay;
+#[cfg(feature = "local")]
 pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod service;

@@ -27,6 +27,7 @@ pub fn item(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue>
         metadata.causation_id.map(|id| id.to_string()).unwrap_or_default(),
         metadata.trace.clone().unwrap_or_default(),
     ];
+    let silent = if metadata.silent { "true" } else { "" };
     let expires_at = now.as_second().saturating_add(retention().as_secs());
     let mut item: HashMap<_, _> = outbox::METADATA_STRINGS
         .iter()
@@ -38,6 +39,7 @@ pub fn item(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue>
         (outbox::SOURCE.to_owned(), AttributeValue::S(event.source.clone())),
         (outbox::EVENT_TYPE.to_owned(), AttributeValue::S(event.event_type.clone())),
         (outbox::SCHEMA_VERSION.to_owned(), AttributeValue::N(metadata.schema_version.to_string())),
+        (outbox::SILENT.to_owned(), AttributeValue::S(silent.to_owned())),
         (outbox::DATA.to_owned(), AttributeValue::S(event.data.get().to_owned())),
         (outbox::EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string())),
     ]);
@@ -92,6 +94,7 @@ mod tests {
             ("correlation_id", AttributeValue::S(id.into())),
             ("causation_id", AttributeValue::S(String::new())),
             ("trace", AttributeValue::S(String::new())),
+            ("silent", AttributeValue::S(String::new())),
             ("data", AttributeValue::S(r#"{"customer_number":"123456789012"}"#.into())),
             ("expires_at", AttributeValue::N("1773576002".into())),
         ];
@@ -105,6 +108,7 @@ mod tests {
         let trace = Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1".to_owned());
         let metadata = Metadata {
             trace,
+            silent: true,
             ..Metadata::caused_by(&first(), Uuid::from_u128(8), first().occurred_at, first().published_at)
         };
         let item = item(&event(metadata.clone()), Timestamp::UNIX_EPOCH);
@@ -114,7 +118,7 @@ mod tests {
             _ => Value::Null,
         };
         let mut read = serde_json::Map::new();
-        for name in outbox::METADATA_STRINGS.iter().chain([&outbox::SCHEMA_VERSION]) {
+        for name in outbox::METADATA_STRINGS.iter().chain([&outbox::SILENT, &outbox::SCHEMA_VERSION]) {
             read.insert((*name).to_owned(), rendered(name));
         }
         assert_eq!(serde_json::from_value::<Metadata>(Value::Object(read)).unwrap(), metadata);

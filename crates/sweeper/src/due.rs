@@ -24,19 +24,21 @@ const DUE_EVENT_ID: &str = "due_event_id";
 const DUE_CORRELATION_ID: &str = "due_correlation_id";
 const DUE_TRACE_ID: &str = "due_trace_id";
 const DUE_CUSTOMER_NUMBER: &str = "due_customer_number";
+const DUE_SILENT_UNTIL: &str = "due_silent_until";
 pub(crate) const PARKED_BUCKET: &str = "parked_bucket";
 pub(crate) const PARKED_REASON: &str = "parked_reason";
 pub(crate) const PARKED_AT: &str = "parked_at";
 
 /// Every attribute that the sweeper keeps on an item. An update that ends an item's being due removes them all; a put of the
 /// whole item leaves them out.
-pub const ATTRIBUTES: [&str; 9] = [
+pub const ATTRIBUTES: [&str; 10] = [
     DUE_BUCKET,
     DUE_AT,
     DUE_EVENT_ID,
     DUE_CORRELATION_ID,
     DUE_TRACE_ID,
     DUE_CUSTOMER_NUMBER,
+    DUE_SILENT_UNTIL,
     PARKED_BUCKET,
     PARKED_REASON,
     PARKED_AT,
@@ -71,6 +73,8 @@ pub(crate) struct Origin {
     correlation_id: Option<Uuid>,
     pub(crate) trace_id: Option<String>,
     pub(crate) customer_number: Option<String>,
+    /// When a silent event set the time: what had fallen due before is as silent, and what falls due later is news.
+    silent_until: Option<Timestamp>,
 }
 
 impl Due {
@@ -92,6 +96,7 @@ impl Due {
             correlation_id: Some(metadata.correlation_id),
             trace_id: trace.map(|id| id.to_string()),
             customer_number: event.customer_number.clone(),
+            silent_until: metadata.silent.then(Timestamp::now),
         };
         Self { origin, ..self }
     }
@@ -100,12 +105,13 @@ impl Due {
     /// a name nor an address.
     #[must_use]
     pub fn attributes(&self, key: &str) -> Item {
-        let Origin { event_id, correlation_id, trace_id, customer_number } = &self.origin;
+        let Origin { event_id, correlation_id, trace_id, customer_number, silent_until } = &self.origin;
         let optional = [
             (DUE_EVENT_ID, event_id.map(|id| id.to_string())),
             (DUE_CORRELATION_ID, correlation_id.map(|id| id.to_string())),
             (DUE_TRACE_ID, trace_id.clone()),
             (DUE_CUSTOMER_NUMBER, customer_number.clone()),
+            (DUE_SILENT_UNTIL, silent_until.map(sortable)),
         ];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
         [(DUE_BUCKET, bucket(key)), (DUE_AT, sortable(self.at))]
@@ -162,6 +168,7 @@ impl DueItem {
             correlation_id: id(DUE_CORRELATION_ID),
             trace_id: text(DUE_TRACE_ID).cloned(),
             customer_number: text(DUE_CUSTOMER_NUMBER).cloned(),
+            silent_until: text(DUE_SILENT_UNTIL).and_then(|at| at.parse().ok()),
         };
         // Of the event too: a later event may set a time that has been before.
         let event = origin.event_id.unwrap_or_default();
@@ -185,6 +192,7 @@ impl DueItem {
         let metadata = Metadata {
             correlation_id: self.correlation_id(),
             causation_id: self.origin.event_id,
+            silent: self.origin.silent_until.is_some_and(|until| self.due_at <= until),
             ..Metadata::first(self.id, self.due_at, self.now)
         };
         Envelope {

@@ -20,7 +20,8 @@ pub(crate) fn string_path(attribute: &str) -> String {
 
 /// The event's `detail`. A placeholder without quotes renders a string as a JSON string
 /// ([input transformation](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html)),
-/// so `data` and `schema_version` arrive as strings.
+/// so `data` and `schema_version` arrive as strings. `silent` is within quotes, so that an item without it, which a service of
+/// an earlier version wrote, leaves the template well formed.
 pub(crate) fn input_template() -> String {
     let mut template = String::from(r#"{"metadata":{"#);
     for attribute in outbox::METADATA_STRINGS {
@@ -28,8 +29,12 @@ pub(crate) fn input_template() -> String {
         // Writing to a String cannot fail.
         _ = write!(template, r#""{attribute}":<{path}>,"#);
     }
+    let (silent, silent_path) = (outbox::SILENT, string_path(outbox::SILENT));
     let (version, data) = (outbox::SCHEMA_VERSION, string_path(outbox::DATA));
-    _ = write!(template, r#""{version}":<$.dynamodb.NewImage.{version}.N>}},"data":<{data}>}}"#);
+    _ = write!(
+        template,
+        r#""{silent}":"<{silent_path}>","{version}":<$.dynamodb.NewImage.{version}.N>}},"data":<{data}>}}"#
+    );
     template
 }
 
@@ -42,10 +47,11 @@ mod tests {
         let mut filled = input_template();
         while let Some(start) = filled.find('<') {
             let end = filled[start..].find('>').unwrap() + start;
-            filled.replace_range(start..=end, "\"x\"");
+            let quoted = filled[..start].ends_with('"');
+            filled.replace_range(start..=end, if quoted { "x" } else { "\"x\"" });
         }
         let detail: Value = serde_json::from_str(&filled).unwrap();
         assert_eq!(detail["data"], "x");
-        assert_eq!(detail["metadata"].as_object().unwrap().len(), outbox::METADATA_STRINGS.len() + 1);
+        assert_eq!(detail["metadata"].as_object().unwrap().len(), outbox::METADATA_STRINGS.len() + 2);
     }
 }

@@ -28,6 +28,8 @@ const NOTHING_TO_SEND: &str = "nothing-to-send";
 const ERASED: &str = "erased";
 /// The customer has not become a member in time.
 const NOT_A_MEMBER: &str = "not-a-member";
+/// Nobody is to be notified of the event.
+const SILENT: &str = "silent";
 /// The reason for an event without a contact that waits for the customer's enrolment.
 const CONTACT_UNKNOWN: &str = "contact-unknown";
 
@@ -106,6 +108,7 @@ impl Notify {
         let cause = &delivery.envelope.metadata;
         Ok(match self.members.remember(cause, notice).await? {
             Remembered::Over => Requests::None(ERASED),
+            Remembered::Now | Remembered::Stale if cause.silent => Requests::None(SILENT),
             Remembered::Now | Remembered::Stale => {
                 Requests::of(notice.requests(cause.event_id, cause.published_at))
             }
@@ -114,6 +117,9 @@ impl Notify {
 
     async fn other(&self, news: &News, delivery: &Delivery) -> Result<Requests, Failure> {
         let cause = &delivery.envelope.metadata;
+        if cause.silent {
+            return Ok(Requests::None(SILENT));
+        }
         match self.members.addressee(&news.customer_number, cause.occurred_at).await? {
             Addressee::Member { contact, enrolled_at } => {
                 Ok(Requests::of(news.requests(&contact, enrolled_at, cause.event_id, cause.published_at)))
