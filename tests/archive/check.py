@@ -57,7 +57,8 @@ def decrypt(line, dynamodb, kms):
     """Returns the data of an event, as docs/archive.md says."""
     customer = line["customer_number"]
     item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": f"CUSTOMER#{customer}"}}, ConsistentRead=True)["Item"]
-    if line["data"] is None or item.get("key_id", {}).get("S") != line["data"]["key_id"]:
+    # DuckDB takes ids for UUIDs.
+    if line["data"] is None or item.get("key_id", {}).get("S") != str(line["data"]["key_id"]):
         return None
     context = {"service": "archive", "customer": customer}
     key = kms.decrypt(CiphertextBlob=item["wrapped_key"]["B"], EncryptionContext=context)["Plaintext"]
@@ -88,7 +89,6 @@ def check(ready, directory):
     found = queries()
 
     def read(name):
-        download(s3, directory)
         return duckdb.sql(found[name])
 
     sent = set()
@@ -100,6 +100,8 @@ def check(ready, directory):
         sent.add(post(ready["ingest"], "PointsEarned", customer, {"points": 20}))
 
     def counts():
+        download(s3, directory)
+        # DuckDB refuses a pattern that matches nothing.
         return dict(read("how many events of each type").fetchall()) if any(directory.glob("year=*")) else {}
 
     expected = {kind: len(CUSTOMERS) for kind in ("CustomerEnrolled", "MemberEnrolled", "PointsEarned", "PointsBalanceChanged")}
@@ -107,9 +109,7 @@ def check(ready, directory):
     events = read("each event once")
     assert events.columns[: len(COLUMNS)] == COLUMNS, events.columns
     lines = [dict(zip(events.columns, row)) for row in events.fetchall()]
-    assert {line["metadata"]["event_id"] for line in lines if line["source"] == "foostore.crm"} == {
-        type(lines[0]["metadata"]["event_id"])(event) for event in sent
-    }
+    assert {str(line["metadata"]["event_id"]) for line in lines if line["source"] == "foostore.crm"} == sent
     for word in ("Ada", "Byron", "mail.example"):
         assert word not in str(lines), word
     hour = read("the events of an hour")
