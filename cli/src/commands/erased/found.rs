@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The fields of events and items that hold a name or an address.
-const PERSONAL: [&str; 7] =
-    ["name", "given", "family", "given_name", "family_name", "email", "previous_email"];
+/// The fields of events and items that hold a name or an address, or the key to them.
+const PERSONAL: [&str; 8] =
+    ["name", "given", "family", "given_name", "family_name", "email", "previous_email", "wrapped_key"];
 
 /// An item, a message or an object about a customer.
 #[derive(Debug)]

@@ -23,7 +23,8 @@ Examples:
   foostore erased --json 123456789012 | jq 'select(.personal != [])'
 
 Reads every item, message and object of the environment, so it takes a while on large tables and buckets, and the messages
-of each queue are invisible to its consumer for a moment. What it finds is named, never shown. Exits with 1 if a name or address is left.
+of each queue are invisible to its consumer for a moment. What it finds is named, never shown. Exits with 1 if a name or
+address is left, or the key to encrypted ones.
 
 Logs and traces have no names and addresses. Backups keep what a table held for 35 days, and a versioned bucket keeps
 what was overwritten for as long as its lifecycle says.")]

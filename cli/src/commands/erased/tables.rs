@@ -55,13 +55,14 @@ fn object(item: &HashMap<String, AttributeValue>) -> Value {
     Value::Object(item.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>())
 }
 
-/// Returns a value as JSON. Numbers and bytes are left out, since neither holds a name or a customer number.
+/// Returns a value as JSON. Numbers are left out and bytes only mentioned, since neither holds a customer number.
 fn json(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => Value::String(text.clone()),
         AttributeValue::Ss(texts) => texts.iter().cloned().map(Value::String).collect(),
         AttributeValue::L(values) => values.iter().map(json).collect(),
         AttributeValue::M(fields) => object(fields),
+        AttributeValue::B(_) => Value::String("bytes".to_owned()),
         _ => Value::Null,
     }
 }
