@@ -96,6 +96,18 @@ fn a_layer_becomes_resources() {
 }
 
 #[test]
+fn every_event_but_replayed_ones() {
+    let audit = Service::new("audit").consumes_all_events().owns(Table::new("audit").personal_data());
+    let topology = Topology::new("shop", "test").erases_personal_data_on::<(Forgotten,)>();
+    let resources = topology.service(intake()).service(audit).resources().unwrap();
+    let [rule] = &resources.rules[..] else { panic!("{:?}", resources.rules) };
+    let absent = json!([{"exists": false}]);
+    assert_eq!(rule.pattern, json!({"replay-name": absent, "detail": {"metadata": {"replayed": absent}}}));
+    assert!(rule.delivers("Ordered") && rule.delivers("whatever"));
+    assert_eq!(rule.target_queue, "shop-test-audit");
+}
+
+#[test]
 fn an_event_that_none_emits() {
     let found = problems(&Topology::new("shop", "test").service(shipping()));
     assert_eq!(found, [Problem::NobodyEmits { service: "shipping", event: "Ordered" }]);

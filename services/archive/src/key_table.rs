@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::keys::KeyError;
+use crate::key_error::KeyError;
 
 const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 const CUSTOMER_PREFIX: &str = "CUSTOMER#";

@@ -8,14 +8,13 @@ use aws_clients::{AwsError, service};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use jiff::Timestamp;
-use sqs_consumer::Failure;
-use thiserror::Error;
 use topology::Key;
 use uuid::Uuid;
 
 use crate::cache::Cache;
-use crate::data_key::{CipherError, DataKey};
+use crate::data_key::DataKey;
 use crate::domain::Line;
+use crate::key_error::KeyError;
 use crate::key_table::{KeyTable, WrappedKey};
 
 /// The entry of KMS's encryption context that ties a wrapped key to its customer.
@@ -46,36 +45,6 @@ pub struct Keys {
     kms: aws_sdk_kms::Client,
     key_id: String,
     cache: Cache,
-}
-
-/// Why there is no key. Says nothing of the key itself.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// DynamoDB or KMS did not answer, or refused.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// The customer's item is not what this service writes, or its key has the wrong length.
-    #[error("the item of the data key cannot be read")]
-    Unreadable,
-    /// Others made and removed the customer's key all the time.
-    #[error("the data key was changed {ATTEMPTS} times while it was looked for")]
-    Contended,
-}
-
-impl From<CipherError> for KeyError {
-    fn from(_: CipherError) -> Self {
-        Self::Unreadable
-    }
-}
-
-impl From<KeyError> for Failure {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Aws(error) => error.into(),
-            KeyError::Unreadable => Self::permanent("data-key-unreadable").because(error),
-            KeyError::Contended => Self::transient("contention").on(service::DYNAMODB).because(error),
-        }
-    }
 }
 
 impl Keys {

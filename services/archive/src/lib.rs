@@ -28,6 +28,7 @@ mod cache;
 pub mod data_key;
 pub mod domain;
 mod handler;
+mod key_error;
 mod key_table;
 mod keys;
 mod metrics;
@@ -48,7 +49,8 @@ use crate::handler::ArchiveEvents;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
-pub use crate::keys::{KeyError, KeySettings, Keys};
+pub use crate::key_error::KeyError;
+pub use crate::keys::{KeySettings, Keys};
 
 /// The service's name.
 pub const NAME: &str = "archive";

@@ -19,6 +19,7 @@ impl Metrics {
         Self {
             events: meter
                 .u64_histogram("archive.object.events")
+                .with_unit("{event}")
                 .with_description("events of an object")
                 .with_boundaries(EVENTS.to_vec())
                 .build(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::ReplayArgs;
+use super::args::ReplayArgs;
 use super::publish::Ended;
 use crate::failure::Failure;
 use crate::stdio::{print, remark};
