@@ -7,6 +7,7 @@ use metrics_engine::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::apns::Apns;
 use crate::audit::AuditLog;
 use crate::dynamodb::DynamoDb;
 use crate::events::Events;
@@ -37,6 +38,7 @@ pub(crate) struct Cloud {
     pub(crate) audit: AuditLog,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) webhook: Webhook,
+    pub(crate) apns: Apns,
     pub(crate) stop: CancellationToken,
 }
 
@@ -80,6 +82,7 @@ impl Cloud {
             audit: AuditLog::new(settings),
             metrics: Arc::default(),
             webhook: Webhook::new(&settings.webhook_secrets),
+            apns: Apns::default(),
             stop,
         })
     }

@@ -43,6 +43,7 @@ The endpoint also serves paths for programs on this machine, which web pages can
 | `/_local/health` | GET whether it is ready | `foostore cloud --health` |
 | `/_local/mail` | GET the mail that SES has accepted; DELETE forgets it | `foostore mail` |
 | `/_local/webhook` | POST a push, signed by [Standard Webhooks](https://www.standardwebhooks.com); GET the newest 1,000; DELETE forgets them | `foostore pushes` |
+| `/_local/apns` | POST a push to a phone, to `/_local/apns/3/device/TOKEN`, as to [Apple's push service](https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns); GET the newest 1,000; DELETE forgets them | |
 | `/_local/metrics` | GET the latest value of every metric ([schema](schemas/metrics.json)); DELETE forgets them | `foostore metrics` |
 | `/_local/faults` | GET, POST and DELETE faults ([faults.md](faults.md)) | `foostore faults` |
 | `/_local/calls` | GET who called what; DELETE forgets it | |

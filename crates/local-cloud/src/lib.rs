@@ -22,6 +22,7 @@
 //! | `/_local/mail` | GET the mail that SES accepted, oldest first, with `feedback` from recipients that are suppressed or simulate a bounce, a complaint or a reply; DELETE forgets it |
 //! | `/_local/faults` | POST a fault, such as `{"service": "sns", "caller": "notifier", "error": {"answer": {"code": "AuthorizationError", "status": 403}}}`; GET, DELETE. `docs/faults.md` describes every kind |
 //! | `/_local/webhook` | POST a push, signed by Standard Webhooks with [`WEBHOOK_SECRET`]; GET the newest 1,000; DELETE forgets them |
+//! | `/_local/apns` | POST a push to a phone, to `/_local/apns/3/device/TOKEN`; GET the newest 1,000; DELETE forgets them |
 //! | `/_local/calls` | GET who called what; DELETE forgets it |
 //! | `/_local/metrics` | GET the latest value of every metric that arrived over OTLP, as `docs/schemas/metrics.json` describes; DELETE forgets them |
 //!
@@ -34,6 +35,7 @@
 //! transaction counts once per action and table. The requests themselves are not kept, the list holds at most 10,000
 //! different entries, and what a Pipe, a rule or a topic does inside the cloud does not appear in it.
 
+mod apns;
 mod audit;
 mod budget;
 mod call;
@@ -57,6 +59,7 @@ mod operation;
 mod page;
 mod parts;
 mod pipes;
+mod pushes;
 mod reply;
 mod s3;
 mod server;
@@ -82,6 +85,13 @@ use tokio_util::task::TaskTracker;
 
 /// The path at which the cloud receives webhooks.
 pub const WEBHOOK_PATH: &str = "/_local/webhook";
+/// The path below which the cloud receives pushes to phones, as Apple's push service does below `https://api.push.apple.com`.
+pub const APNS_PATH: &str = "/_local/apns";
+/// What passes are signed with in the local environment: key, certificate and intermediate certificate in PEM. Everybody has
+/// it, so it proves nothing; `passes/make.sh` made it.
+pub const PASS_IDENTITY: &str = include_str!("../passes/identity.pem");
+/// The certificate of the authority behind [`PASS_IDENTITY`], which no phone trusts.
+pub const PASS_AUTHORITY: &str = include_str!("../passes/authority.pem");
 
 /// A running cloud. If it is dropped without [`shutdown`](Self::shutdown), it stops accepting connections and ends its
 /// tasks in the background.
@@ -191,6 +201,12 @@ impl LocalCloud {
     #[must_use]
     pub fn webhook_url(&self) -> String {
         format!("{}{WEBHOOK_PATH}", self.endpoint_url())
+    }
+
+    /// Returns the URL below which the cloud receives pushes to phones.
+    #[must_use]
+    pub fn apns_url(&self) -> String {
+        format!("{}{APNS_PATH}", self.endpoint_url())
     }
 
     /// Stops the cloud: accepts no new connections, ends long polls with an empty response, lets open requests finish, and

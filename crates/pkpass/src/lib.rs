@@ -23,7 +23,7 @@ mod signer;
 
 use thiserror::Error;
 
-pub use package::Package;
+pub use package::{Package, pass_in};
 pub use signer::Signer;
 
 /// Why a pass cannot be built. No message quotes a key.
@@ -44,11 +44,11 @@ pub enum PassError {
     /// The manifest cannot be signed.
     #[error("manifest cannot be signed: {0}")]
     Sign(String),
-    /// The zip file cannot be written.
-    #[error("package cannot be written")]
+    /// The zip file cannot be written, or read.
+    #[error("package cannot be written or read")]
     Zip(#[from] zip::result::ZipError),
-    /// The zip file cannot be written.
-    #[error("package cannot be written")]
+    /// The zip file cannot be written, or read.
+    #[error("package cannot be written or read")]
     Write(#[from] std::io::Error),
 }
 

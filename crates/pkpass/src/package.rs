@@ -1,12 +1,12 @@
 //! The files of a pass, their manifest, and the zip file.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 
 use jiff::Timestamp;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::{PassError, Signer, signature};
 
@@ -70,6 +70,19 @@ impl Package {
     }
 }
 
+/// Reads `pass.json` from the zip file of a pass that this crate has written. The signature is not verified.
+///
+/// Files in a package are not compressed, so it is never larger than `zip`.
+///
+/// # Errors
+/// [`PassError`] if it is no zip file with uncompressed files, or has no `pass.json`.
+pub fn pass_in(zip: &[u8]) -> Result<Vec<u8>, PassError> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    let mut pass = Vec::new();
+    archive.by_name(PASS)?.read_to_end(&mut pass)?;
+    Ok(pass)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +107,20 @@ mod tests {
             "a/",
         ] {
             assert!(matches!(package.file(wrong, Vec::new()), Err(PassError::Name(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_has_no_pass() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file(
+            "icon.png",
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+        )
+        .unwrap();
+        let without = zip.finish().unwrap().into_inner();
+        for wrong in [&b""[..], b"PK", &without] {
+            assert!(pass_in(wrong).is_err());
         }
     }
 

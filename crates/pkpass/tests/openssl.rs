@@ -152,7 +152,9 @@ fn the_same_pass_has_the_same_bytes() {
     let pem = rsa_key(false);
     let authority = Authority::for_key(&KeyPair::from_pem(&pem).unwrap(), pem);
     let signer = authority.signer();
-    assert_eq!(pass().sign(&signer, at()).unwrap(), pass().sign(&signer, at()).unwrap());
+    let zip = pass().sign(&signer, at()).unwrap();
+    assert_eq!(zip, pass().sign(&signer, at()).unwrap());
+    assert!(pkpass::pass_in(&zip).unwrap().starts_with(br#"{"formatVersion": 1"#));
 }
 
 #[test]

@@ -144,6 +144,30 @@ impl TestCloud {
         reqwest::get(self.webhook_url()).await.unwrap().json().await.unwrap()
     }
 
+    /// Returns the URL below which the cloud receives pushes to phones.
+    #[must_use]
+    pub fn apns_url(&self) -> String {
+        self.local.apns_url()
+    }
+
+    /// Makes Apple's push service refuse the next `times` pushes to phones with a status from 400 to 599 and a reason. The kinds
+    /// of [`fail`](Self::fail) are for the service `apns`, operation `Push`.
+    ///
+    /// # Panics
+    /// If the cloud does not respond.
+    pub async fn refuse_pushes_to_phones(&self, status: u16, reason: &str, times: u32) {
+        let error = json!({"answer": {"code": reason, "status": status}});
+        self.inject(&json!({"service": "apns", "operation": "Push", "error": error, "times": times})).await;
+    }
+
+    /// Returns the pushes to phones that arrived, accepted or not, as JSON.
+    ///
+    /// # Panics
+    /// If the cloud does not respond.
+    pub async fn pushes_to_phones(&self) -> Vec<Value> {
+        reqwest::get(self.apns_url()).await.unwrap().json().await.unwrap()
+    }
+
     async fn inject(&self, fault: &Value) {
         let answer = reqwest::Client::new().post(self.url("faults")).json(fault).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());

@@ -43,3 +43,4 @@ mod event;
 
 pub use cloud::{Item, TestCloud};
 pub use event::{delivery, envelope, envelope_at};
+pub use local_cloud::{PASS_AUTHORITY, PASS_IDENTITY};

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    CustomerNumber, DiscountActivated, DiscountExpired, DiscountId, DiscountUsed, DiscountValue, Locale,
-    MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name, PointsBalanceChanged, Tier,
+    CustomerNumber, DiscountActivated, DiscountExpired, DiscountId, DiscountUsed, DiscountValue,
+    MemberEnrolled, MemberErased, MemberRenamed, Name, PointsBalanceChanged, Tier,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod pass;
+pub mod serial;
 #[cfg(test)]
 mod tests;
 
@@ -36,7 +37,6 @@ pub struct Card {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Member {
     name: Name,
-    locale: Locale,
     enrolled_at: Timestamp,
     /// When it was announced, and the event: announcements carry the whole contact, so the latest one is right.
     announced: (Timestamp, Uuid),
@@ -81,12 +81,10 @@ pub struct Place {
 /// What an event says of a card.
 #[derive(Clone, Debug)]
 pub enum News {
-    /// The member's contact.
+    /// The member's name.
     Contact {
         /// The name.
         name: Name,
-        /// The language.
-        locale: Locale,
         /// When the membership began.
         enrolled_at: Option<Timestamp>,
     },
@@ -136,12 +134,12 @@ impl Card {
     pub fn apply(&mut self, news: News, place: Place) -> bool {
         let before = self.clone();
         match news {
-            News::Contact { name, locale, enrolled_at } => {
+            News::Contact { name, enrolled_at } => {
                 let enrolled_at = enrolled_at.unwrap_or(place.occurred_at);
                 let announced = (place.published_at, place.event_id);
                 let over = self.erased_at.is_some_and(|erased_at| enrolled_at <= erased_at);
                 if !over && self.member.as_ref().is_none_or(|known| known.announced < announced) {
-                    self.member = Some(Member { name, locale, enrolled_at, announced });
+                    self.member = Some(Member { name, enrolled_at, announced });
                 }
             }
             News::Erased => self.erase(place.occurred_at),
@@ -188,21 +186,14 @@ impl Card {
 impl From<MemberEnrolled> for News {
     fn from(event: MemberEnrolled) -> Self {
         let MemberEnrolled { contact, enrolled_at, .. } = event;
-        Self::Contact { name: contact.name, locale: contact.locale, enrolled_at }
+        Self::Contact { name: contact.name, enrolled_at }
     }
 }
 
 impl From<MemberRenamed> for News {
     fn from(event: MemberRenamed) -> Self {
         let MemberRenamed { contact, enrolled_at, .. } = event;
-        Self::Contact { name: contact.name, locale: contact.locale, enrolled_at }
-    }
-}
-
-impl From<MemberPreferencesChanged> for News {
-    fn from(event: MemberPreferencesChanged) -> Self {
-        let MemberPreferencesChanged { contact, enrolled_at, .. } = event;
-        Self::Contact { name: contact.name, locale: contact.locale, enrolled_at }
+        Self::Contact { name: contact.name, enrolled_at }
     }
 }
 

@@ -8,8 +8,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::entries::{self, Entries};
 
 /// The services whose calls can fail, by their `SigV4` names.
-const SERVICES: [&str; 11] =
-    ["sqs", "sns", "events", "dynamodb", "dynamodbstreams", "ses", "pipes", "sts", "s3", "kms", WEBHOOK];
+const SERVICES: [&str; 12] = [
+    "sqs",
+    "sns",
+    "events",
+    "dynamodb",
+    "dynamodbstreams",
+    "ses",
+    "pipes",
+    "sts",
+    "s3",
+    "kms",
+    WEBHOOK,
+    "apns",
+];
 /// The receiver of webhooks, which is none of AWS's.
 const WEBHOOK: &str = "webhook";
 /// The longest delay: any client has given up by then.

@@ -3,8 +3,10 @@
 
 use contracts::DiscountValue;
 use pkpass::{Package, PassError};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::serial::Serial;
 use super::{Card, DiscountId, Offer};
 
 /// The texts of each language. Labels and values of a pass that are a key here are shown as the text
@@ -35,6 +37,30 @@ pub struct Issuer {
     pub web_service_url: String,
 }
 
+/// A pass as it was written, read again.
+#[derive(Debug)]
+pub struct Written {
+    /// What was known when it was written.
+    pub card: Card,
+    /// Its authentication token, which an update of a pass must not change.
+    pub token: String,
+}
+
+impl Written {
+    /// Reads `pass.json`. Returns `None` if a card did not write it.
+    #[must_use]
+    pub fn read(pass: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Pass {
+            authentication_token: String,
+            user_info: Card,
+        }
+        let Pass { authentication_token, user_info } = serde_json::from_slice(pass).ok()?;
+        Some(Self { card: user_info, token: authentication_token })
+    }
+}
+
 impl Card {
     /// Returns the files of the pass. `token` is what the customer's phone shows to the update service: at least 16
     /// characters.
@@ -59,7 +85,7 @@ impl Card {
             "passTypeIdentifier": issuer.pass_type,
             "teamIdentifier": issuer.team,
             "organizationName": issuer.organization,
-            "serialNumber": self.customer_number,
+            "serialNumber": Serial::of(&self.customer_number),
             "description": format!("{} loyalty card", issuer.organization),
             "webServiceURL": issuer.web_service_url,
             "authenticationToken": token,
@@ -69,6 +95,8 @@ impl Card {
             "backgroundColor": "rgb(11,90,74)",
             "sharingProhibited": true,
             "voided": !self.is_valid(),
+            // The next event is merged with this. It is for companion apps, and shown to nobody.
+            "userInfo": self,
         });
         if let Some(member) = &self.member {
             let (balance, tier) =
@@ -140,7 +168,6 @@ pub(super) mod tests {
         let mut card = Card::new("123456789012".parse().unwrap());
         card.member = Some(Member {
             name: Name { given: "Ada".parse().unwrap(), family: "Lovelace".parse().unwrap() },
-            locale: "de".parse().unwrap(),
             enrolled_at: at,
             announced: (at, uuid::Uuid::nil()),
         });
@@ -162,6 +189,7 @@ pub(super) mod tests {
     fn a_pass_shows_name_tier_balance_and_discounts() {
         let pass = card().pass(&issuer(), "0123456789abcdef");
         assert_eq!(pass["voided"], false);
+        assert_eq!(pass["serialNumber"], Serial::of(&"123456789012".parse().unwrap()).to_string());
         let fields = &pass["storeCard"];
         assert_eq!(fields["headerFields"][0]["value"], "tier-gold");
         assert_eq!(fields["primaryFields"][0]["value"], 150);
@@ -173,6 +201,15 @@ pub(super) mod tests {
             .map(|field| field["value"].as_str().unwrap())
             .collect();
         assert_eq!(back, ["15 % ≤ 2026-09-01", "15 % ≤ 2026-09-02", "123456789012"]);
+    }
+
+    #[test]
+    fn a_card_is_read_from_its_pass() {
+        let (card, token) = (card(), "0123456789abcdef");
+        let pass = card.pass(&issuer(), token).to_string();
+        let written = Written::read(pass.as_bytes()).unwrap();
+        assert_eq!((written.card, written.token.as_str()), (card, token));
+        assert!(Written::read(b"{}").is_none());
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn place(second: i64, event: u128) -> Place {
 
 fn contact(given: &str, enrolled: i64) -> News {
     let name = Name { given: given.parse().unwrap(), family: "Lovelace".parse().unwrap() };
-    News::Contact { name, locale: Locale::default(), enrolled_at: Some(at(enrolled)) }
+    News::Contact { name, enrolled_at: Some(at(enrolled)) }
 }
 
 fn points(balance: u64, revision: u64) -> News {
