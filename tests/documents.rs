@@ -16,7 +16,7 @@ pub(crate) const WAY: [(&str, Option<&str>); 4] = [
 
 /// What the buses deliver beside that way: each service that takes note of the event, and the one that caused it. It
 /// does not of every event, and a mail rarely comes back to its sender.
-const ASIDE: [(&str, &str); 9] = [
+const ASIDE: [(&str, &str); 10] = [
     ("email", "membership"),
     ("email", "email"),
     ("app", "membership"),
@@ -26,6 +26,7 @@ const ASIDE: [(&str, &str); 9] = [
     ("archive", "ingest"),
     ("archive", "membership"),
     ("archive", "email"),
+    ("wallet", "membership"),
 ];
 
 /// The services on the way that consume a queue.

@@ -42,4 +42,5 @@ mod tee;
 mod telemetry_docs;
 mod thirty;
 mod traces;
+mod wallet;
 mod world;

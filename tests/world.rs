@@ -147,6 +147,11 @@ impl World {
         (answer.status().is_success(), answer.text().await.unwrap())
     }
 
+    /// Returns where a service accepts requests.
+    pub(crate) fn address(&self, service: &str) -> String {
+        self.services[service]["listening"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn xray(&self) -> aws_sdk_xray::Client {
         aws_sdk_xray::Client::new(&sdk_config(&self.xray_endpoint))
     }

@@ -43,6 +43,7 @@ pub(crate) const ALL: &[Service] = &[
     service!(notifier),
     service!(email),
     service!(app),
+    service!(wallet),
     service!(archive),
 ];
 

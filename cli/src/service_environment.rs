@@ -12,7 +12,7 @@ use crate::endpoint::{LOCAL_KEY, REGION};
 pub(crate) const HEALTH: &str = "HEALTH_ADDRESS";
 /// The setting for the file to which a service writes its addresses.
 pub(crate) const ADDRESSES_FILE: &str = "ADDRESSES_FILE";
-/// The setting for where ingest listens.
+/// The setting for where a service accepts requests.
 pub(crate) const LISTEN: &str = "LISTEN_ADDRESS";
 /// The setting for what requests to ingest are signed with.
 pub(crate) const SIGNATURE_SECRET: &str = "SIGNATURE_SECRET";
@@ -22,6 +22,10 @@ pub(crate) const UNSIGNED_REQUESTS: &str = "UNSIGNED_REQUESTS";
 pub(crate) const WEBHOOK_URL: &str = "WEBHOOK_URL";
 /// The setting for what app signs them with.
 pub(crate) const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
+/// The type of passes, for which the local identity has its certificate.
+const PASS_TYPE: &str = "pass.com.example.foostore";
+/// What tokens of phones are derived from. Known to everybody: for a developer's machine only.
+const PASS_TOKEN_SECRET: &str = "for a developer's machine, where passes are worth nothing";
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
@@ -45,7 +49,7 @@ const PASSED_ON: [&str; 12] = [
 #[derive(Debug)]
 pub(crate) struct Shared<'a> {
     pub(crate) endpoint_url: &'a str,
-    /// The URL of the local cloud, which receives webhooks even if another emulator stands for AWS.
+    /// The URL of the local cloud, which receives pushes even if another emulator stands for AWS.
     pub(crate) cloud_url: &'a str,
     pub(crate) otlp_url: &'a str,
     pub(crate) metrics_url: &'a str,
@@ -96,6 +100,15 @@ pub(crate) fn of(
     if name == archive::NAME {
         // Somebody waits for the trace, which is not complete until the batch is stored.
         set("ARCHIVE_BATCH_AGE_MS", "200");
+    }
+    if name == wallet::NAME {
+        set(LISTEN, ANY);
+        set("PASS_TYPE", PASS_TYPE);
+        set("PASS_TEAM", "A1B2C3D4E5");
+        set("PASS_ORGANIZATION", "FooStore");
+        set("PASS_IDENTITY", local_cloud::PASS_IDENTITY);
+        set("PASS_TOKEN_SECRET", PASS_TOKEN_SECRET);
+        set("APNS_URL", &format!("{}{}", shared.cloud_url, local_cloud::APNS_PATH));
     }
     for name in PASSED_ON {
         if let Some(value) = own.get(name) {

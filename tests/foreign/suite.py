@@ -73,6 +73,7 @@ LEFT_OUT = {
     "outbox::": "is about the command line",
     "thirty::": "measures services beside the layer",
     "traces::the_tree_": "needs faults on demand",
+    "wallet::": "needs the receiver of pushes to phones and faults on demand",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
     "new_service::": "is about a service made by the command line, and needs faults on demand",
 }

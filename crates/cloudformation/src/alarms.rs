@@ -29,6 +29,8 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     if service.listens {
         rollback.push(entry::server_errors(template, context, service, &topic));
         entry::latency(template, context, service, &topic);
+    }
+    if service.listens && service.publishes_to_bus {
         entry::quiet(template, context, service, &topic);
     }
     for table in context.tables(service).filter(|table| table.swept) {

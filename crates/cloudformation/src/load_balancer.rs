@@ -122,7 +122,7 @@ fn add_parameters(template: &mut Template) {
         "AllowedCidr",
         json!({
             "Type": "String",
-            "Description": "Addresses of callers, such as the CRM; 0.0.0.0/0 for all (requests are signed)",
+            "Description": "Addresses of callers, such as the CRM's; 0.0.0.0/0 for all, since requests are authenticated",
             "AllowedPattern": "[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}",
         }),
     );

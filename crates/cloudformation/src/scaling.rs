@@ -1,4 +1,4 @@
-//! The number of tasks of a service: by its backlog or requests, and by CPU.
+//! The number of tasks of a service: by its backlog, its requests and by CPU.
 
 use serde_json::{Value, json};
 use topology::ServiceResources;
@@ -9,14 +9,20 @@ use crate::logical_ids::SERVICE;
 use crate::metrics;
 use crate::template::{Template, logical_id, reference, sub};
 
-/// Adds scaling by backlog or by requests, and by CPU.
+/// Adds scaling by backlog, or by requests, or by both, and by CPU.
 ///
-/// The two policies complement each other: the first notices what waits, however little CPU it takes; the second keeps the
+/// The policies complement each other: the first notices what waits, however little CPU it takes; the second keeps the
 /// tasks that a steady load needs while nothing waits, which the first would take away and bring back again. Application
-/// Auto Scaling adds tasks if one policy asks for them, and removes some only if both agree
+/// Auto Scaling adds tasks if one policy asks for them, and removes some only if all agree
 /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking.html>).
 pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
-    let Some((name, specification, target)) = policy(template, context, service) else { return };
+    let policies: Vec<_> = [by_requests(template, service), by_backlog(template, context, service)]
+        .into_iter()
+        .flatten()
+        .collect();
+    if policies.is_empty() {
+        return;
+    }
     // The name comes from the service resource, so that scaling is created after it.
     let cluster = context.path("cluster");
     let resource_id = sub(format!("service/{{{{resolve:ssm:{cluster}}}}}/${{{SERVICE}.Name}}"));
@@ -40,7 +46,9 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         "Target of the tasks' CPU utilisation; docs/capacity.md calculates with it",
     );
     let cpu = json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"});
-    add_policy(template, context, service, name, specification, &target);
+    for Policy { name, specification, target } in policies {
+        add_policy(template, context, service, name, specification, &target);
+    }
     add_policy(
         template,
         context,
@@ -73,12 +81,15 @@ fn add_policy(
     );
 }
 
-fn policy(
-    template: &mut Template,
-    context: &Context<'_>,
-    service: &ServiceResources,
-) -> Option<(&'static str, (&'static str, Value), Value)> {
-    if service.listens {
+/// What the number of tasks follows.
+struct Policy {
+    name: &'static str,
+    specification: (&'static str, Value),
+    target: Value,
+}
+
+fn by_requests(template: &mut Template, service: &ServiceResources) -> Option<Policy> {
+    service.listens.then(|| {
         template.number(
             "RequestsPerTask",
             "4500",
@@ -92,12 +103,15 @@ fn policy(
         );
         let specification =
             json!({"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": sub(label)});
-        return Some((
-            "requests",
-            ("PredefinedMetricSpecification", specification),
-            reference("RequestsPerTask"),
-        ));
-    }
+        Policy {
+            name: "requests",
+            specification: ("PredefinedMetricSpecification", specification),
+            target: reference("RequestsPerTask"),
+        }
+    })
+}
+
+fn by_backlog(template: &mut Template, context: &Context<'_>, service: &ServiceResources) -> Option<Policy> {
     let queue = service.queue.as_deref()?;
     template.number(
         "AcceptableAgeSeconds",
@@ -127,5 +141,9 @@ fn policy(
         {"Id": "seconds", "ReturnData": true, "Label": "Seconds to work off the backlog",
          "Expression": sub("visible / IF(tasks > 0, tasks, 1) * ${ProcessingMilliseconds} / 1000")},
     ]});
-    Some(("backlog", ("CustomizedMetricSpecification", specification), reference("AcceptableAgeSeconds")))
+    Some(Policy {
+        name: "backlog",
+        specification: ("CustomizedMetricSpecification", specification),
+        target: reference("AcceptableAgeSeconds"),
+    })
 }

@@ -179,7 +179,7 @@ fn local_environment(resources: &Resources, service: &ServiceResources) -> BTree
     variables.remove("HEALTH_ADDRESS");
     variables.insert("APPLICATION".to_owned(), resources.application.clone());
     in_a_container(&mut variables, service);
-    if service.listens {
+    if service.service == ingest::NAME {
         // Published on the loopback address of the host only, and the network behind it is compose's own.
         variables.insert(UNSIGNED_REQUESTS.to_owned(), "accept".to_owned());
     }
@@ -297,7 +297,7 @@ mod tests {
         }
         assert!(aws.contains("SIGNATURE_SECRET: \"${SIGNATURE_SECRET:?"), "{aws}");
         assert!(aws.contains("WEBHOOK_URL: \"${WEBHOOK_URL:?"), "{aws}");
-        assert!(!aws.contains(local_cloud::WEBHOOK_SECRET), "{aws}");
+        assert!(!aws.contains(local_cloud::WEBHOOK_SECRET) && !aws.contains("PRIVATE KEY"), "{aws}");
         assert!(local.contains(UNSIGNED_REQUESTS) && !aws.contains(UNSIGNED_REQUESTS), "{aws}");
         let queue = "https://sqs.${AWS_REGION}.amazonaws.com/${AWS_ACCOUNT_ID:?the account's number}";
         assert!(aws.contains(&format!("QUEUE_URL: \"{queue}/foostore-${{ENVIRONMENT}}-email\"")), "{aws}");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::example::CUSTOMER;
-use super::local_run::Addresses;
+use super::local_run::{Addresses, Service};
 use crate::style::{Colour, Style};
 
 /// Returns the ready line for programs.
@@ -11,8 +11,12 @@ pub(super) fn machine(addresses: &Addresses) -> Value {
     let services: Map<String, Value> = addresses
         .services
         .iter()
-        .map(|(name, pid, health)| {
-            ((*name).to_owned(), json!({"pid": pid, "health": format!("http://{health}")}))
+        .map(|Service { name, pid, health, listening }| {
+            let mut service = json!({"pid": pid, "health": format!("http://{health}")});
+            if let Some(address) = listening {
+                service["listening"] = format!("http://{address}").into();
+            }
+            ((*name).to_owned(), service)
         })
         .collect();
     json!({
@@ -39,7 +43,7 @@ pub(super) fn people(addresses: &Addresses, style: Style) -> String {
         row("X-Ray", &addresses.xray);
     }
     row("OTLP", &addresses.otlp);
-    for (name, pid, health) in &addresses.services {
+    for Service { name, pid, health, .. } in &addresses.services {
         row(name, &format!("pid {pid}, health http://{health}/health/ready"));
     }
     row("log files", &format!("{log_dir}/*.jsonl"));
@@ -78,7 +82,20 @@ mod tests {
             endpoint: "http://127.0.0.1:41002".to_owned(),
             xray: "http://127.0.0.1:41002".to_owned(),
             otlp: "http://127.0.0.1:41003".to_owned(),
-            services: vec![("email", 7, "127.0.0.1:41004".parse().unwrap())],
+            services: vec![
+                Service {
+                    name: "email",
+                    pid: 7,
+                    health: "127.0.0.1:41004".parse().unwrap(),
+                    listening: None,
+                },
+                Service {
+                    name: "wallet",
+                    pid: 8,
+                    health: "127.0.0.1:41005".parse().unwrap(),
+                    listening: "127.0.0.1:41006".parse().ok(),
+                },
+            ],
             log_dir: "/tmp/logs".into(),
             program: "foostore".to_owned(),
         }
@@ -89,8 +106,11 @@ mod tests {
         assert_eq!(
             machine(&addresses()),
             json!({"ready": true, "ingest": "http://127.0.0.1:41001", "endpoint": "http://127.0.0.1:41002",
-                   "xray": "http://127.0.0.1:41002", "otlp": "http://127.0.0.1:41003", "log_dir": "/tmp/logs",
-                   "services": {"email": {"pid": 7, "health": "http://127.0.0.1:41004"}}})
+            "xray": "http://127.0.0.1:41002", "otlp": "http://127.0.0.1:41003", "log_dir": "/tmp/logs",
+            "services": {
+                "email": {"pid": 7, "health": "http://127.0.0.1:41004"},
+                "wallet": {"pid": 8, "health": "http://127.0.0.1:41005", "listening": "http://127.0.0.1:41006"},
+            }})
         );
     }
 

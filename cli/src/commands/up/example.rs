@@ -17,7 +17,7 @@ use crate::xray_client::XRay;
 
 /// The customer of the example and of the commands to copy.
 pub(super) const CUSTOMER: &str = "100000000001";
-/// Time limit for the mail to be sent and the trace to reach X-Ray.
+/// Time limit for the mail to be sent, the pass to be written and the trace to reach X-Ray.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// How long the discount is valid.
 const VALID: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -93,9 +93,10 @@ fn accepted(answer: Answer) -> anyhow::Result<(String, String)> {
     }
 }
 
-/// Whether the mail was sent and everything on the way there has arrived.
+/// Whether the mail was sent, the pass written, and everything on the way there has arrived.
 ///
 /// The services are not counted: one that has no part in an enrolment never appears in this trace.
 fn is_complete(trace: &Trace) -> bool {
-    trace_view::is_closed(trace) && trace.nodes().any(|node| node.segment().name == "SES")
+    let has = |name| trace.nodes().any(|node| node.segment().name == name);
+    trace_view::is_closed(trace) && has("SES") && has("S3")
 }

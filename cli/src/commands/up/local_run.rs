@@ -43,12 +43,23 @@ pub(super) struct Addresses {
     pub(super) xray: String,
     /// Address of OTLP.
     pub(super) otlp: String,
-    /// Each service's name, process id and health address.
-    pub(super) services: Vec<(&'static str, u32, SocketAddr)>,
+    /// The running services.
+    pub(super) services: Vec<Service>,
     /// Where the log files are.
     pub(super) log_dir: PathBuf,
     /// How this program was invoked, for examples to copy.
     pub(super) program: String,
+}
+
+/// A running service.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    pub(super) pid: u32,
+    /// Where it answers health checks.
+    pub(super) health: SocketAddr,
+    /// Where it accepts requests, if it does.
+    pub(super) listening: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -180,7 +191,8 @@ impl LocalRun {
             let (Some(pid), Some(health)) = (state.pid, state.report.addresses.health) else {
                 anyhow::bail!("service {} died as soon as it was ready", service.name);
             };
-            services.push((service.name, pid, health));
+            let listening = state.report.addresses.listening;
+            services.push(Service { name: service.name, pid, health, listening });
         }
         let listening = listening.context("ingest has not reported its address")?;
         Ok(Addresses {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::supervise::Supervised;
 use crate::failure::{Failure, USAGE};
-use crate::service_addresses;
+use crate::{layer, service_addresses};
 
 /// The pause between two readiness checks of a service.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -25,6 +25,11 @@ pub(super) async fn wait(
     let deadline = Instant::now() + limit;
     try_join_all(services.iter().map(|service| one(service, http, deadline, limit))).await?;
     Ok(())
+}
+
+/// Whether a service answers HTTP requests.
+fn listens(name: &str) -> bool {
+    layer::find(name).is_some_and(|service| (service.topology)().http().is_some())
 }
 
 async fn one(
@@ -49,7 +54,7 @@ async fn one(
         if let Some(health) = state.report.addresses.health {
             match service_addresses::ready(http, health).await {
                 // Its file of addresses may be read a moment after it answers.
-                Ok(()) if service.name == ingest::NAME && state.report.addresses.listening.is_none() => {
+                Ok(()) if listens(service.name) && state.report.addresses.listening.is_none() => {
                     "it has not reported its address".clone_into(&mut reason);
                 }
                 Ok(()) => return Ok(()),
