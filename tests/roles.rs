@@ -15,6 +15,7 @@ use self::grants::Grant;
 use crate::documents::Documents;
 use crate::faults::{depth, table};
 use crate::mails::enrolled;
+use crate::wallet::Phone;
 use crate::world::{World, say, until};
 
 /// Grants that no call to the local cloud can exercise: the end of the role's name, its policy, the beginning of the
@@ -103,8 +104,12 @@ async fn drive(world: &World, roles: &Roles) {
     comes_back(world).await;
     push_fails(world).await;
     takes_keys_anew(world, &others).await;
+    let phone = Phone::with_pass(world, "460000000000", "0a1b").await;
+    assert_eq!(phone.register().await, 201);
     let trace_id = tell(world, 0, &erasures).await;
     Documents::whole(world, &trace_id, None).await;
+    phone.told(1).await;
+    assert_eq!(phone.unregister().await, 200);
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
     until("the ledger of points to be erased", || async {
         let items = table(world, "rewards").await;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::architecture::root;
 use crate::documents::Documents;
 use crate::source;
+use crate::wallet::Phone;
 use crate::world::{World, files_below, until};
 
 const DOCUMENT: &str = "docs/telemetry.md";
@@ -109,6 +110,10 @@ async fn everything_that_can_happen(world: &World) {
         Documents::get(world, &trace).await?.has_segment("rewards").then_some(())
     })
     .await;
+    // It is told of what follows.
+    let phone = Phone::with_pass(world, CUSTOMER, "0a1b").await;
+    assert_eq!((phone.register().await, phone.report().await), (201, 200));
+    assert!(phone.changed("").await.is_some() && phone.fetch(&[]).await.status().is_success());
     for event in [
         first.clone(),
         event("CustomerRenamed", json!({"name": {"given": "Augusta", "family": "Byron"}})),
@@ -195,6 +200,9 @@ async fn documents(world: &World) -> Seen {
                     // A service may have segments of both.
                     _ if document["metadata"]["default"].get("due.lateness_ms").is_some() => {
                         format!("sweep of {name}")
+                    }
+                    _ if name == "wallet" && document["metadata"]["default"].get("http.route").is_some() => {
+                        format!("request to {name}")
                     }
                     _ => name.to_owned(),
                 };

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::metrics::{EVENTS, FOR_CLOUDWATCH, Logs, measured};
 use crate::architecture::root;
 use crate::mails::{event, logged};
+use crate::wallet::Phone;
 use crate::world::{World, until};
 
 /// What exists only once something has failed, which this test makes happen at one service.
@@ -190,6 +191,8 @@ async fn what_alarms_and_dashboards_read_is_sent() {
         logged(&world, service, kind, "applied", 1).await;
     }
     make_it_park(&world).await;
+    let phone = Phone::with_pass(&world, "470000000000", "0a1b").await;
+    assert_eq!(phone.register().await, 201);
     make_it_fail(&world).await;
     until("every mail", || async { (world.mails().await.len() > EVENTS as usize).then_some(()) }).await;
     // Both flush when they stop.
