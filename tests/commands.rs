@@ -16,7 +16,7 @@ const DOCUMENTS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/faults.md"];
 const EXAMPLES: &str = "examples";
 
 /// How each command begins that is not run here, and why not.
-const NOT_RUN: [(&str, &str); 13] = [
+const NOT_RUN: [(&str, &str); 15] = [
     ("cargo run #", "every end-to-end test runs it, with ports assigned by the system"),
     ("cargo run -- new service", "writes to the workspace; tests/new_service.rs runs it in a copy"),
     ("cargo test", "runs this test"),
@@ -27,6 +27,8 @@ const NOT_RUN: [(&str, &str); 13] = [
     ("eval ", "needs an AWS account"),
     ("export ENVIRONMENT=dev", "needs an AWS account"),
     ("export SIGNATURE_SECRET=", "needs an AWS account"),
+    ("export PASS_TYPE=", "needs an AWS account"),
+    ("export PASS_WEB_SERVICE_URL=", "needs an AWS account"),
     ("export WEBHOOK_URL=", "needs an AWS account"),
     ("FOOSTORE_TEST_DIRECTORY=", "runs this suite"),
     ("ls target/", "lists what the command before it has left"),

@@ -106,6 +106,7 @@ enum Command {
     Outbox(commands::outbox::OutboxArgs),
     #[cfg(feature = "local")]
     Replay(commands::replay::ReplayArgs),
+    Pass(commands::pass::PassArgs),
     #[cfg(feature = "local")]
     Faults(commands::faults::FaultsArgs),
     #[cfg(feature = "local")]
@@ -211,6 +212,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Erased(args) => Box::pin(commands::erased::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Pass(args) => Box::pin(commands::pass::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Outbox(args) => Box::pin(commands::outbox::run(args, environment)).await,
         #[cfg(feature = "local")]

@@ -23,6 +23,8 @@ pub(crate) mod new;
 #[cfg(feature = "local")]
 pub(crate) mod outbox;
 #[cfg(feature = "local")]
+pub(crate) mod pass;
+#[cfg(feature = "local")]
 pub(crate) mod provision;
 #[cfg(feature = "local")]
 pub(crate) mod ps;

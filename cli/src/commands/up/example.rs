@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xray::Trace;
 
+use super::local_run::Addresses;
 use crate::ingest_client::{Answer, IngestClient};
 use crate::screen::Screen;
 use crate::style::Style;
@@ -31,7 +32,7 @@ pub(super) async fn run(
     xray: &XRay,
     screen: &Screen,
     style: Style,
-    trace_command: &str,
+    addresses: &Addresses,
 ) -> anyhow::Result<()> {
     for (what, event) in story() {
         screen.text(format!("example: customer {CUSTOMER} {what}\n")).await;
@@ -42,7 +43,12 @@ pub(super) async fn run(
     let renamed = event(CustomerRenamed::TYPE, &json!({"name": {"given": "Sam", "family": "Sample"}}));
     let (_, trace_id) = accepted(ingest.post(&renamed).await?)?;
     screen
-        .text(format!("example: customer {CUSTOMER} is renamed; draw it with: {trace_command} {trace_id}\n"))
+        .text(format!(
+            "example: customer {CUSTOMER} is renamed; draw it with: {} {trace_id}\n\
+             example: all of it is on the customer's wallet pass; write it into a file with: {} {CUSTOMER}\n",
+            addresses.command("trace"),
+            addresses.command("pass"),
+        ))
         .await;
     Ok(())
 }

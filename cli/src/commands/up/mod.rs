@@ -150,8 +150,7 @@ async fn work(
     let ingest = IngestClient::new(http, &addresses.ingest, secrets);
     if !args.json && !args.no_example {
         let xray = addresses.xray(environment).await;
-        let trace_command = addresses.command("trace");
-        if let Err(error) = example::run(&ingest, &xray, screen, style, &trace_command).await {
+        if let Err(error) = example::run(&ingest, &xray, screen, style, &addresses).await {
             screen.text(format!("the example failed: {error:#}\n")).await;
         }
     }
