@@ -110,7 +110,10 @@ impl House {
         let mut archive = ZipArchive::new(Cursor::new(&package.bytes)).unwrap();
         let mut pass = String::new();
         archive.by_name("pass.json").unwrap().read_to_string(&mut pass).unwrap();
-        (serde_json::from_str(&pass).unwrap(), archive.file_names().map(str::to_owned).collect())
+        (
+            serde_json::from_str(&pass).unwrap(),
+            archive.file_names().map(|name| name.unwrap().into_owned()).collect(),
+        )
     }
 
     async fn version(&self, customer: &CustomerNumber) -> String {
