@@ -205,7 +205,7 @@ async fn an_erased_customers_pass_is_void_on_the_phone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_that_was_written_when_its_service_died_is_pushed_all_the_same() {
     const CUSTOMER: &str = "520000000003";
-    let world = World::start_with(&[], &[("CONSUMER_VISIBILITY_TIMEOUT_S", "2")]).await;
+    let world = World::start_with(&[], &[("CONSUMER_VISIBILITY_TIMEOUT_S", "3")]).await;
     world.send(&enrolled(CUSTOMER, "Ada", "ada@mail.example"), &[]).await;
     let phone = Phone::with_pass(&world, CUSTOMER, "0a3b").await;
     assert_eq!(phone.register().await, 201);

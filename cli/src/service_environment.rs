@@ -25,7 +25,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 /// The type of passes, for which the local identity has its certificate.
 const PASS_TYPE: &str = "pass.com.example.foostore";
 /// What tokens of phones are derived from. Known to everybody: for a developer's machine only.
-const PASS_TOKEN_SECRET: &str = "for a developer's machine, where passes are worth nothing";
+const PASS_TOKEN_SECRET: &str = "for-the-machine-of-a-developer-where-passes-are-worth-nothing";
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
