@@ -106,6 +106,7 @@ enum Command {
     Outbox(commands::outbox::OutboxArgs),
     #[cfg(feature = "local")]
     Replay(commands::replay::ReplayArgs),
+    #[cfg(feature = "local")]
     Pass(commands::pass::PassArgs),
     #[cfg(feature = "local")]
     Faults(commands::faults::FaultsArgs),
