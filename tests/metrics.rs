@@ -107,7 +107,8 @@ async fn what_the_services_have_done_is_counted_also_over_a_restart() {
     assert!(!table.contains("membership"), "{table}");
     let (code, _, error) = foostore(Path::new("."), &[&["metrics", "emial"][..], &url].concat()).await;
     assert!(
-        code == Some(1) && error.contains("app, archive, discounts, email, ingest, membership, notifier, rewards"),
+        code == Some(1)
+            && error.contains("app, archive, discounts, email, ingest, membership, notifier, rewards"),
         "{error}"
     );
 

@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+/// The service's name.
+pub const NAME: &str = "archive";
+
 /// One event in the archive. Every line has every field, so that a reader finds the same columns everywhere.
 ///
 /// `Debug` shows no data: it is encrypted.

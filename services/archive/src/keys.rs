@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 use crate::data_key::DataKey;
-use crate::domain::Line;
+use crate::domain::{Line, NAME};
 use crate::key_error::KeyError;
 use crate::key_table::{KeyTable, WrappedKey};
 
@@ -146,7 +146,7 @@ fn plaintext(blob: Option<&Blob>) -> &[u8] {
 
 fn context(customer_number: Option<&str>) -> HashMap<String, String> {
     HashMap::from([
-        (Key::SERVICE.to_owned(), crate::NAME.to_owned()),
+        (Key::SERVICE.to_owned(), NAME.to_owned()),
         (CUSTOMER.to_owned(), customer_number.unwrap_or("nobody").to_owned()),
     ])
 }

@@ -49,11 +49,9 @@ use crate::handler::ArchiveEvents;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
+pub use crate::domain::NAME;
 pub use crate::key_error::KeyError;
 pub use crate::keys::{KeySettings, Keys};
-
-/// The service's name.
-pub const NAME: &str = "archive";
 
 /// The bucket of the objects.
 pub const BUCKET: &str = "event-archive";

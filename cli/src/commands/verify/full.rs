@@ -7,7 +7,7 @@ use cloudformation::ENVIRONMENT;
 use envelope::{Event, events};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use topology::{Resources, Service, Table, TableAccess, Topology, TopologyError};
+use topology::{Bucket, BucketAccess, Key, Resources, Service, Table, TableAccess, Topology, TopologyError};
 
 use super::stack::Stack;
 
@@ -87,6 +87,8 @@ fn kept() -> Result<Resources, TopologyError> {
                 .consumes(events::<(Kept,)>())
                 .owns(Table::new("kept-items").outbox().access([TableAccess::Get]))
                 .emits::<(Kept,)>()
+                .owns_bucket(Bucket::new(KEPT).access([BucketAccess::Get]))
+                .encrypts_with(Key::new(KEPT))
                 .secret("SECRET"),
         )
         .resources()
