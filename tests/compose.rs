@@ -182,7 +182,7 @@ fn every_published_port_has_a_documented_variable() {
             variables += 1;
         }
     }
-    assert_eq!(variables, 5);
+    assert_eq!(variables, 6);
 }
 
 /// A fixed name would make a second checkout take over the containers and volumes of the first.
