@@ -20,7 +20,7 @@ TAG = "a1"
 VALUES = {
     "EmailSender": stacks.SENDER,
     "EmailIdentity": stacks.SENDER.partition("@")[2],
-    "WebhookUrl": stacks.VALUES["WebhookUrl"],
+    **{name: stacks.VALUES[name] for name in stacks.VALUES if name.startswith(("Pass", "WebhookUrl"))},
     "AllowedCidr": "203.0.113.0/24",
     "CertificateArn": "arn:aws:acm:eu-central-1:000000000000:certificate/1",
 }

@@ -15,6 +15,10 @@ VALUES = {
     "EmailSender": SENDER,
     "EmailIdentity": SENDER.partition("@")[2],
     "WebhookUrl": "https://app.example.com/notifications",
+    "PassOrganization": "FooStore",
+    "PassTeam": "A1B2C3D4E5",
+    "PassType": "pass.com.example.loyalty",
+    "PassWebServiceUrl": "https://wallet.example.com",
 }
 # Resources that move and store events, and those they refer to. The rest of a stack runs containers, accepts requests or
 # observes: the emulator knows only some of these types, and none is on the way of an event.
@@ -27,6 +31,8 @@ TAKEN = {
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::Pipes::Pipe",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",

@@ -87,7 +87,7 @@ fn kept() -> Result<Resources, TopologyError> {
                 .consumes(events::<(Kept,)>())
                 .owns(Table::new("kept-items").outbox().access([TableAccess::Get]))
                 .emits::<(Kept,)>()
-                .owns_bucket(Bucket::new(KEPT).access([BucketAccess::Get]))
+                .owns_bucket(Bucket::new(KEPT).access([BucketAccess::Put]))
                 .encrypts_with(Key::new(KEPT))
                 .secret("SECRET"),
         )

@@ -10,12 +10,18 @@ use super::wishes::Wishes;
 use crate::failure;
 use crate::fake_aws::FakeAws;
 
-pub(super) const PARAMETERS: [&str; 5] = [
+pub(super) const PARAMETERS: [&str; 11] = [
     "app:WebhookUrl=https://app.example.com/notifications",
     "email:EmailSender=loyalty@foostore.example",
     "email:EmailIdentity=foostore.example",
     "ingest:AllowedCidr=203.0.113.0/24",
     "ingest:CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/1",
+    "wallet:AllowedCidr=0.0.0.0/0",
+    "wallet:CertificateArn=arn:aws:acm:eu-central-1:123456789012:certificate/2",
+    "wallet:PassOrganization=FooStore",
+    "wallet:PassTeam=A1B2C3D4E5",
+    "wallet:PassType=pass.com.example.loyalty",
+    "wallet:PassWebServiceUrl=https://wallet.example.com",
 ];
 pub(super) const SERVICES: [&str; 7] =
     ["email", "app", "notifier", "rewards", "discounts", "membership", "ingest"];
