@@ -5,6 +5,7 @@
 mod architecture;
 mod archive;
 mod bounces;
+mod chaos;
 mod ci;
 mod circles;
 mod cloud;

@@ -130,6 +130,8 @@ enum Command {
     Traffic(commands::traffic::TrafficArgs),
     #[cfg(feature = "local")]
     Verify(commands::verify::VerifyArgs),
+    #[cfg(feature = "local")]
+    Chaos(commands::chaos::ChaosArgs),
 }
 
 impl Cli {
@@ -206,6 +208,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Traffic(args) => commands::traffic::run(args, environment).await,
         #[cfg(feature = "local")]
         Command::Verify(args) => Box::pin(commands::verify::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Chaos(args) => Box::pin(commands::chaos::run(args, environment)).await,
         Command::Service(args) => commands::service::run(&args).map(drop),
         Command::Send(args) => Box::pin(commands::send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,

@@ -30,10 +30,13 @@ const PASS_TOKEN_SECRET: &str = "for-the-machine-of-a-developer-where-passes-are
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 12] = [
+const PASSED_ON: [&str; 15] = [
+    "CLAIM_LEASE_S",
     "CONSUMER_BACKOFF_CAP_S",
     "CONSUMER_VISIBILITY_TIMEOUT_S",
     "REDEMPTION_GRACE_S",
+    "SEND_TIMEOUT_MS",
+    "WEBHOOK_TIMEOUT_MS",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "TZ",

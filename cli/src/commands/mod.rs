@@ -1,6 +1,8 @@
 //! The commands, one module each: its arguments, its help, and what it does.
 
 #[cfg(feature = "local")]
+pub(crate) mod chaos;
+#[cfg(feature = "local")]
 pub(crate) mod cloud;
 #[cfg(feature = "local")]
 pub(crate) mod cost;

@@ -75,6 +75,9 @@ pub(crate) struct UpArgs {
     /// Time limit for the services to become ready
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) ready_timeout_s: u64,
+    /// Stop when standard input ends, for a parent that may be killed
+    #[arg(long, hide = true)]
+    pub(super) exit_with_stdin: bool,
     /// Time limit for a service to drain
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(super) shutdown_grace_s: u64,

@@ -85,6 +85,7 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
             }
             Ok(())
         }
+        () = end_of_input(args.exit_with_stdin) => Ok(()),
     };
     let down = local_run.down();
     tokio::pin!(down);
@@ -96,6 +97,17 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
     }
     screen.flushed().await;
     outcome
+}
+
+/// Waits for the end of standard input, or for ever if that is not `wanted`.
+async fn end_of_input(wanted: bool) {
+    if wanted {
+        let input = || std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        // An error means the same as the end of the input: the parent is gone.
+        drop(tokio::task::spawn_blocking(input).await);
+    } else {
+        std::future::pending().await
+    }
 }
 
 /// Returns what requests to ingest are signed with.
