@@ -96,6 +96,8 @@ enum State {
         probes: u32,
         /// When the trouble was last observed.
         observed: Instant,
+        /// How many probes since the last pause said nothing about the dependency.
+        unclear: u32,
     },
 }
 
@@ -118,6 +120,9 @@ struct Outcome {
 
 /// The maximum number of outcomes remembered: enough to judge most messages by, and few enough to react quickly.
 const REMEMBERED: usize = 50;
+
+/// The most probes after one another without a pause if none says anything about the dependency.
+const UNCLEAR_AT_ONCE: u32 = 10;
 
 impl Circuit {
     pub(crate) fn new(settings: CircuitSettings, brake: BrakeSettings) -> Self {
@@ -183,8 +188,18 @@ impl Circuit {
                 }
                 return Change::StillOpen { trouble, pause: Duration::ZERO };
             }
-            // Inconclusive; wait for the next probe.
-            Signal::Unclear => (trouble, probes),
+            // Inconclusive. The message is invisible until its retry, so the next one probes at once: to wait would be to
+            // receive the same one again and again, such as one that waits for what another message brings.
+            Signal::Unclear => {
+                if let State::Open { until, unclear, .. } = &mut self.state
+                    && *unclear < UNCLEAR_AT_ONCE
+                {
+                    *unclear += 1;
+                    *until = now;
+                    return Change::StillOpen { trouble, pause: Duration::ZERO };
+                }
+                (trouble, probes)
+            }
         };
         let pause = self.open(trouble.clone(), probes, now, rng);
         Change::StillOpen { trouble, pause }
@@ -302,7 +317,7 @@ impl Circuit {
     /// say nothing about the time after it, so they are forgotten.
     fn open(&mut self, trouble: Trouble, probes: u32, now: Instant, rng: &mut impl Rng) -> Duration {
         let pause = self.settings.pause.pause(probes, rng);
-        self.state = State::Open { trouble, until: now + pause, probes, observed: now };
+        self.state = State::Open { trouble, until: now + pause, probes, observed: now, unclear: 0 };
         self.recent.clear();
         pause
     }

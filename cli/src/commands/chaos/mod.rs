@@ -158,6 +158,7 @@ fn size(args: &ChaosArgs) -> Size {
         Size {
             events: events.unwrap_or(EVENTS_QUICK),
             outage: Duration::from_secs(6),
+            under_faults: Duration::from_secs(12),
             pause: Duration::from_secs(13),
             patience: Duration::from_secs(90),
         }
@@ -165,6 +166,7 @@ fn size(args: &ChaosArgs) -> Size {
         Size {
             events: events.unwrap_or(EVENTS),
             outage: Duration::from_secs(30),
+            under_faults: Duration::from_mins(1),
             pause: Duration::from_secs(40),
             patience: Duration::from_mins(5),
         }

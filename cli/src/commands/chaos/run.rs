@@ -78,12 +78,12 @@ impl Bench {
             self.cloud.inject(fault).await?;
         }
         let progress = Progress::default();
-        let (refused, windows, ()) = tokio::join!(
+        let (refused, windows) = tokio::join!(
             burst::send(&self.ingest, &history.sends, &progress),
             self.act(scenario, size, history.sends.len(), &mut random, &progress),
-            tokio::time::sleep(if scenario.lasts { size.outage } else { Duration::ZERO }),
         );
         let windows = windows?;
+        self.stay_under_faults(scenario, size, began).await?;
         let injected = self.cloud.clear_faults().await?;
         let found = self.settle(&history, &poison, size.patience).await?;
         self.poison.extend(poison.iter().cloned());
@@ -150,6 +150,29 @@ impl Bench {
             }
         }
         Ok(windows)
+    }
+
+    /// Waits until the faults of a scenario that `began` then have lasted for long enough.
+    async fn stay_under_faults(
+        &self,
+        scenario: &Scenario,
+        size: &Size,
+        began: Instant,
+    ) -> anyhow::Result<()> {
+        if scenario.faults.is_empty() {
+            return Ok(());
+        }
+        if scenario.lasts {
+            tokio::time::sleep_until(began + size.outage).await;
+            return Ok(());
+        }
+        let end = Instant::now() + size.under_faults;
+        let mut looks = 0;
+        while looks < LOOKS && Instant::now() < end {
+            looks = if self.cloud.undone().await?.is_empty() { looks + 1 } else { 0 };
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Waits until nothing is left to do and nothing is missing, or until `patience` is over.

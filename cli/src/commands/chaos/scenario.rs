@@ -18,6 +18,8 @@ pub(super) struct Size {
     pub(super) events: usize,
     /// How long a dependency is unavailable.
     pub(super) outage: Duration,
+    /// How long other faults last, unless everything is done before.
+    pub(super) under_faults: Duration,
     /// How long processes are stopped: longer than the visibility timeout.
     pub(super) pause: Duration,
     /// How long to wait for the end of a scenario, from the end of its faults on.
@@ -41,9 +43,9 @@ pub(super) struct Scenario {
     /// What goes wrong, for people.
     pub(super) about: String,
     pub(super) history: Kind,
-    /// Faults of the local cloud, from before the first event until after the last one.
+    /// Faults of the local cloud, from before the first event on.
     pub(super) faults: Vec<Value>,
-    /// Whether the faults last at least [`Size::outage`].
+    /// Whether the faults last for [`Size::outage`], because nothing gets done under them.
     pub(super) lasts: bool,
     pub(super) action: Action,
     /// Whether the quick form has it.

@@ -190,6 +190,23 @@ fn a_probe_that_is_at_fault_itself_is_followed_by_the_next_at_once() {
 }
 
 #[test]
+fn probes_that_say_nothing_are_followed_by_others_at_once_but_not_for_ever() {
+    let mut bench = Bench::new();
+    let pause = bench.open();
+    bench.now += pause;
+    for _ in 0..10 {
+        let next = bench.probe(Signal::Unclear);
+        assert!(matches!(next, Some(Change::StillOpen { pause: Duration::ZERO, .. })), "{next:?}");
+        assert_eq!(bench.circuit.admits(bench.now), Admission::OneProbe);
+    }
+    let Some(Change::StillOpen { pause, .. }) = bench.probe(Signal::Unclear) else { unreachable!() };
+    assert_eq!(bench.circuit.admits(bench.now), Admission::NothingUntil(bench.now + pause));
+    bench.now += pause;
+    assert!(matches!(bench.probe(Signal::Unclear), Some(Change::StillOpen { pause: Duration::ZERO, .. })));
+    assert!(matches!(bench.probe(Signal::Handled), Some(Change::Closed { .. })));
+}
+
+#[test]
 fn a_rejected_probe_shows_that_the_dependency_is_available() {
     let mut bench = Bench::new();
     bench.opened(misconfigured());
