@@ -5,9 +5,10 @@ use std::time::Duration;
 use aws_clients::ErrorClass;
 use contracts::{Channel, NotificationRequested, Subject, UndeliverableReason};
 use envelope::{Event as _, Metadata, mail};
-use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Perform, Subscriber};
+use handlers::{AtLeastOnce, Claimed, EffectivelyOnce, Lease, Perform, Subscriber};
 use jiff::Timestamp;
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
+use tokio::time::{Instant, timeout};
 
 use crate::address_digest::AddressDigest;
 use crate::domain::Writer;
@@ -24,6 +25,12 @@ const SENT: Done = Done::new("sent");
 const SUPPRESSED: Done = Done::without_effect("suppressed");
 /// The reason for a farewell that waits for another mail's answer.
 const EARLIER_MAIL_IN_FLIGHT: &str = "earlier-mail-in-flight";
+/// The reason for a mail whose claim could end before SES's answer is recorded.
+const DECISION_TOOK_TOO_LONG: &str = "decision-took-too-long";
+/// The dependency that is named in that case.
+const DYNAMODB: &str = "DynamoDB";
+/// The longest time for the record that a mail is no longer in flight: that of the mail itself waits for it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Handles everything in the service's queue: notifications from the topic, members' events from the bus, and what SES
 /// reports.
@@ -61,22 +68,29 @@ pub(crate) struct SendMail {
     writer: Writer,
     ses: Ses,
     recipients: Recipients,
-    lease: Duration,
+    lease: Lease,
 }
 
 impl SendMail {
-    /// `lease` is how long a call to SES may be in flight, from before the decision to send: the duration of the claim.
-    pub(crate) fn new(writer: Writer, ses: Ses, recipients: Recipients, lease: Duration) -> Self {
+    /// `lease` is that of the claim. A call to SES may be in flight for its whole duration, from before the decision to send.
+    pub(crate) fn new(writer: Writer, ses: Ses, recipients: Recipients, lease: Lease) -> Self {
         Self { writer, ses, recipients, lease }
     }
 
-    /// Records that the mail is no longer in flight. If that fails, a farewell waits a little longer.
+    /// Returns how much of the lease the call to SES leaves for everything else.
+    fn rest(&self) -> Duration {
+        self.lease.duration.saturating_sub(self.lease.effect)
+    }
+
+    /// Records that the mail is no longer in flight. If that fails, or takes long, a farewell waits a little longer.
     async fn answered(&self, request: &NotificationRequested, stored: Stored) {
-        let recorded =
-            self.recipients.answered(&request.customer_number, stored, request.notification_id).await;
-        if let Err(error) = recorded {
-            tracing::debug!(reason = %error, "mail stays recorded as in flight until its lease ends");
-        }
+        let recorded = self.recipients.answered(&request.customer_number, stored, request.notification_id);
+        let reason = match timeout(ANSWERED_WITHIN.min(self.rest() / 8), recorded).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::debug!(reason, "mail stays recorded as in flight until its lease ends");
     }
 }
 
@@ -93,13 +107,15 @@ impl Perform<NotificationRequested> for SendMail {
     }
 
     async fn perform(&self, request: NotificationRequested, delivery: &Delivery) -> Result<Done, Failure> {
+        let began = Instant::now();
         let metadata = &delivery.envelope.metadata;
         let mail = self
             .writer
             .write(&request.subject, &request.contact)
             .map_err(|error| Failure::permanent("unwritable-mail").because(error))?;
         let mailing = mailing(&request, metadata);
-        let (verdict, stored) = self.recipients.admit(&request.customer_number, &mailing, self.lease).await?;
+        let (verdict, stored) =
+            self.recipients.admit(&request.customer_number, &mailing, self.lease.duration).await?;
         match verdict {
             Verdict::Send => {}
             Verdict::Suppress(why) => return Ok(SUPPRESSED.because(reason(why))),
@@ -107,6 +123,12 @@ impl Perform<NotificationRequested> for SendMail {
                 let left = until.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO);
                 return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
             }
+        }
+        // The claim took a quarter of the rest at most. If the lease ended before the record, a mail that SES has accepted
+        // would be sent again.
+        if began.elapsed() > self.rest() / 2 {
+            self.answered(&request, stored).await;
+            return Err(Failure::transient(DECISION_TOOK_TOO_LONG).on(DYNAMODB));
         }
         let sent = self.ses.send(&request.contact.email, mail, tags(&request, &mailing, metadata)).await;
         // Without an answer SES may still accept the mail, so it stays in flight.

@@ -100,7 +100,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let ses = Ses::new(&runtime.aws, settings.sender, settings.configuration_set, settings.lease.effect);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let recipients = Recipients::new(dynamodb.clone(), settings.table.clone());
-    let mails = SendMail::new(Writer::new()?, ses, recipients.clone(), settings.lease.duration);
+    let mails = SendMail::new(Writer::new()?, ses, recipients.clone(), settings.lease);
     let handler = Email {
         feedback: EffectivelyOnce::new(
             dynamodb.clone(),

@@ -75,8 +75,7 @@ impl House {
         let set = self.cloud.variable(crate::NAME, "EMAIL_CONFIGURATION_SET");
         let ses = Ses::new(self.cloud.aws(), sender.to_owned(), set, lease.effect);
         let recipients = Recipients::new(self.dynamodb.clone(), self.table());
-        let mails =
-            SendMail::new(crate::domain::Writer::new().unwrap(), ses, recipients.clone(), lease.duration);
+        let mails = SendMail::new(crate::domain::Writer::new().unwrap(), ses, recipients.clone(), lease);
         Email {
             mails: Claimed::new(self.dynamodb.clone(), self.table(), lease, mails)
                 .with_clock(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),
@@ -289,6 +288,22 @@ async fn a_record_that_never_succeeds_does_not_return_the_message_to_the_queue()
     let house = House::build().await;
     let (service, mail) = (house.service(), mail());
     house.cloud.fail("dynamodb", "UpdateItem", "500", u32::MAX).await;
+    assert_eq!(service.handle(&mail).await.unwrap(), SENT);
+    assert_eq!(house.count().await, 1);
+    house.cloud.shutdown().await;
+}
+
+/// The claim could end between SES's acceptance and the record, and the mail would be sent again.
+#[tokio::test]
+async fn a_mail_is_not_sent_if_the_decision_leaves_no_time_for_its_record() {
+    let house = House::build().await;
+    let lease = Lease { duration: Duration::from_secs(6), effect: Duration::from_secs(1) };
+    let (service, mail) = (house.service_with(SENDER, lease), mail());
+    house.cloud.delay("dynamodb", "GetItem", 3_000, 1).await;
+    let failure = service.handle(&mail).await.unwrap_err();
+    let Failure::Transient { reason, dependency, .. } = failure else { panic!("permanent") };
+    assert_eq!((reason, dependency), ("decision-took-too-long", Some("DynamoDB")));
+    assert_eq!(house.count().await, 0);
     assert_eq!(service.handle(&mail).await.unwrap(), SENT);
     assert_eq!(house.count().await, 1);
     house.cloud.shutdown().await;

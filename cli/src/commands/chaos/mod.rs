@@ -37,8 +37,8 @@ const SETTINGS: [(&str, &str); 1] = [("CONSUMER_BACKOFF_CAP_S", "5")];
 /// In the quick form, what a dead process held is free soon as well.
 const SETTINGS_QUICK: [(&str, &str); 5] = [
     ("CONSUMER_BACKOFF_CAP_S", "3"),
-    ("CONSUMER_VISIBILITY_TIMEOUT_S", "10"),
-    ("CLAIM_LEASE_S", "9"),
+    ("CONSUMER_VISIBILITY_TIMEOUT_S", "12"),
+    ("CLAIM_LEASE_S", "11"),
     ("SEND_TIMEOUT_MS", "3000"),
     ("WEBHOOK_TIMEOUT_MS", "3000"),
 ];
@@ -159,7 +159,7 @@ fn size(args: &ChaosArgs) -> Size {
             events: events.unwrap_or(EVENTS_QUICK),
             outage: Duration::from_secs(6),
             under_faults: Duration::from_secs(12),
-            pause: Duration::from_secs(13),
+            pause: Duration::from_secs(15),
             patience: Duration::from_secs(90),
         }
     } else {

@@ -97,9 +97,9 @@ pub(super) fn all() -> Vec<Scenario> {
         Scenario::new("outlast", "all consumers stand still for longer than the visibility timeout")
             .while_doing(Action::Pause),
         Scenario::new("errors", "a fifth of all calls fail: throttled, or with an internal failure")
-            .with(every_call("throttle", 0.1).chain(every_call("500", 0.11))),
+            .with(every_call("throttle", 0.1).chain(every_call("500", 0.11)).chain([first_pushes("500")])),
         Scenario::new("lost-answers", "a tenth of all calls are carried out and their answers lost")
-            .with(every_call("drop-response", 0.1)),
+            .with(every_call("drop-response", 0.1).chain([first_pushes("drop-response")])),
         Scenario {
             history: Kind::Shuffled,
             ..Scenario::new(
@@ -139,18 +139,21 @@ pub(super) fn all() -> Vec<Scenario> {
     all
 }
 
-/// Returns a fault for every call that a service makes, and for those that are made on its behalf. The suite's own calls
-/// are not affected.
+/// Returns a fault for every call that a service makes, and for what a Pipe does. The suite's own calls are not affected.
 fn every_call(error: &str, probability: f64) -> impl Iterator<Item = Value> {
     let of_services = layer::names().flat_map(move |caller| {
         CALLED.map(|service| {
             json!({"service": service, "caller": caller, "error": error, "probability": probability})
         })
     });
-    let error = if error == "throttle" { "500" } else { error };
-    let of_others = ["pipes", "webhook"]
-        .map(|service| json!({"service": service, "error": error, "probability": probability}));
-    of_services.chain(of_others)
+    let of_pipes = json!({"service": "pipes", "error": "500", "probability": probability});
+    of_services.chain([of_pipes])
+}
+
+/// Returns a fault for the first pushes to the webhook. More would fail twice, and what fails twice is repeated after five
+/// minutes, as Standard Webhooks has it.
+fn first_pushes(error: &str) -> Value {
+    json!({"service": "webhook", "error": error, "times": 10})
 }
 
 fn owns_bucket() -> bool {

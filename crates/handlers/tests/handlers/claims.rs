@@ -65,6 +65,10 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
+        Self::with(LEASE).await
+    }
+
+    async fn with(lease: Lease) -> Self {
         let access = [TableAccess::Update, TableAccess::Delete];
         let service = Service::new("notices")
             .consumes(subscriptions::<Notices>())
@@ -75,7 +79,7 @@ impl Bench {
         let clock = Arc::new(AtomicI64::new(1_772_366_400));
         let table = cloud.variable("notices", "NOTICES_TABLE_NAME");
         let seconds = Arc::clone(&clock);
-        let handler = Claimed::new(cloud.dynamodb(), table, LEASE, Notices(Arc::clone(&calls)))
+        let handler = Claimed::new(cloud.dynamodb(), table, lease, Notices(Arc::clone(&calls)))
             .with_clock(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
         Self { cloud, calls, clock, handler }
     }
@@ -144,5 +148,17 @@ async fn a_record_that_never_succeeds_does_not_repeat_the_effect() {
     bench.cloud.fail("dynamodb", "UpdateItem", "500", 1_000).await;
     assert_eq!(bench.handler.handle(&sent()).await.unwrap(), Done::new("sent"));
     assert_eq!(bench.made(), 1);
+    bench.cloud.shutdown().await;
+}
+
+/// What is left of the lease would not be enough for the record, and the effect would happen again.
+#[tokio::test]
+async fn an_effect_whose_claim_took_long_waits_for_another_claim() {
+    let bench = Bench::with(Lease { duration: Duration::from_secs(5), effect: Duration::from_secs(1) }).await;
+    let delivery = sent();
+    bench.cloud.delay("dynamodb", "PutItem", 1_500, 1).await;
+    assert_eq!(bench.handler.handle(&delivery).await.unwrap_err().reason(), "claim-took-too-long");
+    assert_eq!(bench.made(), 0);
+    assert_eq!(bench.handler.handle(&delivery).await.unwrap(), Done::new("sent"));
     bench.cloud.shutdown().await;
 }
