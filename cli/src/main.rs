@@ -2,7 +2,11 @@
 //! that run or with a deployment.
 
 #[cfg(feature = "local")]
+mod archive_objects;
+#[cfg(feature = "local")]
 mod aws_failure;
+#[cfg(feature = "local")]
+mod bucket_names;
 mod commands;
 #[cfg(feature = "local")]
 mod consent;

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use aws_clients::{AwsError, service};
 use contracts::CustomerNumber;
 use service_runtime::Environment;
-use topology::Resources;
 use wallet::domain::serial::Serial;
 
+use crate::bucket_names::BucketNames;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::layer;
@@ -43,11 +43,8 @@ pub(crate) struct PassArgs {
 /// When there is no pass, S3 cannot be reached, or the file cannot be written.
 pub(crate) async fn run(args: PassArgs, environment: &Environment) -> anyhow::Result<()> {
     let config = args.endpoint.config(environment).await?;
-    let bucket = bucket(&layer::resources(contracts::APPLICATION, &args.environment)?)?;
-    let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
-    let identity = identity.map_err(|error| AwsError::of(service::STS, "GetCallerIdentity", error))?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    let bucket = topology::bucket_name(&bucket, identity.account().unwrap_or_default(), &region);
+    let resources = layer::resources(contracts::APPLICATION, &args.environment)?;
+    let bucket = BucketNames::of(&config).await?.name(&resources.physical_name(wallet::BUCKET));
     let request = aws_clients::s3(&config).get_object().bucket(bucket).key(Serial::of(&args.customer).key());
     let object = match request.send().await {
         Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
@@ -60,21 +57,4 @@ pub(crate) async fn run(args: PassArgs, environment: &Environment) -> anyhow::Re
     std::fs::write(&file, &bytes).with_context(|| format!("{} cannot be written", file.display()))?;
     print(&format!("{}: {} bytes", file.display(), bytes.len()))?;
     Ok(())
-}
-
-/// Returns the name of the bucket of passes, without account and region.
-fn bucket(resources: &Resources) -> anyhow::Result<String> {
-    let wallet = resources.services.iter().find(|service| service.service == wallet::NAME);
-    wallet.and_then(|wallet| wallet.buckets.first().cloned()).context("wallet owns no bucket")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bucket_is_the_services_own() {
-        let resources = layer::resources("foostore", "local").unwrap();
-        assert_eq!(bucket(&resources).unwrap(), "foostore-local-wallet-passes");
-    }
 }

@@ -63,6 +63,9 @@ use crate::updates::Updates;
 /// The service's name.
 pub const NAME: &str = "wallet";
 
+/// The bucket of the passes.
+pub const BUCKET: &str = "wallet-passes";
+
 /// How long handling a message may take: reading and writing a pass, some rounds if others write it too, and a push of ten
 /// seconds.
 const HANDLES_WITHIN: Duration = Duration::from_mins(1);
@@ -79,9 +82,7 @@ const HANDLES_WITHIN: Duration = Duration::from_mins(1);
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes(subscriptions::<KeepPasses>())
-        .owns_bucket(
-            Bucket::new("wallet-passes").access([BucketAccess::Get, BucketAccess::Put]).personal_data(),
-        )
+        .owns_bucket(Bucket::new(BUCKET).access([BucketAccess::Get, BucketAccess::Put]).personal_data())
         .owns(
             Table::new("wallet-registrations")
                 .expires_at(EXPIRES_AT)

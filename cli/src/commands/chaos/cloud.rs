@@ -12,6 +12,7 @@ use topology::Resources;
 
 use super::facts::{self, Accepted, Facts};
 use super::layer_process::Layer;
+use super::objects::Objects;
 use super::record::Record;
 use crate::endpoint::{REGION, local_config};
 use crate::ingest_client::http_client;
@@ -57,6 +58,7 @@ pub(super) struct Cloud {
     dynamodb: aws_sdk_dynamodb::Client,
     queues: Vec<Queue>,
     record: Record,
+    objects: Objects,
 }
 
 impl Cloud {
@@ -81,6 +83,7 @@ impl Cloud {
             http: http_client()?,
             endpoint: layer.endpoint.clone(),
             record: Record::begin(&config, &resources.bus).await?,
+            objects: Objects::of(&config, &resources).await?,
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             resources,
             prefix,
@@ -202,6 +205,8 @@ impl Cloud {
             tables: try_join_all(tables).await?.into_iter().collect(),
             mails: mails.into_iter().filter(is_wanted).collect(),
             pushes: pushes.into_iter().flatten().filter(is_wanted).collect(),
+            archived: self.objects.archived().await?,
+            passes: self.objects.passes(customers).await?,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is found in the layer after a scenario: its tables, the bus, the mails and pushes that were accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use aws_clients::{AwsError, service};
@@ -38,6 +38,10 @@ pub(super) struct Facts {
     pub(super) mails: Vec<Accepted>,
     /// In the order of their acceptance.
     pub(super) pushes: Vec<Accepted>,
+    /// The events that the archive holds, of any customer.
+    pub(super) archived: BTreeSet<Uuid>,
+    /// The `pass.json` of each customer with a wallet pass.
+    pub(super) passes: BTreeMap<String, Value>,
 }
 
 impl Facts {

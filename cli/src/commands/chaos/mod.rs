@@ -8,6 +8,7 @@ mod customer;
 mod facts;
 mod history;
 mod layer_process;
+mod objects;
 mod outcome;
 mod record;
 mod run;

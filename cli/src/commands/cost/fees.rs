@@ -19,6 +19,10 @@ const FREE_DASHBOARDS: u32 = 3;
 /// A13: marker, outbox item and claim of an event, in KB, and the days that they are kept.
 const STORED_KB: f64 = 1.25;
 const STORED_DAYS: f64 = 14.0;
+/// A19: objects that a task writes in a minute if it has something to write all the time: one every two seconds.
+const OBJECTS_A_MINUTE: f64 = 30.0;
+/// A20: an archived event, in KB: encrypted data does not compress.
+const ARCHIVED_KB: f64 = 0.6;
 /// A14: records of metrics that a task writes in a minute, in KB.
 const METRIC_RECORDS_KB: f64 = 40.0;
 /// A15: custom metrics of a service.
@@ -68,7 +72,7 @@ impl<'a> Bill<'a> {
     /// Computes the bill of a month of 30 days at a constant rate.
     pub(super) fn of(prices: &'a Prices, flow: &Flow, load: &Load, tasks: Tasks, deployed: Deployed) -> Self {
         let sum = Sum { prices, flow, tasks, deployed, millions: load.millions_a_month(), load };
-        let parts = [sum.events(), sum.tables(), sum.running(), sum.network(), sum.watching()];
+        let parts = [sum.events(), sum.tables(), sum.objects(), sum.running(), sum.network(), sum.watching()];
         let fees = parts.into_iter().flatten().collect();
         Self {
             fees,
@@ -124,6 +128,35 @@ impl<'a> Sum<'a, '_> {
             ),
             fee("DynamoDB, reads", "events × read units", n * f64::from(flow.reads), &prices.table_read),
             fee("DynamoDB, storage", "events of 14 days × 1.25 KB (A13)", stored_gb, &prices.table_storage),
+        ]
+    }
+
+    fn objects(&self) -> Vec<Fee<'a>> {
+        let (n, flow, prices) = (self.millions, self.flow, self.prices);
+        let rewritten = n * f64::from(flow.objects);
+        let entries = n * f64::from(flow.events);
+        let batches = (f64::from(self.tasks.each) * MINUTES * OBJECTS_A_MINUTE / 1e6).min(entries);
+        let archived = entries * f64::from(flow.batches);
+        vec![
+            fee(
+                "S3, writes",
+                "events × passes, + archive: tasks × minutes × 30 (A19)",
+                rewritten + batches * f64::from(flow.batches),
+                &prices.object_write,
+            ),
+            fee("S3, reads", "events × passes", rewritten, &prices.object_read),
+            fee(
+                "S3, storage",
+                "events × entries × 0.6 KB (A20), of one month",
+                archived * ARCHIVED_KB,
+                &prices.object_storage,
+            ),
+            fee(
+                "KMS, requests",
+                "events × data keys (A21)",
+                n * f64::from(flow.data_keys),
+                &prices.key_request,
+            ),
         ]
     }
 

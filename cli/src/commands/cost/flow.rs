@@ -7,10 +7,12 @@
 use std::collections::BTreeSet;
 
 use envelope::Event as _;
-use topology::{Resources, RuleBus, TableAccess, TableResource};
+use topology::{
+    BucketAccess, BucketResource, Resources, RuleBus, ServiceResources, TableAccess, TableResource,
+};
 
-/// Assumption A2 of docs/capacity.md: channels a member is announced on, one of them e-mail.
-const CHANNELS: u32 = 2;
+/// Assumption A2 of docs/capacity.md: channels a member is announced on: e-mail, the app, and the wallet.
+const CHANNELS: u32 = 3;
 /// Bytes of an event's log line, with the 26 that CloudWatch adds: measured in a local run.
 const LOG_BYTES_OF_INGEST: u32 = 428;
 const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
@@ -18,8 +20,10 @@ const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
 const DOCUMENTS: [(&str, u32); 5] =
     [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7), ("app", 6)];
 const DOCUMENTS_OF_A_CONSUMER: u32 = 4;
-/// Tables that hardly any event writes to, because only bounces and complaints do.
-const RARELY_WRITTEN: [&str; 1] = ["email-announcements"];
+/// Tables that hardly any event reads or writes, because only bounces and complaints do.
+const RARELY_USED: [&str; 1] = ["email-announcements"];
+/// Tables that events read, and only a new customer or a new phone writes.
+const RARELY_WRITTEN: [&str; 2] = ["archive-keys", "wallet-registrations"];
 
 /// One event, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,12 @@ pub(super) struct Flow {
     pub(super) writes: Vec<(String, u32)>,
     /// Read units.
     pub(super) reads: u32,
+    /// Objects that are read and written again.
+    pub(super) objects: u32,
+    /// Services that write objects with many events each.
+    pub(super) batches: u32,
+    /// Data keys that KMS is asked for.
+    pub(super) data_keys: u32,
     pub(super) mails: u32,
     pub(super) log_bytes: u32,
     /// Documents in X-Ray, if the event is sampled.
@@ -60,16 +70,30 @@ impl Flow {
         let subscribed: Vec<&str> =
             resources.subscriptions.iter().map(|subscription| subscription.queue.as_str()).collect();
         let reached: BTreeSet<&str> = renaming.iter().chain(&subscribed).copied().collect();
-        let tables: Vec<&TableResource> = resources
+        let services: Vec<&ServiceResources> = resources
             .services
             .iter()
             .filter(|service| service.queue.as_deref().is_some_and(|queue| reached.contains(queue)))
+            .collect();
+        let is_one = |table: &TableResource, names: &[&str]| {
+            names.iter().any(|name| resources.physical_name(name) == table.name)
+        };
+        let tables: Vec<&TableResource> = services
+            .iter()
             .flat_map(|service| &service.tables)
             .filter_map(|name| resources.tables.iter().find(|table| table.name == *name))
-            .filter(|table| RARELY_WRITTEN.iter().all(|rare| resources.physical_name(rare) != table.name))
+            .filter(|table| !is_one(table, &RARELY_USED))
             .collect();
-        let mut writes: Vec<_> =
-            tables.iter().map(|table| (logical(resources, &table.name), write_units(table))).collect();
+        let mut writes: Vec<_> = tables
+            .iter()
+            .filter(|table| !is_one(table, &RARELY_WRITTEN))
+            .map(|table| (logical(resources, &table.name), write_units(table)))
+            .collect();
+        let (rewritten, written): (Vec<_>, Vec<_>) = services
+            .iter()
+            .flat_map(|service| &service.buckets)
+            .filter_map(|name| resources.buckets.iter().find(|bucket| bucket.name == *name))
+            .partition(|bucket: &&BucketResource| bucket.access.contains(&BucketAccess::Get));
         if added > 0 {
             writes.push(("a table of each added service".to_owned(), 1));
         }
@@ -85,6 +109,9 @@ impl Flow {
             messages,
             writes,
             reads: count(tables.iter().filter(|table| table.access.contains(&TableAccess::Get)).count()),
+            objects: count(rewritten.len()),
+            batches: count(written.len()),
+            data_keys: services.iter().map(|service| count(service.keys.len())).sum(),
             mails: u32::from(resources.services.iter().any(|service| service.sends_email)),
             log_bytes: LOG_BYTES_OF_INGEST + messages * LOG_BYTES_OF_A_MESSAGE,
             documents: documents(resources, &reached) + added * DOCUMENTS_OF_A_CONSUMER,

@@ -14,6 +14,7 @@ use serde_json::Value;
 use topology::BucketResource;
 
 use super::found::{Found, mentions};
+use crate::bucket_names::BucketNames;
 use crate::stdio::remark;
 
 /// How many objects are read at once.
@@ -39,21 +40,14 @@ pub(super) async fn search(
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
-    let account = account_id(config).await?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    let names = BucketNames::of(config).await?;
     let client = aws_clients::s3(config);
     let mut found = Vec::new();
     for bucket in buckets {
-        let name = bucket.name_in(&account, &region);
+        let name = names.name(&bucket.name);
         found.extend(search_one(&client, bucket, &name, customer).await?);
     }
     Ok(found)
-}
-
-async fn account_id(config: &SdkConfig) -> Result<String, AwsError> {
-    let identity = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let identity = identity.map_err(|error| AwsError::of(service::STS, "GetCallerIdentity", error))?;
-    Ok(identity.account.unwrap_or_default())
 }
 
 async fn search_one(

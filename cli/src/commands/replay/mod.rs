@@ -1,22 +1,22 @@
 //! `foostore replay`: what the CRM sent is put on the bus once more, from the archive.
 
 mod args;
-mod objects;
 mod publish;
 mod tally;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use archive::domain::prefix;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 use service_runtime::Environment;
 use tokio::time::MissedTickBehavior;
 
 pub(crate) use self::args::ReplayArgs;
-use self::objects::Objects;
 use self::publish::Replayer;
 use self::tally::Tally;
+use crate::archive_objects::ArchiveObjects;
 use crate::layer;
 
 /// Events that are decrypted and published at the same time.
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: ReplayArgs, environment: &Environment) -> anyhow::
     args.check(Timestamp::now())?;
     let config = args.endpoint.config(environment).await?;
     let resources = layer::resources(contracts::APPLICATION, &args.environment)?;
-    let objects = Objects::of(&config, &resources).await?;
+    let objects = ArchiveObjects::of(&config, &resources).await?;
     let replayer = Replayer::new(&config, &resources, args.dry_run, args.force);
     let mut tally = Tally::default();
     let replayed = replay(&args, &objects, &replayer, &mut tally).await;
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: ReplayArgs, environment: &Environment) -> anyhow::
 
 async fn replay(
     args: &ReplayArgs,
-    objects: &Objects,
+    objects: &ArchiveObjects,
     replayer: &Replayer,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
@@ -52,7 +52,7 @@ async fn replay(
     for hour in hours(args.from, args.to) {
         // An event that was stored twice is under one hour both times.
         let mut seen = HashSet::new();
-        for key in objects.keys(hour).await? {
+        for key in objects.keys(&prefix(hour)).await? {
             for line in objects.lines(&key).await? {
                 if !args.wants(&line) {
                     continue;

@@ -1,11 +1,13 @@
 //! The books: for each service, what must be found of its work. A service that joins the layer gets one more line here.
 
+mod archive;
 mod bus;
 mod deliveries;
 mod discounts;
 mod membership;
 mod notifier;
 mod rewards;
+mod wallet;
 
 use super::account::Account;
 use super::facts::Facts;
@@ -15,7 +17,7 @@ use super::history::History;
 type Check = fn(&History, &Facts, &mut Account);
 
 /// The books by the services whose work they check.
-const BOOKS: [(&str, Check); 7] = [
+const BOOKS: [(&str, Check); 9] = [
     (ingest::NAME, bus::check),
     (::membership::NAME, membership::check),
     (::rewards::NAME, rewards::check),
@@ -23,6 +25,8 @@ const BOOKS: [(&str, Check); 7] = [
     (::notifier::NAME, notifier::check),
     (email::NAME, deliveries::check_mails),
     (app::NAME, deliveries::check_pushes),
+    (::wallet::NAME, wallet::check),
+    (::archive::NAME, archive::check),
 ];
 
 /// Makes the account of what a history has led to.

@@ -35,7 +35,8 @@ pub(super) fn check(history: &History, facts: &Facts, account: &mut Account) {
     announcements(history, facts, account);
 }
 
-fn tier(points: u64) -> &'static str {
+/// Returns the tier of so many points.
+pub(super) fn tier(points: u64) -> &'static str {
     TIERS.iter().rfind(|(_, from)| *from <= points).map_or("", |(name, _)| name)
 }
 

@@ -1,43 +1,40 @@
-//! The objects of the archive.
+//! The objects that the service archive stores.
 
 use std::io::{BufRead as _, BufReader};
 
 use anyhow::Context as _;
-use archive::domain::{Line, prefix};
+use archive::domain::Line;
 use aws_clients::{AwsError, service};
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use flate2::read::MultiGzDecoder;
-use jiff::Timestamp;
 use topology::Resources;
 
+use crate::bucket_names::BucketNames;
+
 /// The objects of an environment's archive.
-pub(super) struct Objects {
+#[derive(Debug)]
+pub(crate) struct ArchiveObjects {
     client: Client,
     bucket: String,
 }
 
-impl Objects {
+impl ArchiveObjects {
     /// Finds the bucket, whose name has account and region in it.
     ///
     /// # Errors
     /// When STS cannot be reached, or refuses the call.
-    pub(super) async fn of(config: &SdkConfig, resources: &Resources) -> anyhow::Result<Self> {
-        let identity = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-        let identity = identity.map_err(|error| AwsError::of("STS", "GetCallerIdentity", error))?;
-        let account = identity.account.context("AWS did not say which account this is")?;
-        let region = config.region().context("no region is set")?;
-        let name = resources.physical_name(archive::BUCKET);
-        let bucket = topology::bucket_name(&name, &account, region.as_ref());
+    pub(crate) async fn of(config: &SdkConfig, resources: &Resources) -> Result<Self, AwsError> {
+        let bucket = BucketNames::of(config).await?.name(&resources.physical_name(archive::BUCKET));
         Ok(Self { client: aws_clients::untraced_s3(config), bucket })
     }
 
-    /// Returns the keys of an hour's objects.
+    /// Returns the keys that begin with `prefix`, such as that of an hour.
     ///
     /// # Errors
     /// When S3 cannot be reached or refuses the call.
-    pub(super) async fn keys(&self, hour: Timestamp) -> Result<Vec<String>, AwsError> {
-        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix(hour));
+    pub(crate) async fn keys(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
         let mut pages = list.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
@@ -51,7 +48,7 @@ impl Objects {
     ///
     /// # Errors
     /// When S3 cannot be reached or refuses the call, or it is not what the archive writes.
-    pub(super) async fn lines(&self, key: &str) -> anyhow::Result<Vec<Line>> {
+    pub(crate) async fn lines(&self, key: &str) -> anyhow::Result<Vec<Line>> {
         let got = self.client.get_object().bucket(&self.bucket).key(key).send().await;
         let got = got.map_err(|error| AwsError::of(service::S3, "GetObject", error))?;
         let body = got.body.collect().await.with_context(|| format!("object {key} cannot be read"))?;
