@@ -93,7 +93,9 @@ impl Intercept for SharedCall {
     ) -> Result<(), BoxError> {
         let outcome = Outcome::of(context, config);
         if let Some(Calls(calls)) = config.get_mut_from_interceptor_state::<Calls>() {
-            calls.iter_mut().for_each(|call| outcome.clone().settle(call));
+            for call in calls {
+                outcome.clone().settle(call);
+            }
         }
         Ok(())
     }

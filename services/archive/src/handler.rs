@@ -40,7 +40,7 @@ impl ArchiveEvents {
         let key = self.keys.of_event(customer_number, envelope.metadata.occurred_at).await?;
         let additional = additional_data(customer_number, envelope.metadata.event_id);
         let sealed = key.map(|key| key.seal(&additional, envelope.data.get().as_bytes())).transpose();
-        Ok(sealed.map_err(unsealable)?)
+        sealed.map_err(unsealable)
     }
 }
 

@@ -109,8 +109,8 @@ impl KeyTable {
             .expression_attribute_names("#erased_at", ERASED_AT)
             .expression_attribute_values(":erased_at", text(sortable(erased_at)))
             .return_values(ReturnValue::AllOld);
-        let old = settled(Box::pin(update.send()).await)?.flatten();
-        Ok(old.map(|old| Stored::read(&old)).transpose()?.and_then(|old| old.key).map(|key| key.id))
+        let Some(old) = settled(Box::pin(update.send()).await)? else { return Ok(None) };
+        Ok(Stored::read(&old)?.key.map(|key| key.id))
     }
 
     fn update(&self, customer_number: Option<&str>) -> UpdateItemFluentBuilder {
@@ -119,16 +119,15 @@ impl KeyTable {
     }
 }
 
-/// Returns what an update returned, or `None` if its condition did not hold.
-#[expect(clippy::type_complexity, reason = "the SDK's")]
+/// Returns the item that an update returned, or `None` if its condition did not hold.
 fn settled(
     result: Result<
         aws_sdk_dynamodb::operation::update_item::UpdateItemOutput,
         SdkError<UpdateItemError, aws_sdk_dynamodb::config::http::HttpResponse>,
     >,
-) -> Result<Option<Option<Item>>, AwsError> {
+) -> Result<Option<Item>, AwsError> {
     match result {
-        Ok(output) => Ok(Some(output.attributes)),
+        Ok(output) => Ok(Some(output.attributes.unwrap_or_default())),
         Err(error)
             if error
                 .as_service_error()

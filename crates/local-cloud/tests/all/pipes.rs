@@ -115,7 +115,7 @@ async fn a_written_item_becomes_an_event_at_once() {
     assert_eq!(
         event["detail"],
         serde_json::json!({
-            "metadata": {"event_id": "e1", "schema_version": "1", "trace": "T"},
+            "metadata": {"event_id": "e1", "schema_version": "1", "trace": "T", "silent": ""},
             "data": r#"{"name":"Zoë"}"#,
         })
     );
