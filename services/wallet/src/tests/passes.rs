@@ -121,7 +121,7 @@ async fn two_tasks_that_write_one_pass_at_the_same_time_lose_nothing() {
     // Each task gets each event. Those that others overtook in every round come again, as from a queue.
     let mut left: Vec<_> = events.iter().chain(&events).enumerate().collect();
     while !left.is_empty() {
-        let service = |index: usize| if index % 2 == 0 { &one } else { &two };
+        let service = |index: usize| if index.is_multiple_of(2) { &one } else { &two };
         let outcomes = join_all(left.iter().map(|(index, event)| handle(service(*index), event))).await;
         let again = left.into_iter().zip(outcomes).filter_map(|(event, outcome)| match outcome {
             Ok(_) => None,
