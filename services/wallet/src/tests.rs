@@ -3,6 +3,7 @@
 mod passes;
 mod phones;
 mod pushes;
+mod server;
 
 use std::io::{Cursor, Read as _};
 use std::time::Duration;
