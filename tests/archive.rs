@@ -49,7 +49,7 @@ async fn readable(world: &World) -> Vec<Value> {
     let settings = KeySettings {
         table: "foostore-local-archive-keys".to_owned(),
         key_id: alias.unwrap().target_key_id.unwrap(),
-        life: std::time::Duration::from_secs(60),
+        life: std::time::Duration::from_mins(1),
     };
     let keys = Keys::new(aws_clients::dynamodb(&config), aws_clients::kms(&config), settings);
     let mut readable = Vec::new();

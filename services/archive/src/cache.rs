@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keys_live_for_a_while_and_the_oldest_gives_way() {
-        let cache = Cache::new(2, Duration::from_secs(60));
+        let cache = Cache::new(2, Duration::from_mins(1));
         cache.put(&key(1));
         tokio::time::advance(Duration::from_secs(30)).await;
         cache.put(&key(2));

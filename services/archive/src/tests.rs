@@ -37,7 +37,7 @@ struct WeatherChanged {
 impl Event for WeatherChanged {
     const TYPE: &'static str = "WeatherChanged";
     const SOURCE: &'static str = "weather";
-    fn customer_number(&self) -> &str {
+    fn customer_number(&self) -> &'static str {
         ""
     }
 }

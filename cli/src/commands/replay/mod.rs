@@ -33,10 +33,10 @@ pub(crate) async fn run(args: ReplayArgs, environment: &Environment) -> anyhow::
     let objects = ArchiveObjects::of(&config, &resources).await?;
     let replayer = Replayer::new(&config, &resources, args.dry_run, args.force);
     let mut tally = Tally::default();
-    let replayed = replay(&args, &objects, &replayer, &mut tally).await;
+    let ended = replay(&args, &objects, &replayer, &mut tally).await;
     // What was replayed before a failure is worth knowing.
     tally.print(&args)?;
-    replayed?;
+    ended?;
     tally.result()
 }
 
