@@ -50,10 +50,10 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Returns how long the claim itself may take: a quarter of what the effect leaves. The rest is for what a handler does
+    /// Returns how long the claim itself may take: a third of what the effect leaves. The rest is for what a handler does
     /// before and after the call, and for the record.
     fn claiming(self) -> Duration {
-        self.duration.saturating_sub(self.effect) / 4
+        self.duration.saturating_sub(self.effect) / 3
     }
 }
 

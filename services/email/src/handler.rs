@@ -29,8 +29,6 @@ const EARLIER_MAIL_IN_FLIGHT: &str = "earlier-mail-in-flight";
 const DECISION_TOOK_TOO_LONG: &str = "decision-took-too-long";
 /// The dependency that is named in that case.
 const DYNAMODB: &str = "DynamoDB";
-/// The longest time for the record that a mail is no longer in flight: that of the mail itself waits for it.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Handles everything in the service's queue: notifications from the topic, members' events from the bus, and what SES
 /// reports.
@@ -82,10 +80,11 @@ impl SendMail {
         self.lease.duration.saturating_sub(self.lease.effect)
     }
 
-    /// Records that the mail is no longer in flight. If that fails, or takes long, a farewell waits a little longer.
+    /// Records that the mail is no longer in flight. If that fails, or takes long, a farewell waits a little longer: the
+    /// record of the mail itself comes after it.
     async fn answered(&self, request: &NotificationRequested, stored: Stored) {
         let recorded = self.recipients.answered(&request.customer_number, stored, request.notification_id);
-        let reason = match timeout(ANSWERED_WITHIN.min(self.rest() / 8), recorded).await {
+        let reason = match timeout(self.rest() / 8, recorded).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
@@ -124,7 +123,7 @@ impl Perform<NotificationRequested> for SendMail {
                 return Err(Failure::transient(EARLIER_MAIL_IN_FLIGHT).retry_after(left));
             }
         }
-        // The claim took a quarter of the rest at most. If the lease ended before the record, a mail that SES has accepted
+        // The claim took a third of the rest at most. If the lease ended before the record, a mail that SES has accepted
         // would be sent again.
         if began.elapsed() > self.rest() / 2 {
             self.answered(&request, stored).await;

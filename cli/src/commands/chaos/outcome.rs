@@ -98,10 +98,10 @@ pub(super) fn table(outcomes: &[Outcome], style: Style) -> String {
         let found = outcome.lost.iter().map(|what| ("lost", what));
         let found: Vec<_> = found.chain(outcome.wrong.iter().map(|what| ("wrong", what))).collect();
         for (kind, what) in found.iter().take(SHOWN) {
-            text.push_str(&format!("\n    {kind}: {}", printable(what)));
+            text.extend(["\n    ", kind, ": ", &printable(what)]);
         }
         if found.len() > SHOWN {
-            text.push_str(&format!("\n    and {} more", found.len() - SHOWN));
+            text.extend(["\n    and ", &(found.len() - SHOWN).to_string(), " more"]);
         }
     }
     text

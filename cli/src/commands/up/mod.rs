@@ -106,7 +106,7 @@ async fn end_of_input(wanted: bool) {
         // An error means the same as the end of the input: the parent is gone.
         drop(tokio::task::spawn_blocking(input).await);
     } else {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
