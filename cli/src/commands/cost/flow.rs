@@ -17,8 +17,16 @@ const CHANNELS: u32 = 3;
 const LOG_BYTES_OF_INGEST: u32 = 428;
 const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
 /// Documents in X-Ray of a sampled event, by service: counted in a local run. Another service has as many as `notifier`.
-const DOCUMENTS: [(&str, u32); 5] =
-    [("ingest", 2), ("membership", 3), ("notifier", 4), ("email", 7), ("app", 6)];
+const DOCUMENTS: [(&str, u32); 7] = [
+    ("ingest", 2),
+    ("membership", 3),
+    ("notifier", 4),
+    ("email", 7),
+    ("app", 6),
+    ("wallet", 4),
+    // Of two events.
+    ("archive", 6),
+];
 const DOCUMENTS_OF_A_CONSUMER: u32 = 4;
 /// Tables that hardly any event reads or writes, because only bounces and complaints do.
 const RARELY_USED: [&str; 1] = ["email-announcements"];
@@ -181,25 +189,26 @@ mod tests {
     #[test]
     fn the_declared_services_are_counted() {
         let flow = flow(0);
-        assert_eq!((flow.services, flow.added), (7, 0));
-        assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 2, 1));
-        assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (2, 4));
-        // membership, notifier, and email and app from the topic
-        assert_eq!(flow.messages, 4);
+        assert_eq!((flow.services, flow.added), (9, 0));
+        assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 3, 1));
+        assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (5, 7));
+        // membership, notifier, wallet, archive twice, and email, app and wallet from the topic
+        assert_eq!(flow.messages, 8);
+        assert_eq!((flow.objects, flow.batches, flow.data_keys), (1, 1, 1));
         let writes = [("members", 6), ("notifications", 1), ("email-deliveries", 4), ("app-deliveries", 4)];
         assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
-        assert_eq!((flow.write_units(), flow.reads), (15, 4));
-        // 428 + 4 × 514; 2 + 3 + 4 + 7 + 6
-        assert_eq!((flow.log_bytes, flow.documents), (2_484, 22));
+        assert_eq!((flow.write_units(), flow.reads), (15, 6));
+        // 428 + 8 × 514; 2 + 3 + 4 + 7 + 6 + 4 + 6
+        assert_eq!((flow.log_bytes, flow.documents), (4_540, 32));
     }
 
     #[test]
     fn an_added_service_consumes_the_announcement() {
         let flow = flow(5);
-        assert_eq!((flow.services, flow.added), (12, 5));
-        assert_eq!((flow.invocations, flow.messages), (7, 9));
-        assert_eq!((flow.write_units(), flow.reads), (20, 4));
-        assert_eq!((flow.log_bytes, flow.documents), (5_054, 42));
-        assert_eq!((flow.events, flow.notifications), (2, 2));
+        assert_eq!((flow.services, flow.added), (14, 5));
+        assert_eq!((flow.invocations, flow.messages), (10, 13));
+        assert_eq!((flow.write_units(), flow.reads), (20, 6));
+        assert_eq!((flow.log_bytes, flow.documents), (7_110, 52));
+        assert_eq!((flow.events, flow.notifications), (2, 3));
     }
 }

@@ -26,107 +26,116 @@ fn fees(estimate: &serde_json::Value, expected: &[(&str, f64)]) {
 /// 1,000 × 60 × 24 × 30 = 43.2 million events a month.
 #[test]
 fn a_thousand_a_minute_with_the_declared_services() {
-    let estimate = estimate("eu-central-1", 1_000, 7);
+    let estimate = estimate("eu-central-1", 1_000, 9);
     fees(
         &estimate,
         &[
             ("EventBridge, events", 86.0),         // 43.2 × 2 × 1.00
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
-            ("SQS, requests", 207.0),              // 43.2 × 4 × 3 × 0.40
+            ("SQS, requests", 415.0),              // 43.2 × 8 × 3 × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
             ("DynamoDB, writes", 494.0),           // 43.2 × 15 × 0.7625
-            ("DynamoDB, reads", 26.0),             // 43.2 × 4 × 0.1525
+            ("DynamoDB, reads", 40.0),             // 43.2 × 6 × 0.1525
             ("DynamoDB, storage", 8.0),            // 20.16 million × 1.25 KB = 25.2 GB × 0.306
-            ("Fargate, vCPU", 94.0),               // 14 × 0.25 × 720 × 0.03725
-            ("Fargate, memory", 21.0),             // 14 × 0.5 × 720 × 0.00409
+            ("S3, writes", 247.0),                 // (43.2 + 2 × 43,200 × 30 = 2.592) × 5.40
+            ("S3, reads", 19.0),                   // 43.2 × 0.43
+            ("S3, storage", 1.0),                  // 86.4 million × 0.6 KB = 51.8 GB × 0.0245
+            ("KMS, requests", 130.0),              // 43.2 × 3.00
+            ("Fargate, vCPU", 121.0),              // 18 × 0.25 × 720 × 0.03725
+            ("Fargate, memory", 27.0),             // 18 × 0.5 × 720 × 0.00409
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
-            ("NAT gateway, data", 45.0),           // 43.2 million × 20 KB = 864 GB × 0.052
+            ("NAT gateway, data", 90.0),           // 43.2 million × 40 KB = 1,728 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
-            ("Logs, services", 68.0),              // 43.2 million × 2,484 bytes = 107.3 GB × 0.63
-            ("Logs, metrics (EMF)", 15.0),         // 14 × 43,200 × 40 KB = 24.2 GB × 0.63
-            ("Metrics", 126.0),                    // 7 × 60 × 0.30
-            ("Container Insights, metrics", 38.0), // (8 + 7 × 17) × 0.30
-            ("Container Insights, logs", 2.0),     // 14 × 43,200 × 4 KB = 2.42 GB × 0.63
+            ("Logs, services", 124.0),             // 43.2 million × 4,540 bytes = 196.1 GB × 0.63
+            ("Logs, metrics (EMF)", 20.0),         // 18 × 43,200 × 40 KB = 31.1 GB × 0.63
+            ("Metrics", 162.0),                    // 9 × 60 × 0.30
+            ("Container Insights, metrics", 48.0), // (8 + 9 × 17) × 0.30
+            ("Container Insights, logs", 2.0),     // 18 × 43,200 × 4 KB = 3.11 GB × 0.63
             ("SES, mails", 4_320.0),               // 43.2 million × 0.10 a thousand
         ],
     );
-    assert_eq!(estimate["tasks"]["all"], 14);
+    assert_eq!(estimate["tasks"]["all"], 18);
 }
 
 /// 432 million events a month; three services consume the announcement beside the declared ones.
 #[test]
-fn ten_thousand_a_minute_with_ten_services() {
-    let estimate = estimate("eu-central-1", 10_000, 10);
+fn ten_thousand_a_minute_with_twelve_services() {
+    let estimate = estimate("eu-central-1", 10_000, 12);
     fees(
         &estimate,
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
-            ("SQS, requests", 3_629.0),     // 432 × 7 × 3 × 0.40
+            ("SQS, requests", 5_702.0),     // 432 × 11 × 3 × 0.40
             ("DynamoDB, writes", 5_929.0),  // 432 × 18 × 0.7625
-            ("DynamoDB, reads", 264.0),     // 432 × 4 × 0.1525
-            ("Fargate, vCPU", 201.0),       // 30 × 0.25 × 720 × 0.03725
-            ("Fargate, memory", 44.0),      // 30 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 786.0),   // 432 million × 35 KB = 15,120 GB × 0.052
+            ("DynamoDB, reads", 395.0),     // 432 × 6 × 0.1525
+            ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
+            ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
+            ("NAT gateway, data", 1_236.0), // 432 million × 55 KB = 23,760 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
-            ("Logs, services", 1_096.0),    // 432 million × 4,026 bytes = 1,739 GB × 0.63
-            ("Logs, metrics (EMF)", 33.0),  // 30 × 43,200 × 40 KB = 51.8 GB × 0.63
-            ("Metrics", 180.0),             // 10 × 60 × 0.30
-            ("Container Insights, metrics", 53.0), // (8 + 10 × 17) × 0.30
+            ("Logs, services", 1_655.0),    // 432 million × 6,082 bytes = 2,627 GB × 0.63
+            ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
+            ("Metrics", 216.0),             // 12 × 60 × 0.30
+            ("Container Insights, metrics", 64.0), // (8 + 12 × 17) × 0.30
             ("SES, mails", 43_200.0),
         ],
     );
-    assert_eq!(estimate["tasks"]["all"], 30);
+    assert_eq!(estimate["tasks"]["all"], 36);
 }
 
 /// 43.2 billion events a month.
 #[test]
 fn a_million_a_minute_with_the_declared_services_in_virginia() {
-    let estimate = estimate("us-east-1", 1_000_000, 7);
+    let estimate = estimate("us-east-1", 1_000_000, 9);
     fees(
         &estimate,
         &[
-            ("EventBridge, events", 86_400.0),  // 43,200 × 2 × 1.00
-            ("EventBridge, Pipe", 17_280.0),    // 43,200 × 0.40
-            ("SQS, requests", 71_766.0), // 43,200 × 4 × 1.2 = 207,360: 100,000 × 0.40 + 100,000 × 0.30 + 7,360 × 0.24
-            ("SNS, publishes", 21_600.0), // 43,200 × 0.50
-            ("DynamoDB, writes", 405_000.0), // 43,200 × 15 × 0.625
-            ("DynamoDB, reads", 21_600.0), // 43,200 × 4 × 0.125
-            ("DynamoDB, storage", 6_300.0), // 20,160 million × 1.25 KB = 25,200 GB × 0.25
-            ("Fargate, vCPU", 9_139.0),  // 196 × 2 × 720 × 0.03238
-            ("Fargate, memory", 2_010.0), // 196 × 4 × 720 × 0.00356
+            ("EventBridge, events", 86_400.0), // 43,200 × 2 × 1.00
+            ("EventBridge, Pipe", 17_280.0),   // 43,200 × 0.40
+            // 43,200 × 8 × 1.2 = 414,720: 100,000 × 0.40 + 100,000 × 0.30 + 214,720 × 0.24
+            ("SQS, requests", 121_533.0),
+            ("SNS, publishes", 21_600.0),       // 43,200 × 0.50
+            ("DynamoDB, writes", 405_000.0),    // 43,200 × 15 × 0.625
+            ("DynamoDB, reads", 32_400.0),      // 43,200 × 6 × 0.125
+            ("DynamoDB, storage", 6_300.0),     // 20,160 million × 1.25 KB = 25,200 GB × 0.25
+            ("S3, writes", 216_181.0),          // (43,200 + 28 × 43,200 × 30 = 36.288) × 5.00
+            ("S3, reads", 17_280.0),            // 43,200 × 0.40
+            ("S3, storage", 1_192.0),           // 86,400 million × 0.6 KB = 51,840 GB × 0.023
+            ("KMS, requests", 129_600.0),       // 43,200 × 3.00
+            ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
+            ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
-            ("NAT gateway, data", 38_880.0), // 864,000 GB × 0.045
-            ("X-Ray, traces", 2_519.0),  // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
+            ("NAT gateway, data", 77_760.0),    // 1,728,000 GB × 0.045
+            ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
-            ("Logs, services", 53_654.0),   // 107,309 GB × 0.50
-            ("Logs, metrics (EMF)", 169.0), // 196 × 43,200 × 40 KB = 338.7 GB × 0.50
+            ("Logs, services", 98_064.0),   // 196,128 GB × 0.50
+            ("Logs, metrics (EMF)", 218.0), // 252 × 43,200 × 40 KB = 435.5 GB × 0.50
             ("SES, mails", 4_320_000.0),
         ],
     );
-    assert_eq!(estimate["first_ceiling"]["hop"], "DynamoDB, members");
-    assert_eq!(estimate["first_ceiling"]["events_per_minute"], 400_000.0);
+    assert_eq!(estimate["first_ceiling"]["hop"], "EventBridge, invocations");
+    assert_eq!(estimate["first_ceiling"]["events_per_minute"], 225_000.0);
 }
 
 #[test]
-fn a_million_a_minute_with_thirty_one_services() {
-    let estimate = estimate("eu-central-1", 1_000_000, 31);
+fn a_million_a_minute_with_thirty_three_services() {
+    let estimate = estimate("eu-central-1", 1_000_000, 33);
     fees(
         &estimate,
         &[
-            // 43,200 × 28 × 1.2 = 1,451,520: 100,000 × 0.40 + 100,000 × 0.30 + 1,251,520 × 0.24
-            ("SQS, requests", 370_365.0),
+            // 43,200 × 32 × 1.2 = 1,658,880: 100,000 × 0.40 + 100,000 × 0.30 + 1,458,880 × 0.24
+            ("SQS, requests", 420_131.0),
             ("DynamoDB, writes", 1_284_660.0), // 43,200 × 39 × 0.7625
-            ("NAT gateway, data", 314_496.0),  // 43,200 million × 140 KB = 6,048,000 GB × 0.052
-            ("Fargate, vCPU", 46_560.0),       // 868 × 2 × 720 × 0.03725
-            ("Metrics", 558.0),                // 31 × 60 × 0.30
+            ("NAT gateway, data", 359_424.0),  // 43,200 million × 160 KB = 6,912,000 GB × 0.052
+            ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
+            ("Metrics", 594.0),                // 33 × 60 × 0.30
         ],
     );
-    assert_eq!(estimate["tasks"]["all"], 868);
+    assert_eq!(estimate["tasks"]["all"], 924);
     let consumers = &estimate["consumers"];
-    assert_eq!(consumers["invocations_per_event"], 26);
+    assert_eq!(consumers["invocations_per_event"], 29);
     assert_eq!(consumers["topic_pays"], false); // 135,000 is less than a million even so
 }
 
@@ -134,13 +143,13 @@ fn a_million_a_minute_with_thirty_one_services() {
 #[test]
 fn each_consumer_lowers_the_ceiling_in_frankfurt() {
     for (services, ceiling, with_one_more) in
-        [(7, 135_000.0, 90_000.0), (8, 90_000.0, 67_500.0), (10, 54_000.0, 45_000.0), (33, 9_642.0, 9_310.0)]
+        [(9, 54_000.0, 45_000.0), (10, 45_000.0, 38_571.0), (12, 33_750.0, 30_000.0), (33, 9_310.0, 9_000.0)]
     {
         let estimate = estimate("eu-central-1", 10_000, services);
         assert_eq!(estimate["first_ceiling"]["hop"], "EventBridge, invocations", "{services}");
         assert_eq!(estimate["first_ceiling"]["events_per_minute"], ceiling, "{services}");
         assert_eq!(estimate["consumers"]["ceiling_with_one_more"], with_one_more, "{services}");
-        // 9,642 is below the rate, and a topic allows 135,000.
+        // 9,310 is below the rate, and a topic allows 135,000.
         assert_eq!(estimate["consumers"]["topic_pays"], services == 33, "{services}");
         assert_eq!(estimate["consumers"]["topic_usd_a_month"], 216.0);
     }
@@ -148,8 +157,8 @@ fn each_consumer_lowers_the_ceiling_in_frankfurt() {
 
 #[test]
 fn each_service_has_alarms_and_perhaps_a_dashboard() {
-    let few = estimate("eu-central-1", 1_000, 7);
-    let many = estimate("eu-central-1", 1_000, 31);
+    let few = estimate("eu-central-1", 1_000, 9);
+    let many = estimate("eu-central-1", 1_000, 33);
     assert!(fee(&few, "Alarms") >= 3.0, "{few}");
     assert!(fee(&many, "Alarms") > fee(&few, "Alarms") + 10.0, "{many}");
     assert_eq!(fee(&few, "Key"), 1.0);
@@ -160,14 +169,14 @@ fn each_service_has_alarms_and_perhaps_a_dashboard() {
 fn the_text_names_the_ceiling_and_what_is_unverified() {
     let region = prices::find("eu-central-1").unwrap().unwrap();
     let load = Load { events_a_minute: 60_000, sampling_rate: 0.05 };
-    let text = report::text(&Estimate::of(&region, load, Some(10)).unwrap(), Style::PLAIN);
+    let text = report::text(&Estimate::of(&region, load, Some(12)).unwrap(), Style::PLAIN);
     for expected in [
-        "first ceiling    54,000 events a minute, EventBridge, invocations\n",
+        "first ceiling    33,750 events a minute, EventBridge, invocations\n",
         "× 5 per million traces",
         "× 0.052? per GB",
-        "One more consumer: 45,000.",
+        "One more consumer: 30,000.",
         "Fan-out by a topic pays: the bus delivers to the topic once, which allows 135,000 events a minute for 1,296 USD",
-        "10 (3 beyond the declared ones)",
+        "12 (3 beyond the declared ones)",
     ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
