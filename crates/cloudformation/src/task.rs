@@ -80,7 +80,11 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         .condition(OWN_COLLECTOR, json!({"Fn::Not": [{"Fn::Equals": [reference("CollectorImage"), ""]}]}));
     add_tracing_parameters(template);
     if service.queue.is_some() {
-        template.number("Concurrency", "32", 1, "Messages that a task handles at a time");
+        let messages = match service.variables.get(ServiceResources::CONCURRENCY) {
+            Some(Variable::Text(messages)) => messages,
+            _ => "32",
+        };
+        template.number("Concurrency", messages, 1, "Messages that a task handles at a time");
     }
     if service.sends_email {
         add_email_parameters(template);
@@ -286,7 +290,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("OTEL_TRACES_SAMPLER".into(), reference("TracesSampler"));
     variables.insert("OTEL_TRACES_SAMPLER_ARG".into(), reference("TracesSamplerArgument"));
     if service.queue.is_some() {
-        variables.insert("CONSUMER_CONCURRENCY".into(), reference("Concurrency"));
+        variables.insert(ServiceResources::CONCURRENCY.into(), reference("Concurrency"));
     }
     variables.insert("RUST_LOG".into(), reference("LogFilter"));
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
@@ -302,6 +306,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     for (name, value) in &service.variables {
         let value = match value {
             Variable::Text(_) if name == "EMAIL_SENDER" => reference("EmailSender"),
+            Variable::Text(_) if name == ServiceResources::CONCURRENCY => reference("Concurrency"),
             Variable::Text(text) => sub(text.as_str()),
             Variable::QueueUrl(queue) => Context::queue_url(queue),
             Variable::TopicArn(topic) => Context::topic_arn(topic),

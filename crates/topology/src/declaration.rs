@@ -69,6 +69,7 @@ pub struct Service {
     pub(crate) mail_feedback: Option<MailFeedback>,
     pub(crate) secrets: Vec<&'static str>,
     pub(crate) parameters: Vec<Parameter>,
+    pub(crate) handles_at_once: Option<u32>,
     pub(crate) handles_within: Option<Duration>,
     pub(crate) retries_for: Option<Duration>,
 }
@@ -93,6 +94,7 @@ impl Service {
             mail_feedback: None,
             secrets: Vec::new(),
             parameters: Vec::new(),
+            handles_at_once: None,
             handles_within: None,
             retries_for: None,
         }
@@ -213,6 +215,13 @@ impl Service {
     #[must_use]
     pub fn retries_for(mut self, limit: Duration) -> Self {
         self.retries_for = Some(limit);
+        self
+    }
+
+    /// Sets how many messages a task handles at a time; the consumer's default is 32. A deployment may choose otherwise.
+    #[must_use]
+    pub fn handles_at_once(mut self, messages: u32) -> Self {
+        self.handles_at_once = Some(messages);
         self
     }
 

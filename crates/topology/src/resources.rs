@@ -329,6 +329,11 @@ pub struct ServiceResources {
     pub protected_from_scale_in: bool,
 }
 
+impl ServiceResources {
+    /// The variable with the number of messages that a task handles at a time, if the service declares one.
+    pub const CONCURRENCY: &str = "CONSUMER_CONCURRENCY";
+}
+
 /// The value of an environment variable: known now, or known once the resource exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Variable {
@@ -400,6 +405,9 @@ impl Resources {
             set("QUEUE_NAME".into(), Variable::Text(queue.clone()));
             set("QUEUE_URL".into(), Variable::QueueUrl(queue.clone()));
             set("DEAD_LETTER_QUEUE_URL".into(), Variable::QueueUrl(format!("{queue}-dead-letter")));
+            if let Some(messages) = service.handles_at_once {
+                set(ServiceResources::CONCURRENCY.into(), Variable::Text(messages.to_string()));
+            }
             if let Some(limit) = service.handles_within {
                 set("CONSUMER_MAX_PROCESSING_S".into(), Variable::Text(limit.as_secs().to_string()));
             }

@@ -60,6 +60,9 @@ pub const TABLE: &str = "archive-keys";
 /// The key of KMS that wraps the data keys.
 pub const KEY: &str = "archive";
 
+/// Messages in flight: more than other services have, since each waits for its batch.
+const HANDLES_AT_ONCE: u32 = 500;
+
 /// How long handling a message may take: its data key, the age of its batch, and the object, each with all attempts.
 const HANDLES_WITHIN: Duration = Duration::from_mins(1);
 /// How long a call to KMS or S3 may take with all its attempts. An object may have a few megabytes.
@@ -73,6 +76,7 @@ pub fn topology() -> Service {
         .owns_bucket(Bucket::new(BUCKET).access([BucketAccess::Put]).lockable().personal_data())
         .owns(Table::new(TABLE).access([TableAccess::Get, TableAccess::Update]))
         .encrypts_with(Key::new(KEY))
+        .handles_at_once(HANDLES_AT_ONCE)
         .handles_within(HANDLES_WITHIN)
 }
 
@@ -81,7 +85,7 @@ pub fn topology() -> Service {
 /// It reads `EVENT_ARCHIVE_BUCKET_NAME`, `ARCHIVE_KEYS_TABLE_NAME`, `ARCHIVE_KEY_ID`, `ARCHIVE_BATCH_AGE_MS` (2,000: when a
 /// batch is stored at the latest), `ARCHIVE_BATCH_BYTES` (4,194,304: the size at which it is stored earlier),
 /// `ARCHIVE_KEY_LIFE_S` (300: how long a data key stays in memory), `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*`
-/// settings, of which `CONSUMER_CONCURRENCY` is 500 by default.
+/// settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`], or a drain that took too long.

@@ -8,9 +8,6 @@ use sqs_consumer::QueueSettings;
 use crate::batch::BatchSettings;
 use crate::keys::KeySettings;
 
-/// Messages in flight unless `CONSUMER_CONCURRENCY` says otherwise: more than other services have, since each waits for its
-/// batch.
-const CONCURRENCY: usize = 500;
 /// The longest that a batch may wait, far below the time that a message has.
 const LONGEST_AGE: Duration = Duration::from_secs(10);
 
@@ -49,10 +46,7 @@ impl Settings {
             settings.wrong("ARCHIVE_BATCH_AGE_MS", "expected at most 10,000");
         }
         let bytes = settings.parse("ARCHIVE_BATCH_BYTES", 4 * 1024 * 1024);
-        let mut queue = QueueSettings::read(service, grace, &mut settings);
-        if settings.optional("CONSUMER_CONCURRENCY").is_none() {
-            queue.consumer.concurrency = CONCURRENCY;
-        }
+        let queue = QueueSettings::read(service, grace, &mut settings);
         settings.finish()?;
         let events = (queue.consumer.concurrency / 2).max(1);
         Ok(Self { bucket, keys, batch: BatchSettings { age, bytes, events }, queue })
@@ -78,10 +72,9 @@ mod tests {
 
     #[test]
     fn a_batch_fills_while_another_is_stored() {
-        let settings = read(&[]).unwrap();
-        assert_eq!((settings.queue.consumer.concurrency, settings.batch.events), (500, 250));
-        let settings = read(&[("CONSUMER_CONCURRENCY", "1")]).unwrap();
-        assert_eq!((settings.queue.consumer.concurrency, settings.batch.events), (1, 1));
+        for (concurrency, events) in [("500", 250), ("1", 1)] {
+            assert_eq!(read(&[("CONSUMER_CONCURRENCY", concurrency)]).unwrap().batch.events, events);
+        }
     }
 
     #[test]
