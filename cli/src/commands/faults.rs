@@ -51,7 +51,7 @@ Examples:
   foostore faults add sqs --resource foostore-local-email --error duplicate")]
 #[command(group = clap::ArgGroup::new("kind").required(true).args(["error", "code", "delay_ms"]))]
 struct AddArgs {
-    /// The service: sqs, sns, events, dynamodb, dynamodbstreams, ses, pipes, sts, s3, kms, or webhook, which receives pushes
+    /// The service: sqs, sns, events, dynamodb, dynamodbstreams, ses, pipes, sts, s3, kms, or webhook or apns, which receive pushes
     service: String,
     /// The operation, such as `SendMessage`; all of the service if missing
     #[arg(long, value_name = "NAME")]

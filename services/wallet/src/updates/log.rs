@@ -3,10 +3,17 @@
 //! Anybody can send anything here, and Apple's own texts name the phone and the pass. So no text is logged, but which of the
 //! known failures it is about.
 
-use serde::Deserialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// The most messages that are looked at.
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// The most messages of a report that are looked at.
 const MOST: usize = 20;
+/// How many lines are written within a minute: enough to see what goes wrong.
+const LINES: usize = 60;
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A part of Apple's messages, in lower case, and the word for it.
 const KNOWN: [(&str, &str); 8] = [
@@ -26,12 +33,32 @@ pub(super) struct Report {
     logs: Vec<String>,
 }
 
-impl Report {
-    /// Logs what is known of the messages.
-    pub(super) fn log(&self) {
-        for text in self.logs.iter().take(MOST) {
-            tracing::warn!(reason = reason(text), "phone failed to update a pass");
+/// Writes what is known of reports. Clones share the number of lines.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reports(Arc<Mutex<Option<Minute>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Minute {
+    began: Instant,
+    lines: usize,
+}
+
+impl Reports {
+    /// Logs what is known of the messages, as long as there were few of late.
+    pub(super) fn log(&self, report: &Report) {
+        for text in report.logs.iter().take(MOST) {
+            if self.has_room(Instant::now()) {
+                tracing::warn!(reason = reason(text), "phone failed to update a pass");
+            }
         }
+    }
+
+    fn has_room(&self, now: Instant) -> bool {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = minute.filter(|minute| now.duration_since(minute.began) < MINUTE);
+        let Minute { began, lines } = current.unwrap_or(Minute { began: now, lines: 0 });
+        *minute = Some(Minute { began, lines: lines + 1 });
+        lines < LINES
     }
 }
 
@@ -50,5 +77,14 @@ mod tests {
                     (null); with web service url https://wallet.example.com) encountered error: Authentication failure";
         assert_eq!(reason(text), "authentication");
         assert_eq!(reason("Ada Lovelace"), "other");
+    }
+
+    #[test]
+    fn a_flood_of_reports_is_cut_off_until_the_minute_is_over() {
+        let reports = Reports::default();
+        let start = Instant::now();
+        assert!((0..LINES).all(|_| reports.has_room(start)));
+        assert!(!reports.has_room(start + MINUTE / 2));
+        assert!(reports.has_room(start + MINUTE));
     }
 }

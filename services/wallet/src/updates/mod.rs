@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use opentelemetry::metrics::Meter;
 use tokio::sync::Semaphore;
 
+use self::log::Reports;
 use self::metrics::Metrics;
 pub(crate) use self::routes::router;
 use self::span::Labels;
@@ -41,6 +42,7 @@ pub(crate) struct Updates {
     tokens: Tokens,
     labels: Arc<Labels>,
     metrics: Metrics,
+    reports: Reports,
     permits: Arc<Semaphore>,
     request_timeout: Duration,
     now: fn() -> Timestamp,
@@ -61,6 +63,7 @@ impl Updates {
             tokens,
             labels: Arc::new(Labels { application, environment }),
             metrics: Metrics::new(meter),
+            reports: Reports::default(),
             permits: Arc::new(Semaphore::new(limits.concurrent_requests)),
             request_timeout: limits.request_timeout,
             now: Timestamp::now,

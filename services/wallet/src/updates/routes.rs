@@ -152,8 +152,11 @@ fn is_known(headers: &HeaderMap, pass: &Package) -> bool {
 }
 
 /// Takes a report of failures.
-async fn log(body: Result<Bytes, BytesRejection>) -> Result<StatusCode, Refusal> {
-    read::<Report>(body)?.log();
+async fn log(
+    State(updates): State<Updates>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Refusal> {
+    updates.reports.log(&read::<Report>(body)?);
     Ok(StatusCode::OK)
 }
 
