@@ -23,7 +23,10 @@ async fn events_of_any_type_are_stored_by_the_hour_of_their_publication_and_noth
     assert_eq!(hours, [hour(12), hour(13), hour(13)]);
     assert!(objects.keys().all(|key| key.ends_with(".ndjson.gz")), "{objects:?}");
     for text in objects.values() {
-        assert!(["Adelaide", "Augusta", "Lovelace", "overcast"].iter().all(|word| !text.contains(word)), "{text}");
+        assert!(
+            ["Adelaide", "Augusta", "Lovelace", "overcast"].iter().all(|word| !text.contains(word)),
+            "{text}"
+        );
     }
     let lines = house.lines().await;
     let line = lines.iter().find(|line| line.metadata.event_id == first.metadata.event_id).unwrap();
