@@ -13,7 +13,7 @@ use crate::world::{World, until};
 
 const CUSTOMERS: usize = 12;
 /// Everything that a customer may have, in each of its stores.
-const KILLED: [&str; 5] = ["membership", "rewards", "discounts", "notifier", "email"];
+const KILLED: [&str; 7] = ["membership", "rewards", "discounts", "notifier", "email", "wallet", "archive"];
 
 /// A customer, the word in the name and address, and whether the history ends with an erasure.
 struct Customer {

@@ -1,6 +1,7 @@
 //! Objects about a customer in the buckets of an environment.
 
 use std::io::{BufRead, BufReader, Cursor, Read as _};
+use std::path::Path;
 
 use aws_clients::{AwsError, service};
 use aws_config::SdkConfig;
@@ -118,7 +119,8 @@ fn content(bytes: &[u8], customer: &CustomerNumber) -> std::io::Result<Value> {
                 let file = files.by_index(index)?;
                 // An image has no lines that would be worth a look.
                 let name = file.name()?.into_owned();
-                if name.ends_with(".json") || name.ends_with(".strings") {
+                let extension = Path::new(&name).extension();
+                if extension.is_some_and(|extension| extension == "json" || extension == "strings") {
                     read(BufReader::new(file), customer, &mut documents)?;
                 }
             }
