@@ -22,7 +22,7 @@ pub(super) struct Size {
     pub(super) under_faults: Duration,
     /// How long processes are stopped: longer than the visibility timeout.
     pub(super) pause: Duration,
-    /// How long to wait for the end of a scenario, from the end of its faults on.
+    /// How long to wait for the end of a scenario while the queues do not become emptier.
     pub(super) patience: Duration,
 }
 
