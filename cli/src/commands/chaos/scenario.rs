@@ -9,7 +9,7 @@ use super::history::Kind;
 use crate::layer;
 
 /// The services of AWS that a service of the layer calls, by their names in `SigV4`.
-const CALLED: [&str; 6] = ["dynamodb", "events", "sns", "sqs", "ses", "s3"];
+const CALLED: [&str; 7] = ["dynamodb", "events", "sns", "sqs", "ses", "s3", "kms"];
 
 /// How large a run is, and how long its faults last.
 #[derive(Clone, Copy, Debug)]
