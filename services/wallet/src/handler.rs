@@ -46,7 +46,11 @@ impl KeepPasses {
             published_at: metadata.published_at,
         };
         let kept = self.passes.keep(customer_number, &news, place, first).await?;
-        self.tell(Serial::of(customer_number), &kept).await?;
+        // A phone shows what a push makes it fetch, so of what nobody is to be told it learns with the next change. That a
+        // pass is void is not put off.
+        if !metadata.silent || !kept.valid {
+            self.tell(Serial::of(customer_number), &kept).await?;
+        }
         Ok(if kept.changed { Done::APPLIED } else { UNCHANGED })
     }
 

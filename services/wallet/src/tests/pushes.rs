@@ -95,6 +95,25 @@ async fn a_phone_that_is_gone_is_forgotten() {
 }
 
 #[tokio::test]
+async fn of_a_silent_event_phones_are_told_with_the_next_one_or_if_the_pass_is_void() {
+    let house = House::build().await;
+    let (service, customer) = (house.service(), customer(6));
+    handle(&service, &enrolled(&customer, 0)).await.unwrap();
+    house.register("phone", &customer, "aa").await;
+    let silent = |mut event: Envelope| {
+        event.metadata.silent = true;
+        event
+    };
+    assert_eq!(handle(&service, &silent(points(&customer, 1, 150, 1))).await.unwrap(), Done::APPLIED);
+    assert!(house.told().await.is_empty());
+    assert_eq!(handle(&service, &points(&customer, 2, 200, 2)).await.unwrap(), Done::APPLIED);
+    assert_eq!(house.told().await.len(), 1);
+    assert_eq!(handle(&service, &silent(erased(&customer, 3))).await.unwrap(), Done::APPLIED);
+    assert_eq!(house.told().await.len(), 2);
+    house.cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn after_an_erasure_phones_are_told_and_their_registrations_end_in_time() {
     let house = House::build().await;
     let (service, gone, other) = (house.service(), customer(4), customer(5));
