@@ -210,7 +210,7 @@ fn only_the_blocks_of_a_page_change() {
     let page = format!("before\n{BEGIN}tasks -->\nold\n{END}after\n");
     let once = rendered(&page);
     assert!(once.starts_with("before\n") && once.ends_with("after\n"), "{once}");
-    assert!(once.contains("| 1,000 | 17 | 0.25 vCPU, 0.5 GB | 2 | 14 | 3.5 |\n"), "{once}");
+    assert!(once.contains("| 1,000 | 17 | 0.25 vCPU, 0.5 GB | 2 | 18 | 4.5 |\n"), "{once}");
     assert!(!once.contains("old"), "{once}");
     assert_eq!(rendered(&once), once);
 }

@@ -35,7 +35,7 @@ const INSIGHTS_RECORDS_KB: f64 = 4.0;
 /// A17: a request and its response at the load balancer, in KB. A capacity unit is 1 GB an hour; connections are kept.
 const REQUEST_KB: f64 = 2.0;
 /// A18: what passes the NAT gateway, in KB: of an event with the declared services, and of each added service.
-const OUTGOING_KB: f64 = 40.0;
+const OUTGOING_KB: f64 = 35.0;
 const OUTGOING_KB_OF_A_CONSUMER: f64 = 5.0;
 
 /// One line of the bill.
@@ -188,7 +188,7 @@ impl<'a> Sum<'a, '_> {
             fee("NAT gateway", "hours", HOURS, &prices.nat),
             fee(
                 "NAT gateway, data",
-                "events × 40 KB, + 5 for an added service (A18)",
+                "events × 35 KB, + 5 for an added service (A18)",
                 self.outgoing_gb(),
                 &prices.nat_data,
             ),

@@ -11,8 +11,8 @@ use topology::{
     BucketAccess, BucketResource, Resources, RuleBus, ServiceResources, TableAccess, TableResource,
 };
 
-/// Assumption A2 of docs/capacity.md: channels a member is announced on: e-mail, the app, and the wallet.
-const CHANNELS: u32 = 3;
+/// Assumption A2 of docs/capacity.md: channels a member is announced on, e-mail and the app.
+const CHANNELS: u32 = 2;
 /// Bytes of an event's log line, with the 26 that CloudWatch adds: measured in a local run.
 const LOG_BYTES_OF_INGEST: u32 = 428;
 const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
@@ -190,25 +190,25 @@ mod tests {
     fn the_declared_services_are_counted() {
         let flow = flow(0);
         assert_eq!((flow.services, flow.added), (9, 0));
-        assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 3, 1));
+        assert_eq!((flow.events, flow.piped, flow.notifications, flow.mails), (2, 1, 2, 1));
         assert_eq!((flow.invocations, flow.invocations_of_an_enrolment), (5, 7));
-        // membership, notifier, wallet, archive twice, and email, app and wallet from the topic
-        assert_eq!(flow.messages, 8);
+        // membership, notifier, wallet, archive twice, and email and app from the topic
+        assert_eq!(flow.messages, 7);
         assert_eq!((flow.objects, flow.batches, flow.data_keys), (1, 1, 1));
         let writes = [("members", 6), ("notifications", 1), ("email-deliveries", 4), ("app-deliveries", 4)];
         assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
         assert_eq!((flow.write_units(), flow.reads), (15, 6));
-        // 428 + 8 × 514; 2 + 3 + 4 + 7 + 6 + 4 + 6
-        assert_eq!((flow.log_bytes, flow.documents), (4_540, 32));
+        // 428 + 7 × 514; 2 + 3 + 4 + 7 + 6 + 4 + 6
+        assert_eq!((flow.log_bytes, flow.documents), (4_026, 32));
     }
 
     #[test]
     fn an_added_service_consumes_the_announcement() {
         let flow = flow(5);
         assert_eq!((flow.services, flow.added), (14, 5));
-        assert_eq!((flow.invocations, flow.messages), (10, 13));
+        assert_eq!((flow.invocations, flow.messages), (10, 12));
         assert_eq!((flow.write_units(), flow.reads), (20, 6));
-        assert_eq!((flow.log_bytes, flow.documents), (7_110, 52));
-        assert_eq!((flow.events, flow.notifications), (2, 3));
+        assert_eq!((flow.log_bytes, flow.documents), (6_596, 52));
+        assert_eq!((flow.events, flow.notifications), (2, 2));
     }
 }

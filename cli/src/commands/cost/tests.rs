@@ -32,7 +32,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
         &[
             ("EventBridge, events", 86.0),         // 43.2 × 2 × 1.00
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
-            ("SQS, requests", 415.0),              // 43.2 × 8 × 3 × 0.40
+            ("SQS, requests", 363.0),              // 43.2 × 7 × 3 × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
             ("DynamoDB, writes", 494.0),           // 43.2 × 15 × 0.7625
             ("DynamoDB, reads", 40.0),             // 43.2 × 6 × 0.1525
@@ -46,10 +46,10 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
-            ("NAT gateway, data", 90.0),           // 43.2 million × 40 KB = 1,728 GB × 0.052
+            ("NAT gateway, data", 79.0),           // 43.2 million × 35 KB = 1,512 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
-            ("Logs, services", 124.0),             // 43.2 million × 4,540 bytes = 196.1 GB × 0.63
+            ("Logs, services", 110.0),             // 43.2 million × 4,026 bytes = 173.9 GB × 0.63
             ("Logs, metrics (EMF)", 20.0),         // 18 × 43,200 × 40 KB = 31.1 GB × 0.63
             ("Metrics", 162.0),                    // 9 × 60 × 0.30
             ("Container Insights, metrics", 48.0), // (8 + 9 × 17) × 0.30
@@ -68,14 +68,14 @@ fn ten_thousand_a_minute_with_twelve_services() {
         &estimate,
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
-            ("SQS, requests", 5_702.0),     // 432 × 11 × 3 × 0.40
+            ("SQS, requests", 5_184.0),     // 432 × 10 × 3 × 0.40
             ("DynamoDB, writes", 5_929.0),  // 432 × 18 × 0.7625
             ("DynamoDB, reads", 395.0),     // 432 × 6 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 1_236.0), // 432 million × 55 KB = 23,760 GB × 0.052
+            ("NAT gateway, data", 1_123.0), // 432 million × 50 KB = 21,600 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
-            ("Logs, services", 1_655.0),    // 432 million × 6,082 bytes = 2,627 GB × 0.63
+            ("Logs, services", 1_515.0),    // 432 million × 5,568 bytes = 2,405 GB × 0.63
             ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
             ("Metrics", 216.0),             // 12 × 60 × 0.30
             ("Container Insights, metrics", 64.0), // (8 + 12 × 17) × 0.30
@@ -94,8 +94,8 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
         &[
             ("EventBridge, events", 86_400.0), // 43,200 × 2 × 1.00
             ("EventBridge, Pipe", 17_280.0),   // 43,200 × 0.40
-            // 43,200 × 8 × 1.2 = 414,720: 100,000 × 0.40 + 100,000 × 0.30 + 214,720 × 0.24
-            ("SQS, requests", 121_533.0),
+            // 43,200 × 7 × 1.2 = 362,880: 100,000 × 0.40 + 100,000 × 0.30 + 162,880 × 0.24
+            ("SQS, requests", 109_091.0),
             ("SNS, publishes", 21_600.0),       // 43,200 × 0.50
             ("DynamoDB, writes", 405_000.0),    // 43,200 × 15 × 0.625
             ("DynamoDB, reads", 32_400.0),      // 43,200 × 6 × 0.125
@@ -107,10 +107,10 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
             ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
-            ("NAT gateway, data", 77_760.0),    // 1,728,000 GB × 0.045
+            ("NAT gateway, data", 68_040.0),    // 1,512,000 GB × 0.045
             ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
-            ("Logs, services", 98_064.0),   // 196,128 GB × 0.50
+            ("Logs, services", 86_962.0),   // 173,923 GB × 0.50
             ("Logs, metrics (EMF)", 218.0), // 252 × 43,200 × 40 KB = 435.5 GB × 0.50
             ("SES, mails", 4_320_000.0),
         ],
@@ -125,10 +125,10 @@ fn a_million_a_minute_with_thirty_three_services() {
     fees(
         &estimate,
         &[
-            // 43,200 × 32 × 1.2 = 1,658,880: 100,000 × 0.40 + 100,000 × 0.30 + 1,458,880 × 0.24
-            ("SQS, requests", 420_131.0),
+            // 43,200 × 31 × 1.2 = 1,607,040: 100,000 × 0.40 + 100,000 × 0.30 + 1,407,040 × 0.24
+            ("SQS, requests", 407_690.0),
             ("DynamoDB, writes", 1_284_660.0), // 43,200 × 39 × 0.7625
-            ("NAT gateway, data", 359_424.0),  // 43,200 million × 160 KB = 6,912,000 GB × 0.052
+            ("NAT gateway, data", 348_192.0),  // 43,200 million × 155 KB = 6,696,000 GB × 0.052
             ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
             ("Metrics", 594.0),                // 33 × 60 × 0.30
         ],
@@ -161,7 +161,7 @@ fn each_service_has_alarms_and_perhaps_a_dashboard() {
     let many = estimate("eu-central-1", 1_000, 33);
     assert!(fee(&few, "Alarms") >= 3.0, "{few}");
     assert!(fee(&many, "Alarms") > fee(&few, "Alarms") + 10.0, "{many}");
-    assert_eq!(fee(&few, "Key"), 1.0);
+    assert_eq!(fee(&few, "Key"), 2.0);
 }
 
 /// The sums hold for the text as well, and what no page shows is marked.

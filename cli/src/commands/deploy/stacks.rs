@@ -167,7 +167,8 @@ mod tests {
     fn what_others_need_comes_first_and_a_producer_after_its_consumers() {
         let stacks = stacks("foostore", "prod", None).unwrap();
         let names: Vec<_> = stacks.iter().map(|stack| stack.part.name()).collect();
-        let services = ["email", "app", "notifier", "rewards", "discounts", "membership", "ingest"];
+        let services =
+            ["archive", "email", "app", "notifier", "wallet", "rewards", "discounts", "membership", "ingest"];
         let expected: Vec<String> = ["foundation".to_owned()]
             .into_iter()
             .chain(services.map(|service| format!("{service}-data")))
@@ -175,7 +176,7 @@ mod tests {
             .chain(services.map(str::to_owned))
             .collect();
         assert_eq!(names, expected);
-        assert_eq!(stacks[1].name, "foostore-prod-email-data");
+        assert_eq!(stacks[1].name, "foostore-prod-archive-data");
     }
 
     #[test]

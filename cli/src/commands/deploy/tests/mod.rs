@@ -23,21 +23,25 @@ pub(super) const PARAMETERS: [&str; 11] = [
     "wallet:PassType=pass.com.example.loyalty",
     "wallet:PassWebServiceUrl=https://wallet.example.com",
 ];
-pub(super) const SERVICES: [&str; 7] =
-    ["email", "app", "notifier", "rewards", "discounts", "membership", "ingest"];
-const IN_ORDER: [&str; 16] = [
+pub(super) const SERVICES: [&str; 9] =
+    ["archive", "email", "app", "notifier", "wallet", "rewards", "discounts", "membership", "ingest"];
+const IN_ORDER: [&str; 20] = [
     "foundation",
+    "archive-data",
     "email-data",
     "app-data",
     "notifier-data",
+    "wallet-data",
     "rewards-data",
     "discounts-data",
     "membership-data",
     "ingest-data",
     "observability",
+    "archive",
     "email",
     "app",
     "notifier",
+    "wallet",
     "rewards",
     "discounts",
     "membership",
@@ -152,10 +156,10 @@ async fn a_first_deployment_stops_for_the_images_and_goes_on_after_they_were_pus
 async fn tables_are_protected_only_once_their_stack_exists() {
     let operator = Operator::with_images().await;
     let said = operator.deploy().await.unwrap();
-    let twice = ["email-data", "email-data", "app-data", "app-data", "notifier-data"];
+    let twice = ["archive-data", "archive-data", "email-data", "email-data", "app-data"];
     assert_eq!(operator.asked("ExecuteChangeSet")[1..6], twice);
     let (created, protected) = (
-        said.find("foostore-prod-email-data: created").unwrap(),
+        said.find("foostore-prod-archive-data: created").unwrap(),
         said.find("its tables are protected from deletion, now that the stack exists").unwrap(),
     );
     assert!(created < protected, "{said}");
@@ -170,7 +174,7 @@ async fn a_plan_shows_the_changes_and_leaves_nothing() {
     operator.consent = Consent::PlanOnly;
     let said = operator.deploy().await.unwrap();
     assert!(said.contains("stack foostore-prod-foundation is created"), "{said}");
-    assert!(said.contains("images are missing: foostore-prod/email:a1"), "{said}");
+    assert!(said.contains("images are missing: foostore-prod/archive:a1"), "{said}");
     assert!(said.contains("nothing was changed"), "{said}");
     assert!(operator.aws.account().stacks.is_empty(), "stacks in review are left");
 
