@@ -102,13 +102,15 @@ async fn every_event_is_archived_in_its_trace_and_nothing_of_an_erased_customer_
     // Both events of this trace, each with the object that it is in.
     until("both segments of the archive, with S3 below", || async {
         let documents = Documents::get(&world, &trace_id).await?;
-        let of_archive = documents.segments().filter(|segment| segment["name"] == "archive").count();
+        let archive = documents.segments().filter(|segment| segment["name"] == "archive");
+        let archive: BTreeSet<_> = archive.filter_map(|segment| segment["id"].as_str()).collect();
         let puts = documents.all().iter().filter(|document| {
             document["namespace"] == "aws"
                 && document["name"] == "S3"
                 && document["aws"]["operation"] == "PutObject"
+                && document["parent_id"].as_str().is_some_and(|parent| archive.contains(parent))
         });
-        ((of_archive, puts.count()) == (2, 2)).then_some(())
+        ((archive.len(), puts.count()) == (2, 2)).then_some(())
     })
     .await;
     Documents::connected(&world, &trace_id, None).await;
