@@ -35,7 +35,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     }
     for table in context.tables(service).filter(|table| table.swept) {
         sweeper::parked(template, context, service, table, &topic);
-        sweeper::late(template, context, service, table, &topic);
+        sweeper::late(template, context, service, &topic);
     }
     for pipe in context.pipes(service) {
         delivery::standstill(template, context, pipe, &topic);

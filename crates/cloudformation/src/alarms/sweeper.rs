@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::metrics;
 use crate::template::{Template, reference};
 
-/// The dimension of a sweeper's metrics.
+/// The dimension of the count of items.
 const TABLE: &str = "db.collection.name";
 /// Above the longest delay between two attempts, so that every failing item is in each period.
 const PERIOD_S: u32 = 600;
@@ -49,7 +49,6 @@ pub(super) fn late(
     template: &mut Template,
     context: &Context<'_>,
     service: &ServiceResources,
-    table: &TableResource,
     topic: &Value,
 ) {
     template.number(
@@ -60,7 +59,7 @@ pub(super) fn late(
     );
     let name = &service.service;
     let mut watches =
-        metrics::watched(metrics::own(context, "sweeper.lateness", &[(TABLE, &table.name)]), "Maximum");
+        metrics::watched(metrics::own(context, "sweeper.lateness", &[("service.name", name)]), "Maximum");
     watches["Period"] = json!(PERIOD_S);
     Alarm {
         name: &format!("{name}-late-sweep"),
