@@ -8,6 +8,7 @@ use aws_clients::{AwsError, service};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use topology::Key;
 use uuid::Uuid;
 
@@ -21,6 +22,9 @@ use crate::key_table::{KeyTable, WrappedKey};
 const CUSTOMER: &str = "customer";
 /// Keys in memory, each of a few hundred bytes.
 const CACHED: usize = 10_000;
+/// Keys that are looked for at once. Hundreds of events may wait for their batch, and so many calls at a time would only make
+/// each of them slow, beyond its timeout.
+const AT_ONCE: usize = 16;
 /// How often a key is looked for that another task makes or removes at the same time.
 const ATTEMPTS: u32 = 4;
 
@@ -45,6 +49,7 @@ pub struct Keys {
     kms: aws_sdk_kms::Client,
     key_id: String,
     cache: Cache,
+    lookups: Semaphore,
 }
 
 impl Keys {
@@ -52,7 +57,13 @@ impl Keys {
     #[must_use]
     pub fn new(dynamodb: aws_sdk_dynamodb::Client, kms: aws_sdk_kms::Client, settings: KeySettings) -> Self {
         let KeySettings { table, key_id, life } = settings;
-        Self { table: KeyTable::new(dynamodb, table), kms, key_id, cache: Cache::new(CACHED, life) }
+        Self {
+            table: KeyTable::new(dynamodb, table),
+            kms,
+            key_id,
+            cache: Cache::new(CACHED, life),
+            lookups: Semaphore::new(AT_ONCE),
+        }
     }
 
     /// Returns the key for an event about a customer that occurred at `occurred_at`, and makes one if there is none. `None` if
@@ -62,6 +73,8 @@ impl Keys {
         customer_number: Option<&str>,
         occurred_at: Timestamp,
     ) -> Result<Option<Arc<DataKey>>, KeyError> {
+        // Never closed.
+        let _permit = self.lookups.acquire().await.ok();
         for _ in 0..ATTEMPTS {
             let stored = self.table.get(customer_number).await?;
             if stored.covers(occurred_at) {
