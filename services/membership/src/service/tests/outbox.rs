@@ -33,6 +33,7 @@ async fn the_item_is_what_the_pipe_expects_and_carries_the_trace() {
             "pk",
             "published_at",
             "schema_version",
+            "silent",
             "source",
             "trace"
         ]
@@ -47,6 +48,7 @@ async fn the_item_is_what_the_pipe_expects_and_carries_the_trace() {
     assert_eq!(text(item, "correlation_id"), cause_id);
     assert_eq!(text(item, "causation_id"), cause_id);
     assert_eq!(text(item, "trace"), trace);
+    assert_eq!(text(item, "silent"), "");
     assert_eq!(item["schema_version"].as_n().unwrap(), "1");
     cloud.shutdown().await;
 }
