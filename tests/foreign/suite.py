@@ -35,7 +35,7 @@ LEFT_OUT = {
     "architecture::": "reads the source and calls no AWS",
     "archive::": "reads objects by the AWS account of the local cloud, and needs faults on demand",
     "bounces::": "needs the events that SES publishes, which ministack does not",
-    "chaos::": "starts a layer of its own, and needs faults on demand",
+    "chaos::": "starts a separate layer, and needs faults on demand",
     "ci::": "reads the steps of CI",
     "circles::": "reads the source and calls no AWS",
     "collector::every_component_": "compares the collector's configuration with its distribution",

@@ -32,7 +32,7 @@ pub struct Metadata {
     /// Whether this is an event from an archive that is on the bus again. What it causes is new and does not have this mark.
     #[serde(default, deserialize_with = "bool_or_string", skip_serializing_if = "is_false")]
     pub replayed: bool,
-    /// Whether nobody is to be notified of the event, nor of anything that it causes: it is told again, long after the fact.
+    /// Whether nobody is notified of the event or of anything that it causes, because it is replayed long after the fact.
     #[serde(default, deserialize_with = "bool_or_string", skip_serializing_if = "is_false")]
     pub silent: bool,
 }

@@ -41,7 +41,7 @@ pub struct KeySettings {
 
 /// The data keys of customers.
 ///
-/// The table is asked for each event, consistently, and only what KMS unwraps is remembered, under the key's id. So an erasure
+/// The table is read consistently for each event, and only what KMS unwraps is kept in memory, under the key's id. So an erasure
 /// counts for every task at once, and no event is encrypted with a key that had been removed before.
 #[derive(Debug)]
 pub struct Keys {

@@ -46,8 +46,8 @@ impl KeepPasses {
             published_at: metadata.published_at,
         };
         let kept = self.passes.keep(customer_number, &news, place, first).await?;
-        // A phone shows what a push makes it fetch, so of what nobody is to be told it learns with the next change. That a
-        // pass is void is not put off.
+        // A push makes the phone fetch the pass and show what has changed, so a silent change waits for the next one. That
+        // a pass is void does not wait.
         if !metadata.silent || !kept.valid {
             self.tell(Serial::of(customer_number), &kept).await?;
         }

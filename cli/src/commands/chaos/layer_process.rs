@@ -1,4 +1,4 @@
-//! The layer under test: `foostore up` as a child process, with a process of its own for each service.
+//! The layer under test: `foostore up` as a child process, with a separate process for each service.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -53,7 +53,7 @@ Examples:
   foostore chaos --only kill --only lost-answers --seed 42
   foostore chaos --list
 
-Starts a layer of its own on free ports, as `foostore up` does, and sends it a burst of random events in each scenario, while
+Starts a separate layer on free ports, as `foostore up` does, and sends it a burst of random events in each scenario, while
 services are killed or calls fail. Then it waits until nothing is left to do and compares what it finds with what the events
 must lead to: members, points, tiers, discounts, and one mail and one push for each notification. docs/chaos.md has the table
 of what is tried.

@@ -1,4 +1,4 @@
-//! What came of the scenarios, for people and for programs.
+//! The outcomes of the scenarios, for people and for programs.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::style::{Colour, Style, printable};
 /// The most findings of a scenario that are shown; programs get all of them.
 const SHOWN: usize = 20;
 
-/// What came of a scenario.
+/// The outcome of a scenario.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) scenario: String,

@@ -60,7 +60,7 @@ pub(super) struct Flow {
     pub(super) objects: u32,
     /// Services that write objects with many events each.
     pub(super) batches: u32,
-    /// Data keys that KMS is asked for.
+    /// Requests to KMS for data keys.
     pub(super) data_keys: u32,
     pub(super) mails: u32,
     pub(super) log_bytes: u32,

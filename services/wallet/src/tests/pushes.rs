@@ -1,4 +1,4 @@
-//! Phones are told of every version, and of none twice.
+//! Every version is pushed to the phones, and none twice.
 
 use super::*;
 use crate::device::{DeviceId, PushToken};
