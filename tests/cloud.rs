@@ -1,6 +1,5 @@
 //! The local cloud as a process, as docker compose runs it.
 
-use std::net::TcpListener;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -16,11 +15,6 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// Returns an address that was free a moment ago, at which a cloud can be started more than once.
-    pub(crate) fn free_address() -> String {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-    }
-
     /// Starts the cloud with further options and waits until it is ready.
     pub(crate) async fn start(address: &str, options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_foostore"))

@@ -14,7 +14,6 @@ mod trace;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -26,6 +25,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::architecture::root;
+use crate::reserved::Reserved;
 use crate::world::{PATIENCE, World, say_all, until};
 
 /// The release of ADOT that `.env` pins, and its contents
@@ -121,12 +121,11 @@ pub(crate) async fn program() -> Option<PathBuf> {
     program
 }
 
-/// Addresses for one collector.
-pub(crate) struct Addresses(BTreeMap<&'static str, SocketAddr>);
+/// Addresses for one collector, which does not report those it binds.
+pub(crate) struct Addresses(BTreeMap<&'static str, Reserved>);
 
 impl Addresses {
-    /// Picks addresses that were free a moment ago, because the collector does not report the ones it binds.
-    pub(crate) fn free() -> Self {
+    pub(crate) fn reserved() -> Self {
         let names = [
             "OTLP_GRPC_ADDRESS",
             "OTLP_HTTP_ADDRESS",
@@ -134,9 +133,7 @@ impl Addresses {
             "AWSPROXY_ADDRESS",
             "PROMETHEUS_ADDRESS",
         ];
-        // All are held until all are known, so that the system assigns none twice.
-        let held = names.map(|name| (name, TcpListener::bind("127.0.0.1:0").unwrap()));
-        Self(held.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap())).collect())
+        Self(names.map(|name| (name, Reserved::new())).into())
     }
 
     pub(crate) fn url(&self, name: &str) -> String {
@@ -171,11 +168,14 @@ impl Collector {
             .unwrap();
         say_all("collector: ", process.stderr.take().unwrap());
         let (http, health) = (reqwest::Client::new(), addresses.url("HEALTH_ADDRESS"));
-        until("the collector to be healthy", || async {
+        let healthy = until("the collector to be healthy", || async {
             let answer = http.get(&health).send().await.ok()?;
             answer.status().is_success().then_some(())
-        })
-        .await;
+        });
+        tokio::select! {
+            () = healthy => {}
+            status = process.wait() => panic!("the collector ended before it was healthy: {}", status.unwrap()),
+        }
         Self { process }
     }
 
@@ -191,7 +191,7 @@ impl Collector {
 /// Starts a layer that exports through a collector to its own X-Ray. Returns nothing on a machine without Go.
 pub(crate) async fn layer_with_collector(environment: &[(&str, &str)]) -> Option<(World, Collector)> {
     let program = program().await?;
-    let addresses = Addresses::free();
+    let addresses = Addresses::reserved();
     let world = World::start_with(&["--otlp-endpoint", &addresses.otlp()], environment).await;
     let settings = [("XRAY_ENDPOINT", world.xray_endpoint.as_str()), ("METRICS_EXPORTER", "debug")];
     let collector = Collector::start(&program, &addresses, &settings).await;

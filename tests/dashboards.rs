@@ -88,7 +88,7 @@ async fn every_question_of_the_dashboards_has_an_answer() {
         return;
     }
     let Some(program) = program().await else { return };
-    let addresses = Addresses::free();
+    let addresses = Addresses::reserved();
     // Traces go to the local X-Ray directly: another test covers the collector's conversion.
     let settings = [("METRICS_EXPORTER", "prometheus"), ("XRAY_ENDPOINT", "http://127.0.0.1:9")];
     let collector = Collector::start(&program, &addresses, &settings).await;

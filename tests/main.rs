@@ -32,6 +32,7 @@ mod poison;
 mod pushes;
 mod replay;
 mod replayed;
+mod reserved;
 mod restart;
 mod rewards;
 mod roles;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
+use crate::reserved::Reserved;
 use crate::world::{World, until};
 
 fn enrolment(customer: &str, address: &str) -> Value {
@@ -33,7 +34,8 @@ async fn mailed(world: &World, address: &str) -> Option<()> {
 async fn the_layer_heals_when_the_cloud_alone_is_killed_and_started_again() {
     let data = tempfile::tempdir().unwrap();
     let options = ["--data-dir", data.path().to_str().unwrap()];
-    let address = Cloud::free_address();
+    let reserved = Reserved::new();
+    let address = reserved.to_string();
     let cloud = Cloud::start(&address, &options).await;
     let world = Arc::new(World::start_with(&cloud.options(), &[("CONSUMER_BACKOFF_CAP_S", "5")]).await);
     enrol_and_mail(&world, "470000000001").await;

@@ -9,6 +9,7 @@ use service_runtime::Environment;
 
 use crate::cloud::Cloud;
 use crate::faults::depth;
+use crate::reserved::Reserved;
 use crate::world::{World, say, until};
 
 /// Events unless `FOOSTORE_TEST_SOAK_EVENTS` is set.
@@ -43,7 +44,8 @@ async fn the_clouds_memory_stays_bounded() {
     // So little that mails and traces reach their limit at once, and what else grows is seen.
     let data = tempfile::tempdir().unwrap();
     let options = ["--memory-mib", "8", "--data-dir", data.path().to_str().unwrap()];
-    let cloud = Cloud::start(&Cloud::free_address(), &options).await;
+    let address = Reserved::new();
+    let cloud = Cloud::start(&address.to_string(), &options).await;
     let world = World::start_with(&cloud.options(), &[]).await;
 
     let mut measured = Vec::new();

@@ -29,7 +29,7 @@ struct Layer {
 impl Layer {
     async fn start() -> Option<Self> {
         let program = program().await?;
-        let addresses = Addresses::free();
+        let addresses = Addresses::reserved();
         let world = World::start_with(&["--otlp-endpoint", &addresses.otlp()], &[]).await;
         Some(Self { program, addresses, world, traces: Vec::new() })
     }
@@ -120,7 +120,7 @@ async fn what_is_lost_beyond_the_memory_is_counted_exactly() {
     let Some(program) = program().await else { return };
     let cloud = another_cloud().await;
     let xray = aws_sdk_xray::Client::new(&sdk_config(&cloud.endpoint_url()));
-    let addresses = Addresses::free();
+    let addresses = Addresses::reserved();
     let endpoint = cloud.endpoint_url();
     let settings = [("XRAY_ENDPOINT", endpoint.as_str()), ("METRICS_EXPORTER", "prometheus")];
     let collector = Collector::start(&program, &addresses, &settings).await;

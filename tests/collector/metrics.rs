@@ -152,7 +152,7 @@ pub(super) async fn measured(
 ) -> Option<(World, Collector, Addresses, Logs)> {
     let program = program().await?;
     let (logs, logs_endpoint) = Logs::start().await;
-    let addresses = Addresses::free();
+    let addresses = Addresses::reserved();
     let settings = [
         ("METRICS_EXPORTER", exporter),
         ("LOGS_ENDPOINT", &logs_endpoint),

@@ -38,7 +38,7 @@ async fn both_roads_give_the_same_documents() {
 
     // The other road: the same requests, collector, another local cloud.
     let cloud = another_cloud().await;
-    let addresses = Addresses::free();
+    let addresses = Addresses::reserved();
     let settings = [("XRAY_ENDPOINT", cloud.endpoint_url()), ("METRICS_EXPORTER", "debug".to_owned())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let collector = Collector::start(&program, &addresses, &settings).await;

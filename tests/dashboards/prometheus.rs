@@ -2,7 +2,6 @@
 //! without Prometheus the test reports that it is skipped.
 
 use std::io::{ErrorKind, Write as _};
-use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::architecture::root;
+use crate::reserved::Reserved;
 use crate::world::{say_all, until};
 
 /// Settings that differ between compose and a test: the text in the configuration, and its replacement.
@@ -52,8 +52,7 @@ impl Prometheus {
         }
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
-        // Free a moment ago; Prometheus does not report the port it binds.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = Reserved::new();
         let mut process = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
