@@ -1,6 +1,9 @@
 //! The span of one SDK call, covering all of its attempts.
 
-use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use aws_types::region::Region;
 use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_semantic_conventions::attribute;
@@ -24,9 +27,11 @@ impl Storable for Call {
 }
 
 impl Call {
-    /// Starts the span under the current one. `service` is the SDK's name for the service.
-    pub(crate) fn start(service: &str, operation: &str, region: Option<&str>) -> Self {
-        let service = node_name(service);
+    /// Starts the span of the operation in `config` under the current span; `input` says what it works on.
+    pub(crate) fn start(input: &Input, config: &ConfigBag) -> Option<Self> {
+        let metadata = config.load::<Metadata>()?;
+        let operation = metadata.name();
+        let service = node_name(metadata.service());
         let name = format!("{service}.{operation}");
         let span = tracing::info_span!("aws call", otel.name = name, otel.kind = "client");
         // The deprecated names too: the X-Ray exporter recognizes an AWS node by them alone.
@@ -34,10 +39,14 @@ impl Call {
         span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
         span.set_attribute(attributes::RPC_SERVICE, service.to_owned());
         span.set_attribute(attribute::RPC_METHOD, operation.to_owned());
-        if let Some(region) = region {
-            span.set_attribute(attributes::AWS_REGION, region.to_owned());
+        if let Some(region) = config.load::<Region>() {
+            span.set_attribute(attributes::AWS_REGION, region.to_string());
         }
-        Self { span, settled: false }
+        let call = Self { span, settled: false };
+        if let Some(target) = Target::of(metadata.service(), input) {
+            call.on(target);
+        }
+        Some(call)
     }
 
     pub(crate) fn span(&self) -> &Span {
@@ -45,7 +54,7 @@ impl Call {
     }
 
     /// Records what the call works on.
-    pub(crate) fn on(&self, target: Target) {
+    fn on(&self, target: Target) {
         match target {
             Target::Tables(names) => {
                 self.span.set_attribute(attribute::DB_SYSTEM_NAME, "aws.dynamodb");

@@ -6,16 +6,14 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_types::region::Region;
 use telemetry::context;
 
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::target::Target;
 
 /// Traces each call of a client as a CLIENT span under the current one, named `Service.Operation`, and propagates the
 /// trace in the request's `X-Amzn-Trace-Id`.
@@ -55,13 +53,9 @@ impl Intercept for TracingInterceptor {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(operation) = config.load::<Metadata>() else { return Ok(()) };
-        let region = config.load::<Region>().map(AsRef::as_ref);
-        let call = Call::start(operation.service(), operation.name(), region);
-        if let Some(target) = Target::of(operation.service(), context.input()) {
-            call.on(target);
+        if let Some(call) = Call::start(context.input(), config) {
+            config.interceptor_state().store_put(call);
         }
-        config.interceptor_state().store_put(call);
         Ok(())
     }
 

@@ -7,15 +7,12 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
-use aws_types::region::Region;
 use tracing::Span;
 
 use crate::call::Call;
 use crate::interceptor::Outcome;
-use crate::target::Target;
 
 /// Traces one call as a CLIENT span below each of several spans, with what [`TracingInterceptor`] records.
 ///
@@ -71,16 +68,8 @@ impl Intercept for SharedCall {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(operation) = config.load::<Metadata>() else { return Ok(()) };
-        let region = config.load::<Region>().map(AsRef::as_ref);
-        let start = |parent: &Span| {
-            let call = parent.in_scope(|| Call::start(operation.service(), operation.name(), region));
-            if let Some(target) = Target::of(operation.service(), context.input()) {
-                call.on(target);
-            }
-            call
-        };
-        let calls = self.parents.iter().map(start).collect();
+        let start = |parent: &Span| parent.in_scope(|| Call::start(context.input(), config));
+        let calls = self.parents.iter().filter_map(start).collect();
         config.interceptor_state().store_put(Calls(calls));
         Ok(())
     }

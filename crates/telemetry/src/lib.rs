@@ -32,6 +32,7 @@ pub mod context;
 mod error;
 mod export;
 pub mod hop;
+pub mod http_call;
 mod log_line;
 mod logs;
 mod processor;

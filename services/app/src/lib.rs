@@ -30,7 +30,6 @@ pub mod domain;
 mod endpoint;
 mod handler;
 mod members;
-mod push_span;
 mod recipient;
 mod recipients;
 mod resolver;

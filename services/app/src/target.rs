@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::Scheme;
 use sha2::{Digest as _, Sha256};
+use telemetry::http_call::Peer;
 use thiserror::Error;
 
 use crate::address::Reach;
@@ -91,14 +92,10 @@ impl Target {
         &self.host
     }
 
-    /// Returns the port.
-    pub(crate) fn port(&self) -> u16 {
-        let usual = if self.is_encrypted() { HTTPS_PORT } else { HTTP_PORT };
-        self.uri.port_u16().unwrap_or(usual)
-    }
-
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.is_encrypted() { "https" } else { "http" }
+    /// Returns whom requests go to, for their spans; `node` is its name there.
+    pub(crate) fn peer(&self, node: &'static str) -> Peer<'_> {
+        let (scheme, usual) = if self.is_encrypted() { ("https", HTTPS_PORT) } else { ("http", HTTP_PORT) };
+        Peer { node, scheme, host: &self.host, port: self.uri.port_u16().unwrap_or(usual) }
     }
 
     /// Whether it is requested over TLS.
@@ -154,7 +151,8 @@ mod tests {
     fn what_may_be_secret_is_not_shown() {
         let target = Target::read("https://app.example.com/secret?token=secret", false, false).unwrap();
         assert!(!format!("{target:?}").contains("secret"), "{target:?}");
-        assert_eq!((target.scheme(), target.host(), target.port()), ("https", "app.example.com", 443));
+        let peer = Peer { node: "webhook", scheme: "https", host: "app.example.com", port: 443 };
+        assert_eq!(target.peer("webhook"), peer);
         assert_eq!(target.digest().len(), 32);
         let other = Target::read("https://app.example.com/other", false, false).unwrap();
         assert_ne!(other.digest(), target.digest());

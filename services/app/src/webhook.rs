@@ -16,12 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore};
 use sqs_consumer::Failure;
+use telemetry::http_call::HttpCall;
 use thiserror::Error;
 use tokio::time::timeout;
 use uuid::Uuid;
 use webhook_signature::{ID_HEADER, SIGNATURE_HEADER, Secrets, TIMESTAMP_HEADER};
 
-use crate::push_span::PushSpan;
 use crate::resolver::{GuardedResolver, ResolveError};
 use crate::retry_after;
 use crate::target::Target;
@@ -157,23 +157,23 @@ impl Webhook {
 
     /// Pushes a body. `id` is the same whenever the same push is repeated.
     pub(crate) async fn push(&self, id: Uuid, body: Bytes) -> Result<(), PushError> {
-        let mut span = PushSpan::start(&self.target);
-        let request = self.request(id, body, span.headers()).map_err(PushError::Unwritable)?;
+        let mut call = HttpCall::post(self.target.peer(WEBHOOK));
+        let request = self.request(id, body, call.headers()).map_err(PushError::Unwritable)?;
         let answer = match timeout(self.timeout, self.client.request(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 let error = failed(error);
-                span.failed(error.word());
+                call.failed(error.word());
                 return Err(error);
             }
             Err(_) => {
                 let error = PushError::Timeout(self.timeout);
-                span.failed(error.word());
+                call.failed(error.word());
                 return Err(error);
             }
         };
         let status = answer.status();
-        span.answered(status.as_u16());
+        call.answered(status.as_u16());
         let retry_after = retry_after::read(answer.headers(), Timestamp::now());
         // What the body says, and whether it arrives, changes nothing.
         drop(timeout(BODY_TIME, read_some(answer.into_body())).await);

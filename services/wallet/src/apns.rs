@@ -16,13 +16,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use sqs_consumer::Failure;
+use telemetry::http_call::HttpCall;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::device::PushToken;
 use crate::endpoint::{APNS, Endpoint};
 use crate::identity::Identity;
-use crate::push_span::PushSpan;
 
 /// How long a connection may take to be established, with TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -148,22 +148,22 @@ impl Apns {
 
     /// Makes a phone ask for changes.
     pub(crate) async fn push(&self, token: &PushToken) -> Result<(), PushError> {
-        let mut span = PushSpan::start(&self.endpoint);
-        let request = self.request(token, span.headers()).map_err(PushError::Unwritable)?;
+        let mut call = HttpCall::post(self.endpoint.peer());
+        let request = self.request(token, call.headers()).map_err(PushError::Unwritable)?;
         let answer = match timeout(self.timeout, self.client.request(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(source)) => {
                 let code = if source.is_connect() { "connect" } else { "connection-lost" };
-                span.failed(code);
+                call.failed(code);
                 return Err(PushError::Connection { code, source });
             }
             Err(_) => {
-                span.failed(aws_clients::code::TIMEOUT);
+                call.failed(aws_clients::code::TIMEOUT);
                 return Err(PushError::Timeout(self.timeout));
             }
         };
         let status = answer.status();
-        span.answered(status.as_u16());
+        call.answered(status.as_u16());
         if status.is_success() {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use http::Uri;
 use http::uri::Scheme;
+use telemetry::http_call::Peer;
 use thiserror::Error;
 
 use crate::device::PushToken;
@@ -55,16 +56,10 @@ impl Endpoint {
         self.encrypted
     }
 
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.encrypted { "https" } else { "http" }
-    }
-
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Returns whom requests go to, for their spans.
+    pub(crate) fn peer(&self) -> Peer<'_> {
+        let scheme = if self.encrypted { "https" } else { "http" };
+        Peer { node: APNS, scheme, host: &self.host, port: self.port }
     }
 }
 
@@ -76,12 +71,10 @@ mod tests {
     fn a_phone_has_an_address_below_the_endpoint() {
         let endpoint = Endpoint::read("https://api.push.apple.com/", false).unwrap();
         assert_eq!(endpoint.of(&"0a1b".parse().unwrap()), "https://api.push.apple.com/3/device/0a1b");
-        assert_eq!(
-            (endpoint.scheme(), endpoint.host(), endpoint.port()),
-            ("https", "api.push.apple.com", 443)
-        );
+        let peer = Peer { node: APNS, scheme: "https", host: "api.push.apple.com", port: 443 };
+        assert_eq!(endpoint.peer(), peer);
         let local = Endpoint::read("http://127.0.0.1:4566/_local/apns", true).unwrap();
-        assert_eq!((local.scheme(), local.host(), local.port()), ("http", "127.0.0.1", 4566));
+        assert_eq!(local.peer(), Peer { node: APNS, scheme: "http", host: "127.0.0.1", port: 4566 });
         assert_eq!(Endpoint::read("http://127.0.0.1", false), Err(InvalidEndpoint::NotEncrypted));
         for wrong in ["", "api.push.apple.com", "ftp://x", "https://", "https://x/?y"] {
             assert_eq!(Endpoint::read(wrong, true), Err(InvalidEndpoint::NoUrl), "{wrong}");

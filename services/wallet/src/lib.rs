@@ -35,7 +35,6 @@ mod endpoint;
 mod handler;
 mod identity;
 mod passes;
-mod push_span;
 mod registrations;
 mod settings;
 #[cfg(test)]
