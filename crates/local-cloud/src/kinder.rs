@@ -68,7 +68,7 @@ pub(crate) const SILENT: &[Kinder] = &[
     Kinder {
         service: "s3",
         on_aws: "an object has up to 5 GB",
-        here: "up to 16 MiB, and together as much as the settings give them",
+        here: "up to 16 MiB, together 4 GiB, and as many as the settings give memory for: about a hundred a MiB",
         source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html",
     },
     Kinder {
@@ -80,7 +80,7 @@ pub(crate) const SILENT: &[Kinder] = &[
     Kinder {
         service: "s3",
         on_aws: "lifecycle rules move objects to other storage classes and delete them",
-        here: "the rules are checked and returned; nothing expires",
+        here: "the rules are checked and returned; objects of a bucket with a rule that deletes all of them expire, the oldest first, when there is no room for another one",
         source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html",
     },
     Kinder {

@@ -24,8 +24,9 @@ pub struct Settings {
     pub region: String,
     /// Account number in ARNs and events, 12 digits.
     pub account_id: String,
-    /// Where mails and traces are kept over a restart, and DynamoDB's tables and S3's objects while the process runs; in
-    /// memory alone if missing. One cloud at a time may use it.
+    /// Where mails and traces are kept over a restart, and DynamoDB's tables and the bytes of S3's objects while the process
+    /// runs. If missing, the bytes of objects are in temporary files and all else in memory alone. One cloud at a time may
+    /// use it.
     pub data_dir: Option<PathBuf>,
     /// Memory for messages on queues, traces, mails and objects of S3, in MiB. Beyond it the oldest traces and mails are
     /// dropped, and messages and objects refused.
@@ -50,7 +51,7 @@ impl Settings {
         (self.memory_bytes() / 8 * 3).max(LEAST_FOR_MESSAGES)
     }
 
-    /// Returns the share of the memory for objects of S3, in bytes.
+    /// Returns the share of the memory for what is known of objects of S3, in bytes.
     pub(crate) fn object_bytes(&self) -> usize {
         self.memory_bytes() / 8
     }

@@ -438,7 +438,7 @@ impl Resources {
             self.buckets.push(BucketResource {
                 name,
                 access: bucket.access.iter().copied().collect(),
-                lifecycle: bucket.lifecycle,
+                lifecycle: bucket.lifecycle_in(&self.environment),
                 versioned: bucket.versioned,
                 lockable: bucket.lockable,
             });

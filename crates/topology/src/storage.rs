@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 /// The longest name of a bucket
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
 pub(crate) const LONGEST_BUCKET_NAME: usize = 63;
+/// The environment that runs on a laptop.
+const LOCAL: &str = "local";
 /// The characters that account and region, the longest one, add to a bucket's name.
 pub(crate) const PLACE_CHARACTERS: usize = "-123456789012-ap-southeast-3".len();
 
@@ -26,6 +28,7 @@ pub struct Bucket {
     pub(crate) name: &'static str,
     pub(crate) access: BTreeSet<BucketAccess>,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) expires_locally_after_days: Option<u32>,
     pub(crate) versioned: bool,
     pub(crate) lockable: bool,
     pub(crate) personal_data: bool,
@@ -42,6 +45,7 @@ impl Bucket {
             name,
             access: BTreeSet::new(),
             lifecycle: Lifecycle::default(),
+            expires_locally_after_days: None,
             versioned: false,
             lockable: false,
             personal_data: false,
@@ -60,6 +64,20 @@ impl Bucket {
     pub fn expires_after_days(mut self, days: u32) -> Self {
         self.lifecycle.expires_after_days = Some(days);
         self
+    }
+
+    /// Deletes objects this many days after they were written in the environment `local` alone, whose cloud has the room of
+    /// a laptop. Where room becomes scarce, that cloud deletes them earlier.
+    #[must_use]
+    pub fn expires_locally_after_days(mut self, days: u32) -> Self {
+        self.expires_locally_after_days = Some(days);
+        self
+    }
+
+    /// Returns what becomes of the objects in an environment.
+    pub(crate) fn lifecycle_in(&self, environment: &str) -> Lifecycle {
+        let locally = self.expires_locally_after_days.filter(|_| environment == LOCAL);
+        Lifecycle { expires_after_days: locally.or(self.lifecycle.expires_after_days), ..self.lifecycle }
     }
 
     /// Moves objects to a cheaper class this many days after they were written.
@@ -245,5 +263,20 @@ impl KeyResource {
     #[must_use]
     pub fn alias(&self) -> String {
         format!("alias/{}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_expire_on_a_laptop_alone() {
+        let bucket = Bucket::new("event-archive").expires_locally_after_days(30);
+        assert_eq!(bucket.lifecycle_in("local").expires_after_days, Some(30));
+        assert_eq!(bucket.lifecycle_in("${Environment}").expires_after_days, None);
+        let both = bucket.expires_after_days(400);
+        assert_eq!(both.lifecycle_in("local").expires_after_days, Some(30));
+        assert_eq!(both.lifecycle_in("prod").expires_after_days, Some(400));
     }
 }

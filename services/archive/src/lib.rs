@@ -73,7 +73,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 pub fn topology() -> Service {
     Service::new(NAME)
         .consumes_all_events()
-        .owns_bucket(Bucket::new(BUCKET).access([BucketAccess::Put]).lockable().personal_data())
+        .owns_bucket(
+            Bucket::new(BUCKET)
+                .access([BucketAccess::Put])
+                .lockable()
+                .personal_data()
+                .expires_locally_after_days(30),
+        )
         .owns(Table::new(TABLE).access([TableAccess::Get, TableAccess::Update]))
         .encrypts_with(Key::new(KEY))
         .handles_at_once(HANDLES_AT_ONCE)

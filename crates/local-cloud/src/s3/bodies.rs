@@ -1,4 +1,5 @@
-//! The bytes of objects: in memory, or in files while the process runs. What they may take is limited.
+//! The bytes of objects: in files while the process runs, or in memory where no file can be written. What they may take is
+//! limited.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::StatusCode;
+use tempfile::TempDir;
 
 use super::refusal::refused;
 use crate::budget::{Budget, Share};
@@ -19,8 +21,15 @@ const DISK_BYTES: usize = 4 * 1024 * 1024 * 1024;
 pub(super) struct Bodies {
     memory: Budget,
     disk: Budget,
-    directory: Option<PathBuf>,
+    directory: Option<Directory>,
     next: AtomicU64,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+enum Directory {
+    Given(PathBuf),
+    Temporary(TempDir),
 }
 
 /// The bytes of an object; they are released when this is dropped.
@@ -49,14 +58,10 @@ impl Drop for TemporaryFile {
 
 impl Bodies {
     pub(super) fn new(settings: &Settings) -> Self {
-        let directory = settings.data_dir.as_deref().map(|directory| directory.join("objects"));
-        // Files of an earlier run, whose buckets are gone.
-        if let Some(directory) = &directory
-            && let Err(error) = std::fs::remove_dir_all(directory)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(directory = %directory.display(), %error, "objects of an earlier run were not removed");
-        }
+        let directory = match settings.data_dir.as_deref() {
+            Some(directory) => Some(Directory::given(directory.join("objects"))),
+            None => Directory::temporary(),
+        };
         let (memory, disk) = (Budget::new(settings.object_bytes()), Budget::new(DISK_BYTES));
         Self { memory, disk, directory, next: AtomicU64::new(0) }
     }
@@ -75,8 +80,37 @@ impl Bodies {
         };
         let shares = [self.disk.take(bytes.len()).ok_or_else(full)?, self.take(others)?];
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let file = write(directory, number, &bytes).await.map_err(|error| failed(&error))?;
+        let file = write(directory.path(), number, &bytes).await.map_err(|error| failed(&error))?;
         Ok(Body { content: Content::File(file), _shares: shares })
+    }
+}
+
+impl Directory {
+    /// Removes the files of an earlier run, whose buckets are gone.
+    fn given(directory: PathBuf) -> Self {
+        if let Err(error) = std::fs::remove_dir_all(&directory)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(directory = %directory.display(), %error, "objects of an earlier run were not removed");
+        }
+        Self::Given(directory)
+    }
+
+    fn temporary() -> Option<Self> {
+        match tempfile::Builder::new().prefix("foostore-objects-").tempdir() {
+            Ok(directory) => Some(Self::Temporary(directory)),
+            Err(error) => {
+                tracing::info!(%error, "no temporary directory: objects are kept in memory");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Given(directory) => directory,
+            Self::Temporary(directory) => directory.path(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::lifecycle;
 use super::object::Object;
 use crate::budget::Share;
 
@@ -71,6 +72,20 @@ impl Bucket {
 
     pub(super) fn is_versioned(&self) -> bool {
         self.get(Configuration::Versioning).is_some_and(|document| document["Status"] == "Enabled")
+    }
+
+    /// Whether a rule deletes all objects some time after they were written.
+    pub(super) fn expires(&self) -> bool {
+        self.get(Configuration::Lifecycle).is_some_and(lifecycle::deletes_all)
+    }
+
+    /// Removes the eighth of the objects that were written first, or the only one, and returns it.
+    pub(super) fn remove_oldest(&mut self) -> Vec<Arc<Object>> {
+        let mut keys: Vec<_> =
+            self.objects.iter().map(|(key, object)| (object.modified, key.clone())).collect();
+        keys.sort_unstable();
+        keys.truncate(keys.len().div_ceil(8));
+        keys.iter().filter_map(|(_, key)| self.objects.remove(key)).collect()
     }
 
     /// Returns the encryption of objects whose requests ask for none: S3's own keys, unless the bucket says otherwise.

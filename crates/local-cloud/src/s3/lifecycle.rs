@@ -1,5 +1,5 @@
 //! Lifecycle rules: which ones AWS accepts (Amazon S3 API reference, `PutBucketLifecycleConfiguration`, and the user guide,
-//! "Lifecycle configuration elements"). None is carried out here.
+//! "Lifecycle configuration elements"). Those that delete every object are carried out when there is no room for another one.
 
 use std::collections::BTreeSet;
 
@@ -37,6 +37,20 @@ pub(super) fn check(document: &mut Value) -> Result<(), AwsError> {
         check_actions(rule)?;
     }
     Ok(())
+}
+
+/// Whether one of the rules deletes every object, sooner or later.
+pub(super) fn deletes_all(document: &Value) -> bool {
+    // A filter by tags or sizes has other members.
+    let is_for_all = |rule: &Value| match rule.get("Filter").and_then(Value::as_object) {
+        Some(filter) => filter.iter().all(|(name, value)| name == "Prefix" && value == ""),
+        None => rule["Prefix"] == "",
+    };
+    document["Rules"].as_array().into_iter().flatten().any(|rule| {
+        rule["Status"] == "Enabled"
+            && is_for_all(rule)
+            && ["Days", "Date"].iter().any(|given| rule["Expiration"].get(given).is_some())
+    })
 }
 
 fn invalid(message: impl Into<String>) -> AwsError {
@@ -121,6 +135,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn rules_that_delete_everything_are_told_from_others() {
+        let deletes = |rule: Value| deletes_all(&json!({"Rules": [rule]}));
+        let days = json!({"Days": 30});
+        assert!(deletes(json!({"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": days})));
+        assert!(deletes(json!({"Status": "Enabled", "Filter": {}, "Expiration": {"Date": 1}})));
+        assert!(deletes(json!({"Status": "Enabled", "Prefix": "", "Expiration": days})));
+        assert!(!deletes(json!({"Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": days})));
+        assert!(!deletes(json!({"Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": days})));
+        assert!(!deletes(json!({"Status": "Enabled", "Filter": {"Tag": {"Key": "a"}}, "Expiration": days})));
+        assert!(!deletes(json!({"Status": "Enabled", "Filter": {"Prefix": ""}, "Transitions": []})));
+    }
 
     fn refused(rule: &Value) -> String {
         check(&mut json!({"Rules": [rule]})).unwrap_err().code.into_owned()

@@ -5,7 +5,7 @@
 //! | [`framing`], [`checksum`] | what arrives: chunks with trailers, and every digest that a client may send |
 //! | [`buckets`], [`configurations`], [`lifecycle`], [`policy`] | buckets, and the documents about them |
 //! | [`objects`], [`conditions`], [`range`], [`listing`] | objects |
-//! | [`bodies`] | their bytes: in memory, or in files if there is a directory for them |
+//! | [`bodies`] | their bytes, in files |
 //!
 //! Objects and their metadata may be personal data: neither logs nor `Debug` show them.
 

@@ -1,6 +1,9 @@
 //! What S3 refuses, and requests that no SDK of this workspace sends.
 
-use aws_sdk_s3::types::{ObjectCannedAcl, StorageClass};
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    ObjectCannedAcl, StorageClass,
+};
 
 use crate::refusal::{assert_refused, refusal};
 use crate::s3::{bucket, put};
@@ -167,11 +170,36 @@ async fn objects_have_room_for_as_much_as_the_settings_say() {
     let sdk = cloud.sdk.to_builder().endpoint_url(small.endpoint_url()).retry_config(retries).build();
     cloud.s3 = aws_sdk_s3::Client::new(&sdk);
     cloud.s3.create_bucket().bucket("mine").send().await.unwrap();
-    let put = |key: &str| cloud.s3.put_object().bucket("mine").key(key).body(vec![0; 700_000].into()).send();
-    put("a").await.unwrap();
-    assert_eq!(refusal(put("b").await).0, "ServiceUnavailable");
-    cloud.s3.delete_object().bucket("mine").key("a").send().await.unwrap();
-    put("b").await.unwrap();
+    // Bytes are in files; what is known of an object is in memory, of which there is a mebibyte, and takes a kilobyte.
+    let put = |key: usize| {
+        let body = vec![0; if key == 0 { 4_000_000 } else { 10 }];
+        cloud.s3.put_object().bucket("mine").key(format!("{key:05}")).body(body.into()).send()
+    };
+    let mut stored = 0;
+    let full = loop {
+        match put(stored).await {
+            Ok(_) => stored += 1,
+            refused => break refusal(refused).0,
+        }
+    };
+    assert_eq!(full, "ServiceUnavailable");
+    assert!((500..1_200).contains(&stored), "{stored}");
+    cloud.s3.delete_object().bucket("mine").key("00007").send().await.unwrap();
+    put(stored).await.unwrap();
+
+    // Where objects expire, those that were written first make room.
+    let rule = LifecycleRule::builder().status(ExpirationStatus::Enabled);
+    let rule = rule.filter(LifecycleRuleFilter::builder().prefix("").build());
+    let rule = rule.expiration(LifecycleExpiration::builder().days(30).build()).build().unwrap();
+    let rules = BucketLifecycleConfiguration::builder().rules(rule).build().unwrap();
+    let expire = cloud.s3.put_bucket_lifecycle_configuration().bucket("mine");
+    expire.lifecycle_configuration(rules).send().await.unwrap();
+    for later in 1..=300 {
+        put(stored + later).await.unwrap();
+    }
+    let get = |key: usize| cloud.s3.get_object().bucket("mine").key(format!("{key:05}")).send();
+    assert_eq!(refusal(get(0).await).0, "NoSuchKey");
+    assert!(get(stored).await.is_ok() && get(stored + 1).await.is_ok());
     small.shutdown().await;
     cloud.local.shutdown().await;
 }
