@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use xray::{Segment, TraceId};
-use xray_engine::{Document, MemoryStore, Overview, Page, Store};
+use xray_engine::{Document, MemoryStore, Page, Store, Wanted};
 
 use crate::journal::Journal;
 
@@ -66,17 +66,31 @@ impl Store for Traces {
         self.memory.documents(id)
     }
 
-    fn page(&self, from: u64, size: usize, wanted: &dyn Fn(&Overview) -> bool) -> Page {
+    fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page {
         self.memory.page(from, size, wanted)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use xray_engine::{Facts, Overview};
+
     use super::*;
 
     const DOCUMENT: &str = r#"{"trace_id":"1-5759e988-bd862e3fe1be46a994272793","id":"53995c3f42cd8ad8",
         "name":"ingest","start_time":1764126000.25,"end_time":1764126001.5,"annotations":{"event_id":"e"}}"#;
+
+    struct WithEvent;
+
+    impl Wanted for WithEvent {
+        fn may_want(&self, overview: &Overview) -> bool {
+            !overview.annotations.values("event_id").is_empty()
+        }
+
+        fn wants(&self, _: &Facts) -> bool {
+            true
+        }
+    }
 
     #[test]
     fn a_trace_is_found_after_a_restart() {
@@ -89,7 +103,7 @@ mod tests {
         let traces = Traces::open(Some(directory.path()), 1_000_000).unwrap();
         let document = traces.documents(id).unwrap().remove(0);
         assert_eq!(document.json.as_ref(), DOCUMENT.replace('\n', " "));
-        let page = traces.page(0, 10, &|trace| !trace.annotations.values("event_id").is_empty());
+        let page = traces.page(0, 10, &WithEvent);
         assert_eq!((page.traces.len(), page.traces[0].updated.to_bits()), (1, 1_764_126_002.5_f64.to_bits()));
     }
 }

@@ -20,6 +20,7 @@
 //! | `ingest` | takes in spans and documents |
 //! | `translate` | turns a span into documents |
 //! | `store` | keeps documents by trace; the trait [`Store`] and a store in memory |
+//! | `facts` | what filters and summaries read of a trace: services, calls, root causes |
 //! | `filter` | filter expressions: parsing and matching |
 //! | `query` | what can be read from a trace |
 //! | `api` | the operations of the X-Ray API, one file each |
@@ -27,6 +28,7 @@
 mod api;
 mod clock;
 mod engine;
+mod facts;
 mod filter;
 mod ingest;
 mod query;
@@ -35,10 +37,16 @@ mod store;
 mod translate;
 
 pub use engine::Engine;
-pub use filter::{Condition, FilterError, FilterExpression};
+pub use facts::{
+    CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
+};
+pub use filter::{
+    AnnotationTest, CauseKind, CausePart, CausePattern, Comparison, End, Expression, FilterError,
+    FilterExpression, Flag, GroupKey, NodePattern, Number, Problem, Text, TextComparison,
+};
 pub use ingest::{MetricsSink, Rejected};
 pub use settings::Settings;
-pub use store::{Document, MemoryStore, Overview, Page, Store, StoredTrace};
+pub use store::{Document, MemoryStore, Overview, Page, Store, StoredTrace, Wanted};
 
 #[cfg(test)]
 mod tests;

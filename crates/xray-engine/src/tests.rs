@@ -288,8 +288,8 @@ async fn invalid_requests_are_refused_as_aws_does() {
     let ranged = || call().end_time(DateTime::from_secs(START + 1));
     let refused = [
         (
-            ranged().filter_expression("service(\"a\")"),
-            "only annotation.key = value conditions joined by AND",
+            ranged().filter_expression("ok responsetme > 5"),
+            "invalid filter expression: unknown keyword responsetme at position 4; did you mean responsetime?",
         ),
         (call().end_time(DateTime::from_secs(START - 1)), "EndTime is before StartTime"),
         (ranged().next_token("malformed"), "next token"),

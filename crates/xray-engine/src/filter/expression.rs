@@ -1,88 +1,174 @@
-//! An expression as a value: matching and writing.
+//! An expression as a value.
 
-use std::fmt;
+use std::cmp::Ordering;
 
-use xray::{AnnotationValue, Annotations};
+use super::keyword::{Flag, Number, Text};
+use super::root_cause::CausePattern;
 
-/// A filter expression: every condition must hold, each on any segment of the trace. The empty one matches every trace.
-///
-/// ```
-/// use xray::{Annotations, Segment, SegmentId};
-/// use xray_engine::FilterExpression;
-///
-/// let filter: FilterExpression = r#"annotation.event_type = "CustomerRenamed" AND annotation.attempt = 2"#.parse()?;
-/// let mut segment = Segment::new("membership", SegmentId::from_bytes([1; 8]), 0.0);
-/// segment.annotations.insert("event_type".to_owned(), "CustomerRenamed".into());
-/// segment.annotations.insert("attempt".to_owned(), 2.into());
-/// let mut annotations = Annotations::default();
-/// annotations.add(&segment);
-/// assert!(filter.matches(&annotations));
-/// # Ok::<(), xray_engine::FilterError>(())
-/// ```
+/// A condition on a trace, or on a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression {
+    /// All of them hold. Without any, it holds for everything.
+    All(Vec<Expression>),
+    /// One of them holds.
+    Any(Vec<Expression>),
+    /// It does not hold.
+    Not(Box<Expression>),
+    /// The keyword is true.
+    Flag(Flag),
+    /// The keyword has a value that compares so.
+    Number(Number, Comparison, f64),
+    /// The keyword has a value that compares so.
+    Text(Text, TextComparison, String),
+    /// The keyword has a value.
+    IsSet(Text),
+    /// An annotation.
+    Annotation(End, String, AnnotationTest),
+    /// A service of the trace, and a condition on one of its segments.
+    Service(NodePattern, Option<Box<Expression>>),
+    /// A connection of two services, and a condition on one of the calls over it.
+    Edge(NodePattern, NodePattern, Option<Box<Expression>>),
+    /// The trace belongs to a group.
+    Group(GroupKey, String),
+    /// A part of a root cause, and a condition on it.
+    RootCause(CauseKind, CausePart, Option<Box<Expression>>),
+    /// A root cause that matches a pattern.
+    CausePattern(CausePattern),
+}
+
+/// How numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// How strings are compared, with regard to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextComparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `CONTAINS`
+    Contains,
+    /// `BEGINSWITH`
+    BeginsWith,
+    /// `ENDSWITH`
+    EndsWith,
+}
+
+/// Whose annotation is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Of the trace, or of the service or edge that is filtered.
+    Here,
+    /// Of the service that makes the call.
+    Source,
+    /// Of the service that is called.
+    Destination,
+}
+
+/// What is asked of an annotation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnnotationTest {
+    /// It has a value, which is not `false`.
+    IsSet,
+    /// It is a boolean with this value (or with another one).
+    Boolean(bool, bool),
+    /// It is a number that compares so.
+    Number(Comparison, f64),
+    /// It is a string that compares so.
+    Text(TextComparison, String),
+}
+
+/// Which services are meant. The empty pattern means every one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FilterExpression {
-    /// The conditions, in the order in which they were written.
-    pub conditions: Vec<Condition>,
+pub struct NodePattern {
+    /// The name.
+    pub name: Option<String>,
+    /// The type, such as `AWS::ECS::Fargate`.
+    pub kind: Option<String>,
+    /// The account.
+    pub account_id: Option<String>,
 }
 
-/// One condition: an annotation with this key has this value, of the same type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// The key of the annotation.
-    pub key: String,
-    /// The value it must have.
-    pub value: AnnotationValue,
+/// By what a group is identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKey {
+    /// `group.name`
+    Name,
+    /// `group.arn`
+    Arn,
 }
 
-impl FilterExpression {
-    /// Whether a trace with these annotations matches.
+/// What a root cause has caused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CauseKind {
+    /// A server error.
+    Fault,
+    /// A client error.
+    Error,
+    /// A long response time.
+    ResponseTime,
+}
+
+/// Which part of a root cause is filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CausePart {
+    /// The services, from the entry point to the one where it began.
+    Service,
+    /// The entities, which are segments and subsegments, of all services.
+    Entity,
+    /// The exceptions of all entities.
+    Exception,
+}
+
+impl Comparison {
+    /// Compares two numbers.
     #[must_use]
-    pub fn matches(&self, annotations: &Annotations) -> bool {
-        self.conditions.iter().all(|condition| {
-            annotations.values(&condition.key).iter().any(|value| equal(value, &condition.value))
-        })
-    }
-}
-
-/// Compares numbers by value, so that `2` finds 2.0, and everything else only within its type.
-fn equal(a: &AnnotationValue, b: &AnnotationValue) -> bool {
-    match (a, b) {
-        (AnnotationValue::Number(a), AnnotationValue::Number(b)) => {
-            a == b || a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| a.total_cmp(&b).is_eq())
-        }
-        _ => a == b,
-    }
-}
-
-impl fmt::Display for FilterExpression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, condition) in self.conditions.iter().enumerate() {
-            if number > 0 {
-                f.write_str(" AND ")?;
-            }
-            condition.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.key.is_empty() && self.key.chars().all(is_plain) {
-            write!(f, "annotation.{} = ", self.key)?;
-        } else {
-            write!(f, "annotation[{}] = ", self.key)?;
-        }
-        match &self.value {
-            AnnotationValue::Text(text) => {
-                write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            other => other.fmt(f),
+    pub fn holds(self, value: f64, wanted: f64) -> bool {
+        match self {
+            Self::Equal => value.partial_cmp(&wanted).is_some_and(Ordering::is_eq),
+            Self::NotEqual => value.partial_cmp(&wanted).is_some_and(Ordering::is_ne),
+            Self::Less => value < wanted,
+            Self::LessOrEqual => value <= wanted,
+            Self::Greater => value > wanted,
+            Self::GreaterOrEqual => value >= wanted,
         }
     }
 }
 
-/// Whether a key consists of such characters only and needs no brackets.
-pub(super) fn is_plain(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_'
+impl TextComparison {
+    /// Compares two strings.
+    #[must_use]
+    pub fn holds(self, value: &str, wanted: &str) -> bool {
+        match self {
+            Self::Equal => value == wanted,
+            Self::NotEqual => value != wanted,
+            Self::Contains => value.contains(wanted),
+            Self::BeginsWith => value.starts_with(wanted),
+            Self::EndsWith => value.ends_with(wanted),
+        }
+    }
+}
+
+impl NodePattern {
+    /// Whether a service is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str, kind: Option<&str>, account_id: Option<&str>) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name)
+            && self.kind.as_deref().is_none_or(|wanted| Some(wanted) == kind)
+            && self.account_id.as_deref().is_none_or(|wanted| Some(wanted) == account_id)
+    }
 }

@@ -1,11 +1,87 @@
-//! Filter expressions, as `GetTraceSummaries` and X-Ray groups take them.
+//! Filter expressions, as `GetTraceSummaries` and X-Ray groups take them
+//! (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-filters.html>).
 //!
-//! Of the language described at <https://docs.aws.amazon.com/xray/latest/devguide/xray-console-filters.html> this is the
-//! part that finds traces by their annotations: conditions `annotation.key = value` or `annotation[key] = value`,
-//! joined by `AND`. The bracketed form is for keys with dots.
+//! Keywords and operators are read without regard to case; values have one. The guide does not say how AND, OR and
+//! negation bind, and shows no parentheses: here `!` binds closest, then AND, which may be left out, then OR, and
+//! parentheses group.
 
+mod complex;
+mod cursor;
+mod error;
+mod evaluate;
 mod expression;
+mod keyword;
 mod parse;
+mod root_cause;
+mod write;
 
-pub use self::expression::{Condition, FilterExpression};
-pub use self::parse::FilterError;
+#[cfg(test)]
+mod tests;
+
+use std::str::FromStr;
+
+use xray::Annotations;
+
+pub use self::error::{FilterError, Problem};
+pub use self::expression::{
+    AnnotationTest, CauseKind, CausePart, Comparison, End, Expression, GroupKey, NodePattern, TextComparison,
+};
+pub use self::keyword::{Flag, Number, Text};
+pub use self::root_cause::CausePattern;
+use crate::facts::Facts;
+
+/// A filter expression. The empty one matches every trace.
+///
+/// ```
+/// use xray::{Segment, SegmentId, Trace, TraceId};
+/// use xray_engine::{Facts, FilterExpression};
+///
+/// let filter: FilterExpression = r#"annotation.event_type = "CustomerRenamed" !fault responsetime < 2"#.parse()?;
+/// let mut segment = Segment { end_time: Some(1.5), ..Segment::new("membership", SegmentId::from_bytes([1; 8]), 0.0) };
+/// segment.annotations.insert("event_type".to_owned(), "CustomerRenamed".into());
+/// let trace = Trace::assemble(TraceId::from_bytes([1; 16]), vec![segment]);
+/// assert!(filter.matches(&Facts::of(&trace)));
+/// # Ok::<(), xray_engine::FilterError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilterExpression(Expression);
+
+impl FilterExpression {
+    /// Whether a trace with these facts matches.
+    #[must_use]
+    pub fn matches(&self, trace: &Facts) -> bool {
+        self.0.matches(trace)
+    }
+
+    /// Whether a trace with these annotations can match. It may not, but one that is refused certainly does not.
+    #[must_use]
+    pub fn may_match(&self, annotations: &Annotations) -> bool {
+        self.0.may_match(annotations)
+    }
+
+    /// Returns the expression as a tree.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.0
+    }
+}
+
+impl Default for FilterExpression {
+    fn default() -> Self {
+        Self(Expression::All(Vec::new()))
+    }
+}
+
+impl From<Expression> for FilterExpression {
+    fn from(expression: Expression) -> Self {
+        Self(expression)
+    }
+}
+
+impl FromStr for FilterExpression {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse::parse(text).map(Self)
+    }
+}

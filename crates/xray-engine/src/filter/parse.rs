@@ -1,317 +1,289 @@
-//! Parsing an expression.
+//! Parsing: `!` binds closest, then AND, which may be left out, then OR.
 
-use std::str::FromStr;
+use super::complex;
+use super::cursor::Cursor;
+use super::error::{FilterError, Problem};
+use super::expression::{Comparison, Expression, TextComparison};
+use super::keyword::{self, Flag, Keyword, Number, Scope, Text};
 
-use thiserror::Error;
-use xray::AnnotationValue;
+/// The longest expression, in characters. X-Ray's model has no limit; this bounds what a request can cost.
+const MAX_LENGTH: usize = 32_768;
+/// How deep parentheses, negations and braces may nest.
+const MAX_DEPTH: usize = 64;
 
-use super::expression::{Condition, FilterExpression, is_plain};
-
-/// Why a filter expression was refused. Positions count characters from 1.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum FilterError {
-    /// Something else was expected at this position.
-    #[error("expected {expected} at position {position}")]
-    Expected {
-        /// What was expected.
-        expected: &'static str,
-        /// Where.
-        position: usize,
-    },
-    /// Valid in X-Ray, but not supported here.
-    #[error(
-        "{what} at position {position} is not supported: only annotation.key = value conditions joined by AND are"
-    )]
-    Unsupported {
-        /// What it is.
-        what: &'static str,
-        /// Where.
-        position: usize,
-    },
-    /// A string without its closing quotation mark.
-    #[error("the string that begins at position {position} is not terminated")]
-    Unterminated {
-        /// Where it begins.
-        position: usize,
-    },
+/// Reads a whole expression.
+pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
+    let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
+    if parser.cursor.len() > MAX_LENGTH {
+        return Err(FilterError::new(MAX_LENGTH + 1, Problem::TooLong(MAX_LENGTH)));
+    }
+    if parser.cursor.next_visible().is_none() {
+        return Ok(Expression::All(Vec::new()));
+    }
+    let expression = parser.any(Scope::Trace)?;
+    if parser.cursor.next_visible().is_some() {
+        return Err(parser.cursor.expected("AND, OR or the end"));
+    }
+    Ok(expression)
 }
 
-impl FromStr for FilterExpression {
-    type Err = FilterError;
+pub(super) struct Parser {
+    pub(super) cursor: Cursor,
+    depth: usize,
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut reader = Reader { characters: text.chars().collect(), at: 0 };
-        let mut conditions = Vec::new();
-        reader.skip_spaces();
-        if reader.peek().is_none() {
-            return Ok(Self { conditions });
+impl Parser {
+    fn any(&mut self, scope: Scope) -> Result<Expression, FilterError> {
+        let mut conditions = vec![self.all(scope)?];
+        while self.cursor.take_word("OR") {
+            conditions.push(self.all(scope)?);
         }
+        self.doubled('|', "OR")?;
+        Ok(one_or(conditions, Expression::Any))
+    }
+
+    fn all(&mut self, scope: Scope) -> Result<Expression, FilterError> {
+        let mut conditions = vec![self.unary(scope)?];
         loop {
-            conditions.push(reader.condition()?);
-            reader.skip_spaces();
-            if reader.peek().is_none() {
-                return Ok(Self { conditions });
-            }
-            reader.and()?;
-        }
-    }
-}
-
-/// Reads a filter expression from left to right.
-struct Reader {
-    characters: Vec<char>,
-    at: usize,
-}
-
-impl Reader {
-    fn peek(&self) -> Option<char> {
-        self.characters.get(self.at).copied()
-    }
-
-    fn skip_spaces(&mut self) {
-        while self.peek().is_some_and(char::is_whitespace) {
-            self.at += 1;
-        }
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {
-        let from = self.at;
-        while self.peek().is_some_and(&wanted) {
-            self.at += 1;
-        }
-        self.characters[from..self.at].iter().collect()
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expected<T>(&self, expected: &'static str) -> Result<T, FilterError> {
-        Err(FilterError::Expected { expected, position: self.at + 1 })
-    }
-
-    fn unsupported<T>(what: &'static str, at: usize) -> Result<T, FilterError> {
-        Err(FilterError::Unsupported { what, position: at + 1 })
-    }
-
-    fn and(&mut self) -> Result<(), FilterError> {
-        let at = self.at;
-        if self.take('&') {
-            return if self.take('&') { Ok(()) } else { self.expected("&&") };
-        }
-        match self.take_while(is_plain).to_ascii_uppercase().as_str() {
-            "AND" => Ok(()),
-            "OR" => Self::unsupported("OR", at),
-            _ => {
-                self.at = at;
-                if self.peek() == Some('|') { Self::unsupported("||", at) } else { self.expected("AND") }
-            }
-        }
-    }
-
-    fn condition(&mut self) -> Result<Condition, FilterError> {
-        self.skip_spaces();
-        let at = self.at;
-        match self.peek() {
-            Some('!') => return Self::unsupported("negation", at),
-            Some('(') => return Self::unsupported("grouping", at),
-            _ => {}
-        }
-        match self.take_while(is_plain).as_str() {
-            "annotation" => {}
-            "" => return self.expected("annotation.key"),
-            _ => return Self::unsupported("a keyword other than annotation", at),
-        }
-        let key = self.key()?;
-        self.skip_spaces();
-        let at = self.at;
-        match self.take_while(|character| "=!<>".contains(character)).as_str() {
-            "=" => {}
-            "!=" | "<" | "<=" | ">" | ">=" => return Self::unsupported("a comparison other than =", at),
-            _ if self.at >= self.characters.len() || self.peek().is_some_and(char::is_alphabetic) => {
-                return Self::unsupported("a condition without a value", at);
-            }
-            _ => {
-                self.at = at;
-                return self.expected("=");
-            }
-        }
-        self.skip_spaces();
-        Ok(Condition { key, value: self.value()? })
-    }
-
-    fn key(&mut self) -> Result<String, FilterError> {
-        if self.take('.') {
-            let key = self.take_while(is_plain);
-            if key.is_empty() {
-                return self.expected("the key of an annotation");
-            }
-            return if self.peek() == Some('.') {
-                self.expected("= (a key with dots is written annotation[key])")
+            self.doubled('&', "AND")?;
+            if self.cursor.take_word("AND") || self.begins_condition() {
+                conditions.push(self.unary(scope)?);
             } else {
-                Ok(key)
-            };
-        }
-        if self.take('[') {
-            let key = self.take_while(|character| character != ']').trim().to_owned();
-            if key.is_empty() {
-                return self.expected("the key of an annotation");
+                return Ok(one_or(conditions, Expression::All));
             }
-            return if self.take(']') { Ok(key) } else { self.expected("]") };
-        }
-        self.expected(".key or [key]")
-    }
-
-    fn value(&mut self) -> Result<AnnotationValue, FilterError> {
-        let at = self.at;
-        if self.take('"') {
-            return self.text(at).map(AnnotationValue::Text);
-        }
-        let word =
-            self.take_while(|character| character.is_ascii_alphanumeric() || "+-._".contains(character));
-        match word.as_str() {
-            "true" | "TRUE" => Ok(true.into()),
-            "false" | "FALSE" => Ok(false.into()),
-            number => number.parse().map(AnnotationValue::Number).or_else(|_| {
-                self.at = at;
-                self.expected("a value: a quoted string, a number, true or false")
-            }),
         }
     }
 
-    /// Reads the rest of a quoted string. A backslash takes the next character as it is.
-    fn text(&mut self, at: usize) -> Result<String, FilterError> {
-        let mut text = String::new();
-        while let Some(character) = self.peek() {
-            self.at += 1;
-            match character {
-                '"' => return Ok(text),
-                '\\' => match self.peek() {
-                    Some(escaped) => {
-                        self.at += 1;
-                        text.push(escaped);
-                    }
-                    None => break,
-                },
-                other => text.push(other),
+    /// Refuses `&&` and `||`, by which other languages join conditions.
+    fn doubled(&mut self, character: char, word: &str) -> Result<(), FilterError> {
+        if self.cursor.next_visible() == Some(character) {
+            return Err(self.cursor.expected("AND or OR").suggesting(Some(word.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Whether a condition follows, so that an AND was left out.
+    fn begins_condition(&mut self) -> bool {
+        match self.cursor.next_visible() {
+            Some('!' | '(') => true,
+            Some(character) if character.is_alphabetic() || character == '_' => {
+                !self.cursor.peek_word().eq_ignore_ascii_case("OR")
+            }
+            _ => false,
+        }
+    }
+
+    fn unary(&mut self, scope: Scope) -> Result<Expression, FilterError> {
+        if self.cursor.take('!') {
+            let condition = self.deeper(|parser| parser.unary(scope))?;
+            return Ok(Expression::Not(Box::new(condition)));
+        }
+        if self.cursor.take('(') {
+            let conditions = self.deeper(|parser| parser.any(scope))?;
+            self.cursor.expect(')', "AND, OR or )")?;
+            return Ok(conditions);
+        }
+        self.condition(scope)
+    }
+
+    /// Reads the condition in braces, if there are any. Empty braces are none.
+    pub(super) fn braces(&mut self, scope: Scope) -> Result<Option<Box<Expression>>, FilterError> {
+        if !self.cursor.take('{') || self.cursor.take('}') {
+            return Ok(None);
+        }
+        let condition = self.deeper(|parser| parser.any(scope))?;
+        self.cursor.expect('}', "AND, OR or }")?;
+        Ok(Some(Box::new(condition)))
+    }
+
+    fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, FilterError>,
+    ) -> Result<T, FilterError> {
+        if self.depth == MAX_DEPTH {
+            return Err(FilterError::new(self.cursor.position(), Problem::TooDeep(MAX_DEPTH)));
+        }
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn condition(&mut self, scope: Scope) -> Result<Expression, FilterError> {
+        self.cursor.next_visible();
+        let position = self.cursor.position();
+        let word = self.cursor.word();
+        if word.is_empty() {
+            return Err(self.cursor.expected("a keyword"));
+        }
+        if let Some(found) = complex::condition(self, &word, position, scope) {
+            return found;
+        }
+        let Some(keyword) = Keyword::read(&word) else {
+            let suggestion = keyword::near(&word).map(str::to_owned);
+            return Err(FilterError::new(position, Problem::UnknownKeyword(word)).suggesting(suggestion));
+        };
+        if !keyword.applies_to(scope) {
+            let problem = Problem::OutOfScope { keyword: keyword.name(), scope: scope.name() };
+            return Err(FilterError::new(position, problem));
+        }
+        match keyword {
+            Keyword::Flag(flag) => self.flag(flag),
+            Keyword::Number(number) => self.number(number),
+            Keyword::Text(text) => self.text(text),
+        }
+    }
+
+    fn flag(&mut self, flag: Flag) -> Result<Expression, FilterError> {
+        let Some((operator, position)) = self.operator() else { return Ok(Expression::Flag(flag)) };
+        let equal = match operator.as_str() {
+            "=" => true,
+            "!=" => false,
+            _ => return Err(self.not_an_operator(position, "= or !=")),
+        };
+        let wanted = self.boolean()?.ok_or_else(|| self.cursor.expected("true or false"))?;
+        let condition = Expression::Flag(flag);
+        Ok(if wanted == equal { condition } else { Expression::Not(Box::new(condition)) })
+    }
+
+    fn number(&mut self, number: Number) -> Result<Expression, FilterError> {
+        const OPERATORS: &str = "=, !=, <, <=, > or >=";
+        let Some((operator, position)) = self.operator() else {
+            return Err(self.cursor.expected(OPERATORS));
+        };
+        let comparison = comparison(&operator).ok_or_else(|| self.not_an_operator(position, OPERATORS))?;
+        let value = self.number_value()?.ok_or_else(|| self.cursor.expected("a number"))?;
+        Ok(Expression::Number(number, comparison, value))
+    }
+
+    fn text(&mut self, text: Text) -> Result<Expression, FilterError> {
+        let Some((operator, position)) = self.operator() else { return Ok(Expression::IsSet(text)) };
+        let comparison = text_comparison(&operator)
+            .ok_or_else(|| self.not_an_operator(position, "=, !=, CONTAINS, BEGINSWITH or ENDSWITH"))?;
+        if let Some(value) = self.cursor.quoted()? {
+            return Ok(Expression::Text(text, comparison, value));
+        }
+        // One example of the guide has no quotation marks: { inferred and name = traces }.
+        let word = self.cursor.word();
+        if word.is_empty() {
+            return Err(self.cursor.expected("a quoted string"));
+        }
+        Ok(Expression::Text(text, comparison, word))
+    }
+
+    /// Reads an operator, and returns it in upper case with its position; `None` if there is none.
+    pub(super) fn operator(&mut self) -> Option<(String, usize)> {
+        self.cursor.next_visible();
+        let position = self.cursor.position();
+        let sign = self.cursor.take_while(|character| "=<>~".contains(character));
+        if !sign.is_empty() {
+            return Some((sign, position));
+        }
+        if self.cursor.take_here('!') {
+            if self.cursor.take_here('=') {
+                return Some(("!=".to_owned(), position));
+            }
+            self.cursor.rewind(position);
+            return None;
+        }
+        let word = self.cursor.word().to_ascii_uppercase();
+        let is_operator = ["CONTAINS", "BEGINSWITH", "ENDSWITH", "LIKE", "IN", "IS"].contains(&&*word);
+        if is_operator {
+            return Some((word, position));
+        }
+        self.cursor.rewind(position);
+        None
+    }
+
+    pub(super) fn not_an_operator(&mut self, position: usize, operators: &str) -> FilterError {
+        self.cursor.rewind(position);
+        let sign = self.cursor.take_while(|character| "=!<>~".contains(character));
+        let found = if sign.is_empty() { self.cursor.word() } else { sign };
+        let suggestion = match found.to_ascii_uppercase().as_str() {
+            "==" => Some("="),
+            "<>" | "=!" => Some("!="),
+            "=<" => Some("<="),
+            "=>" => Some(">="),
+            "LIKE" | "=~" | "~" | "~=" => Some("CONTAINS"),
+            _ => None,
+        };
+        let problem = Problem::Expected { expected: operators.to_owned(), found };
+        FilterError::new(position, problem).suggesting(suggestion.map(str::to_owned))
+    }
+
+    /// Reads `true` or `false`, in quotation marks or without; `None` if there is neither.
+    pub(super) fn boolean(&mut self) -> Result<Option<bool>, FilterError> {
+        let position = {
+            self.cursor.next_visible();
+            self.cursor.position()
+        };
+        let word = match self.cursor.quoted()? {
+            Some(quoted) => quoted,
+            None => self.cursor.word(),
+        };
+        let value = match word.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        if value.is_none() {
+            self.cursor.rewind(position);
+        }
+        Ok(value)
+    }
+
+    /// Reads a number; `None` if there is none.
+    pub(super) fn number_value(&mut self) -> Result<Option<f64>, FilterError> {
+        let begins = |character: char| character.is_ascii_digit() || "+-.".contains(character);
+        if !self.cursor.next_visible().is_some_and(begins) {
+            return Ok(None);
+        }
+        let position = self.cursor.position();
+        let digits = self
+            .cursor
+            .take_while(|character| character.is_ascii_alphanumeric() || "+-.".contains(character));
+        match digits.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Some(value)),
+            _ => {
+                self.cursor.rewind(position);
+                let problem = Problem::Expected { expected: "a number".to_owned(), found: digits };
+                Err(FilterError::new(position, problem))
             }
         }
-        Err(FilterError::Unterminated { position: at + 1 })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+pub(super) fn comparison(operator: &str) -> Option<Comparison> {
+    Some(match operator {
+        "=" => Comparison::Equal,
+        "!=" => Comparison::NotEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
 
-    use xray::{Annotations, Segment, SegmentId};
+pub(super) fn text_comparison(operator: &str) -> Option<TextComparison> {
+    Some(match operator {
+        "=" => TextComparison::Equal,
+        "!=" => TextComparison::NotEqual,
+        "CONTAINS" => TextComparison::Contains,
+        "BEGINSWITH" => TextComparison::BeginsWith,
+        "ENDSWITH" => TextComparison::EndsWith,
+        _ => return None,
+    })
+}
 
-    use super::*;
-
-    fn parse(text: &str) -> Result<FilterExpression, FilterError> {
-        text.parse()
-    }
-
-    fn annotations(pairs: &[(&str, AnnotationValue)]) -> Annotations {
-        let mut annotations = Annotations::default();
-        for (number, (key, value)) in (1_u8..).zip(pairs) {
-            let mut outer = Segment::new("a", SegmentId::from_bytes([number; 8]), 0.0);
-            let mut embedded = outer.clone();
-            embedded.annotations.insert((*key).to_owned(), value.clone());
-            outer.subsegments.push(embedded);
-            annotations.add(&outer);
+/// Returns the only condition as it is, and several joined.
+fn one_or(mut conditions: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
+    match conditions.pop() {
+        Some(only) if conditions.is_empty() => only,
+        Some(last) => {
+            conditions.push(last);
+            join(conditions)
         }
-        annotations
-    }
-
-    #[test]
-    fn conditions_hold_on_any_segment_and_within_the_type() {
-        let trace = annotations(&[
-            ("customer_number", "123456789012".into()),
-            ("outcome", "applied".into()),
-            ("outcome", "duplicate".into()),
-            ("attempt", 2.into()),
-            ("first", true.into()),
-            ("otel.resource.service.name", "ingest".into()),
-        ]);
-        for (text, wanted) in [
-            ("", true),
-            (r#"annotation.customer_number = "123456789012""#, true),
-            (r#"annotation.customer_number="123456789012" AND annotation.outcome="duplicate""#, true),
-            (
-                r#"annotation.outcome = "applied" and annotation.outcome = "duplicate" && annotation.first = true"#,
-                true,
-            ),
-            ("annotation.attempt = 2", true),
-            ("annotation.attempt = 2.0", true),
-            ("annotation.attempt = 3", false),
-            (r#"annotation.attempt = "2""#, false),
-            ("annotation.customer_number = 123456789012", false),
-            (r#"annotation[otel.resource.service.name] = "ingest""#, true),
-            (r#"annotation[customer_number] = "123456789012""#, true),
-            ("annotation.first = false", false),
-            ("annotation.absent = true", false),
-        ] {
-            assert_eq!(parse(text).unwrap().matches(&trace), wanted, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_supported_is_named_with_its_position() {
-        for (text, message) in [
-            ("service(\"ingest\")", "a keyword other than annotation at position 1 is not supported"),
-            ("responsetime > 5", "a keyword other than annotation at position 1 is not supported"),
-            ("annotation.a = 1 OR annotation.b = 2", "OR at position 18 is not supported"),
-            ("annotation.a = 1 || annotation.b = 2", "|| at position 18 is not supported"),
-            ("!annotation.a = 1", "negation at position 1 is not supported"),
-            ("(annotation.a = 1)", "grouping at position 1 is not supported"),
-            ("annotation.a != 1", "a comparison other than = at position 14 is not supported"),
-            ("annotation.a", "a condition without a value at position 13 is not supported"),
-            (
-                "annotation.a AND annotation.b = 1",
-                "a condition without a value at position 14 is not supported",
-            ),
-            ("annotation = 1", "expected .key or [key] at position 11"),
-            ("annotation.a.b = 1", "expected = (a key with dots is written annotation[key]) at position 13"),
-            ("annotation.a ~ 1", "expected = at position 14"),
-            ("annotation.a = ", "expected a value: a quoted string, a number, true or false at position 16"),
-            ("annotation.a = b", "expected a value: a quoted string, a number, true or false at position 16"),
-            ("annotation.a = \"b", "the string that begins at position 16 is not terminated"),
-            ("annotation[a = 1", "expected ] at position 17"),
-            ("annotation.a = 1 annotation.b = 2", "expected AND at position 18"),
-            ("annotation.a = 1 AND", "expected annotation.key at position 21"),
-        ] {
-            let error = parse(text).unwrap_err().to_string();
-            assert!(error.starts_with(message), "{text}: {error}");
-        }
-    }
-
-    fn any_value() -> impl Strategy<Value = AnnotationValue> {
-        prop_oneof![
-            any::<bool>().prop_map(AnnotationValue::from),
-            any::<i64>().prop_map(AnnotationValue::from),
-            (-1.0e9..1.0e9_f64)
-                .prop_map(|number| serde_json::Number::from_f64(number).unwrap())
-                .prop_map(AnnotationValue::Number),
-            ".*".prop_map(AnnotationValue::from),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn an_expression_survives_being_written_and_read(
-            conditions in proptest::collection::vec(("[a-zA-Z0-9_.-]{1,12}", any_value()), 0..4)
-        ) {
-            let conditions = conditions.into_iter().map(|(key, value)| Condition { key, value }).collect();
-            let expression = FilterExpression { conditions };
-            prop_assert_eq!(parse(&expression.to_string()), Ok(expression));
-        }
-
-        #[test]
-        fn no_text_makes_the_parser_panic(text in "(annotation|[.=\\[\\]\"& a0]|AND|true){0,12}") {
-            let _parsed = parse(&text).is_ok();
-        }
+        None => join(conditions),
     }
 }

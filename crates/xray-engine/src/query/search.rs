@@ -1,7 +1,8 @@
 //! Finding traces by time and filter expression.
 
+use crate::facts::Facts;
 use crate::filter::FilterExpression;
-use crate::store::{Overview, Page, Store};
+use crate::store::{Overview, Page, Store, Wanted};
 
 /// Which traces are wanted. Times are in epoch seconds.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub(crate) enum TraceTime {
 impl Search {
     /// Returns a page of the traces wanted; see [`Store::page`].
     pub(crate) fn page(&self, store: &dyn Store, from: u64, size: usize) -> Page {
-        store.page(from, size, &|trace| self.covers(trace) && self.filter.matches(&trace.annotations))
+        store.page(from, size, self)
     }
 
     /// Compares whole seconds, as X-Ray does with the time in a trace id. Clients send the end of the range without its
@@ -37,5 +38,15 @@ impl Search {
             TraceTime::LastUpdate => trace.updated,
         };
         (self.from.floor()..=self.to).contains(&time.floor())
+    }
+}
+
+impl Wanted for Search {
+    fn may_want(&self, overview: &Overview) -> bool {
+        self.covers(overview) && self.filter.may_match(&overview.annotations)
+    }
+
+    fn wants(&self, facts: &Facts) -> bool {
+        self.filter.matches(facts)
     }
 }

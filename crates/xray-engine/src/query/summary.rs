@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use xray::{AnnotationValue, HttpRequest, Node, Segment, Trace};
 
+use crate::facts::{Facts, RootCause, ServiceId};
 use crate::store::StoredTrace;
 
 /// Returns the summary of a trace, or `None` if one of its documents cannot be read.
@@ -14,6 +15,7 @@ pub(crate) fn of(stored: &StoredTrace) -> Option<Value> {
 }
 
 fn summary(trace: &Trace, stored: &StoredTrace) -> Value {
+    let facts = Facts::of(trace);
     let flags = trace.flags();
     let entry = trace.entry().map(Node::segment);
     let distinct = |value: fn(&Segment) -> Option<&String>, member: &str| {
@@ -33,7 +35,10 @@ fn summary(trace: &Trace, stored: &StoredTrace) -> Value {
         "Http": entry.map(http).unwrap_or_default(),
         "Annotations": annotations(trace),
         "Users": users(trace),
-        "ServiceIds": service_ids(trace),
+        "ServiceIds": service_ids(&facts),
+        "FaultRootCauses": root_causes(&facts.fault_causes),
+        "ErrorRootCauses": root_causes(&facts.error_causes),
+        "ResponseTimeRootCauses": root_causes(&facts.response_time_causes),
         "ResourceARNs": distinct(|segment| segment.resource_arn.as_ref(), "ARN"),
         "InstanceIds": distinct(
             |segment| segment.aws.as_ref()?.ec2.as_ref()?.instance_id.as_ref(), "Id"),
@@ -114,36 +119,20 @@ fn users(trace: &Trace) -> Vec<Value> {
 }
 
 /// Returns the services of the trace: those that sent segments and those that were called.
-fn service_ids(trace: &Trace) -> Vec<Value> {
-    let mut found: Vec<Value> = Vec::new();
-    for (_, node) in trace.walk() {
-        let segment = node.segment();
-        if !node.is_subsegment() || segment.namespace.is_some() {
-            let service = service_id(segment);
-            if !found.contains(&service) {
-                found.push(service);
-            }
+fn service_ids(facts: &Facts) -> Vec<Value> {
+    let mut found: Vec<&ServiceId> = Vec::new();
+    for segment in &facts.segments {
+        if !found.contains(&&segment.service) {
+            found.push(&segment.service);
         }
     }
-    found
+    found.into_iter().map(ServiceId::to_json).collect()
 }
 
 fn service_id(segment: &Segment) -> Value {
-    let mut id = json!({"Name": segment.name, "Names": [segment.name]});
-    if let Some(account) = segment.aws.as_ref().and_then(|aws| aws.account_id.as_ref()) {
-        id["AccountId"] = Value::from(account.as_str());
-    }
-    if let Some(kind) = service_type(segment) {
-        id["Type"] = Value::from(kind);
-    }
-    id
+    ServiceId::of_segment(segment).to_json()
 }
 
-/// Returns the type of a node: where a service runs, or which AWS service was called.
-fn service_type(segment: &Segment) -> Option<String> {
-    match segment.namespace.as_deref() {
-        Some("aws") => Some(format!("AWS::{}", segment.name)),
-        Some(namespace) => Some(namespace.to_owned()),
-        None => segment.origin.clone(),
-    }
+fn root_causes(causes: &[RootCause]) -> Vec<Value> {
+    causes.iter().map(RootCause::to_json).collect()
 }

@@ -1,12 +1,13 @@
 //! A store in memory that keeps the newest traces.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use xray::{Segment, TraceId};
+use xray::{Segment, Trace as Assembled, TraceId};
 
 use super::Store;
-use super::trace::{Document, Overview, Page, StoredTrace};
+use super::trace::{Document, Overview, Page, StoredTrace, Wanted};
+use crate::facts::Facts;
 
 /// Traces kept by default.
 const MAX_TRACES: usize = 20_000;
@@ -41,6 +42,8 @@ struct Kept {
 struct Trace {
     documents: Vec<Document>,
     overview: Overview,
+    /// What the documents say, once a search has read them.
+    facts: OnceLock<Box<Facts>>,
 }
 
 impl MemoryStore {
@@ -80,7 +83,7 @@ impl Store for MemoryStore {
         self.kept().by_id.get(&id).map(|trace| trace.documents.clone())
     }
 
-    fn page(&self, from: u64, size: usize, wanted: &dyn Fn(&Overview) -> bool) -> Page {
+    fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page {
         self.kept().page(from, size, wanted)
     }
 }
@@ -95,6 +98,7 @@ impl Kept {
             self.bytes += TRACE_BYTES;
             Trace::new(segment.start_time)
         });
+        trace.facts.take();
         trace.overview.updated = now;
         trace.overview.revision += 1;
         let not_indexed = match trace.documents.iter().position(|known| known.id == document.id) {
@@ -129,10 +133,10 @@ impl Kept {
         }
     }
 
-    fn page(&self, from: u64, size: usize, wanted: &dyn Fn(&Overview) -> bool) -> Page {
+    fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page {
         let mut page = Page { traces: Vec::new(), next: None, examined: 0 };
         for (&number, &id) in self.order.range(from..) {
-            if let Some(trace) = self.by_id.get(&id).filter(|trace| wanted(&trace.overview)) {
+            if let Some(trace) = self.by_id.get(&id).filter(|trace| trace.is_wanted(id, wanted)) {
                 if page.traces.len() == size {
                     page.next = Some(number);
                     break;
@@ -156,7 +160,16 @@ fn document_bytes(document: &Document) -> usize {
 
 impl Trace {
     fn new(start: f64) -> Self {
-        Self { documents: Vec::new(), overview: Overview::new(start) }
+        Self { documents: Vec::new(), overview: Overview::new(start), facts: OnceLock::new() }
+    }
+
+    fn is_wanted(&self, id: TraceId, wanted: &dyn Wanted) -> bool {
+        wanted.may_want(&self.overview) && wanted.wants(self.facts.get_or_init(|| Box::new(self.facts(id))))
+    }
+
+    fn facts(&self, id: TraceId) -> Facts {
+        let segments = self.documents.iter().filter_map(|document| Segment::read(&document.json).ok());
+        Facts::of(&Assembled::assemble(id, segments.collect()))
     }
 
     /// After a document was replaced, nothing that only the old one said may be found any longer.
@@ -194,6 +207,19 @@ mod tests {
         store.put(id(trace), segment, segment.to_json(), 100.0);
     }
 
+    /// Traces that start at an odd second, or all.
+    struct Odd(bool);
+
+    impl Wanted for Odd {
+        fn may_want(&self, overview: &Overview) -> bool {
+            !self.0 || overview.start % 2.0 > 0.0
+        }
+
+        fn wants(&self, _: &Facts) -> bool {
+            true
+        }
+    }
+
     fn ids(page: &Page) -> Vec<TraceId> {
         page.traces.iter().map(|trace| trace.id).collect()
     }
@@ -205,7 +231,7 @@ mod tests {
             put(&store, number, &segment(number, 1.0));
         }
         put(&store, 3, &segment(9, 1.0));
-        let page = store.page(0, 10, &|_| true);
+        let page = store.page(0, 10, &Odd(false));
         assert_eq!((ids(&page), page.next, page.examined), (vec![id(3), id(4), id(5)], None, 3));
         assert!(store.documents(id(1)).is_none());
         assert_eq!(store.documents(id(3)).unwrap().len(), 2);
@@ -254,7 +280,7 @@ mod tests {
         for number in 1..=7 {
             put(&store, number, &segment(number, f64::from(number)));
         }
-        let odd = |trace: &Overview| trace.start % 2.0 > 0.0;
+        let odd = Odd(true);
         let first = store.page(0, 3, &odd);
         assert_eq!(ids(&first), [id(1), id(3), id(5)]);
         let second = store.page(first.next.unwrap(), 3, &odd);

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use xray::{Segment, TraceId};
 
 pub use self::memory::MemoryStore;
-pub use self::trace::{Document, Overview, Page, StoredTrace};
+pub use self::trace::{Document, Overview, Page, StoredTrace, Wanted};
 
 /// Where documents are kept.
 ///
@@ -25,7 +25,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns the documents of a trace in the order in which they arrived, or `None` if the trace is unknown.
     fn documents(&self, id: TraceId) -> Option<Vec<Document>>;
 
-    /// Returns the first `size` traces from `from` on for which `wanted` holds, in the order in which their first
+    /// Returns the first `size` traces from `from` on that are wanted, in the order in which their first
     /// documents arrived. A walk begins at 0 and continues at [`Page::next`].
-    fn page(&self, from: u64, size: usize, wanted: &dyn Fn(&Overview) -> bool) -> Page;
+    fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page;
 }

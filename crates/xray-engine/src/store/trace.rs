@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use xray::{Annotations, Segment, SegmentId, TraceId};
 
+use crate::facts::Facts;
+
 /// A segment document as it was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -42,6 +44,15 @@ impl Overview {
         self.end = self.end.max(segment.last_end_time().unwrap_or(segment.start_time));
         self.annotations.add(segment)
     }
+}
+
+/// Which traces are wanted.
+pub trait Wanted {
+    /// Whether a trace can be wanted, by what is known of it without reading its documents.
+    fn may_want(&self, overview: &Overview) -> bool;
+
+    /// Whether a trace is wanted.
+    fn wants(&self, facts: &Facts) -> bool;
 }
 
 /// A trace on a [`Page`].

@@ -1,0 +1,146 @@
+//! Reads the facts from the documents of a trace.
+
+use std::collections::HashMap;
+
+use xray::{Cause, HttpRequest, Node, Segment, SegmentId, Trace};
+
+use super::causes;
+use super::service::{ServiceId, is_call, is_inferred, is_message};
+use super::{CallFacts, Facts, HttpFacts, Outcome, SegmentFacts};
+
+impl Facts {
+    /// Reads the facts of a trace.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Self {
+        let mut facts = Self { duration: trace.duration(), ..Self::default() };
+        // The place among the segments of what each document stands for.
+        let mut places = HashMap::new();
+        for (_, node) in trace.walk() {
+            if stands_alone(node) {
+                places.insert(node.segment().id, facts.segments.len());
+                facts.segments.push(segment(node));
+            }
+        }
+        // A subsegment says something about the segment it is part of.
+        for node in trace.nodes().filter(|node| node.is_subsegment()) {
+            if let Some(&place) = places.get(&node.service().segment().id) {
+                facts.segments[place].add_part(node.segment());
+            }
+        }
+        for (_, node) in trace.walk() {
+            facts.calls.extend(call(node, &places));
+        }
+        facts.entry = trace.entry().and_then(|entry| places.get(&entry.segment().id).copied());
+        facts.fault_causes = causes::of_failure(trace, |segment| segment.fault == Some(true));
+        facts.error_causes = causes::of_failure(trace, |segment| segment.error == Some(true));
+        facts.response_time_causes = causes::of_response_time(trace).into_iter().collect();
+        facts
+    }
+}
+
+/// Whether a document is a segment, the whole of a broken trace, or a call to a service that sent no segment.
+fn stands_alone(node: Node<'_>) -> bool {
+    !node.is_subsegment() || node.parent().is_none() || (is_call(node) && is_inferred(node))
+}
+
+fn segment(node: Node<'_>) -> SegmentFacts {
+    let segment = node.segment();
+    let inferred = node.is_subsegment();
+    let service = if is_call(node) { ServiceId::of_call(segment) } else { ServiceId::of_segment(segment) };
+    let aws = segment.aws.as_ref();
+    let ec2 = aws.and_then(|aws| aws.ec2.as_ref());
+    let ecs = aws.and_then(|aws| aws.ecs.as_ref());
+    let zone = ecs.and_then(|ecs| ecs.availability_zone.clone());
+    let mut facts = SegmentFacts {
+        service,
+        inferred,
+        outcome: outcome(segment),
+        response_time: response_time(segment),
+        http: http(segment),
+        user: segment.user.clone(),
+        availability_zone: zone.or_else(|| ec2?.availability_zone.clone()),
+        instance_id: ec2.and_then(|ec2| ec2.instance_id.clone()),
+        resource_arn: segment.resource_arn.clone(),
+        ..SegmentFacts::default()
+    };
+    facts.add_part(segment);
+    facts
+}
+
+impl SegmentFacts {
+    fn add_part(&mut self, part: &Segment) {
+        let annotations = part.annotations.iter().map(|(key, value)| (key.clone(), value.clone()));
+        self.annotations.extend(annotations);
+        self.messages.extend(messages(part));
+    }
+}
+
+/// Returns the call by which a service reached another one.
+fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts> {
+    let segment = node.segment();
+    let destination = *places.get(&segment.id)?;
+    let parent = node.parent()?;
+    let caller = if is_call(parent) && is_message(parent.segment()) { parent } else { parent.service() };
+    let source = *places.get(&caller.segment().id)?;
+    // The edge always shows what the caller saw: its subsegment, if it made one.
+    let seen = if is_call(parent) && !is_message(parent.segment()) { parent.segment() } else { segment };
+    let link = !node.is_subsegment() && !is_within(segment, parent.segment());
+    let response_time = if link {
+        parent.segment().end_time.map(|sent| rounded((segment.start_time - sent).max(0.0)))
+    } else {
+        response_time(seen)
+    };
+    Some(CallFacts {
+        source,
+        destination,
+        link,
+        outcome: outcome(seen),
+        response_time,
+        http: http(seen),
+        annotations: seen.annotations.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        messages: messages(seen).collect(),
+    })
+}
+
+/// Whether the caller waited: what it called had begun before the call ended.
+fn is_within(part: &Segment, whole: &Segment) -> bool {
+    whole.end_time.is_none_or(|end| part.start_time < end)
+}
+
+pub(super) fn outcome(segment: &Segment) -> Outcome {
+    let is = |flag: Option<bool>| flag == Some(true);
+    let status = segment.http.as_ref().and_then(|http| http.response.as_ref()?.status);
+    let partial = segment.is_in_progress();
+    let failed = is(segment.error) || is(segment.fault) || is(segment.throttle);
+    Outcome {
+        ok: !partial && status.map_or(!failed, |status| (200..300).contains(&status)),
+        error: is(segment.error),
+        throttle: is(segment.throttle),
+        fault: is(segment.fault),
+        partial,
+    }
+}
+
+pub(super) fn response_time(segment: &Segment) -> Option<f64> {
+    segment.end_time.map(|end| rounded(end - segment.start_time))
+}
+
+/// Rounds to microseconds: a 64-bit float holds epoch seconds to a quarter of one, so anything below is noise.
+pub(super) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
+
+fn http(segment: &Segment) -> HttpFacts {
+    let Some(http) = &segment.http else { return HttpFacts::default() };
+    let HttpRequest { method, url, user_agent, client_ip, .. } = http.request.clone().unwrap_or_default();
+    let status = http.response.as_ref().and_then(|response| response.status);
+    HttpFacts { url, method, user_agent, client_ip, status }
+}
+
+fn messages(segment: &Segment) -> impl Iterator<Item = String> {
+    let detail = match &segment.cause {
+        Some(Cause::Detail(detail)) => Some(detail),
+        Some(Cause::Exception(_)) | None => None,
+    };
+    detail.into_iter().flat_map(|detail| &detail.exceptions).filter_map(|exception| exception.message.clone())
+}

@@ -1,0 +1,77 @@
+//! Which node of the service map a segment or a call belongs to.
+
+use serde_json::{Value, json};
+use xray::{Aws, Node, Segment};
+
+/// AWS services that pass on messages. What they deliver to does not take their place: both are nodes.
+const MESSAGING: [&str; 8] =
+    ["EventBridge", "Events", "SNS", "SQS", "Kinesis", "DynamoDB Streams", "Scheduler", "Pipes"];
+
+/// A node of the service map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceId {
+    /// The name.
+    pub name: String,
+    /// The type: where a service runs, which kind of AWS resource it is, or `remote`.
+    pub kind: Option<String>,
+    /// The account.
+    pub account_id: Option<String>,
+}
+
+impl ServiceId {
+    /// Returns the service that sent a segment.
+    pub(crate) fn of_segment(segment: &Segment) -> Self {
+        Self { name: segment.name.clone(), kind: segment.origin.clone(), account_id: account(segment) }
+    }
+
+    /// Returns the service that a call went to, as far as the call tells. Tables and queues are nodes of their own, as in
+    /// the guide's example of a service graph
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-gettingdata.html>).
+    pub(super) fn of_call(segment: &Segment) -> Self {
+        let account_id = account(segment);
+        let node = |name: &str, kind: String| Self { name: name.to_owned(), kind: Some(kind), account_id };
+        match (segment.namespace.as_deref(), segment.name.as_str(), segment.aws.as_ref()) {
+            (Some("aws"), "DynamoDB", Some(Aws { table_name: Some(table), .. })) => {
+                node(table, "AWS::DynamoDB::Table".to_owned())
+            }
+            (Some("aws"), "SQS", Some(Aws { queue_url: Some(url), .. })) => {
+                let name = url.rsplit('/').next().unwrap_or(url);
+                node(name, "AWS::SQS::Queue".to_owned())
+            }
+            (Some("aws"), name, _) => node(name, format!("AWS::{name}")),
+            (_, name, _) => node(name, "remote".to_owned()),
+        }
+    }
+
+    /// Returns the service as the API writes it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut id = json!({"Name": self.name, "Names": [self.name]});
+        if let Some(account_id) = &self.account_id {
+            id["AccountId"] = Value::from(account_id.as_str());
+        }
+        if let Some(kind) = &self.kind {
+            id["Type"] = Value::from(kind.as_str());
+        }
+        id
+    }
+}
+
+fn account(segment: &Segment) -> Option<String> {
+    segment.aws.as_ref()?.account_id.clone()
+}
+
+/// Whether a subsegment is the call of another service.
+pub(super) fn is_call(node: Node<'_>) -> bool {
+    node.is_subsegment() && node.segment().namespace.is_some()
+}
+
+/// Whether a call goes to a service that passes on messages.
+pub(super) fn is_message(segment: &Segment) -> bool {
+    segment.namespace.as_deref() == Some("aws") && MESSAGING.contains(&&*segment.name)
+}
+
+/// Whether a call is all that is known of the service called. A segment of that service takes the call's place.
+pub(super) fn is_inferred(call: Node<'_>) -> bool {
+    is_message(call.segment()) || call.children().all(Node::is_subsegment)
+}
