@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use xray::{Segment, TraceId};
-use xray_engine::{Document, MemoryStore, Page, Store, Wanted};
+use xray_engine::{Document, Facts, MemoryStore, Page, Store, Wanted};
 
 use crate::journal::Journal;
 
@@ -66,6 +67,10 @@ impl Store for Traces {
         self.memory.documents(id)
     }
 
+    fn facts(&self, id: TraceId) -> Option<Arc<Facts>> {
+        self.memory.facts(id)
+    }
+
     fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page {
         self.memory.page(from, size, wanted)
     }
@@ -73,7 +78,7 @@ impl Store for Traces {
 
 #[cfg(test)]
 mod tests {
-    use xray_engine::{Facts, Overview};
+    use xray_engine::Overview;
 
     use super::*;
 

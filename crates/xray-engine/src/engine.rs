@@ -33,7 +33,7 @@ impl Engine {
         Self { settings, store, intake }
     }
 
-    /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries` and `/GetTraceSegmentDestination`.
+    /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries`, `/ServiceGraph` and others.
     pub fn api_router(&self) -> Router {
         api::router(Arc::clone(&self.store), Arc::clone(&self.settings), Arc::clone(&self.intake))
     }

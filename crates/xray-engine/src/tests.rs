@@ -1,5 +1,7 @@
 //! The engine over HTTP, with the AWS SDK as its client.
 
+mod graph;
+
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};

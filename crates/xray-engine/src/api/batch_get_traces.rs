@@ -15,22 +15,30 @@ use crate::store::{Document, Store};
 /// Most trace ids in one request.
 const MAX_IDS: usize = 5;
 
+/// The traces that are asked for.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Input {
+pub(super) struct TraceIds {
     trace_ids: Vec<String>,
+}
+
+impl TraceIds {
+    /// Returns the ids, as they were written, unless there are too many.
+    pub(super) fn checked(self) -> Result<Vec<String>, InvalidRequest> {
+        if self.trace_ids.len() > MAX_IDS {
+            return Err(InvalidRequest(format!("a request may have at most {MAX_IDS} trace ids")));
+        }
+        Ok(self.trace_ids)
+    }
 }
 
 pub(super) async fn answer(
     State(store): State<Arc<dyn Store>>,
     body: Bytes,
 ) -> Result<Response, InvalidRequest> {
-    let input: Input = input(&body)?;
-    if input.trace_ids.len() > MAX_IDS {
-        return Err(InvalidRequest(format!("a request may have at most {MAX_IDS} trace ids")));
-    }
+    let ids = input::<TraceIds>(&body)?.checked()?;
     let (mut traces, mut unprocessed) = (Vec::new(), Vec::new());
-    for text in input.trace_ids {
+    for text in ids {
         let found = text.parse::<TraceId>().ok().and_then(|id| Some((id, store.documents(id)?)));
         match found {
             Some((id, documents)) => traces.push(trace(id, &documents)),

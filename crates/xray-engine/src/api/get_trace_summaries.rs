@@ -45,7 +45,7 @@ pub(super) async fn answer(
     let input: Input = input(&body)?;
     let from = input.next_token.as_deref().filter(|token| !token.is_empty()).map_or(Ok(0), read_token)?;
     let page = input.search()?.page(&*store, from, settings.page_size);
-    let summaries: Vec<Value> = page.traces.iter().filter_map(summary::of).collect();
+    let summaries: Vec<Value> = page.traces.iter().map(summary::of).collect();
     let mut answer = json!({
         "TraceSummaries": summaries,
         "ApproximateTime": epoch_seconds(),
@@ -60,7 +60,7 @@ pub(super) async fn answer(
 impl Input {
     fn search(&self) -> Result<Search, InvalidRequest> {
         if self.end_time < self.start_time {
-            return Err(InvalidRequest("EndTime is before StartTime".to_owned()));
+            return Err(InvalidRequest::reversed_range());
         }
         let filter = self.filter_expression.as_deref().unwrap_or_default().parse();
         Ok(Search {

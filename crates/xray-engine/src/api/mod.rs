@@ -1,6 +1,9 @@
 //! The X-Ray API: REST with JSON bodies (<https://docs.aws.amazon.com/xray/latest/api/Welcome.html>).
 
 mod batch_get_traces;
+mod get_service_graph;
+mod get_time_series_service_statistics;
+mod get_trace_graph;
 mod get_trace_segment_destination;
 mod get_trace_summaries;
 mod put_telemetry_records;
@@ -25,9 +28,18 @@ pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>, intake: Arc
     Router::new()
         .route("/TraceSummaries", post(get_trace_summaries::answer))
         .with_state(of_summaries)
-        .merge(Router::new().route("/Traces", post(batch_get_traces::answer)).with_state(store))
+        .merge(of_traces(store))
         .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
         .route("/GetTraceSegmentDestination", post(get_trace_segment_destination::answer))
         .route("/TelemetryRecords", post(put_telemetry_records::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
+}
+
+fn of_traces(store: Arc<dyn Store>) -> Router {
+    Router::new()
+        .route("/Traces", post(batch_get_traces::answer))
+        .route("/ServiceGraph", post(get_service_graph::answer))
+        .route("/TraceGraph", post(get_trace_graph::answer))
+        .route("/TimeSeriesServiceStatistics", post(get_time_series_service_statistics::answer))
+        .with_state(store)
 }

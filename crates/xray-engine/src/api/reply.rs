@@ -12,6 +12,12 @@ const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 #[derive(Debug)]
 pub(super) struct InvalidRequest(pub(super) String);
 
+impl InvalidRequest {
+    pub(super) fn reversed_range() -> Self {
+        Self("EndTime is before StartTime".to_owned())
+    }
+}
+
 impl IntoResponse for InvalidRequest {
     fn into_response(self) -> Response {
         const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");

@@ -12,7 +12,7 @@ impl Facts {
     /// Reads the facts of a trace.
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
-        let mut facts = Self { duration: trace.duration(), ..Self::default() };
+        let mut facts = Self { start: trace.start_time(), duration: trace.duration(), ..Self::default() };
         // The place among the segments of what each document stands for.
         let mut places = HashMap::new();
         for (_, node) in trace.walk() {
@@ -30,6 +30,8 @@ impl Facts {
         for (_, node) in trace.walk() {
             facts.calls.extend(call(node, &places));
         }
+        facts.throttle = trace.nodes().any(|node| node.segment().throttle == Some(true));
+        facts.partial = trace.nodes().any(|node| node.segment().is_in_progress());
         facts.entry = trace.entry().and_then(|entry| places.get(&entry.segment().id).copied());
         facts.fault_causes = causes::of_failure(trace, |segment| segment.fault == Some(true));
         facts.error_causes = causes::of_failure(trace, |segment| segment.error == Some(true));
@@ -54,6 +56,8 @@ fn segment(node: Node<'_>) -> SegmentFacts {
     let mut facts = SegmentFacts {
         service,
         inferred,
+        start: segment.start_time,
+        end: segment.end_time,
         outcome: outcome(segment),
         response_time: response_time(segment),
         http: http(segment),
@@ -94,6 +98,8 @@ fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts>
         source,
         destination,
         link,
+        start: seen.start_time,
+        end: seen.end_time,
         outcome: outcome(seen),
         response_time,
         http: http(seen),

@@ -16,10 +16,16 @@ pub use self::service::ServiceId;
 /// What is known of a trace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// When the trace began, epoch seconds.
+    pub start: Option<f64>,
     /// Seconds from the first start to the last end.
     pub duration: Option<f64>,
     /// The entry point's place among the segments.
     pub entry: Option<usize>,
+    /// Whether anything was throttled, 429.
+    pub throttle: bool,
+    /// Whether anything is still in progress.
+    pub partial: bool,
     /// The segments, and calls to services that sent none.
     pub segments: Vec<SegmentFacts>,
     /// The calls between services.
@@ -70,6 +76,10 @@ pub struct SegmentFacts {
     pub service: ServiceId,
     /// Whether the service sent no segment of its own.
     pub inferred: bool,
+    /// When it began, epoch seconds.
+    pub start: f64,
+    /// When it ended, epoch seconds.
+    pub end: Option<f64>,
     /// How it ended.
     pub outcome: Outcome,
     /// How long it took, in seconds.
@@ -99,6 +109,10 @@ pub struct CallFacts {
     pub destination: usize,
     /// Whether the caller did not wait for what was called: a message, rather than a request.
     pub link: bool,
+    /// When it began for the caller, epoch seconds; of a link, when the message was received.
+    pub start: f64,
+    /// When it ended for the caller, epoch seconds.
+    pub end: Option<f64>,
     /// How it ended for the caller.
     pub outcome: Outcome,
     /// How long the caller waited, in seconds; of a link, how old the message was when it was received.
@@ -150,6 +164,17 @@ impl Facts {
     #[must_use]
     pub fn root(&self) -> Option<&SegmentFacts> {
         self.segments.get(self.entry?)
+    }
+
+    /// Returns how the trace ended for its client; throttling and open ends count anywhere
+    /// (<https://docs.aws.amazon.com/xray/latest/api/API_TraceSummary.html>).
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            throttle: self.throttle,
+            partial: self.partial,
+            ..self.root().map(|root| root.outcome).unwrap_or_default()
+        }
     }
 
     /// Iterates over all root causes.

@@ -20,7 +20,7 @@ pub struct ServiceId {
 
 impl ServiceId {
     /// Returns the service that sent a segment.
-    pub(crate) fn of_segment(segment: &Segment) -> Self {
+    pub(super) fn of_segment(segment: &Segment) -> Self {
         Self { name: segment.name.clone(), kind: segment.origin.clone(), account_id: account(segment) }
     }
 

@@ -64,19 +64,12 @@ fn holds(expression: &Expression, subject: &Subject<'_>) -> bool {
         Expression::IsSet(text) => subject.text(*text, &mut |_| true),
         Expression::Annotation(end, key, test) => subject.annotation(*end, key, test),
         Expression::Group(..) => false,
-        Expression::Service(pattern, condition) => subject.trace().is_some_and(|trace| {
-            trace.segments.iter().any(|segment| {
-                is_meant(pattern, &segment.service)
-                    && holds_if_any(condition.as_deref(), &Subject::Segment(trace, segment))
-            })
-        }),
-        Expression::Edge(source, destination, condition) => subject.trace().is_some_and(|trace| {
-            trace.calls.iter().any(|call| {
-                is_meant(source, &trace.segments[call.source].service)
-                    && is_meant(destination, &trace.segments[call.destination].service)
-                    && holds_if_any(condition.as_deref(), &Subject::Call(trace, call))
-            })
-        }),
+        Expression::Service(pattern, condition) => subject
+            .trace()
+            .is_some_and(|trace| segments(trace, pattern, condition.as_deref()).next().is_some()),
+        Expression::Edge(source, destination, condition) => subject
+            .trace()
+            .is_some_and(|trace| calls(trace, source, destination, condition.as_deref()).next().is_some()),
         Expression::RootCause(kind, part, condition) => subject.trace().is_some_and(|trace| {
             causes(trace, *kind).iter().any(|cause| part_holds(cause, *part, condition.as_deref()))
         }),
@@ -84,6 +77,31 @@ fn holds(expression: &Expression, subject: &Subject<'_>) -> bool {
             pattern.matches(&trace.causes().map(RootCause::to_json).collect::<Vec<_>>())
         }),
     }
+}
+
+/// Iterates over the segments of services that are meant for which a condition holds.
+pub(super) fn segments<'a>(
+    trace: &'a Facts,
+    pattern: &'a NodePattern,
+    condition: Option<&'a Expression>,
+) -> impl Iterator<Item = &'a SegmentFacts> {
+    trace.segments.iter().filter(move |segment| {
+        is_meant(pattern, &segment.service) && holds_if_any(condition, &Subject::Segment(trace, segment))
+    })
+}
+
+/// Iterates over the calls between services that are meant for which a condition holds.
+pub(super) fn calls<'a>(
+    trace: &'a Facts,
+    source: &'a NodePattern,
+    destination: &'a NodePattern,
+    condition: Option<&'a Expression>,
+) -> impl Iterator<Item = &'a CallFacts> {
+    trace.calls.iter().filter(move |call| {
+        is_meant(source, &trace.segments[call.source].service)
+            && is_meant(destination, &trace.segments[call.destination].service)
+            && holds_if_any(condition, &Subject::Call(trace, call))
+    })
 }
 
 fn holds_if_any(condition: Option<&Expression>, subject: &Subject<'_>) -> bool {
@@ -154,16 +172,9 @@ impl Subject<'_> {
         }
     }
 
-    /// Returns how the request ended; that of a trace as its client saw it, except that throttling and open ends count
-    /// anywhere (<https://docs.aws.amazon.com/xray/latest/api/API_TraceSummary.html>).
     fn outcome(&self) -> Outcome {
         match self {
-            Self::Trace(trace) => Outcome {
-                throttle: trace.segments.iter().any(|segment| segment.outcome.throttle)
-                    || trace.calls.iter().any(|call| call.outcome.throttle),
-                partial: trace.segments.iter().any(|segment| segment.outcome.partial),
-                ..trace.root().map(|root| root.outcome).unwrap_or_default()
-            },
+            Self::Trace(trace) => trace.outcome(),
             Self::Segment(_, segment) => segment.outcome,
             Self::Call(_, call) => call.outcome,
             _ => Outcome::default(),

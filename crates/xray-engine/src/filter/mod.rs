@@ -13,6 +13,7 @@ mod expression;
 mod keyword;
 mod parse;
 mod root_cause;
+mod select;
 mod write;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use self::expression::{
 };
 pub use self::keyword::{Flag, Number, Text};
 pub use self::root_cause::CausePattern;
+pub(crate) use self::select::Selector;
 use crate::facts::Facts;
 
 /// A filter expression. The empty one matches every trace.

@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::filter::FilterExpression;
-use crate::store::{Overview, Page, Store, Wanted};
+use crate::store::{Overview, Page, Store, StoredTrace, Wanted};
 
 /// Which traces are wanted. Times are in epoch seconds.
 #[derive(Clone, Debug)]
@@ -24,6 +24,16 @@ pub(crate) enum TraceTime {
 }
 
 impl Search {
+    /// Returns a search for traces that started in a range; `None` if it ends before it begins.
+    pub(crate) fn started(from: f64, to: f64, filter: FilterExpression) -> Option<Self> {
+        (from <= to).then_some(Self { from, to, time: TraceTime::Start, filter })
+    }
+
+    /// Returns all traces wanted.
+    pub(crate) fn all(&self, store: &dyn Store) -> Vec<StoredTrace> {
+        self.page(store, 0, usize::MAX).traces
+    }
+
     /// Returns a page of the traces wanted; see [`Store::page`].
     pub(crate) fn page(&self, store: &dyn Store, from: u64, size: usize) -> Page {
         store.page(from, size, self)

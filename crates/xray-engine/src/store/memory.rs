@@ -1,7 +1,7 @@
 //! A store in memory that keeps the newest traces.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use xray::{Segment, Trace as Assembled, TraceId};
 
@@ -43,7 +43,7 @@ struct Trace {
     documents: Vec<Document>,
     overview: Overview,
     /// What the documents say, once a search has read them.
-    facts: OnceLock<Box<Facts>>,
+    facts: OnceLock<Arc<Facts>>,
 }
 
 impl MemoryStore {
@@ -81,6 +81,10 @@ impl Store for MemoryStore {
 
     fn documents(&self, id: TraceId) -> Option<Vec<Document>> {
         self.kept().by_id.get(&id).map(|trace| trace.documents.clone())
+    }
+
+    fn facts(&self, id: TraceId) -> Option<Arc<Facts>> {
+        self.kept().by_id.get(&id).map(|trace| Arc::clone(trace.facts(id)))
     }
 
     fn page(&self, from: u64, size: usize, wanted: &dyn Wanted) -> Page {
@@ -143,7 +147,7 @@ impl Kept {
                 }
                 page.traces.push(StoredTrace {
                     id,
-                    documents: trace.documents.clone(),
+                    facts: Arc::clone(trace.facts(id)),
                     updated: trace.overview.updated,
                     revision: trace.overview.revision,
                 });
@@ -164,12 +168,14 @@ impl Trace {
     }
 
     fn is_wanted(&self, id: TraceId, wanted: &dyn Wanted) -> bool {
-        wanted.may_want(&self.overview) && wanted.wants(self.facts.get_or_init(|| Box::new(self.facts(id))))
+        wanted.may_want(&self.overview) && wanted.wants(self.facts(id))
     }
 
-    fn facts(&self, id: TraceId) -> Facts {
-        let segments = self.documents.iter().filter_map(|document| Segment::read(&document.json).ok());
-        Facts::of(&Assembled::assemble(id, segments.collect()))
+    fn facts(&self, id: TraceId) -> &Arc<Facts> {
+        self.facts.get_or_init(|| {
+            let segments = self.documents.iter().filter_map(|document| Segment::read(&document.json).ok());
+            Arc::new(Facts::of(&Assembled::assemble(id, segments.collect())))
+        })
     }
 
     /// After a document was replaced, nothing that only the old one said may be found any longer.

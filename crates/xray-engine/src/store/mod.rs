@@ -4,11 +4,13 @@ mod memory;
 mod trace;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use xray::{Segment, TraceId};
 
 pub use self::memory::MemoryStore;
 pub use self::trace::{Document, Overview, Page, StoredTrace, Wanted};
+use crate::facts::Facts;
 
 /// Where documents are kept.
 ///
@@ -24,6 +26,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Returns the documents of a trace in the order in which they arrived, or `None` if the trace is unknown.
     fn documents(&self, id: TraceId) -> Option<Vec<Document>>;
+
+    /// Returns what the documents of a trace say, or `None` if the trace is unknown.
+    fn facts(&self, id: TraceId) -> Option<Arc<Facts>>;
 
     /// Returns the first `size` traces from `from` on that are wanted, in the order in which their first
     /// documents arrived. A walk begins at 0 and continues at [`Page::next`].

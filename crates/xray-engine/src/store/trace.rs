@@ -60,8 +60,8 @@ pub trait Wanted {
 pub struct StoredTrace {
     /// The id of the trace.
     pub id: TraceId,
-    /// Its documents, in the order in which they arrived.
-    pub documents: Vec<Document>,
+    /// What its documents say.
+    pub facts: Arc<Facts>,
     /// When a document was last put, epoch seconds.
     pub updated: f64,
     /// How often a document was put.

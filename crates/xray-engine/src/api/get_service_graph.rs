@@ -1,0 +1,41 @@
+//! `GetServiceGraph` (<https://docs.aws.amazon.com/xray/latest/api/API_GetServiceGraph.html>).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::reply::{InvalidRequest, input, respond};
+use crate::filter::FilterExpression;
+use crate::query::{Graph, Search};
+use crate::store::Store;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    start_time: f64,
+    end_time: f64,
+}
+
+/// Answers with the whole graph on one page.
+pub(super) async fn answer(
+    State(store): State<Arc<dyn Store>>,
+    body: Bytes,
+) -> Result<Response, InvalidRequest> {
+    let Input { start_time, end_time } = input(&body)?;
+    let search = Search::started(start_time, end_time, FilterExpression::default());
+    let search = search.ok_or_else(InvalidRequest::reversed_range)?;
+    let mut graph = Graph::default();
+    for trace in search.all(&*store) {
+        graph.add(&trace.facts);
+    }
+    Ok(respond(&json!({
+        "StartTime": start_time,
+        "EndTime": end_time,
+        "Services": graph.to_json(),
+        "ContainsOldGroupVersions": false,
+    })))
+}
