@@ -56,6 +56,11 @@ async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
     assert_eq!(traces.len(), 1);
     assert!(traces[0]["segments"].as_array().unwrap().len() > 10, "{}", traces[0]);
 
+    let filter = "annotation.customer_number = \"450000000001\" service(\"email\") { annotation.event_type }";
+    let found = ["traces", "--json", "--filter", filter, "--endpoint-url", &world.xray_endpoint];
+    let summaries = checked("traces", &foostore(&runs, &found).await);
+    assert!(summaries.iter().any(|summary| summary["trace_id"] == *trace), "{summaries:?}");
+
     let lines = checked("logs", &foostore(&runs, &["logs", &trace, "--json", "--log-dir", "."]).await);
     assert!(lines.iter().filter(|line| line["message"] == "event").count() >= 4, "{lines:?}");
     let all = foostore(&runs, &["logs", "--since", "1h", "--json", "--log-dir", "."]).await;

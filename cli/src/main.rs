@@ -40,6 +40,7 @@ mod service_state;
 #[cfg(feature = "local")]
 mod signals;
 mod signed_call;
+mod span_of_time;
 mod stdio;
 mod style;
 mod trace_view;
@@ -102,6 +103,10 @@ enum Command {
     Service(commands::service::ServiceArgs),
     Send(commands::send::SendArgs),
     Trace(commands::trace::TraceArgs),
+    #[cfg(feature = "local")]
+    Traces(commands::traces::TracesArgs),
+    #[cfg(feature = "local")]
+    Filter(commands::filter::FilterArgs),
     Logs(commands::logs::LogsArgs),
     DeadLetters(commands::dead_letters::DeadLettersArgs),
     #[cfg(feature = "local")]
@@ -217,6 +222,10 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Service(args) => commands::service::run(&args).map(drop),
         Command::Send(args) => Box::pin(commands::send::run(args, environment)).await,
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Traces(args) => Box::pin(commands::traces::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Filter(args) => commands::filter::run(&args),
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
         #[cfg(feature = "local")]

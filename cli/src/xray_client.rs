@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_xray::Client;
 use aws_sdk_xray::error::{DisplayErrorContext, SdkError};
 use aws_sdk_xray::primitives::DateTime;
+use aws_sdk_xray::types::TraceSummary;
 use telemetry::attributes;
 #[cfg(feature = "local")]
 use tokio::time::Instant;
@@ -105,6 +106,49 @@ impl XRay {
         Ok(traces)
     }
 
+    /// Returns up to `limit` summaries of traces that started since `from` and match a filter expression, newest first.
+    ///
+    /// # Errors
+    /// When X-Ray cannot be queried, or refuses the expression.
+    #[cfg(feature = "local")]
+    pub(crate) async fn summaries(
+        &self,
+        filter: &str,
+        from: SystemTime,
+        limit: usize,
+    ) -> anyhow::Result<Vec<TraceSummary>> {
+        let mut found = Vec::new();
+        let mut end = SystemTime::now() + AHEAD;
+        while end > from && found.len() < limit {
+            let start = from.max(end - RANGE);
+            let mut in_range = self.summaries_between(start, end, filter).await?;
+            in_range.sort_by(|a, b| b.start_time().cmp(&a.start_time()));
+            found.extend(in_range);
+            end = start;
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn summaries_between(
+        &self,
+        start: SystemTime,
+        end: SystemTime,
+        filter: &str,
+    ) -> anyhow::Result<Vec<TraceSummary>> {
+        let call = self.client.get_trace_summaries();
+        let call = call.start_time(DateTime::from(start)).end_time(DateTime::from(end));
+        // An empty expression is not the same as none.
+        let call = call.set_filter_expression(Some(filter.to_owned()).filter(|filter| !filter.is_empty()));
+        let mut pages = call.into_paginator().send();
+        let mut summaries = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failure(&error))?;
+            summaries.extend(page.trace_summaries.unwrap_or_default());
+        }
+        Ok(summaries)
+    }
+
     async fn annotated(&self, key: &str, value: &str) -> anyhow::Result<Vec<Trace>> {
         let ids = self.with_annotation(key, value).await?;
         self.traces(&ids.into_iter().collect::<Vec<_>>()).await
@@ -116,20 +160,9 @@ impl XRay {
         let mut end = SystemTime::now() + AHEAD;
         for _ in 0..self.ranges {
             let start = end - RANGE;
-            let mut pages = self
-                .client
-                .get_trace_summaries()
-                .start_time(DateTime::from(start))
-                .end_time(DateTime::from(end))
-                .filter_expression(&filter)
-                .into_paginator()
-                .send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| self.failure(&error))?;
-                for summary in page.trace_summaries() {
-                    if let Some(id) = summary.id() {
-                        ids.insert(id.parse().context("X-Ray returned an invalid trace id")?);
-                    }
+            for summary in self.summaries_between(start, end, &filter).await? {
+                if let Some(id) = summary.id() {
+                    ids.insert(id.parse().context("X-Ray returned an invalid trace id")?);
                 }
             }
             if !ids.is_empty() {

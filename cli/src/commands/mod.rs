@@ -15,6 +15,8 @@ pub(crate) mod doctor;
 pub(crate) mod erased;
 #[cfg(feature = "local")]
 pub(crate) mod faults;
+#[cfg(feature = "local")]
+pub(crate) mod filter;
 pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;
@@ -41,6 +43,8 @@ pub(crate) mod service;
 #[cfg(feature = "local")]
 pub(crate) mod synth;
 pub(crate) mod trace;
+#[cfg(feature = "local")]
+pub(crate) mod traces;
 #[cfg(feature = "local")]
 pub(crate) mod traffic;
 #[cfg(feature = "local")]

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::layer;
 use crate::log_lines::{Filters, Line, Record, Renderer, Selection, prefixed};
 use crate::runs;
+use crate::span_of_time::seconds;
 use crate::stdio::{print, remark};
 use crate::style::Style;
 use crate::wanted::Wanted;
@@ -250,29 +251,9 @@ fn word(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Reads a time such as `15m`.
-fn seconds(text: &str) -> Result<i64, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
-    let parsed = units.iter().find_map(|(unit, seconds)| {
-        let number: u32 = text.strip_suffix(*unit)?.parse().ok()?;
-        Some(i64::from(number) * seconds)
-    });
-    parsed
-        .filter(|seconds| (1..=365 * 86_400).contains(seconds))
-        .ok_or_else(|| "a number and s, m, h or d, such as 15m; at most 365d".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_a_unit() {
-        assert_eq!(["30s", "15m", "6h", "2d"].map(seconds), [Ok(30), Ok(900), Ok(21_600), Ok(172_800)]);
-        for rubbish in ["", "15", "m", "-5m", "0s", "1w", "366d", "1.5h", "15é"] {
-            assert!(seconds(rubbish).is_err(), "{rubbish}");
-        }
-    }
 
     #[test]
     fn words_need_no_escape() {
