@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use xray::{Cause, HttpRequest, Node, Segment, SegmentId, Trace};
 
 use super::causes;
+use super::measure::{outcome, response_time, rounded};
 use super::service::{ServiceId, is_call, is_inferred, is_message};
-use super::{CallFacts, Facts, HttpFacts, Outcome, SegmentFacts};
+use super::{CallFacts, Facts, HttpFacts, SegmentFacts};
 
 impl Facts {
     /// Reads the facts of a trace.
@@ -111,29 +112,6 @@ fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts>
 /// Whether the caller waited: what it called had begun before the call ended.
 fn is_within(part: &Segment, whole: &Segment) -> bool {
     whole.end_time.is_none_or(|end| part.start_time < end)
-}
-
-pub(super) fn outcome(segment: &Segment) -> Outcome {
-    let is = |flag: Option<bool>| flag == Some(true);
-    let status = segment.http.as_ref().and_then(|http| http.response.as_ref()?.status);
-    let partial = segment.is_in_progress();
-    let failed = is(segment.error) || is(segment.fault) || is(segment.throttle);
-    Outcome {
-        ok: !partial && status.map_or(!failed, |status| (200..300).contains(&status)),
-        error: is(segment.error),
-        throttle: is(segment.throttle),
-        fault: is(segment.fault),
-        partial,
-    }
-}
-
-pub(super) fn response_time(segment: &Segment) -> Option<f64> {
-    segment.end_time.map(|end| rounded(end - segment.start_time))
-}
-
-/// Rounds to microseconds: a 64-bit float holds epoch seconds to a quarter of one, so anything below is noise.
-pub(super) fn rounded(seconds: f64) -> f64 {
-    (seconds * 1e6).round() / 1e6
 }
 
 fn http(segment: &Segment) -> HttpFacts {

@@ -6,7 +6,7 @@
 
 use xray::{Cause, Node, Segment, Trace};
 
-use super::build::{response_time, rounded};
+use super::measure::{response_time, rounded};
 use super::service::{ServiceId, is_call, is_inferred};
 use super::{CauseEntity, CauseService, RootCause};
 

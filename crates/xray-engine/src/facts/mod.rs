@@ -3,6 +3,7 @@
 
 mod build;
 mod causes;
+mod measure;
 mod service;
 
 #[cfg(test)]

@@ -1,30 +1,40 @@
 //! Conditions that are more than a keyword with a value: annotations, services, edges, groups and root causes.
 
+use super::cursor::Cursor;
 use super::error::{FilterError, Problem};
 use super::expression::{AnnotationTest, CauseKind, CausePart, End, Expression, GroupKey, NodePattern};
 use super::keyword::Scope;
-use super::parse::{Parser, comparison, text_comparison};
 use super::root_cause::CausePattern;
+use super::value::{boolean, comparison, not_an_operator, number, operator, text_comparison};
 
 /// Reads what follows a keyword, which is passed in lower case.
-type Read = fn(&mut Parser, &str) -> Result<Expression, FilterError>;
+type Read = fn(&mut Cursor, &str) -> Result<Condition, FilterError>;
+
+/// A condition that is complete, or one that may go on in braces.
+pub(super) enum Condition {
+    Whole(Expression),
+    /// What the braces are about, and what becomes of the condition in them.
+    Braced(Scope, Finish),
+}
+
+type Finish = Box<dyn FnOnce(Option<Box<Expression>>) -> Expression>;
 
 /// Reads the rest of a condition that begins with `word` at `position`; `None` if it is a simple one.
 pub(super) fn condition(
-    parser: &mut Parser,
+    cursor: &mut Cursor,
     word: &str,
     position: usize,
     scope: Scope,
-) -> Option<Result<Expression, FilterError>> {
+) -> Option<Result<Condition, FilterError>> {
     let lower = word.to_ascii_lowercase();
     if let Some((end, key)) = annotation_key(&lower, word) {
-        return Some(annotation(parser, end, key, position, scope));
+        return Some(annotation(cursor, end, key, position, scope).map(Condition::Whole));
     }
     let (keyword, read): (_, Read) = match &*lower {
         "service" => ("service", service),
         "edge" => ("edge", edge),
-        "group.name" | "groupname" => ("group.name", |parser, _| group(parser, GroupKey::Name)),
-        "group.arn" => ("group.arn", |parser, _| group(parser, GroupKey::Arn)),
+        "group.name" | "groupname" => ("group.name", |cursor, _| group(cursor, GroupKey::Name)),
+        "group.arn" => ("group.arn", |cursor, _| group(cursor, GroupKey::Arn)),
         "rootcause.json" | "json" => ("rootcause.json", cause_pattern),
         other if other.starts_with("rootcause.") && part_of_cause(other).is_some() => {
             ("rootcause", root_cause)
@@ -35,7 +45,7 @@ pub(super) fn condition(
         let problem = Problem::OutOfScope { keyword, scope: scope.name() };
         return Some(Err(FilterError::new(position, problem)));
     }
-    Some(read(parser, &lower))
+    Some(read(cursor, &lower))
 }
 
 /// Splits `annotation.key`, `annotation` and the same with `source.` or `destination.` before it. The key is empty if it
@@ -50,7 +60,7 @@ fn annotation_key<'a>(lower: &str, word: &'a str) -> Option<(End, &'a str)> {
 }
 
 fn annotation(
-    parser: &mut Parser,
+    cursor: &mut Cursor,
     end: End,
     key: &str,
     position: usize,
@@ -68,22 +78,22 @@ fn annotation(
         };
         return Err(FilterError::new(position, Problem::OutOfScope { keyword, scope: scope.name() }));
     }
-    let key = if key.is_empty() { bracketed(parser)? } else { plain(key, position)? };
-    Ok(Expression::Annotation(end, key, annotation_test(parser)?))
+    let key = if key.is_empty() { bracketed(cursor)? } else { plain(key, position)? };
+    Ok(Expression::Annotation(end, key, annotation_test(cursor)?))
 }
 
-fn bracketed(parser: &mut Parser) -> Result<String, FilterError> {
-    let begin = parser.cursor.position();
-    if !parser.cursor.take_here('[') {
-        return Err(parser.cursor.expected(".key or [key]"));
+fn bracketed(cursor: &mut Cursor) -> Result<String, FilterError> {
+    let begin = cursor.position();
+    if !cursor.take_here('[') {
+        return Err(cursor.expected(".key or [key]"));
     }
-    let key = parser.cursor.take_while(|character| character != ']').trim().to_owned();
-    if !parser.cursor.take_here(']') {
+    let key = cursor.take_while(|character| character != ']').trim().to_owned();
+    if !cursor.take_here(']') {
         return Err(FilterError::new(begin, Problem::Unterminated("the key of the annotation")));
     }
     if key.is_empty() {
-        parser.cursor.rewind(begin + 1);
-        return Err(parser.cursor.expected("the key of an annotation"));
+        cursor.rewind(begin + 1);
+        return Err(cursor.expected("the key of an annotation"));
     }
     Ok(key)
 }
@@ -100,103 +110,98 @@ fn plain(key: &str, position: usize) -> Result<String, FilterError> {
     Ok(key.to_owned())
 }
 
-fn annotation_test(parser: &mut Parser) -> Result<AnnotationTest, FilterError> {
+fn annotation_test(cursor: &mut Cursor) -> Result<AnnotationTest, FilterError> {
     const VALUES: &str = "a quoted string, a number, true or false";
-    let Some((operator, position)) = parser.operator() else { return Ok(AnnotationTest::IsSet) };
+    let Some((operator, position)) = operator(cursor) else { return Ok(AnnotationTest::IsSet) };
     let (numbers, texts) = (comparison(&operator), text_comparison(&operator));
     if numbers.is_none() && texts.is_none() {
         let operators = "=, !=, <, <=, >, >=, CONTAINS, BEGINSWITH or ENDSWITH";
-        return Err(parser.not_an_operator(position, operators));
+        return Err(not_an_operator(cursor, position, operators));
     }
-    if parser.cursor.next_visible() == Some('"') {
-        let comparison = texts.ok_or_else(|| parser.cursor.expected("a number"))?;
-        let value = parser.cursor.quoted()?.unwrap_or_default();
+    if cursor.next_visible() == Some('"') {
+        let comparison = texts.ok_or_else(|| cursor.expected("a number"))?;
+        let value = cursor.quoted()?.unwrap_or_default();
         return Ok(AnnotationTest::Text(comparison, value));
     }
-    let Some(comparison) = numbers else { return Err(parser.cursor.expected("a quoted string")) };
-    if let Some(value) = parser.number_value()? {
+    let Some(comparison) = numbers else { return Err(cursor.expected("a quoted string")) };
+    if let Some(value) = number(cursor)? {
         return Ok(AnnotationTest::Number(comparison, value));
     }
     let equal = match operator.as_str() {
         "=" => true,
         "!=" => false,
-        _ => return Err(parser.cursor.expected("a number")),
+        _ => return Err(cursor.expected("a number")),
     };
-    if let Some(value) = parser.boolean()? {
+    if let Some(value) = boolean(cursor)? {
         return Ok(AnnotationTest::Boolean(equal, value));
     }
-    let word = parser.cursor.peek_word();
+    let word = cursor.peek_word();
     let suggestion = (!word.is_empty()).then(|| format!("\"{word}\""));
-    Err(parser.cursor.expected(VALUES).suggesting(suggestion))
+    Err(cursor.expected(VALUES).suggesting(suggestion))
 }
 
-fn service(parser: &mut Parser, _: &str) -> Result<Expression, FilterError> {
+fn service(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
     let mut pattern = NodePattern::default();
-    if parser.cursor.take('(') && !parser.cursor.take(')') {
-        pattern = node(parser)?;
-        parser.cursor.expect(')', ")")?;
+    if cursor.take('(') && !cursor.take(')') {
+        pattern = node(cursor)?;
+        cursor.expect(')', ")")?;
     }
-    Ok(Expression::Service(pattern, parser.braces(Scope::Service)?))
+    let finish = |condition| Expression::Service(pattern, condition);
+    Ok(Condition::Braced(Scope::Service, Box::new(finish)))
 }
 
-fn edge(parser: &mut Parser, _: &str) -> Result<Expression, FilterError> {
+fn edge(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
     let (mut source, mut destination) = (NodePattern::default(), NodePattern::default());
-    if parser.cursor.take('(') && !parser.cursor.take(')') {
-        source = node(parser)?;
-        parser.cursor.expect(',', "a comma and the second service")?;
-        destination = node(parser)?;
-        parser.cursor.expect(')', ")")?;
+    if cursor.take('(') && !cursor.take(')') {
+        source = node(cursor)?;
+        cursor.expect(',', "a comma and the second service")?;
+        destination = node(cursor)?;
+        cursor.expect(')', ")")?;
     }
-    Ok(Expression::Edge(source, destination, parser.braces(Scope::Edge)?))
+    let finish = |condition| Expression::Edge(source, destination, condition);
+    Ok(Condition::Braced(Scope::Edge, Box::new(finish)))
 }
 
 /// Reads a quoted name, or `id(name: "…", type: "…", account.id: "…")`.
-fn node(parser: &mut Parser) -> Result<NodePattern, FilterError> {
-    if let Some(name) = parser.cursor.quoted()? {
+fn node(cursor: &mut Cursor) -> Result<NodePattern, FilterError> {
+    if let Some(name) = cursor.quoted()? {
         return Ok(NodePattern { name: Some(name), ..NodePattern::default() });
     }
-    if !parser.cursor.take_word("id") {
-        return Err(parser.cursor.expected("a quoted name or id(…)"));
+    if !cursor.take_word("id") {
+        return Err(cursor.expected("a quoted name or id(…)"));
     }
-    parser.cursor.expect('(', "(")?;
+    cursor.expect('(', "(")?;
     let mut pattern = NodePattern::default();
     loop {
-        parser.cursor.next_visible();
-        let position = parser.cursor.position();
-        let word = parser.cursor.word().to_ascii_lowercase();
+        cursor.next_visible();
+        let position = cursor.position();
+        let word = cursor.word().to_ascii_lowercase();
         let field = match &*word {
             "name" => &mut pattern.name,
             "type" => &mut pattern.kind,
             "account.id" => &mut pattern.account_id,
             _ => {
-                parser.cursor.rewind(position);
-                return Err(parser.cursor.expected("name:, type: or account.id:"));
+                cursor.rewind(position);
+                return Err(cursor.expected("name:, type: or account.id:"));
             }
         };
-        parser.cursor.expect(':', ":")?;
-        let value = parser.cursor.quoted()?.ok_or_else(|| parser.cursor.expected("a quoted string"))?;
+        cursor.expect(':', ":")?;
+        let value = cursor.quoted()?.ok_or_else(|| cursor.expected("a quoted string"))?;
         if field.replace(value).is_some() {
-            parser.cursor.rewind(position);
-            return Err(parser.cursor.expected("each of name:, type: and account.id: once"));
+            cursor.rewind(position);
+            return Err(cursor.expected("each of name:, type: and account.id: once"));
         }
-        if !parser.cursor.take(',') {
-            parser.cursor.expect(')', "a comma or )")?;
+        if !cursor.take(',') {
+            cursor.expect(')', "a comma or )")?;
             return Ok(pattern);
         }
     }
 }
 
-fn group(parser: &mut Parser, key: GroupKey) -> Result<Expression, FilterError> {
-    let operator = parser.operator();
-    let equal = match &operator {
-        Some((operator, _)) if operator == "=" => true,
-        Some((operator, _)) if operator == "!=" => false,
-        Some((_, position)) => return Err(parser.not_an_operator(*position, "= or !=")),
-        None => return Err(parser.cursor.expected("= or !=")),
-    };
-    let value = parser.cursor.quoted()?.ok_or_else(|| parser.cursor.expected("a quoted string"))?;
-    let condition = Expression::Group(key, value);
-    Ok(if equal { condition } else { Expression::Not(Box::new(condition)) })
+fn group(cursor: &mut Cursor, key: GroupKey) -> Result<Condition, FilterError> {
+    let equal = equal_or_not(cursor)?;
+    let value = cursor.quoted()?.ok_or_else(|| cursor.expected("a quoted string"))?;
+    Ok(Condition::Whole(holds_or_not(equal, Expression::Group(key, value))))
 }
 
 /// Reads what follows `rootcause.`, in lower case.
@@ -218,9 +223,9 @@ fn part_of_cause(lower: &str) -> Option<(CauseKind, CausePart)> {
     Some((kind, part))
 }
 
-fn root_cause(parser: &mut Parser, lower: &str) -> Result<Expression, FilterError> {
+fn root_cause(cursor: &mut Cursor, lower: &str) -> Result<Condition, FilterError> {
     let Some((kind, part)) = part_of_cause(lower) else {
-        return Err(parser.cursor.expected("a part of a root cause"));
+        return Err(cursor.expected("a part of a root cause"));
     };
     let scope = match (part, kind) {
         (CausePart::Service, _) => Scope::CauseService,
@@ -228,25 +233,34 @@ fn root_cause(parser: &mut Parser, lower: &str) -> Result<Expression, FilterErro
         (CausePart::Entity, _) => Scope::CauseEntity,
         (CausePart::Exception, _) => Scope::CauseException,
     };
-    Ok(Expression::RootCause(kind, part, parser.braces(scope)?))
+    let finish = move |condition| Expression::RootCause(kind, part, condition);
+    Ok(Condition::Braced(scope, Box::new(finish)))
 }
 
-fn cause_pattern(parser: &mut Parser, _: &str) -> Result<Expression, FilterError> {
-    let operator = parser.operator();
-    let equal = match &operator {
-        Some((operator, _)) if operator == "=" => true,
-        Some((operator, _)) if operator == "!=" => false,
-        Some((_, position)) => return Err(parser.not_an_operator(*position, "= or !=")),
-        None => return Err(parser.cursor.expected("= or !=")),
-    };
-    parser.cursor.expect('#', "#[ and a list of root causes as JSON")?;
-    if parser.cursor.next_visible() != Some('[') {
-        return Err(parser.cursor.expected("[ and a list of root causes as JSON"));
+fn cause_pattern(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
+    let equal = equal_or_not(cursor)?;
+    cursor.expect('#', "#[ and a list of root causes as JSON")?;
+    if cursor.next_visible() != Some('[') {
+        return Err(cursor.expected("[ and a list of root causes as JSON"));
     }
-    let position = parser.cursor.position();
-    let json = parser.cursor.json()?;
+    let position = cursor.position();
+    let json = cursor.json()?;
     let pattern =
         CausePattern::read(&json).map_err(|error| FilterError::new(position, Problem::RootCause(error)))?;
-    let condition = Expression::CausePattern(pattern);
-    Ok(if equal { condition } else { Expression::Not(Box::new(condition)) })
+    Ok(Condition::Whole(holds_or_not(equal, Expression::CausePattern(pattern))))
+}
+
+/// Reads `=` or `!=`. Returns whether it is the first.
+fn equal_or_not(cursor: &mut Cursor) -> Result<bool, FilterError> {
+    const OPERATORS: &str = "= or !=";
+    match operator(cursor) {
+        Some((operator, _)) if operator == "=" => Ok(true),
+        Some((operator, _)) if operator == "!=" => Ok(false),
+        Some((_, position)) => Err(not_an_operator(cursor, position, OPERATORS)),
+        None => Err(cursor.expected(OPERATORS)),
+    }
+}
+
+fn holds_or_not(holds: bool, condition: Expression) -> Expression {
+    if holds { condition } else { Expression::Not(Box::new(condition)) }
 }

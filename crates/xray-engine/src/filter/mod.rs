@@ -14,6 +14,7 @@ mod keyword;
 mod parse;
 mod root_cause;
 mod select;
+mod value;
 mod write;
 
 #[cfg(test)]

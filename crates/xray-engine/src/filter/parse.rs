@@ -1,10 +1,11 @@
 //! Parsing: `!` binds closest, then AND, which may be left out, then OR.
 
-use super::complex;
+use super::complex::{self, Condition};
 use super::cursor::Cursor;
 use super::error::{FilterError, Problem};
-use super::expression::{Comparison, Expression, TextComparison};
+use super::expression::Expression;
 use super::keyword::{self, Flag, Keyword, Number, Scope, Text};
+use super::value;
 
 /// The longest expression, in characters. X-Ray's model has no limit; this bounds what a request can cost.
 const MAX_LENGTH: usize = 32_768;
@@ -27,8 +28,8 @@ pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
     Ok(expression)
 }
 
-pub(super) struct Parser {
-    pub(super) cursor: Cursor,
+struct Parser {
+    cursor: Cursor,
     depth: usize,
 }
 
@@ -87,7 +88,7 @@ impl Parser {
     }
 
     /// Reads the condition in braces, if there are any. Empty braces are none.
-    pub(super) fn braces(&mut self, scope: Scope) -> Result<Option<Box<Expression>>, FilterError> {
+    fn braces(&mut self, scope: Scope) -> Result<Option<Box<Expression>>, FilterError> {
         if !self.cursor.take('{') || self.cursor.take('}') {
             return Ok(None);
         }
@@ -116,8 +117,11 @@ impl Parser {
         if word.is_empty() {
             return Err(self.cursor.expected("a keyword"));
         }
-        if let Some(found) = complex::condition(self, &word, position, scope) {
-            return found;
+        if let Some(found) = complex::condition(&mut self.cursor, &word, position, scope) {
+            return match found? {
+                Condition::Whole(expression) => Ok(expression),
+                Condition::Braced(scope, finish) => Ok(finish(self.braces(scope)?)),
+            };
         }
         let Some(keyword) = Keyword::read(&word) else {
             let suggestion = keyword::near(&word).map(str::to_owned);
@@ -135,31 +139,38 @@ impl Parser {
     }
 
     fn flag(&mut self, flag: Flag) -> Result<Expression, FilterError> {
-        let Some((operator, position)) = self.operator() else { return Ok(Expression::Flag(flag)) };
+        let Some((operator, position)) = value::operator(&mut self.cursor) else {
+            return Ok(Expression::Flag(flag));
+        };
         let equal = match operator.as_str() {
             "=" => true,
             "!=" => false,
-            _ => return Err(self.not_an_operator(position, "= or !=")),
+            _ => return Err(value::not_an_operator(&mut self.cursor, position, "= or !=")),
         };
-        let wanted = self.boolean()?.ok_or_else(|| self.cursor.expected("true or false"))?;
+        let wanted =
+            value::boolean(&mut self.cursor)?.ok_or_else(|| self.cursor.expected("true or false"))?;
         let condition = Expression::Flag(flag);
         Ok(if wanted == equal { condition } else { Expression::Not(Box::new(condition)) })
     }
 
     fn number(&mut self, number: Number) -> Result<Expression, FilterError> {
         const OPERATORS: &str = "=, !=, <, <=, > or >=";
-        let Some((operator, position)) = self.operator() else {
+        let Some((operator, position)) = value::operator(&mut self.cursor) else {
             return Err(self.cursor.expected(OPERATORS));
         };
-        let comparison = comparison(&operator).ok_or_else(|| self.not_an_operator(position, OPERATORS))?;
-        let value = self.number_value()?.ok_or_else(|| self.cursor.expected("a number"))?;
+        let comparison = value::comparison(&operator)
+            .ok_or_else(|| value::not_an_operator(&mut self.cursor, position, OPERATORS))?;
+        let value = value::number(&mut self.cursor)?.ok_or_else(|| self.cursor.expected("a number"))?;
         Ok(Expression::Number(number, comparison, value))
     }
 
     fn text(&mut self, text: Text) -> Result<Expression, FilterError> {
-        let Some((operator, position)) = self.operator() else { return Ok(Expression::IsSet(text)) };
-        let comparison = text_comparison(&operator)
-            .ok_or_else(|| self.not_an_operator(position, "=, !=, CONTAINS, BEGINSWITH or ENDSWITH"))?;
+        let Some((operator, position)) = value::operator(&mut self.cursor) else {
+            return Ok(Expression::IsSet(text));
+        };
+        let comparison = value::text_comparison(&operator).ok_or_else(|| {
+            value::not_an_operator(&mut self.cursor, position, "=, !=, CONTAINS, BEGINSWITH or ENDSWITH")
+        })?;
         if let Some(value) = self.cursor.quoted()? {
             return Ok(Expression::Text(text, comparison, value));
         }
@@ -170,110 +181,6 @@ impl Parser {
         }
         Ok(Expression::Text(text, comparison, word))
     }
-
-    /// Reads an operator, and returns it in upper case with its position; `None` if there is none.
-    pub(super) fn operator(&mut self) -> Option<(String, usize)> {
-        self.cursor.next_visible();
-        let position = self.cursor.position();
-        let sign = self.cursor.take_while(|character| "=<>~".contains(character));
-        if !sign.is_empty() {
-            return Some((sign, position));
-        }
-        if self.cursor.take_here('!') {
-            if self.cursor.take_here('=') {
-                return Some(("!=".to_owned(), position));
-            }
-            self.cursor.rewind(position);
-            return None;
-        }
-        let word = self.cursor.word().to_ascii_uppercase();
-        let is_operator = ["CONTAINS", "BEGINSWITH", "ENDSWITH", "LIKE", "IN", "IS"].contains(&&*word);
-        if is_operator {
-            return Some((word, position));
-        }
-        self.cursor.rewind(position);
-        None
-    }
-
-    pub(super) fn not_an_operator(&mut self, position: usize, operators: &str) -> FilterError {
-        self.cursor.rewind(position);
-        let sign = self.cursor.take_while(|character| "=!<>~".contains(character));
-        let found = if sign.is_empty() { self.cursor.word() } else { sign };
-        let suggestion = match found.to_ascii_uppercase().as_str() {
-            "==" => Some("="),
-            "<>" | "=!" => Some("!="),
-            "=<" => Some("<="),
-            "=>" => Some(">="),
-            "LIKE" | "=~" | "~" | "~=" => Some("CONTAINS"),
-            _ => None,
-        };
-        let problem = Problem::Expected { expected: operators.to_owned(), found };
-        FilterError::new(position, problem).suggesting(suggestion.map(str::to_owned))
-    }
-
-    /// Reads `true` or `false`, in quotation marks or without; `None` if there is neither.
-    pub(super) fn boolean(&mut self) -> Result<Option<bool>, FilterError> {
-        let position = {
-            self.cursor.next_visible();
-            self.cursor.position()
-        };
-        let word = match self.cursor.quoted()? {
-            Some(quoted) => quoted,
-            None => self.cursor.word(),
-        };
-        let value = match word.to_ascii_lowercase().as_str() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        };
-        if value.is_none() {
-            self.cursor.rewind(position);
-        }
-        Ok(value)
-    }
-
-    /// Reads a number; `None` if there is none.
-    pub(super) fn number_value(&mut self) -> Result<Option<f64>, FilterError> {
-        let begins = |character: char| character.is_ascii_digit() || "+-.".contains(character);
-        if !self.cursor.next_visible().is_some_and(begins) {
-            return Ok(None);
-        }
-        let position = self.cursor.position();
-        let digits = self
-            .cursor
-            .take_while(|character| character.is_ascii_alphanumeric() || "+-.".contains(character));
-        match digits.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Some(value)),
-            _ => {
-                self.cursor.rewind(position);
-                let problem = Problem::Expected { expected: "a number".to_owned(), found: digits };
-                Err(FilterError::new(position, problem))
-            }
-        }
-    }
-}
-
-pub(super) fn comparison(operator: &str) -> Option<Comparison> {
-    Some(match operator {
-        "=" => Comparison::Equal,
-        "!=" => Comparison::NotEqual,
-        "<" => Comparison::Less,
-        "<=" => Comparison::LessOrEqual,
-        ">" => Comparison::Greater,
-        ">=" => Comparison::GreaterOrEqual,
-        _ => return None,
-    })
-}
-
-pub(super) fn text_comparison(operator: &str) -> Option<TextComparison> {
-    Some(match operator {
-        "=" => TextComparison::Equal,
-        "!=" => TextComparison::NotEqual,
-        "CONTAINS" => TextComparison::Contains,
-        "BEGINSWITH" => TextComparison::BeginsWith,
-        "ENDSWITH" => TextComparison::EndsWith,
-        _ => return None,
-    })
 }
 
 /// Returns the only condition as it is, and several joined.
