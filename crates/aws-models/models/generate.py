@@ -81,7 +81,9 @@ EQUIVALENT = {
         r"[\t\n\r -~\x85\u{A0}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]+"
     ),
 }
-SERVICES = ["dynamodb", "dynamodbstreams", "events", "kms", "pipes", "s3", "ses", "sesv2", "sns", "sqs", "sts"]
+SERVICES = [
+    "dynamodb", "dynamodbstreams", "events", "kms", "pipes", "s3", "ses", "sesv2", "sns", "sqs", "sts", "xray",
+]
 
 KINDS = {
     "structure": "structure", "list": "list", "map": "map", "string": "string", "character": "string",

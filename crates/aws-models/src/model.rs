@@ -31,6 +31,8 @@ pub enum Service {
     Sqs,
     /// AWS STS.
     Sts,
+    /// AWS X-Ray.
+    XRay,
 }
 
 /// The operations of a service, the shapes they refer to, and its errors.
@@ -217,6 +219,7 @@ impl Model {
             Service::Sns => include_str!("../models/sns.json"),
             Service::Sqs => include_str!("../models/sqs.json"),
             Service::Sts => include_str!("../models/sts.json"),
+            Service::XRay => include_str!("../models/xray.json"),
         })
     }
 
@@ -252,7 +255,7 @@ impl Shape {
 mod tests {
     use super::*;
 
-    const ALL: [Service; 11] = [
+    const ALL: [Service; 12] = [
         Service::DynamoDb,
         Service::DynamoDbStreams,
         Service::Events,
@@ -264,6 +267,7 @@ mod tests {
         Service::Sns,
         Service::Sqs,
         Service::Sts,
+        Service::XRay,
     ];
 
     #[test]
