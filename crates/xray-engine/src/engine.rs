@@ -5,17 +5,18 @@ use std::sync::Arc;
 use axum::Router;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
-use crate::api;
+use crate::api::{self, Plane};
 use crate::ingest::{Intake, MetricsSink, NoMetrics, Rejected, grpc, otlp};
 use crate::settings::Settings;
 use crate::store::{MemoryStore, Store};
 
-/// An X-Ray. Clones share the traces.
+/// An X-Ray. Clones share the traces and the configuration.
 #[derive(Clone, Debug)]
 pub struct Engine {
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
     intake: Arc<Intake>,
+    plane: Arc<Plane>,
 }
 
 impl Engine {
@@ -30,12 +31,24 @@ impl Engine {
     pub fn with_store(settings: Settings, store: Arc<dyn Store>) -> Self {
         let settings = Arc::new(settings);
         let intake = Arc::new(Intake::new(Arc::clone(&store), Arc::clone(&settings)));
-        Self { settings, store, intake }
+        let plane = Arc::new(Plane::new(Arc::clone(&store), Arc::clone(&settings)));
+        Self { settings, store, intake, plane }
     }
 
-    /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries`, `/ServiceGraph` and others.
+    /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries`, `/CreateGroup`, `/GetSamplingRules` and so
+    /// on. It has no answer for other paths, so that it can be merged with the APIs of other services.
     pub fn api_router(&self) -> Router {
-        api::router(Arc::clone(&self.store), Arc::clone(&self.settings), Arc::clone(&self.intake))
+        api::router(
+            Arc::clone(&self.store),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.intake),
+            Arc::clone(&self.plane),
+        )
+    }
+
+    /// Returns the same as an endpoint of X-Ray alone: any other path is an `UnknownOperationException`.
+    pub fn api_endpoint(&self) -> Router {
+        self.api_router().fallback(api::unknown)
     }
 
     /// Returns OTLP over HTTP, `POST /v1/traces`, and over gRPC, for which it must be served over HTTP/2. Metrics and logs

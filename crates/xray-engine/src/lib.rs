@@ -15,6 +15,12 @@
 //! # let (_, _) = (aws_endpoint, otlp_endpoint);
 //! ```
 //!
+//! The API has every operation of X-Ray's model. Requests that configure something are checked against that model, and quotas
+//! are AWS's. Sampling rules and targets work as in AWS, so that a sampler can be developed against them. What the account is
+//! set to otherwise (indexing rules, insights of groups, destination, encryption, resource policies) is checked, remembered
+//! and returned, but has no effect: traces stay where they are, readable to everyone, and nothing detects anomalies, so there
+//! are never insights. AWS's limits on calls per second do not exist here.
+//!
 //! | module | |
 //! |---|---|
 //! | `ingest` | takes in spans and documents |
@@ -23,10 +29,12 @@
 //! | `facts` | what filters and summaries read of a trace: services, calls, root causes |
 //! | `filter` | filter expressions: parsing and matching |
 //! | `query` | what can be read from a trace |
-//! | `api` | the operations of the X-Ray API, one file each |
+//! | `control` | what is configured: groups, sampling rules, settings of the account |
+//! | `api` | the operations of the X-Ray API, a file for each or for those that belong together |
 
 mod api;
 mod clock;
+mod control;
 mod engine;
 mod facts;
 mod filter;

@@ -5,8 +5,13 @@ use std::time::Duration;
 /// Settings of an [`Engine`](crate::Engine); the defaults suit a laptop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many summaries `GetTraceSummaries` puts on a page.
+    /// How many entries an operation that lists puts on a page: `GetTraceSummaries`, `GetGroups`, `GetSamplingRules`, …
+    /// Samplers read only the first page of rules, of which there are up to 26.
     pub page_size: usize,
+    /// The AWS Region in ARNs.
+    pub region: String,
+    /// The AWS account in ARNs.
+    pub account_id: String,
     /// Attributes that become annotations on every span, like `indexed_attributes` of the exporter. The keys of resource
     /// attributes are prefixed: `otel.resource.<key>`.
     pub indexed_attributes: Vec<String>,
@@ -18,6 +23,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { page_size: 100, indexed_attributes: Vec::new(), retention: Duration::from_hours(30 * 24) }
+        Self {
+            page_size: 100,
+            region: "eu-central-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            indexed_attributes: Vec::new(),
+            retention: Duration::from_hours(30 * 24),
+        }
     }
 }

@@ -1,14 +1,28 @@
 //! The X-Ray API: REST with JSON bodies (<https://docs.aws.amazon.com/xray/latest/api/Welcome.html>).
 
 mod batch_get_traces;
+mod control_plane;
+mod encryption_config;
+mod error;
 mod get_service_graph;
 mod get_time_series_service_statistics;
 mod get_trace_graph;
-mod get_trace_segment_destination;
 mod get_trace_summaries;
+mod groups;
+mod indexing_rules;
+mod insights;
+mod operation;
+mod page;
+mod plane;
 mod put_telemetry_records;
 mod put_trace_segments;
 mod reply;
+mod resource_policies;
+mod sampling_rules;
+mod sampling_targets;
+mod tags;
+mod trace_retrieval;
+mod trace_segment_destination;
 
 use std::sync::Arc;
 
@@ -16,6 +30,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 
+pub(crate) use self::operation::unknown;
+pub(crate) use self::plane::Plane;
 use crate::ingest::Intake;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -23,16 +39,22 @@ use crate::store::Store;
 /// The largest request accepted, in bytes: fifty documents of 64 KB with their escapes.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-pub(crate) fn router(store: Arc<dyn Store>, settings: Arc<Settings>, intake: Arc<Intake>) -> Router {
+pub(crate) fn router(
+    store: Arc<dyn Store>,
+    settings: Arc<Settings>,
+    intake: Arc<Intake>,
+    plane: Arc<Plane>,
+) -> Router {
     let of_summaries = (Arc::clone(&store), settings);
     Router::new()
         .route("/TraceSummaries", post(get_trace_summaries::answer))
         .with_state(of_summaries)
         .merge(of_traces(store))
         .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
-        .route("/GetTraceSegmentDestination", post(get_trace_segment_destination::answer))
         .route("/TelemetryRecords", post(put_telemetry_records::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .merge(control_plane::router(plane))
+        .method_not_allowed_fallback(unknown)
 }
 
 fn of_traces(store: Arc<dyn Store>) -> Router {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
+pub(super) const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
 /// `InvalidRequestException`, with its message.
 #[derive(Debug)]

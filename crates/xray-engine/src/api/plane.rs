@@ -1,0 +1,51 @@
+//! What the operations of the control plane work on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_models::{Model, Service};
+
+use crate::control::{Control, Place};
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// The configuration of an account, and what a request needs beside it.
+#[derive(Debug)]
+pub(crate) struct Plane {
+    /// None if the table cannot be read, which a test of `aws-models` rules out.
+    model: Option<Model>,
+    place: Place,
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    control: Mutex<Control>,
+}
+
+impl Plane {
+    pub(crate) fn new(store: Arc<dyn Store>, settings: Arc<Settings>) -> Self {
+        let model = Model::of(Service::XRay)
+            .inspect_err(|error| tracing::error!(%error, "the model of X-Ray cannot be read"))
+            .ok();
+        let place = Place::new(settings.region.clone(), settings.account_id.clone());
+        Self { model, place, settings, store, control: Mutex::default() }
+    }
+
+    pub(super) fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(super) fn page_size(&self) -> usize {
+        self.settings.page_size
+    }
+
+    /// Locks the configuration. A method that panics leaves nothing half changed.
+    pub(super) fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
