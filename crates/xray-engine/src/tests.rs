@@ -1,6 +1,10 @@
 //! The engine over HTTP, with the AWS SDK as its client.
 
+mod account;
 mod graph;
+mod groups;
+mod retrieval;
+mod sampling;
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
