@@ -53,7 +53,17 @@ async fn audit_xray(State(cloud): State<Arc<Cloud>>, request: Request, next: Nex
         "/TraceSegments" => "PutTraceSegments",
         "/TraceSummaries" => "GetTraceSummaries",
         "/Traces" => "BatchGetTraces",
-        other => other,
+        "/TelemetryRecords" => "PutTelemetryRecords",
+        "/Groups" => "GetGroups",
+        "/SamplingTargets" => "GetSamplingTargets",
+        "/SamplingStatisticSummaries" => "GetSamplingStatisticSummaries",
+        "/EncryptionConfig" => "GetEncryptionConfig",
+        "/Insight" => "GetInsight",
+        "/InsightEvents" => "GetInsightEvents",
+        "/InsightImpactGraph" => "GetInsightImpactGraph",
+        "/InsightSummaries" => "GetInsightSummaries",
+        // The others have their operation's name.
+        other => other.trim_start_matches('/'),
     };
     cloud.audit.record_xray(request.headers(), operation);
     next.run(request).await

@@ -148,7 +148,12 @@ impl Bound {
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let xray = xray_engine::Engine::with_store(xray_engine::Settings::default(), Arc::new(traces));
+        let xray_settings = xray_engine::Settings {
+            region: settings.region.clone(),
+            account_id: settings.account_id.clone(),
+            ..xray_engine::Settings::default()
+        };
+        let xray = xray_engine::Engine::with_store(xray_settings, Arc::new(traces));
         let cloud = cloud::Cloud::new(settings, address, mails, stop.clone(), tasks.clone());
         let otlp_router = xray.otlp_router_with(Arc::new(metrics::Sink(Arc::clone(&cloud.metrics))));
         let router = gateway::router(cloud, xray.api_router());
