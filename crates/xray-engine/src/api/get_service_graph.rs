@@ -8,28 +8,27 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::plane::Plane;
 use super::reply::{InvalidRequest, input, respond};
-use crate::filter::FilterExpression;
+use crate::control::GroupKey;
 use crate::query::{Graph, Search};
-use crate::store::Store;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
     start_time: f64,
     end_time: f64,
+    #[serde(flatten)]
+    group: GroupKey,
 }
 
-/// Answers with the whole graph on one page.
-pub(super) async fn answer(
-    State(store): State<Arc<dyn Store>>,
-    body: Bytes,
-) -> Result<Response, InvalidRequest> {
-    let Input { start_time, end_time } = input(&body)?;
-    let search = Search::started(start_time, end_time, FilterExpression::default());
+/// Answers with the whole graph of a group, or of all traces, on one page.
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
+    let Input { start_time, end_time, group } = input(&body)?;
+    let search = Search::started(start_time, end_time, plane.filter(&group)?);
     let search = search.ok_or_else(InvalidRequest::reversed_range)?;
     let mut graph = Graph::default();
-    for trace in search.all(&*store) {
+    for trace in search.all(plane.store()) {
         graph.add(&trace.facts);
     }
     Ok(respond(&json!({

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::plane::Plane;
 use super::reply::{InvalidRequest, input, respond};
-use crate::filter::{FilterExpression, Selector};
+use crate::control::GroupKey;
+use crate::filter::Selector;
 use crate::query::{Search, Series};
-use crate::store::Store;
 
 /// The longest selector, by the service's model.
 const MAX_SELECTOR: usize = 500;
@@ -29,17 +30,16 @@ struct Input {
     entity_selector_expression: Option<String>,
     #[serde(default)]
     period: Option<u32>,
+    #[serde(flatten)]
+    group: GroupKey,
 }
 
-/// Answers with all periods on one page, without forecasts.
-pub(super) async fn answer(
-    State(store): State<Arc<dyn Store>>,
-    body: Bytes,
-) -> Result<Response, InvalidRequest> {
+/// Answers with all periods of a group, or of all traces, on one page, without forecasts.
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
     let input: Input = input(&body)?;
     let mut series = input.series()?;
-    let search = Search::started(input.start_time, input.end_time, FilterExpression::default());
-    for trace in search.ok_or_else(InvalidRequest::reversed_range)?.all(&*store) {
+    let search = Search::started(input.start_time, input.end_time, plane.filter(&input.group)?);
+    for trace in search.ok_or_else(InvalidRequest::reversed_range)?.all(plane.store()) {
         series.add(&trace.facts);
     }
     Ok(respond(&json!({"TimeSeriesServiceStatistics": series.to_json(), "ContainsOldGroupVersions": false})))

@@ -21,7 +21,7 @@ pub(super) struct CreateInput {
 pub(super) fn create(call: &Call<'_>, input: &CreateInput) -> Result<Value, ApiError> {
     let tags = Tags::new(input.tags.as_deref().unwrap_or_default())?;
     let mut control = call.plane.control();
-    let group = control.groups.create(&input.group_name, &input.change, tags, call.now)?;
+    let group = control.groups.create(&input.group_name, &input.change, tags)?;
     Ok(json!({"Group": wire(group, call.plane.place())}))
 }
 
@@ -36,7 +36,7 @@ pub(super) struct UpdateInput {
 pub(super) fn update(call: &Call<'_>, input: &UpdateInput) -> Result<Value, ApiError> {
     let place = call.plane.place();
     let mut control = call.plane.control();
-    let group = control.groups.update(&input.key, &input.change, place, call.now)?;
+    let group = control.groups.update(&input.key, &input.change, place)?;
     Ok(json!({"Group": wire(group, place)}))
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn router(
         .route("/TraceSummaries", post(get_trace_summaries::answer))
         .with_state(of_summaries)
         .merge(of_traces(store))
+        .merge(of_groups(Arc::clone(&plane)))
         .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
         .route("/TelemetryRecords", post(put_telemetry_records::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
@@ -60,8 +61,13 @@ pub(crate) fn router(
 fn of_traces(store: Arc<dyn Store>) -> Router {
     Router::new()
         .route("/Traces", post(batch_get_traces::answer))
-        .route("/ServiceGraph", post(get_service_graph::answer))
         .route("/TraceGraph", post(get_trace_graph::answer))
-        .route("/TimeSeriesServiceStatistics", post(get_time_series_service_statistics::answer))
         .with_state(store)
+}
+
+fn of_groups(plane: Arc<Plane>) -> Router {
+    Router::new()
+        .route("/ServiceGraph", post(get_service_graph::answer))
+        .route("/TimeSeriesServiceStatistics", post(get_time_series_service_statistics::answer))
+        .with_state(plane)
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_models::{Model, Service};
 
-use crate::control::{Control, Place};
+use crate::control::{Control, ControlError, GroupKey, Place};
+use crate::filter::FilterExpression;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -42,6 +43,11 @@ impl Plane {
 
     pub(super) fn page_size(&self) -> usize {
         self.settings.page_size
+    }
+
+    /// Returns the filter of the group that a query names.
+    pub(super) fn filter(&self, group: &GroupKey) -> Result<FilterExpression, ControlError> {
+        self.control().groups.filter(group, &self.place)
     }
 
     /// Locks the configuration. A method that panics leaves nothing half changed.

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::control::ControlError;
+
 pub(super) const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
 /// `InvalidRequestException`, with its message.
@@ -15,6 +17,12 @@ pub(super) struct InvalidRequest(pub(super) String);
 impl InvalidRequest {
     pub(super) fn reversed_range() -> Self {
         Self("EndTime is before StartTime".to_owned())
+    }
+}
+
+impl From<ControlError> for InvalidRequest {
+    fn from(error: ControlError) -> Self {
+        Self(error.to_string())
     }
 }
 

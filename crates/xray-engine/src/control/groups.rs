@@ -1,4 +1,8 @@
 //! Groups: named filter expressions (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-groups.html>).
+//!
+//! X-Ray sorts traces into groups as they arrive, so a new expression holds for later traces only. Here a query applies the
+//! expression, so a new one holds for earlier traces too, and no answer shows what belonged to an earlier one
+//! (`ContainsOldGroupVersions`).
 
 use std::collections::BTreeMap;
 
@@ -29,9 +33,6 @@ pub(crate) struct Group {
     pub(crate) filter_expression: Option<String>,
     pub(crate) insights: Insights,
     pub(crate) tags: Tags,
-    /// When the expression was last replaced, epoch seconds. Traces are sorted into groups as they arrive, so what is shown
-    /// of an earlier time may be of the expression before (`ContainsOldGroupVersions`).
-    filter_changed_at: Option<f64>,
 }
 
 /// `InsightsConfiguration`: remembered and reported, without effect, since nothing here detects anomalies.
@@ -86,7 +87,6 @@ impl Group {
             filter_expression: None,
             insights: Insights::default(),
             tags: Tags::default(),
-            filter_changed_at: None,
         }
     }
 
@@ -94,7 +94,7 @@ impl Group {
         self.id.as_deref().map_or_else(|| place.default_group(), |id| place.group(&self.name, id))
     }
 
-    fn apply(&mut self, change: &GroupChange, now: f64) -> Result<(), ControlError> {
+    fn apply(&mut self, change: &GroupChange) -> Result<(), ControlError> {
         let insights = match change.insights_configuration {
             Some(change) => self.insights.with(change)?,
             None => self.insights,
@@ -105,11 +105,7 @@ impl Group {
                     "FilterExpression of the default group cannot be changed: create a group for the expression",
                 ));
             }
-            let expression = checked(text)?;
-            if expression != self.filter_expression {
-                self.filter_expression = expression;
-                self.filter_changed_at = Some(now);
-            }
+            self.filter_expression = checked(text)?;
         }
         self.insights = insights;
         Ok(())
@@ -138,7 +134,6 @@ impl Groups {
         name: &str,
         change: &GroupChange,
         tags: Tags,
-        now: f64,
     ) -> Result<&Group, ControlError> {
         check_name(name)?;
         if self.0.contains_key(name) {
@@ -150,9 +145,7 @@ impl Groups {
             )));
         }
         let mut group = Group { tags, ..Group::new(name, Some(new_id())) };
-        group.apply(change, now)?;
-        // The first expression replaces none.
-        group.filter_changed_at = None;
+        group.apply(change)?;
         Ok(self.0.entry(name.to_owned()).or_insert(group))
     }
 
@@ -161,10 +154,9 @@ impl Groups {
         key: &GroupKey,
         change: &GroupChange,
         place: &Place,
-        now: f64,
     ) -> Result<&Group, ControlError> {
         let group = self.find_mut(key, place)?;
-        group.apply(change, now)?;
+        group.apply(change)?;
         Ok(group)
     }
 
@@ -197,6 +189,14 @@ impl Groups {
                 Err(ControlError::invalid("GroupName and GroupARN are of different groups"))
             }
         }
+    }
+
+    /// Returns the filter of the group that a query names; the one that all traces pass if it names none.
+    pub(crate) fn filter(&self, key: &GroupKey, place: &Place) -> Result<FilterExpression, ControlError> {
+        if key.name.is_none() && key.arn.is_none() {
+            return Ok(FilterExpression::default());
+        }
+        parsed(self.find(key, place)?.filter_expression.as_deref().unwrap_or_default())
     }
 
     pub(crate) fn by_arn(&self, arn: &str, place: &Place) -> Option<&Group> {
@@ -238,10 +238,12 @@ fn checked(text: &str) -> Result<Option<String>, ControlError> {
             "FilterExpression may have at most {MAX_EXPRESSION_CHARACTERS} characters"
         )));
     }
-    match text.parse::<FilterExpression>() {
-        Ok(_) => Ok((!text.trim().is_empty()).then(|| text.to_owned())),
-        Err(error) => Err(ControlError::invalid(format!("FilterExpression is invalid: {error}"))),
-    }
+    parsed(text)?;
+    Ok((!text.trim().is_empty()).then(|| text.to_owned()))
+}
+
+fn parsed(text: &str) -> Result<FilterExpression, ControlError> {
+    text.parse().map_err(|error| ControlError::invalid(format!("FilterExpression is invalid: {error}")))
 }
 
 fn new_id() -> String {

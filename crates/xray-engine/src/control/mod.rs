@@ -98,7 +98,7 @@ mod tests {
         let mut control = Control::default();
         let place = Place::new("eu-central-1", "000000000000");
         let group = serde_json::from_value(serde_json::json!({"FilterExpression": "annotation.a = 1"}));
-        control.groups.create("checkout", &group.unwrap(), Tags::default(), 10.0).unwrap();
+        control.groups.create("checkout", &group.unwrap(), Tags::default()).unwrap();
         let rule = serde_json::json!({
             "ResourceARN": "*", "Priority": 1, "FixedRate": 0.5, "ReservoirSize": 3, "ServiceName": "*",
             "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": "*", "Version": 1,

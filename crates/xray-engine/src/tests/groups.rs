@@ -140,3 +140,35 @@ async fn tags_of_nothing_and_too_many_tags_are_refused() {
     assert!(error.is_too_many_tags_exception(), "{error:?}");
     assert!(served.tags(default).await.is_empty());
 }
+
+#[tokio::test]
+async fn graphs_and_statistics_are_limited_to_a_group() {
+    let served = serve(Settings::default()).await;
+    served.export(flow().into()).await;
+    for (name, filter) in [("ours", "service(\"foostore-email\")"), ("others", "service(\"other\")")] {
+        served.client.create_group().group_name(name).filter_expression(filter).send().await.unwrap();
+    }
+    let (start, end) = (DateTime::from_secs(START - 60), DateTime::from_secs(START + 60));
+    let graph = |group: &str| {
+        served.client.get_service_graph().group_name(group).start_time(start).end_time(end).send()
+    };
+    let series = |group: &str| {
+        let call = served.client.get_time_series_service_statistics().group_name(group);
+        call.start_time(start).end_time(end).send()
+    };
+    for (group, services, periods) in [("Default", 4, 1), ("ours", 4, 1), ("others", 0, 0)] {
+        let answer = graph(group).await.unwrap();
+        assert_eq!(
+            (answer.services().len(), answer.contains_old_group_versions()),
+            (services, false),
+            "{group}"
+        );
+        let answer = series(group).await.unwrap();
+        let counted = answer.time_series_service_statistics().iter().filter(|period| {
+            period.edge_summary_statistics().and_then(|edges| edges.total_count()).unwrap_or_default() > 0
+        });
+        assert_eq!(counted.count(), periods, "{group}");
+    }
+    assert!(graph("gone").await.unwrap_err().message().unwrap().contains("Group not found"));
+    assert!(series("gone").await.unwrap_err().message().unwrap().contains("Group not found"));
+}

@@ -16,7 +16,7 @@ fn named(name: &str) -> GroupKey {
 
 fn created(groups: &mut Groups, name: &str) -> Group {
     let filter = change(json!({"FilterExpression": "annotation.a = 1"}));
-    groups.create(name, &filter, Tags::default(), 1.0).unwrap().clone()
+    groups.create(name, &filter, Tags::default()).unwrap().clone()
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn the_default_group_cannot_be_created_filtered_or_deleted() {
     let default = groups.find(&named("Default"), &place()).unwrap();
     assert_eq!(default.arn(&place()), "arn:aws:xray:eu-central-1:000000000000:group/Default");
     for name in ["Default", "default", "DEFAULT"] {
-        let error = groups.create(name, &GroupChange::default(), Tags::default(), 1.0).unwrap_err();
+        let error = groups.create(name, &GroupChange::default(), Tags::default()).unwrap_err();
         assert!(error.to_string().contains("reserved"), "{error}");
     }
     let filter = change(json!({"FilterExpression": "annotation.a = 1"}));
-    assert!(groups.update(&named("Default"), &filter, &place(), 1.0).is_err());
+    assert!(groups.update(&named("Default"), &filter, &place()).is_err());
     assert!(groups.delete(&named("Default"), &place()).is_err());
     let insights = change(json!({"InsightsConfiguration": {"InsightsEnabled": true}}));
-    let group = groups.update(&named("Default"), &insights, &place(), 1.0).unwrap();
+    let group = groups.update(&named("Default"), &insights, &place()).unwrap();
     assert!(group.insights.insights_enabled);
 }
 
@@ -71,14 +71,14 @@ fn the_default_group_cannot_be_created_filtered_or_deleted() {
 fn a_filter_expression_is_parsed_and_kept_as_written() {
     let mut groups = Groups::default();
     let filter = change(json!({"FilterExpression": "  annotation.a = 1\n"}));
-    let group = groups.create("a", &filter, Tags::default(), 1.0).unwrap();
+    let group = groups.create("a", &filter, Tags::default()).unwrap();
     assert_eq!(group.filter_expression.as_deref(), Some("  annotation.a = 1\n"));
     let error = groups
-        .create("b", &change(json!({"FilterExpression": "annotation. ="})), Tags::default(), 1.0)
+        .create("b", &change(json!({"FilterExpression": "annotation. ="})), Tags::default())
         .unwrap_err();
     assert!(error.to_string().starts_with("FilterExpression is invalid: "), "{error}");
     let long = format!("annotation.a = \"{}\"", "x".repeat(10_000));
-    assert!(groups.create("b", &change(json!({"FilterExpression": long})), Tags::default(), 1.0).is_err());
+    assert!(groups.create("b", &change(json!({"FilterExpression": long})), Tags::default()).is_err());
     assert_eq!(groups.iter().count(), 2);
 }
 
@@ -88,31 +88,27 @@ fn an_update_changes_what_it_names() {
     created(&mut groups, "a");
     let on =
         change(json!({"InsightsConfiguration": {"InsightsEnabled": true, "NotificationsEnabled": true}}));
-    let group = groups.update(&named("a"), &on, &place(), 2.0).unwrap();
+    let group = groups.update(&named("a"), &on, &place()).unwrap();
     assert_eq!(group.filter_expression.as_deref(), Some("annotation.a = 1"));
-    assert_eq!(group.filter_changed_at, None);
     let filter = change(json!({"FilterExpression": "annotation.a = 2"}));
-    let group = groups.update(&named("a"), &filter, &place(), 3.0).unwrap();
-    assert_eq!(group.filter_changed_at, Some(3.0));
+    let group = groups.update(&named("a"), &filter, &place()).unwrap();
+    assert_eq!(group.filter_expression.as_deref(), Some("annotation.a = 2"));
     assert_eq!(group.insights, Insights { insights_enabled: true, notifications_enabled: true });
-    // The same expression again is no change, and an empty one removes it.
-    let same = change(json!({"FilterExpression": "annotation.a = 2"}));
-    assert_eq!(groups.update(&named("a"), &same, &place(), 4.0).unwrap().filter_changed_at, Some(3.0));
     let none = change(json!({"FilterExpression": ""}));
-    assert_eq!(groups.update(&named("a"), &none, &place(), 5.0).unwrap().filter_expression, None);
+    assert_eq!(groups.update(&named("a"), &none, &place()).unwrap().filter_expression, None);
 }
 
 #[test]
 fn notifications_need_insights() {
     let mut groups = Groups::default();
     let wrong = change(json!({"InsightsConfiguration": {"NotificationsEnabled": true}}));
-    let error = groups.create("a", &wrong, Tags::default(), 1.0).unwrap_err();
+    let error = groups.create("a", &wrong, Tags::default()).unwrap_err();
     assert!(error.to_string().contains("NotificationsEnabled"), "{error}");
     let on =
         change(json!({"InsightsConfiguration": {"InsightsEnabled": true, "NotificationsEnabled": true}}));
-    groups.create("a", &on, Tags::default(), 1.0).unwrap();
+    groups.create("a", &on, Tags::default()).unwrap();
     let off = change(json!({"InsightsConfiguration": {"InsightsEnabled": false}}));
-    assert_eq!(groups.update(&named("a"), &off, &place(), 2.0).unwrap().insights, Insights::default());
+    assert_eq!(groups.update(&named("a"), &off, &place()).unwrap().insights, Insights::default());
 }
 
 #[test]
@@ -121,7 +117,7 @@ fn there_are_at_most_twenty_five_groups_beside_the_default_one() {
     for number in 0..25 {
         created(&mut groups, &format!("group-{number}"));
     }
-    let error = groups.create("more", &GroupChange::default(), Tags::default(), 1.0).unwrap_err();
+    let error = groups.create("more", &GroupChange::default(), Tags::default()).unwrap_err();
     assert!(error.to_string().contains("25 groups"), "{error}");
     assert_eq!(groups.iter().count(), 26);
 }
@@ -131,6 +127,17 @@ fn names_are_unique_and_plain() {
     let mut groups = Groups::default();
     created(&mut groups, "a-1");
     for name in ["a-1", "a b", "a/b", "ä"] {
-        assert!(groups.create(name, &GroupChange::default(), Tags::default(), 1.0).is_err(), "{name}");
+        assert!(groups.create(name, &GroupChange::default(), Tags::default()).is_err(), "{name}");
     }
+}
+
+#[test]
+fn a_query_is_filtered_by_the_group_that_it_names() {
+    let mut groups = Groups::default();
+    created(&mut groups, "a");
+    let all = FilterExpression::default();
+    assert_eq!(groups.filter(&GroupKey::default(), &place()).unwrap(), all);
+    assert_eq!(groups.filter(&named("Default"), &place()).unwrap(), all);
+    assert_eq!(groups.filter(&named("a"), &place()).unwrap(), "annotation.a = 1".parse().unwrap());
+    assert!(groups.filter(&named("gone"), &place()).is_err());
 }
