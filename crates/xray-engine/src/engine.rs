@@ -13,7 +13,6 @@ use crate::store::{MemoryStore, Store};
 /// An X-Ray. Clones share the traces and the configuration.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    settings: Arc<Settings>,
     store: Arc<dyn Store>,
     intake: Arc<Intake>,
     plane: Arc<Plane>,
@@ -32,18 +31,13 @@ impl Engine {
         let settings = Arc::new(settings);
         let intake = Arc::new(Intake::new(Arc::clone(&store), Arc::clone(&settings)));
         let plane = Arc::new(Plane::new(Arc::clone(&store), Arc::clone(&settings)));
-        Self { settings, store, intake, plane }
+        Self { store, intake, plane }
     }
 
     /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries`, `/CreateGroup`, `/GetSamplingRules` and so
     /// on. It has no answer for other paths, so that it can be merged with the APIs of other services.
     pub fn api_router(&self) -> Router {
-        api::router(
-            Arc::clone(&self.store),
-            Arc::clone(&self.settings),
-            Arc::clone(&self.intake),
-            Arc::clone(&self.plane),
-        )
+        api::router(Arc::clone(&self.store), Arc::clone(&self.intake), Arc::clone(&self.plane))
     }
 
     /// Returns the same as an endpoint of X-Ray alone: any other path is an `UnknownOperationException`.

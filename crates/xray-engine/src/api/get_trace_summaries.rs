@@ -10,11 +10,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::plane::Plane;
 use super::reply::{InvalidRequest, input, respond};
 use crate::clock::epoch_seconds;
 use crate::query::{Search, TraceTime, summary};
-use crate::settings::Settings;
-use crate::store::Store;
 
 /// `Sampling` and `SamplingStrategy` are accepted and ignored: all traces can be examined here.
 #[derive(Debug, Deserialize)]
@@ -38,13 +37,10 @@ enum TimeRangeType {
     Service,
 }
 
-pub(super) async fn answer(
-    State((store, settings)): State<(Arc<dyn Store>, Arc<Settings>)>,
-    body: Bytes,
-) -> Result<Response, InvalidRequest> {
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
     let input: Input = input(&body)?;
     let from = input.next_token.as_deref().filter(|token| !token.is_empty()).map_or(Ok(0), read_token)?;
-    let page = input.search()?.page(&*store, from, settings.page_size);
+    let page = input.search(&plane)?.page(plane.store(), from, plane.page_size());
     let summaries: Vec<Value> = page.traces.iter().map(summary::of).collect();
     let mut answer = json!({
         "TraceSummaries": summaries,
@@ -58,11 +54,12 @@ pub(super) async fn answer(
 }
 
 impl Input {
-    fn search(&self) -> Result<Search, InvalidRequest> {
+    fn search(&self, plane: &Plane) -> Result<Search, InvalidRequest> {
         if self.end_time < self.start_time {
             return Err(InvalidRequest::reversed_range());
         }
         let filter = self.filter_expression.as_deref().unwrap_or_default().parse();
+        let filter = filter.map_err(|error| InvalidRequest(format!("invalid filter expression: {error}")))?;
         Ok(Search {
             from: self.start_time,
             to: self.end_time,
@@ -71,7 +68,7 @@ impl Input {
                 TimeRangeType::Event => TraceTime::LastUpdate,
                 TimeRangeType::Service => TraceTime::End,
             },
-            filter: filter.map_err(|error| InvalidRequest(format!("invalid filter expression: {error}")))?,
+            filter: plane.resolve(filter)?,
         })
     }
 }

@@ -33,23 +33,13 @@ use axum::routing::post;
 pub(crate) use self::operation::unknown;
 pub(crate) use self::plane::Plane;
 use crate::ingest::Intake;
-use crate::settings::Settings;
 use crate::store::Store;
 
 /// The largest request accepted, in bytes: fifty documents of 64 KB with their escapes.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-pub(crate) fn router(
-    store: Arc<dyn Store>,
-    settings: Arc<Settings>,
-    intake: Arc<Intake>,
-    plane: Arc<Plane>,
-) -> Router {
-    let of_summaries = (Arc::clone(&store), settings);
-    Router::new()
-        .route("/TraceSummaries", post(get_trace_summaries::answer))
-        .with_state(of_summaries)
-        .merge(of_traces(store))
+pub(crate) fn router(store: Arc<dyn Store>, intake: Arc<Intake>, plane: Arc<Plane>) -> Router {
+    of_traces(store)
         .merge(of_groups(Arc::clone(&plane)))
         .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
         .route("/TelemetryRecords", post(put_telemetry_records::answer))
@@ -67,6 +57,7 @@ fn of_traces(store: Arc<dyn Store>) -> Router {
 
 fn of_groups(plane: Arc<Plane>) -> Router {
     Router::new()
+        .route("/TraceSummaries", post(get_trace_summaries::answer))
         .route("/ServiceGraph", post(get_service_graph::answer))
         .route("/TimeSeriesServiceStatistics", post(get_time_series_service_statistics::answer))
         .with_state(plane)

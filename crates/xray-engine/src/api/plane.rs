@@ -50,6 +50,11 @@ impl Plane {
         self.control().groups.filter(group, &self.place)
     }
 
+    /// Replaces the groups in an expression by their own expressions.
+    pub(super) fn resolve(&self, filter: FilterExpression) -> Result<FilterExpression, ControlError> {
+        self.control().groups.resolve(filter, &self.place)
+    }
+
     /// Locks the configuration. A method that panics leaves nothing half changed.
     pub(super) fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)

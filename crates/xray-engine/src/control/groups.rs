@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ControlError;
 use super::place::Place;
 use super::tags::Tags;
-use crate::filter::FilterExpression;
+use crate::filter::{Expression, FilterExpression, GroupKey as By};
 
 /// The group that every account has. It holds all traces.
 const DEFAULT: &str = "Default";
@@ -19,6 +19,8 @@ const DEFAULT: &str = "Default";
 const MAX_GROUPS: usize = 25;
 /// The longest filter expression, in characters. AWS documents no limit.
 const MAX_EXPRESSION_CHARACTERS: usize = 10_000;
+/// How deep the expressions of groups may name other groups.
+const MAX_NESTING: usize = 8;
 /// Characters of the id in a group's ARN, as AWS makes them.
 const ID_LENGTH: usize = 52;
 const ID_CHARACTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -196,7 +198,37 @@ impl Groups {
         if key.name.is_none() && key.arn.is_none() {
             return Ok(FilterExpression::default());
         }
-        parsed(self.find(key, place)?.filter_expression.as_deref().unwrap_or_default())
+        let filter = parsed(self.find(key, place)?.filter_expression.as_deref().unwrap_or_default())?;
+        self.resolve(filter, place)
+    }
+
+    /// Replaces the groups in an expression by their own expressions.
+    pub(crate) fn resolve(
+        &self,
+        filter: FilterExpression,
+        place: &Place,
+    ) -> Result<FilterExpression, ControlError> {
+        self.resolve_within(filter.into(), place, MAX_NESTING).map(FilterExpression::from)
+    }
+
+    fn resolve_within(
+        &self,
+        expression: Expression,
+        place: &Place,
+        nesting: usize,
+    ) -> Result<Expression, ControlError> {
+        expression.with_groups(&mut |by, value| {
+            if nesting == 0 {
+                return Err(ControlError::invalid("the expressions of groups name each other in a circle"));
+            }
+            let key = match by {
+                By::Name => GroupKey { name: Some(value.to_owned()), arn: None },
+                By::Arn => GroupKey { name: None, arn: Some(value.to_owned()) },
+            };
+            let group = self.find(&key, place)?;
+            let inner = parsed(group.filter_expression.as_deref().unwrap_or_default())?;
+            self.resolve_within(inner.into(), place, nesting - 1)
+        })
     }
 
     pub(crate) fn by_arn(&self, arn: &str, place: &Place) -> Option<&Group> {

@@ -10,6 +10,7 @@ mod cursor;
 mod error;
 mod evaluate;
 mod expression;
+mod groups;
 mod keyword;
 mod parse;
 mod root_cause;
@@ -66,6 +67,12 @@ impl FilterExpression {
     #[must_use]
     pub fn expression(&self) -> &Expression {
         &self.0
+    }
+}
+
+impl From<FilterExpression> for Expression {
+    fn from(filter: FilterExpression) -> Self {
+        filter.0
     }
 }
 

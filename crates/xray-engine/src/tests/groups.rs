@@ -172,3 +172,38 @@ async fn graphs_and_statistics_are_limited_to_a_group() {
     assert!(graph("gone").await.unwrap_err().message().unwrap().contains("Group not found"));
     assert!(series("gone").await.unwrap_err().message().unwrap().contains("Group not found"));
 }
+
+#[tokio::test]
+async fn a_filter_expression_names_groups_by_their_own_expressions() {
+    let served = serve(Settings::default()).await;
+    served.export(flow().to_vec()).await;
+    let create = async |name: &str, expression: &str| {
+        let call = served.client.create_group().group_name(name).filter_expression(expression);
+        call.send().await.unwrap().group.unwrap().group_arn.unwrap()
+    };
+    create("throttled", "throttle OR fault").await;
+    let arn = create("fast", r#"group.name = "throttled" AND responsetime < 1"#).await;
+    create("slow", "responsetime > 1").await;
+    create("egg", r#"group.name = "hen""#).await;
+    create("hen", r#"group.name = "egg""#).await;
+    for (expression, expected) in [
+        (r#"group.name = "throttled""#, 1),
+        (r#"group.name = "fast" AND annotation.customer_number = "123456789012""#, 1),
+        (r#"group.name != "slow""#, 1),
+        (r#"!group.name = "throttled""#, 0),
+        (r#"group.name = "slow" OR group.name = "fast""#, 1),
+        (r#"group.name = "Default""#, 1),
+    ] {
+        assert_eq!(served.search(expression).await.len(), expected, "{expression}");
+    }
+    assert_eq!(served.search(&format!("group.arn = \"{arn}\"")).await.len(), 1);
+    for (expression, message) in [
+        (r#"group.name = "Throttled""#, "Group not found"),
+        (r#"group.name = "egg""#, "name each other in a circle"),
+    ] {
+        let call = served.client.get_trace_summaries().filter_expression(expression);
+        let call = call.start_time(DateTime::from_secs(START)).end_time(DateTime::from_secs(START + 9));
+        let error = call.send().await.unwrap_err();
+        assert!(error.message().unwrap().contains(message), "{error:?}");
+    }
+}
