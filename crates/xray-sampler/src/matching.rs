@@ -1,0 +1,119 @@
+//! What rules are matched on: the service, known from its resource, and the request, known from the attributes that a
+//! span has at its start.
+//!
+//! What is absent counts as an empty text. So only a pattern that matches an empty text, such as `*`, matches it: a rule
+//! for a path does not match a span without one. The first X-Ray SDKs ignored the pattern then, and rules for one
+//! endpoint matched everything else as well (<https://github.com/aws/aws-xray-sdk-go/pull/244>).
+
+use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_semantic_conventions::attribute;
+
+use crate::http_attributes::{Http, text};
+use crate::rule::Rule;
+
+/// The value of `cloud.platform` for AWS Lambda.
+const LAMBDA: &str = "aws_lambda";
+
+/// The service whose traces are sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Service {
+    name: String,
+    /// All names that X-Ray has for the service's type.
+    types: Vec<&'static str>,
+    arn: Option<String>,
+    is_lambda: bool,
+}
+
+impl Service {
+    pub(crate) fn of(resource: &Resource) -> Self {
+        let get = |key: &'static str| resource.get_ref(&Key::from_static_str(key)).map(Value::as_str);
+        let platform = get(attribute::CLOUD_PLATFORM).unwrap_or_default();
+        let launch_type = get(attribute::AWS_ECS_LAUNCHTYPE).unwrap_or_default();
+        let is_lambda = platform == LAMBDA;
+        let function = || get(attribute::CLOUD_RESOURCE_ID).filter(|_| is_lambda);
+        Self {
+            name: get(attribute::SERVICE_NAME).unwrap_or_default().into_owned(),
+            types: service_types(&platform, &launch_type),
+            arn: get(attribute::AWS_ECS_CONTAINER_ARN).or_else(function).map(|arn| arn.into_owned()),
+            is_lambda,
+        }
+    }
+
+    /// Returns whether a rule can match requests of this service. X-Ray returns the rules of all services; those for
+    /// others need not be considered at each request.
+    pub(crate) fn matches(&self, rule: &Rule) -> bool {
+        let type_matches = match &*self.types {
+            [] => rule.service_type.matches(""),
+            types => types.iter().any(|one| rule.service_type.matches(one)),
+        };
+        rule.is_default() || (type_matches && rule.service_name.matches(&self.name))
+    }
+}
+
+/// Returns the names of a service's type.
+///
+/// AWS documents the type as that "in the trace map", which is `AWS::ECS::Fargate` or `AWS::ECS::EC2` for services whose
+/// spans come through the collector, and as `AWS::ECS::Container` in its list of examples, which is what the samplers of
+/// other languages use for both. A rule that names any of them is meant for the service.
+///
+/// Sources: <https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-sampling-options>;
+/// `determineAwsOrigin` of the collector's `awsxrayexporter`.
+fn service_types(platform: &str, launch_type: &str) -> Vec<&'static str> {
+    match platform {
+        "aws_ecs" => match launch_type.to_ascii_lowercase().as_str() {
+            "fargate" => vec!["AWS::ECS::Container", "AWS::ECS::Fargate"],
+            "ec2" => vec!["AWS::ECS::Container", "AWS::ECS::EC2"],
+            _ => vec!["AWS::ECS::Container"],
+        },
+        "aws_ec2" => vec!["AWS::EC2::Instance"],
+        "aws_eks" => vec!["AWS::EKS::Container"],
+        "aws_elastic_beanstalk" => vec!["AWS::ElasticBeanstalk::Environment"],
+        "aws_app_runner" => vec!["AWS::AppRunner::Service"],
+        LAMBDA => vec!["AWS::Lambda::Function"],
+        _ => Vec::new(),
+    }
+}
+
+/// The request that begins a trace.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    http: Http<'a>,
+    arn: &'a str,
+    attributes: &'a [KeyValue],
+}
+
+impl<'a> Request<'a> {
+    /// Reads the attributes of a span at its start.
+    pub(crate) fn of(service: &'a Service, attributes: &'a [KeyValue]) -> Self {
+        // Outside AWS Lambda, the resource of these attributes is another one than the service's.
+        let invoked = || {
+            let arn = text(attributes, attribute::CLOUD_RESOURCE_ID)
+                .or_else(|| text(attributes, attribute::AWS_LAMBDA_INVOKED_ARN));
+            arn.filter(|_| service.is_lambda)
+        };
+        let arn = service.arn.as_deref().or_else(invoked).unwrap_or_default();
+        Self { http: Http::of(attributes), arn, attributes }
+    }
+
+    /// Returns whether a rule matches this request, if it [matches](Service::matches) the service.
+    pub(crate) fn matches(&self, rule: &Rule) -> bool {
+        rule.is_default()
+            || (rule.url_path.matches(self.http.path)
+                && rule.http_method.matches(self.http.method)
+                && rule.host.matches(self.http.host)
+                && rule.resource_arn.matches(self.arn)
+                && self.has_attributes_of(rule))
+    }
+
+    fn has_attributes_of(&self, rule: &Rule) -> bool {
+        rule.attributes.iter().all(|(key, pattern)| {
+            // The last one counts, as in an exported span.
+            let found = self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
+            found.is_some_and(|attribute| pattern.matches(&attribute.value.as_str()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! A sampling rule.
+
+use std::sync::Arc;
+
+use crate::glob::Glob;
+
+/// The name of the rule that exists in every account and matches what no other rule does.
+const DEFAULT: &str = "Default";
+
+/// A sampling rule, whose patterns are parsed. Two rules are equal if they decide alike.
+///
+/// Source: <https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html>.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) name: Arc<str>,
+    /// Lower ones are evaluated first.
+    pub(crate) priority: i64,
+    /// The share of traces beyond the reservoir, between 0 and 1.
+    pub(crate) fixed_rate: f64,
+    /// Traces a second that all services with this rule record together.
+    pub(crate) reservoir_size: u32,
+    pub(crate) service_name: Glob,
+    pub(crate) service_type: Glob,
+    pub(crate) resource_arn: Glob,
+    pub(crate) host: Glob,
+    pub(crate) http_method: Glob,
+    pub(crate) url_path: Glob,
+    /// Span attributes by key, all of which must match.
+    pub(crate) attributes: Vec<(String, Glob)>,
+}
+
+impl Rule {
+    /// Returns whether this is the Default rule. It matches whatever its patterns are.
+    pub(crate) fn is_default(&self) -> bool {
+        &*self.name == DEFAULT
+    }
+
+    /// Returns the key that sorts rules into the order of evaluation: by priority, then by name. The Default rule comes
+    /// last, whatever its priority, because no rule after it would ever match.
+    pub(crate) fn order(&self) -> (bool, i64, Arc<str>) {
+        (self.is_default(), self.priority, self.name.clone())
+    }
+}

@@ -1,0 +1,99 @@
+//! All rules in use, in the order of evaluation.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::matching::{Request, Service};
+use crate::rule::Rule;
+use crate::rule_state::RuleState;
+use crate::statistics::Taken;
+use crate::target::{Received, TargetAnswer};
+
+/// The age at which rules are no longer applied, as in the samplers of .NET, JavaScript and Python.
+const LONGEST_USE: Duration = Duration::from_hours(1);
+
+/// What a rule counted since the last report, under the rule's name.
+pub(crate) type TakenStatistics = (Arc<str>, Taken);
+
+/// Rules, sorted. It is never changed but replaced, by a set that shares the state of the rules that stay.
+#[derive(Debug)]
+pub(crate) struct RuleSet {
+    states: Vec<Arc<RuleState>>,
+    fetched: Duration,
+}
+
+impl RuleSet {
+    /// Creates the set of rules that X-Ray returned at `fetched`. Rules that are the same as before keep their state.
+    pub(crate) fn new(
+        previous: Option<&Self>,
+        rules: Vec<Rule>,
+        service: &Service,
+        fetched: Duration,
+    ) -> Self {
+        let before: HashMap<&str, &Arc<RuleState>> = previous
+            .into_iter()
+            .flat_map(|set| &set.states)
+            .map(|state| (&*state.rule.name, state))
+            .collect();
+        let mut names = HashSet::new();
+        let mut rules: Vec<Rule> = rules
+            .into_iter()
+            .filter(|rule| service.matches(rule) && names.insert(rule.name.clone()))
+            .collect();
+        rules.sort_by_cached_key(Rule::order);
+        let states = rules
+            .into_iter()
+            .map(|rule| match before.get(&*rule.name) {
+                Some(state) if *state.rule == rule => Arc::clone(state),
+                Some(state) => Arc::new(state.with_rule(rule)),
+                None => Arc::new(RuleState::new(rule)),
+            })
+            .collect();
+        Self { states, fetched }
+    }
+
+    /// Returns the set after answers from X-Ray. Answers for unknown rules are ignored: a rule may have been removed
+    /// since the report.
+    pub(crate) fn after(&self, answers: &[TargetAnswer], received: Received) -> Self {
+        let answers: HashMap<&str, &TargetAnswer> =
+            answers.iter().map(|answer| (answer.rule.as_str(), answer)).collect();
+        let states = self
+            .states
+            .iter()
+            .map(|state| match answers.get(&*state.rule.name) {
+                Some(answer) => Arc::new(state.after(answer, received)),
+                None => state.clone(),
+            })
+            .collect();
+        Self { states, fetched: self.fetched }
+    }
+
+    /// Returns the first rule that matches a request.
+    pub(crate) fn find(&self, request: &Request<'_>) -> Option<&RuleState> {
+        self.states.iter().map(|state| &**state).find(|state| request.matches(&state.rule))
+    }
+
+    /// Returns whether the rules are too old to be applied.
+    pub(crate) fn is_expired(&self, now: Duration) -> bool {
+        now.saturating_sub(self.fetched) > LONGEST_USE
+    }
+
+    /// Takes what was counted since the last report, without the rules that no request matched.
+    pub(crate) fn take_statistics(&self) -> Vec<TakenStatistics> {
+        let taken = self.states.iter().map(|state| (state.rule.name.clone(), state.statistics().take()));
+        taken.filter(|(_, taken)| taken.counts().is_some()).collect()
+    }
+
+    /// Returns what was taken for a report that did not arrive. What was counted for a rule removed since is dropped.
+    pub(crate) fn put_back(&self, statistics: Vec<TakenStatistics>) {
+        for (name, taken) in statistics {
+            if let Some(state) = self.states.iter().find(|state| state.rule.name == name) {
+                state.statistics().put_back(taken);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

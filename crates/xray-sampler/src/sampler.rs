@@ -1,0 +1,86 @@
+//! The sampler, as OpenTelemetry's SDK calls it.
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceState};
+use opentelemetry::{Context, KeyValue, StringValue, TraceId};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::clock::{Clock, SystemClock};
+use crate::shared::{Decision, Shared};
+
+/// The span attribute with the name of the rule by which the trace was sampled. AWS's distributions of OpenTelemetry
+/// write the same one.
+pub const SAMPLING_RULE: &str = "aws.xray.sampling_rule";
+
+/// A sampler of root spans that applies the sampling rules of AWS X-Ray.
+///
+/// It decides at once and without I/O; a [`Poller`](crate::Poller) keeps its rules up to date. Until there are rules, and
+/// when they are older than an hour, it samples the first trace of each second and 5 % of the others.
+///
+/// X-Ray counts traces, and a trace is decided once, at its root. So this belongs inside a parent-based sampler
+/// ([`ParentBasedSampler`](opentelemetry_sdk::trace::ParentBasedSampler)). Asked about a span whose parent is valid, it
+/// follows the parent and counts nothing, unless [`deciding_below_parents`](Self::deciding_below_parents) was set.
+///
+/// Clones share their rules.
+#[derive(Clone, Debug)]
+pub struct XRaySampler {
+    shared: Arc<Shared>,
+    decides_below_parents: bool,
+}
+
+impl XRaySampler {
+    /// Creates a sampler for a service. `resource` is that of the tracer provider: rules are matched on its
+    /// `service.name`, on the platform (`cloud.platform`, `aws.ecs.launchtype`) and on the ARN
+    /// (`aws.ecs.container.arn`, or `cloud.resource_id` on AWS Lambda).
+    #[must_use]
+    pub fn new(resource: &Resource) -> Self {
+        Self::with_clock(resource, Arc::new(SystemClock::new()))
+    }
+
+    pub(crate) fn with_clock(resource: &Resource, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Arc::new(Shared::new(resource, clock)), decides_below_parents: false }
+    }
+
+    /// Applies the rules to spans with a valid parent as well, and counts them.
+    ///
+    /// This is for a wrapper that follows parents itself and asks only about those that left the decision open, such as
+    /// an X-Ray header with `Sampled=?`.
+    #[must_use]
+    pub fn deciding_below_parents(self) -> Self {
+        Self { decides_below_parents: true, ..self }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl ShouldSample for XRaySampler {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        _name: &str,
+        _span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        _links: &[Link],
+    ) -> SamplingResult {
+        let parent = parent_context.map(|context| context.span().span_context().clone());
+        let followed = parent.as_ref().filter(|parent| parent.is_valid() && !self.decides_below_parents);
+        let Decision { is_sampled, rule } = followed.map_or_else(
+            || self.shared.decide(attributes, trace_id),
+            |parent| Decision { is_sampled: parent.is_sampled(), rule: None },
+        );
+        let attribute = |rule| KeyValue::new(SAMPLING_RULE, StringValue::from(rule));
+        SamplingResult {
+            decision: if is_sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
+            attributes: rule.filter(|_| is_sampled).map(attribute).into_iter().collect(),
+            trace_state: parent.map_or_else(TraceState::default, |parent| parent.trace_state().clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

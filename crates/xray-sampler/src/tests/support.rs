@@ -1,0 +1,148 @@
+//! Rules, clocks and traces for tests.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry::{KeyValue, TraceId};
+use opentelemetry_sdk::Resource;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+use tracing::Dispatch;
+
+use crate::clock::Clock;
+use crate::rule::Rule;
+use crate::wire;
+
+/// Some date, in seconds since the Unix epoch.
+pub(crate) const DATE: f64 = 1_800_000_000.0;
+
+/// Returns a rule as X-Ray returns it, which matches everything and samples nothing, with `changes` applied.
+pub(crate) fn rule(name: &str, changes: &Value) -> Value {
+    let mut rule = json!({
+        "RuleName": name,
+        "RuleARN": format!("arn:aws:xray:eu-central-1:123456789012:sampling-rule/{name}"),
+        "Priority": 1000,
+        "FixedRate": 0.0,
+        "ReservoirSize": 0,
+        "ServiceName": "*",
+        "ServiceType": "*",
+        "ResourceARN": "*",
+        "Host": "*",
+        "HTTPMethod": "*",
+        "URLPath": "*",
+        "Version": 1,
+        "Attributes": {},
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        rule[key] = value.clone();
+    }
+    rule
+}
+
+/// Reads a rule as it would be read from an answer.
+pub(crate) fn parsed(rule: &Value) -> Rule {
+    let body = json!({ "SamplingRuleRecords": [{ "SamplingRule": rule }] }).to_string();
+    wire::rules_page(body.as_bytes()).unwrap().rules.remove(0)
+}
+
+pub(crate) fn resource(attributes: &[(&'static str, &'static str)]) -> Resource {
+    let attributes = attributes.iter().map(|(key, value)| KeyValue::new(*key, *value));
+    Resource::builder_empty().with_attributes(attributes).build()
+}
+
+/// Two clocks that move only when they are told to.
+#[derive(Debug)]
+pub(crate) struct ManualClock(Mutex<(Duration, f64)>);
+
+impl ManualClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new((Duration::ZERO, DATE))))
+    }
+
+    /// Lets time pass on both clocks.
+    pub(crate) fn advance(&self, time: Duration) {
+        let mut clocks = self.0.lock().unwrap();
+        clocks.0 += time;
+        clocks.1 += time.as_secs_f64();
+    }
+
+    /// Sets the wall clock forwards, or backwards, as an operator or NTP does.
+    pub(crate) fn step(&self, seconds: f64) {
+        self.0.lock().unwrap().1 += seconds;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        self.0.lock().unwrap().0
+    }
+
+    fn date(&self) -> f64 {
+        self.0.lock().unwrap().1
+    }
+}
+
+/// Two clocks that move with the paused time of Tokio.
+#[derive(Debug)]
+pub(crate) struct PausedClock(tokio::time::Instant);
+
+impl PausedClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(tokio::time::Instant::now()))
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn date(&self) -> f64 {
+        DATE + self.0.elapsed().as_secs_f64()
+    }
+}
+
+/// Returns trace ids as X-Ray's are: the time, and random bytes, which are the same in every run.
+pub(crate) fn trace_ids() -> impl Iterator<Item = TraceId> {
+    let mut random = StdRng::seed_from_u64(7);
+    std::iter::repeat_with(move || {
+        let id: u128 = random.random();
+        TraceId::from((0x6b49_d200 << 96) | (id >> 32))
+    })
+}
+
+/// A trace id that no rate below one samples.
+pub(crate) const UNSAMPLED: TraceId = TraceId::from_bytes([0xff; 16]);
+
+/// Log lines in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Logs {
+    /// Installs these on the current thread until the guard is dropped, for lines from `info` up.
+    pub(crate) fn install(&self) -> tracing::dispatcher::DefaultGuard {
+        let logs = self.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || logs.clone()).finish();
+        tracing::dispatcher::set_default(&Dispatch::new(subscriber))
+    }
+
+    /// Returns the number of lines with a text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        let written = self.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap().lines().filter(|line| line.contains(text)).count()
+    }
+}
+
+impl io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

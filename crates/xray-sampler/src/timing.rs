@@ -1,0 +1,91 @@
+//! When the poller calls.
+
+use std::time::Duration;
+
+/// The shortest interval between reports that is accepted from X-Ray.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest interval between reports that is accepted from X-Ray.
+const LONGEST_INTERVAL: Duration = Duration::from_mins(5);
+
+/// The share of a pause by which it may be prolonged.
+const JITTER: f64 = 0.01;
+
+/// The pauses between calls, and their limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// Between fetches of rules.
+    pub(crate) rules: Duration,
+    /// Between reports, unless X-Ray says otherwise.
+    pub(crate) report: Duration,
+    /// Before the second attempt to fetch rules; each further pause is twice as long, up to that between fetches.
+    pub(crate) first_retry: Duration,
+    /// The limit of one report, and of fetching all pages of rules.
+    pub(crate) call: Duration,
+}
+
+impl Default for Timing {
+    /// Creates the pauses that AWS documents
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sampling.html>).
+    fn default() -> Self {
+        Self {
+            rules: Duration::from_mins(5),
+            report: Duration::from_secs(10),
+            first_retry: Duration::from_secs(1),
+            call: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Timing {
+    /// Returns the pause after a number of failures in a row to fetch rules.
+    pub(crate) fn retry(&self, failures: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+        self.first_retry.saturating_mul(factor).min(self.rules)
+    }
+
+    /// Returns the pause until the next report, for the shortest interval in seconds that X-Ray returned.
+    pub(crate) fn next_report(&self, interval: Option<u64>) -> Duration {
+        interval.map_or(self.report, |seconds| {
+            Duration::from_secs(seconds).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
+        })
+    }
+}
+
+/// Prolongs a pause by a random share, so that what started together does not stay together.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.saturating_add(pause.mul_f64(JITTER * rand::random::<f64>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Timing, jittered};
+
+    #[test]
+    fn pauses_after_failures_double_up_to_the_usual_one() {
+        let retry = |failures| Timing::default().retry(failures).as_secs();
+        assert_eq!([1, 2, 3, 4].map(retry), [1, 2, 4, 8]);
+        assert_eq!(retry(9), 256);
+        assert_eq!([10, 40, u32::MAX].map(retry), [300; 3]);
+    }
+
+    #[test]
+    fn an_interval_of_the_service_is_kept_within_bounds() {
+        let next = |interval| Timing::default().next_report(interval).as_secs();
+        assert_eq!(next(None), 10);
+        assert_eq!(next(Some(10)), 10);
+        assert_eq!(next(Some(30)), 30);
+        assert_eq!(next(Some(0)), 1);
+        assert_eq!(next(Some(u64::MAX)), 300);
+    }
+
+    #[test]
+    fn jitter_only_prolongs_and_only_a_little() {
+        for _ in 0..1_000 {
+            let pause = jittered(Duration::from_secs(100));
+            assert!((Duration::from_secs(100)..=Duration::from_secs(101)).contains(&pause), "{pause:?}");
+        }
+    }
+}

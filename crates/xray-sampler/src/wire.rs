@@ -1,0 +1,262 @@
+//! Both calls on the wire.
+//!
+//! Requests follow the service's model to the letter. Answers are read leniently: unknown fields are ignored, `null`
+//! counts as absent, and an element that cannot be read costs only itself.
+//!
+//! Sources: <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingRules.html>,
+//! <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingTargets.html>.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::glob::Glob;
+use crate::rule::Rule;
+use crate::rule_set::TakenStatistics;
+use crate::target::TargetAnswer;
+
+/// The version of the format of rules that is understood.
+const RULE_VERSION: i64 = 1;
+
+/// The priority of a rule without one, which is that of the Default rule.
+const LOWEST_PRIORITY: i64 = 10_000;
+
+/// A page of rules.
+#[derive(Debug, Default)]
+pub(crate) struct RulesPage {
+    pub(crate) rules: Vec<Rule>,
+    /// When the latest of the rules was modified, in seconds since the Unix epoch.
+    pub(crate) modified: Option<f64>,
+    /// The number of rules that could not be read.
+    pub(crate) unreadable: usize,
+    pub(crate) next_token: Option<String>,
+}
+
+/// The answer to a report.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    pub(crate) answers: Vec<TargetAnswer>,
+    /// When a rule was last created, changed or removed, in seconds since the Unix epoch.
+    pub(crate) last_modification: Option<f64>,
+    /// Why statistics were not processed, in the service's words.
+    pub(crate) unprocessed: Vec<String>,
+}
+
+/// Writes the request for a page of rules.
+pub(crate) fn rules_request(next_token: Option<&str>) -> Value {
+    next_token.map_or_else(|| serde_json::json!({}), |token| serde_json::json!({ "NextToken": token }))
+}
+
+/// Reads a page of rules.
+pub(crate) fn rules_page(body: &[u8]) -> Result<RulesPage, serde_json::Error> {
+    let answer: RulesAnswer = serde_json::from_slice(body)?;
+    let mut page =
+        RulesPage { next_token: answer.next_token.filter(|token| !token.is_empty()), ..RulesPage::default() };
+    for record in answer.sampling_rule_records.unwrap_or_default() {
+        let Some(record) = readable::<RuleRecord>(record) else {
+            page.unreadable += 1;
+            continue;
+        };
+        page.modified = later(page.modified, record.modified_at);
+        match record.sampling_rule.into_rule() {
+            Some(rule) => page.rules.push(rule),
+            None => page.unreadable += 1,
+        }
+    }
+    Ok(page)
+}
+
+/// Returns the later of two dates.
+pub(crate) fn later(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
+}
+
+/// Writes a report, of at most as many rules as the service accepts in one call.
+///
+/// `SamplingBoostStatisticsDocuments`, by which a service reports anomalies so that X-Ray boosts the rate, would be a
+/// second field here. It is optional.
+pub(crate) fn report(client_id: &str, date: f64, statistics: &[TakenStatistics]) -> Report {
+    let document = |(name, taken): &TakenStatistics| {
+        let counts = taken.counts()?;
+        Some(StatisticsDocument {
+            rule_name: name.to_string(),
+            client_id: client_id.to_owned(),
+            timestamp: date,
+            request_count: integer(counts.requests),
+            sampled_count: integer(counts.sampled),
+            borrow_count: integer(counts.borrowed),
+        })
+    };
+    Report { sampling_statistics_documents: statistics.iter().filter_map(document).collect() }
+}
+
+/// Reads the answer to a report.
+pub(crate) fn targets(body: &[u8]) -> Result<Targets, serde_json::Error> {
+    let answer: TargetsAnswer = serde_json::from_slice(body)?;
+    let documents = answer.sampling_target_documents.unwrap_or_default();
+    let unprocessed = answer.unprocessed_statistics.unwrap_or_default();
+    Ok(Targets {
+        answers: documents.into_iter().filter_map(readable::<TargetDocument>).map(Into::into).collect(),
+        last_modification: answer.last_rule_modification,
+        unprocessed: unprocessed.into_iter().filter_map(readable::<Unprocessed>).map(Into::into).collect(),
+    })
+}
+
+fn readable<T: DeserializeOwned>(value: Value) -> Option<T> {
+    serde_json::from_value(value).ok()
+}
+
+/// Returns a number as the service's integer, which has 32 bits.
+fn integer(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RulesAnswer {
+    sampling_rule_records: Option<Vec<Value>>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RuleRecord {
+    sampling_rule: RuleDocument,
+    modified_at: Option<f64>,
+}
+
+/// A rule. Its `SamplingRateBoost` is not read: it is an instruction to X-Ray, whose result arrives as a target's
+/// `SamplingBoost`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RuleDocument {
+    rule_name: Option<String>,
+    priority: Option<i64>,
+    fixed_rate: Option<f64>,
+    reservoir_size: Option<i64>,
+    service_name: Option<String>,
+    service_type: Option<String>,
+    #[serde(rename = "ResourceARN")]
+    resource_arn: Option<String>,
+    host: Option<String>,
+    #[serde(rename = "HTTPMethod")]
+    http_method: Option<String>,
+    #[serde(rename = "URLPath")]
+    url_path: Option<String>,
+    attributes: Option<BTreeMap<String, Option<String>>>,
+    version: Option<i64>,
+}
+
+impl RuleDocument {
+    /// Returns the rule, unless it has no name, under which it would be reported, or a format of the future. An absent
+    /// pattern is `*`.
+    fn into_rule(self) -> Option<Rule> {
+        let name = self.rule_name.filter(|name| !name.is_empty())?;
+        if self.version.is_some_and(|version| version != RULE_VERSION) {
+            return None;
+        }
+        let pattern = |pattern: Option<String>| pattern.as_deref().map(Glob::new).unwrap_or_default();
+        let attributes = self.attributes.unwrap_or_default();
+        Some(Rule {
+            name: name.into(),
+            priority: self.priority.unwrap_or(LOWEST_PRIORITY),
+            fixed_rate: self.fixed_rate.unwrap_or(0.0).clamp(0.0, 1.0),
+            reservoir_size: natural(self.reservoir_size.unwrap_or(0)),
+            service_name: pattern(self.service_name),
+            service_type: pattern(self.service_type),
+            resource_arn: pattern(self.resource_arn),
+            host: pattern(self.host),
+            http_method: pattern(self.http_method),
+            url_path: pattern(self.url_path),
+            attributes: attributes.into_iter().map(|(key, value)| (key, pattern(value))).collect(),
+        })
+    }
+}
+
+/// Returns the nearest number that is not negative.
+fn natural(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+/// The request of `GetSamplingTargets`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Report {
+    sampling_statistics_documents: Vec<StatisticsDocument>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatisticsDocument {
+    rule_name: String,
+    #[serde(rename = "ClientID")]
+    client_id: String,
+    timestamp: f64,
+    request_count: i32,
+    sampled_count: i32,
+    borrow_count: i32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TargetsAnswer {
+    sampling_target_documents: Option<Vec<Value>>,
+    last_rule_modification: Option<f64>,
+    unprocessed_statistics: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TargetDocument {
+    rule_name: String,
+    fixed_rate: Option<f64>,
+    reservoir_quota: Option<i64>,
+    #[serde(rename = "ReservoirQuotaTTL")]
+    reservoir_quota_ttl: Option<f64>,
+    interval: Option<i64>,
+    sampling_boost: Option<Boost>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boost {
+    boost_rate: Option<f64>,
+    #[serde(rename = "BoostRateTTL")]
+    boost_rate_ttl: Option<f64>,
+}
+
+impl From<TargetDocument> for TargetAnswer {
+    /// A quota or boost without a date is none, because nothing says how long it would last.
+    fn from(document: TargetDocument) -> Self {
+        let rate = |rate: f64| rate.clamp(0.0, 1.0);
+        Self {
+            rule: document.rule_name,
+            fixed_rate: document.fixed_rate.map(rate),
+            quota: document.reservoir_quota.map(natural).zip(document.reservoir_quota_ttl),
+            boost: document
+                .sampling_boost
+                .and_then(|boost| boost.boost_rate.map(rate).zip(boost.boost_rate_ttl)),
+            interval: document.interval.and_then(|seconds| u64::try_from(seconds).ok()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Unprocessed {
+    rule_name: Option<String>,
+    error_code: Option<String>,
+    message: Option<String>,
+}
+
+impl From<Unprocessed> for String {
+    fn from(unprocessed: Unprocessed) -> Self {
+        let parts = [unprocessed.rule_name, unprocessed.error_code, unprocessed.message];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    }
+}
+
+#[cfg(test)]
+mod tests;
