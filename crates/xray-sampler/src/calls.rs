@@ -12,30 +12,30 @@ use tracing::instrument::WithSubscriber as _;
 
 use crate::rule::Rule;
 use crate::rule_set::TakenStatistics;
-use crate::transport::{MAX_ANSWER, Operation, Transport};
+use crate::transport::{MAX_RESPONSE, Operation, Transport};
 use crate::wire::{self, Targets};
 
-/// The statistics that one call of `GetSamplingTargets` accepts, by the service's model.
+/// The most statistics documents that one call of `GetSamplingTargets` accepts, according to the service's model.
 pub(crate) const MAX_DOCUMENTS: usize = 25;
 
-/// The pages of rules that are read. An account has 25 rules unless its quota was raised.
+/// The most pages of rules that are read. By default, an account can have 25 rules.
 const MAX_PAGES: usize = 20;
 
-/// The rules that are kept.
+/// The most rules that are kept.
 const MAX_RULES: usize = 1_000;
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Debug, Error)]
 pub(crate) enum CallError {
     #[error("{0}")]
     Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("no answer within {0:?}")]
+    #[error("no response within {0:?}")]
     Timeout(Duration),
-    #[error("the answer is longer than {MAX_ANSWER} bytes")]
+    #[error("the response is longer than {MAX_RESPONSE} bytes")]
     TooLong,
     #[error("not JSON of the expected form: {0}")]
     Malformed(#[from] serde_json::Error),
-    #[error("the answer has no rules, not even the Default rule")]
+    #[error("the response contains no rules, not even the Default rule")]
     NoRules,
     #[error("more than {MAX_PAGES} pages or {MAX_RULES} rules")]
     TooManyRules,
@@ -51,17 +51,17 @@ pub(crate) struct Fetched {
     pub(crate) unreadable: usize,
 }
 
-/// Makes calls through a transport.
+/// Makes calls over a transport.
 #[derive(Debug)]
 pub(crate) struct Calls<T> {
     pub(crate) transport: T,
-    /// The limit of one report, and of fetching all pages of rules.
+    /// The time limit for one report, and for fetching all pages of rules.
     pub(crate) timeout: Duration,
 }
 
 impl<T: Transport> Calls<T> {
-    /// Fetches all pages of rules. An answer without any rule counts as an error, because the Default rule cannot be
-    /// removed.
+    /// Fetches all pages of rules. A response without any rule is an error, because the Default rule cannot be
+    /// deleted.
     pub(crate) async fn rules(&self) -> Result<Fetched, CallError> {
         self.within_limit(self.all_pages()).await
     }
@@ -74,8 +74,8 @@ impl<T: Transport> Calls<T> {
         statistics: &[TakenStatistics],
     ) -> Result<Targets, CallError> {
         let report = wire::report(client_id, date, statistics);
-        let answer = self.within_limit(self.call(Operation::GetSamplingTargets, &report)).await?;
-        Ok(wire::targets(&answer)?)
+        let response = self.within_limit(self.call(Operation::GetSamplingTargets, &report)).await?;
+        Ok(wire::targets(&response)?)
     }
 
     async fn all_pages(&self) -> Result<Fetched, CallError> {
@@ -101,13 +101,13 @@ impl<T: Transport> Calls<T> {
 
     async fn call(&self, operation: Operation, request: &impl Serialize) -> Result<Vec<u8>, CallError> {
         let body = serde_json::to_vec(request)?;
-        // OpenTelemetry creates no span in a context like this, and `tracing` none without a subscriber.
+        // OpenTelemetry creates no span in such a context, and `tracing` none without a subscriber.
         let call = async { self.transport.post(operation, body).await }
             .with_context(Context::new().with_telemetry_suppressed())
             .with_subscriber(Dispatch::none());
         match call.await {
-            Ok(answer) if answer.len() > MAX_ANSWER => Err(CallError::TooLong),
-            Ok(answer) => Ok(answer),
+            Ok(response) if response.len() > MAX_RESPONSE => Err(CallError::TooLong),
+            Ok(response) => Ok(response),
             Err(error) => Err(CallError::Transport(Box::new(error))),
         }
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A clock for limits and expiry, and a clock for dates.
 ///
-/// Whatever lasts is measured on the monotonic clock, so that setting the system's clock changes no limit. The wall
-/// clock serves only for dates on the wire.
+/// Durations are measured on the monotonic clock, so that adjusting the system clock affects no limit. The wall clock
+/// is used only for dates on the wire.
 pub(crate) trait Clock: Debug + Send + Sync {
-    /// Returns the time since this clock was created, which never runs backwards. Every `now` in this crate is such a
+    /// Returns the time since this clock was created, which never goes backwards. Every `now` in this crate is such a
     /// time.
     fn now(&self) -> Duration;
 

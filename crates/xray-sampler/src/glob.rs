@@ -2,8 +2,8 @@
 
 use std::str::Chars;
 
-/// A pattern in which `*` stands for any number of characters and `?` for exactly one. Everything else matches itself,
-/// whatever its case; there is no escape
+/// A pattern in which `*` stands for any number of characters and `?` for exactly one. All other characters match
+/// themselves, regardless of case. Wildcards cannot be escaped
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-sampling-options>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Glob(Vec<Token>);
@@ -16,7 +16,7 @@ enum Token {
 }
 
 impl Glob {
-    /// Parses a pattern. Every text is one.
+    /// Parses a pattern. Every string is valid.
     pub(crate) fn new(pattern: &str) -> Self {
         let mut tokens: Vec<Token> = pattern
             .chars()
@@ -26,16 +26,15 @@ impl Glob {
                 other => Token::Character(folded(other)),
             })
             .collect();
-        // Several stars in a row mean no more than one, and would cost as much as they are.
+        // Consecutive stars mean the same as one, and would only cost time.
         tokens.dedup_by(|next, previous| (*next, *previous) == (Token::Any, Token::Any));
         Self(tokens)
     }
 
-    /// Matches the whole text.
+    /// Returns whether the pattern matches the whole text.
     ///
-    /// Only the last star is ever reconsidered: an earlier one that takes more characters cannot lead to a match that
-    /// the last one would miss. So the number of steps is at most the product of both lengths, whatever the pattern,
-    /// and nothing is allocated.
+    /// Backtracks to the last star only: letting an earlier one take more characters cannot lead to a match that the
+    /// last one would miss. So it takes at most as many steps as the product of both lengths, and allocates nothing.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let mut position = 0;
         let mut rest = text.chars();
@@ -75,7 +74,7 @@ impl Default for Glob {
     }
 }
 
-/// Where matching continues when the characters after a star turn out not to fit.
+/// Where matching resumes when the characters after a star do not match.
 struct LastStar<'a> {
     after: usize,
     rest: Chars<'a>,
@@ -90,8 +89,8 @@ impl Token {
     }
 }
 
-/// Returns the lower-case form of a character, if that is a single character. The only other one is `İ`, which stays
-/// as it is, so that `?` keeps standing for one character of the text.
+/// Returns the lower-case form of a character if that is a single character. The only exception is `İ`, which is left
+/// unchanged, so that `?` always stands for one character of the text.
 fn folded(character: char) -> char {
     let mut lower = character.to_lowercase();
     match (lower.next(), lower.next()) {
@@ -161,7 +160,7 @@ mod tests {
         assert!(!matches(&pattern, &"a".repeat(8_000)));
     }
 
-    /// The definition, as slow as it is plain.
+    /// The definition, naive and slow.
     fn matches_by_definition(pattern: &[char], text: &[char]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,
@@ -200,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn no_pattern_and_no_text_make_it_fail(pattern in any::<String>(), text in any::<String>()) {
+        fn no_pattern_or_text_makes_it_panic(pattern in any::<String>(), text in any::<String>()) {
             matches(&pattern, &text);
         }
     }

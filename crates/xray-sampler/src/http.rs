@@ -7,28 +7,29 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use thiserror::Error;
 
-use crate::transport::{MAX_ANSWER, Operation, Transport};
+use crate::transport::{MAX_RESPONSE, Operation, Transport};
 
-/// The longest part of an error's body that is repeated, in characters.
+/// The longest part of an error response that is reported, in characters.
 const MAX_REASON: usize = 300;
 
-/// Sends calls to a proxy that signs them: the extension `awsproxy` of the OpenTelemetry collector, or the X-Ray daemon,
-/// both of which listen on port 2000 (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/extension/awsproxy>).
+/// Sends calls to a proxy that signs them: the extension `awsproxy` of the OpenTelemetry collector, or the X-Ray
+/// daemon, both of which listen on port 2000
+/// (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/extension/awsproxy>).
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     client: Client,
     endpoint: String,
 }
 
-/// An endpoint that cannot be used.
+/// An invalid endpoint.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidEndpoint {
     /// It is not a URL with a scheme and a host.
     #[error("expected an address such as http://localhost:2000")]
     NotHttp,
-    /// No HTTP client could be created.
-    #[error("no HTTP client: {0}")]
+    /// The HTTP client could not be created.
+    #[error("cannot create an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
@@ -36,29 +37,30 @@ pub enum InvalidEndpoint {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// There was no answer, or it broke off.
+    /// There was no response, or the connection was closed in the middle of it.
     #[error("{0}")]
-    NoAnswer(String),
-    /// The answer has a status other than 200.
+    NoResponse(String),
+    /// The response has a status other than 200.
     #[error("status {status}: {reason}")]
     Refused {
         /// The status.
         status: u16,
-        /// The beginning of the body, in which AWS names the reason.
+        /// The beginning of the body, which is where AWS states the reason.
         reason: String,
     },
-    /// The answer is longer than [`MAX_ANSWER`].
-    #[error("the answer is longer than {MAX_ANSWER} bytes")]
+    /// The response is longer than [`MAX_RESPONSE`].
+    #[error("the response is longer than {MAX_RESPONSE} bytes")]
     TooLong,
 }
 
 impl HttpTransport {
-    /// Creates a transport to an endpoint such as `http://localhost:2000`. Paths are appended to it. A proxy on this host
-    /// is reached directly, whatever the environment says about HTTP proxies, and redirects are not followed.
+    /// Creates a transport to an endpoint such as `http://localhost:2000`, to which the paths of the calls are
+    /// appended. An endpoint on this host is reached directly, even if the environment configures an HTTP proxy.
+    /// Redirects are not followed.
     ///
     /// # Errors
-    /// When the endpoint is not an absolute URL with the scheme `http` or `https`. The latter needs a `reqwest` built with
-    /// TLS, as this crate's is not.
+    /// When the endpoint is not an absolute URL with the scheme `http` or `https`. Calls over `https` fail unless
+    /// `reqwest` is built with TLS, a feature that this crate does not enable.
     pub fn new(endpoint: &str) -> Result<Self, InvalidEndpoint> {
         let url: Url = endpoint.parse().map_err(|_| InvalidEndpoint::NotHttp)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -79,7 +81,7 @@ impl Transport for HttpTransport {
             .post(format!("{}{}", self.endpoint, operation.path()))
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let response = request.send().await.map_err(no_answer)?;
+        let response = request.send().await.map_err(no_response)?;
         match response.status() {
             StatusCode::OK => read(response).await,
             status => {
@@ -91,11 +93,11 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Reads a body piece by piece, so that no more than the limit is ever in memory.
+/// Reads a body in chunks, so that it never takes much more memory than the limit.
 async fn read(mut response: Response) -> Result<Vec<u8>, HttpError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
             return Err(HttpError::TooLong);
         }
         body.extend_from_slice(&chunk);
@@ -103,11 +105,11 @@ async fn read(mut response: Response) -> Result<Vec<u8>, HttpError> {
     Ok(body)
 }
 
-fn no_answer(error: reqwest::Error) -> HttpError {
-    HttpError::NoAnswer(innermost(&error.without_url()))
+fn no_response(error: reqwest::Error) -> HttpError {
+    HttpError::NoResponse(innermost(&error.without_url()))
 }
 
-/// Returns the innermost cause, such as a refused connection; the outer ones only say that there is one.
+/// Returns the innermost cause, such as a refused connection. The outer errors only state that there is one.
 fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

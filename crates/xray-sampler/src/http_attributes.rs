@@ -1,14 +1,14 @@
-//! The HTTP attributes of a span, under their present and their former names.
+//! The HTTP attributes of a span, under their current and their former names.
 //!
-//! Present names: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>; former ones:
+//! Current names: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>; former ones:
 //! <https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/>.
 
-#![expect(deprecated, reason = "instrumentation that has not migrated is matched too")]
+#![expect(deprecated, reason = "older instrumentation is matched too")]
 
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute;
 
-/// What rules are matched on. Absent values are empty.
+/// The values that rules are matched against. Absent ones are empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Http<'a> {
     /// The path of the URL, without the query.
@@ -36,7 +36,7 @@ fn path(attributes: &[KeyValue]) -> Option<&str> {
 }
 
 fn method(attributes: &[KeyValue]) -> Option<&str> {
-    /// What instrumentation writes for a method that it does not know; the original is beside it.
+    /// What instrumentation records for a method that it does not know; the original is in another attribute.
     const OTHER: &str = "_OTHER";
     match text(attributes, attribute::HTTP_REQUEST_METHOD) {
         Some(OTHER) => text(attributes, attribute::HTTP_REQUEST_METHOD_ORIGINAL).or(Some(OTHER)),
@@ -51,7 +51,7 @@ fn host(attributes: &[KeyValue]) -> Option<&str> {
         .or_else(|| text(attributes, attribute::NET_HOST_NAME))
 }
 
-/// Returns the value of the last attribute with a key, as in an exported span, if it is a text.
+/// Returns the value of the last attribute with a key if it is a string. The last one is also the one that is exported.
 pub(crate) fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
     let attribute = attributes.iter().rev().find(|attribute| attribute.key.as_str() == key)?;
     match &attribute.value {
@@ -74,7 +74,7 @@ fn without_query(target: &str) -> &str {
 /// Removes the port from the value of a `Host` header.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        // An IPv6 address has brackets around it if a port follows.
+        // An IPv6 address is in brackets if a port follows.
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
             if name.contains(':') && !name.ends_with(']') { host } else { name }
         }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_present_names_are_read() {
+    fn current_names_are_read() {
         let attributes = [
             KeyValue::new("url.path", "/v1/events"),
             KeyValue::new("http.request.method", "POST"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn former_names_count_only_without_the_present_ones() {
+    fn former_names_are_read_only_in_the_absence_of_current_ones() {
         let mut attributes = vec![
             KeyValue::new("http.target", "/old?page=1"),
             KeyValue::new("http.method", "GET"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_unknown_to_the_instrumentation_is_its_original() {
+    fn a_method_unknown_to_the_instrumentation_is_read_from_its_original() {
         let other = KeyValue::new("http.request.method", "_OTHER");
         let original = KeyValue::new("http.request.method_original", "PURGE");
         assert_eq!(http(&[other.clone(), original]).1, "PURGE");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_attributes_counts_and_only_texts_do() {
+    fn the_last_attribute_of_a_key_wins_and_only_strings_are_read() {
         let attributes = [KeyValue::new("url.path", "/first"), KeyValue::new("url.path", "/second")];
         assert_eq!(http(&attributes).0, "/second");
         assert_eq!(http(&[KeyValue::new("url.path", 7)]).0, "");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_no_part_of_the_host() {
+    fn a_port_is_not_part_of_the_host() {
         for (host, name) in [
             ("example.com:8080", "example.com"),
             ("example.com", "example.com"),

@@ -1,10 +1,10 @@
-//! What the poller logs: each change once, however often a call fails.
+//! The poller's log lines: one for each change of state, however often a call fails.
 
 use tracing::{debug, info, warn};
 
 use crate::calls::CallError;
 
-/// Remembers what was logged last.
+/// The state that was logged last.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     rules_fail: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Rules were fetched, of which some could not be read.
+    /// Records that rules were fetched, and how many of them could not be read.
     pub(crate) fn rules_fetched(&mut self, rules: usize, unreadable: usize) {
         if self.rules_fail {
             info!(rules, "sampling rules fetched again");
@@ -22,26 +22,26 @@ impl Journal {
             debug!(rules, "sampling rules fetched");
         }
         if unreadable > self.unreadable {
-            warn!(unreadable, "sampling rules of an unknown form are ignored");
+            warn!(unreadable, "ignoring sampling rules of an unknown format");
         }
         self.rules_fail = false;
         self.is_falling_back = false;
         self.unreadable = unreadable;
     }
 
-    /// Rules could not be fetched; those there were are still applied, or not.
+    /// Records that rules could not be fetched, and whether there are none that still apply.
     pub(crate) fn rules_failed(&mut self, error: &CallError, is_falling_back: bool) {
         if !self.rules_fail {
             warn!(%error, "cannot fetch sampling rules");
         }
         if is_falling_back && !self.is_falling_back {
-            warn!("no current sampling rules: sampling one trace per second and 5 % of the rest");
+            warn!("no current sampling rules, sampling one trace per second and 5 % of the rest");
         }
         self.rules_fail = true;
         self.is_falling_back |= is_falling_back;
     }
 
-    /// Statistics were reported, or not.
+    /// Records whether statistics were reported.
     pub(crate) fn reported(&mut self, failure: Option<&CallError>) {
         match failure {
             Some(error) if !self.reports_fail => warn!(%error, "cannot report sampling statistics"),

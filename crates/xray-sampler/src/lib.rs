@@ -1,9 +1,9 @@
 //! The sampling rules of AWS X-Ray, for OpenTelemetry in Rust.
 //!
-//! Sampling rules are defined once, in the X-Ray console, with its API or as an `AWS::XRay::SamplingRule`, and say how
-//! many traces of which requests are recorded
-//! (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>). [`XRaySampler`] applies them,
-//! [`Poller`] fetches them, reports how often each was applied, and receives this service's part of a rule's reservoir.
+//! Sampling rules are defined centrally, in the X-Ray console, through its API or as an `AWS::XRay::SamplingRule`, and
+//! determine how many traces of which requests are recorded
+//! (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>). [`XRaySampler`] applies the rules.
+//! [`Poller`] fetches them, reports how often each was applied, and receives this service's share of each reservoir.
 //!
 //! ```no_run
 //! use opentelemetry_sdk::Resource;
@@ -34,41 +34,42 @@
 //! # }
 //! ```
 //!
-//! # What a sampled span looks like
+//! The root span of a trace that a rule sampled has the attribute [`aws.xray.sampling_rule`](SAMPLING_RULE) with the
+//! rule's name. Use `ParentBasedSampler`, because the SDK's `Sampler::ParentBased` drops attributes of the sampler
+//! inside it.
 //!
-//! A root span that a rule sampled has the attribute [`aws.xray.sampling_rule`](SAMPLING_RULE) with the rule's name.
-//! `Sampler::ParentBased` of the SDK drops attributes of the sampler inside it; `ParentBasedSampler` keeps them.
+//! # Matching
 //!
-//! # How a rule matches
+//! Patterns have the wildcards `*` and `?`, and are matched without regard to case. Rules are evaluated by priority,
+//! then by name, and the first that matches decides. The rule named `Default` matches every request and comes last.
 //!
-//! Patterns have the wildcards `*` and `?`, and case never matters. Rules are evaluated by priority, then by name, and the
-//! first that matches decides; the rule named `Default` matches everything and comes last.
-//!
-//! | field | is matched with |
+//! | field | matched against |
 //! |---|---|
 //! | service name | `service.name` of the resource |
-//! | service type | the type that follows from `cloud.platform` of the resource; on Amazon ECS both `AWS::ECS::Container` and, by `aws.ecs.launchtype`, `AWS::ECS::Fargate` or `AWS::ECS::EC2` |
+//! | service type | the type for `cloud.platform` of the resource, such as `AWS::EC2::Instance`; on Amazon ECS `AWS::ECS::Container` and also, depending on `aws.ecs.launchtype`, `AWS::ECS::Fargate` or `AWS::ECS::EC2` |
 //! | resource ARN | `aws.ecs.container.arn` of the resource; on AWS Lambda `cloud.resource_id` of the resource or the span, or `aws.lambda.invoked_arn` |
 //! | host | `server.address`; formerly `http.host`, `net.host.name` |
 //! | method | `http.request.method` (its original if that is `_OTHER`); formerly `http.method` |
 //! | path | `url.path`, or the path of `url.full`; formerly `http.target`, `http.url` |
-//! | attributes | attributes of the span under exactly these keys, all of which must be present; numbers and booleans are compared as text |
+//! | attributes | attributes of the span with exactly these keys, all of which must be present; values other than strings are compared as text |
 //!
-//! Only attributes that a span has **when it is started** are seen. What is absent counts as an empty text, which `*`
-//! matches and a more specific pattern does not.
+//! Only attributes that a span has **when it starts** are matched. An absent value counts as empty: it is matched by
+//! `*`, and not by a more specific pattern.
 //!
-//! # How many traces are sampled
+//! # Sampling
 //!
-//! First the reservoir: the quota that X-Ray assigned to this service, in traces a second; without a valid quota, one trace
-//! a second is borrowed if the rule has a reservoir. Then the rule's rate, by the trace id. X-Ray may boost the rate for
-//! some time (adaptive sampling), which is honoured; reporting the anomalies that lead to a boost is not implemented.
+//! The reservoir comes first: up to the quota of traces per second that X-Ray assigned to this service, or, without a
+//! valid quota, one borrowed trace per second if the rule has a reservoir. The rule's rate applies to the rest, by
+//! trace id. While X-Ray boosts a rate (adaptive sampling), the higher rate applies. Anomalies, which X-Ray bases a
+//! boost on, are not reported.
 //!
-//! Without current rules the first trace of each second is sampled, and 5 % of the others.
+//! As long as there are no current rules, one trace per second and 5 % of the rest are sampled.
 //!
-//! # How the calls are made
+//! # Calls
 //!
-//! [`Poller`] describes when. [`HttpTransport`] makes them unsigned; [`Transport`] is the trait to implement for calls that
-//! are signed or go another way. IAM actions: `xray:GetSamplingRules`, `xray:GetSamplingTargets`.
+//! [`Poller`] describes when calls are made. [`HttpTransport`] makes them unsigned, through a proxy that signs them.
+//! For signed calls, or any other way to reach X-Ray, implement [`Transport`]. IAM actions: `xray:GetSamplingRules`,
+//! `xray:GetSamplingTargets`.
 
 mod calls;
 mod clock;
@@ -97,4 +98,4 @@ mod tests;
 pub use self::http::{HttpError, HttpTransport, InvalidEndpoint};
 pub use self::poller::{Poller, PollerHandle};
 pub use self::sampler::{SAMPLING_RULE, XRaySampler};
-pub use self::transport::{MAX_ANSWER, Operation, Transport};
+pub use self::transport::{MAX_RESPONSE, Operation, Transport};

@@ -1,23 +1,23 @@
-//! Limiting to a number of traces a second.
+//! Limiting to a number of traces per second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Grants at most a number of requests a second, and saves up at most one second's worth.
+/// Grants a number of requests per second, and accumulates at most one second's worth of unused ones.
 ///
-/// It stores how long it takes until nothing is spent any more, and not how much is left (the generic cell rate
-/// algorithm). So it needs a single word without a lock, and the rate may change at any time: what was spent stays
-/// spent in proportion.
+/// It stores the time at which it will be full again rather than how much is left (the generic cell rate algorithm).
+/// That takes a single atomic number and no lock, and the rate may change at any time: whatever share of a second's
+/// worth has been used remains used.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    /// When all of a second's worth is available again, in nanoseconds.
+    /// The time at which a full second's worth is available again, in nanoseconds.
     full_at: AtomicU64,
 }
 
 impl Limiter {
-    /// Takes one of `per_second` and returns whether there was one left.
+    /// Takes one of `per_second` requests, and returns whether one was left.
     pub(crate) fn take(&self, now: Duration, per_second: u32) -> bool {
         if per_second == 0 {
             return false;
@@ -28,7 +28,7 @@ impl Limiter {
             let next = full_at.max(now).saturating_add(cost);
             (next <= now.saturating_add(SECOND)).then_some(next)
         };
-        // Relaxed, because no other memory depends on it.
+        // Relaxed, because it orders no other memory access.
         self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
     }
 }
@@ -48,14 +48,14 @@ mod tests {
     }
 
     #[test]
-    fn one_a_second_is_granted_at_once_and_then_every_second() {
+    fn one_per_second_is_granted_immediately_and_then_every_second() {
         let limiter = Limiter::default();
         assert!(limiter.take(Duration::ZERO, 1));
         assert!(!limiter.take(Duration::from_millis(999), 1));
         assert!(limiter.take(Duration::from_secs(1), 1));
         assert!(!limiter.take(Duration::from_millis(1_999), 1));
         assert!(limiter.take(Duration::from_hours(1), 1));
-        assert!(!limiter.take(Duration::from_hours(1), 1), "saves up more than a second's worth");
+        assert!(!limiter.take(Duration::from_hours(1), 1), "accumulates more than a second's worth");
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn over_a_long_time_the_rate_is_kept() {
+    fn the_rate_holds_over_a_long_time() {
         for per_second in [1, 3, 7, 10, 250] {
             let requests = 100 * 1_000;
             let granted =
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_rate_grants_no_second_twice() {
+    fn changing_the_rate_does_not_refill_it() {
         let limiter = Limiter::default();
         let mut all = 0;
         for second in 0..60 {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_together_get_no_more_than_one_alone() {
+    fn concurrent_threads_share_the_limit() {
         let limiter = Arc::new(Limiter::default());
         let threads: Vec<_> = (0..8)
             .map(|_| {
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_window_has_more_than_its_share_and_one_second(
+        fn no_window_exceeds_its_share_by_more_than_one_second(
             per_second in 1..50_u32,
             pauses in proptest::collection::vec(0..400_u64, 1..300),
         ) {
@@ -125,7 +125,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_the_numbers_it_does_not_fail(now in any::<u64>(), per_second in any::<u32>()) {
+        fn extreme_numbers_do_not_make_it_panic(now in any::<u64>(), per_second in any::<u32>()) {
             let limiter = Limiter::default();
             limiter.take(Duration::from_secs(now), per_second);
             limiter.take(Duration::from_secs(now), per_second);

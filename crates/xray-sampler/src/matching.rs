@@ -1,9 +1,9 @@
-//! What rules are matched on: the service, known from its resource, and the request, known from the attributes that a
-//! span has at its start.
+//! What rules are matched against: the service, as described by its resource, and the request, as described by the
+//! attributes that a span has when it starts.
 //!
-//! What is absent counts as an empty text. So only a pattern that matches an empty text, such as `*`, matches it: a rule
-//! for a path does not match a span without one. The first X-Ray SDKs ignored the pattern then, and rules for one
-//! endpoint matched everything else as well (<https://github.com/aws/aws-xray-sdk-go/pull/244>).
+//! An absent value counts as empty, so that only a pattern such as `*` matches it: a rule for a path does not match a
+//! span without a path. The X-Ray SDKs at first ignored the pattern in this case, and rules for one endpoint matched
+//! all requests without a path as well (<https://github.com/aws/aws-xray-sdk-go/pull/244>).
 
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
@@ -19,7 +19,7 @@ const LAMBDA: &str = "aws_lambda";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Service {
     name: String,
-    /// All names that X-Ray has for the service's type.
+    /// All names that X-Ray uses for the service's type.
     types: Vec<&'static str>,
     arn: Option<String>,
     is_lambda: bool,
@@ -40,8 +40,8 @@ impl Service {
         }
     }
 
-    /// Returns whether a rule can match requests of this service. X-Ray returns the rules of all services; those for
-    /// others need not be considered at each request.
+    /// Returns whether a rule can match requests of this service. X-Ray returns the rules of all services, and those of
+    /// others need not be evaluated for each request.
     pub(crate) fn matches(&self, rule: &Rule) -> bool {
         let type_matches = match &*self.types {
             [] => rule.service_type.matches(""),
@@ -53,11 +53,12 @@ impl Service {
 
 /// Returns the names of a service's type.
 ///
-/// AWS documents the type as that "in the trace map", which is `AWS::ECS::Fargate` or `AWS::ECS::EC2` for services whose
-/// spans come through the collector, and as `AWS::ECS::Container` in its list of examples, which is what the samplers of
-/// other languages use for both. A rule that names any of them is meant for the service.
+/// On Amazon ECS there are two. AWS documents the type as the one shown in the trace map, which is `AWS::ECS::Fargate`
+/// or `AWS::ECS::EC2` for services that export through the collector, but lists `AWS::ECS::Container` as the value for
+/// ECS, which is also what samplers for other languages use. A rule with either is meant for the service.
 ///
-/// Sources: <https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-sampling-options>;
+/// Sources:
+/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-sampling-options>;
 /// `determineAwsOrigin` of the collector's `awsxrayexporter`.
 fn service_types(platform: &str, launch_type: &str) -> Vec<&'static str> {
     match platform {
@@ -75,7 +76,7 @@ fn service_types(platform: &str, launch_type: &str) -> Vec<&'static str> {
     }
 }
 
-/// The request that begins a trace.
+/// The request that starts a trace.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     http: Http<'a>,
@@ -84,9 +85,9 @@ pub(crate) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the attributes of a span at its start.
+    /// Creates the request from the attributes that a span starts with.
     pub(crate) fn of(service: &'a Service, attributes: &'a [KeyValue]) -> Self {
-        // Outside AWS Lambda, the resource of these attributes is another one than the service's.
+        // Outside AWS Lambda, these attributes describe a resource other than the service's.
         let invoked = || {
             let arn = text(attributes, attribute::CLOUD_RESOURCE_ID)
                 .or_else(|| text(attributes, attribute::AWS_LAMBDA_INVOKED_ARN));
@@ -96,7 +97,8 @@ impl<'a> Request<'a> {
         Self { http: Http::of(attributes), arn, attributes }
     }
 
-    /// Returns whether a rule matches this request, if it [matches](Service::matches) the service.
+    /// Returns whether a rule matches this request. That it [matches](Service::matches) the service is taken for
+    /// granted.
     pub(crate) fn matches(&self, rule: &Rule) -> bool {
         rule.is_default()
             || (rule.url_path.matches(self.http.path)
@@ -108,7 +110,7 @@ impl<'a> Request<'a> {
 
     fn has_attributes_of(&self, rule: &Rule) -> bool {
         rule.attributes.iter().all(|(key, pattern)| {
-            // The last one counts, as in an exported span.
+            // The last attribute of a key is the one that is exported.
             let found = self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
             found.is_some_and(|attribute| pattern.matches(&attribute.value.as_str()))
         })

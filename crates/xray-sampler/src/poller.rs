@@ -17,13 +17,14 @@ use crate::wire::{self, Targets};
 
 /// Fetches rules, reports statistics and receives quotas for one [`XRaySampler`].
 ///
-/// Rules are fetched at once, then every five minutes, and as soon as X-Ray says that one was modified. Statistics are
-/// reported every ten seconds, or at the interval that X-Ray returns; rules that matched nothing are left out, and without
-/// any there is no call. After a failure the last rules stay in use, statistics go with the next report, and rules are
-/// fetched again after a second, then after two, four and so on. Calls never overlap. A report is given up after ten
-/// seconds, and so is fetching rules.
+/// Rules are fetched immediately, then every five minutes, and as soon as X-Ray reports that one was modified.
+/// Statistics are reported every ten seconds, or at the interval that X-Ray returns. Rules without requests are left
+/// out of the report, and there is no call if nothing is left. After a failure the last rules remain in use, statistics
+/// are added to the next report, and fetching rules is retried after one second, two, four and so on. Calls never
+/// overlap, and time out after ten seconds.
 ///
-/// A failure is logged once as a warning, and so is the end of a rule set that was not refreshed for an hour.
+/// The first of consecutive failures is logged as a warning, and so is the expiry of rules that were not refreshed for
+/// an hour.
 #[derive(Debug)]
 pub struct Poller<T> {
     shared: Arc<Shared>,
@@ -32,28 +33,29 @@ pub struct Poller<T> {
     client_id: String,
     stop: Arc<watch::Sender<bool>>,
     journal: Journal,
-    /// The latest modification that the rules in use are known to include, as a date of X-Ray's clock.
+    /// The date of the latest modification that the rules in use are known to include, by X-Ray's clock.
     included: Option<f64>,
-    /// The latest modification that X-Ray reported.
+    /// The date of the latest modification that X-Ray reported.
     announced: Option<f64>,
+    /// The number of consecutive failures to fetch rules.
     failures: u32,
 }
 
-/// Stops a [`Poller`]. Clones stop the same one; dropping them stops nothing.
+/// Stops a [`Poller`]. Clones stop the same poller; dropping a handle does not stop it.
 #[derive(Clone, Debug)]
 pub struct PollerHandle {
     stop: Arc<watch::Sender<bool>>,
 }
 
 impl PollerHandle {
-    /// Ends [`Poller::run`], even during a call. The sampler stays usable; an hour later it falls back.
+    /// Ends [`Poller::run`], even during a call. The sampler keeps applying its rules until they expire.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 }
 
 impl<T: Transport> Poller<T> {
-    /// Creates a poller for a sampler, which must be the only one. Nothing happens before [`run`](Self::run).
+    /// Creates a poller for a sampler, which should have no other. It does nothing until it [runs](Self::run).
     #[must_use]
     pub fn new(sampler: &XRaySampler, transport: T) -> Self {
         let timing = Timing::default();
@@ -70,32 +72,33 @@ impl<T: Transport> Poller<T> {
         }
     }
 
-    /// Sets the time between two fetches of rules: five minutes unless set, and between a second and half an hour, so that
-    /// one failure does not make rules expire. It is prolonged by up to 1 %, so that services that start together do not
-    /// call together for ever.
+    /// Sets the interval at which rules are fetched. The default is five minutes. The interval is limited to between
+    /// one second and half an hour, so that a single failure does not let rules expire, and prolonged by up to 1 % at
+    /// random, so that services that start together do not keep calling together.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.timing.rules = interval.clamp(Duration::from_secs(1), Duration::from_mins(30));
         self
     }
 
-    /// Returns what stops this poller.
+    /// Returns a handle that stops this poller.
     #[must_use]
     pub fn handle(&self) -> PollerHandle {
         PollerHandle { stop: self.stop.clone() }
     }
 
-    /// Polls until the [handle](Self::handle) stops it. Run it as a task on a Tokio runtime with time and I/O enabled.
+    /// Polls until the [handle](Self::handle) stops it. Spawn it as a task on a Tokio runtime with time and I/O
+    /// enabled.
     pub async fn run(mut self) {
         let mut stop = self.stop.subscribe();
         tokio::select! {
-            // The sender is a field of this poller, so waiting cannot end with an error.
+            // Cannot return an error, because this poller owns a sender.
             _ = stop.wait_for(|stopped| *stopped) => {}
             () = self.poll() => {}
         }
     }
 
-    /// Makes one call after the other, for ever.
+    /// Makes the calls, one at a time.
     async fn poll(&mut self) {
         let mut rules_due = Instant::now();
         let mut report_due = rules_due + jittered(self.timing.report);
@@ -115,14 +118,14 @@ impl<T: Transport> Poller<T> {
         }
     }
 
-    /// Fetches rules, and returns the pause until the next time.
+    /// Fetches rules, and returns the time until they are due again.
     pub(crate) async fn refresh(&mut self) -> Duration {
-        let started = self.shared.received_now().date;
+        let started = self.shared.both_clocks().date;
         match self.calls.rules().await {
             Ok(fetched) => {
                 self.journal.rules_fetched(fetched.rules.len(), fetched.unreadable);
                 self.shared.install(fetched.rules);
-                // Dates of X-Ray's clock are compared with each other; this host's may be wrong.
+                // Dates of X-Ray are compared with each other, because this host's clock may be wrong.
                 self.included = wire::later(self.announced, fetched.modified).or(Some(started));
                 self.failures = 0;
                 jittered(self.timing.rules)
@@ -135,14 +138,14 @@ impl<T: Transport> Poller<T> {
         }
     }
 
-    /// Returns whether a rule was modified since rules were fetched. While fetching fails, it is retried at growing pauses
-    /// anyway.
+    /// Returns whether a rule was modified after the rules in use were fetched. While fetching fails this is `false`,
+    /// so that retries remain spaced out.
     fn is_modified(&self) -> bool {
         self.failures == 0
             && self.included.zip(self.announced).is_some_and(|(included, last)| last > included)
     }
 
-    /// Reports statistics, and returns the pause until the next time.
+    /// Reports statistics, and returns the time until the next report is due.
     pub(crate) async fn report(&mut self) -> Duration {
         let mut waiting = self.shared.take_statistics().into_iter();
         if waiting.len() == 0 {
@@ -151,15 +154,15 @@ impl<T: Transport> Poller<T> {
         let (mut interval, mut failure) = (None, None);
         while waiting.len() > 0 {
             let documents: Vec<_> = waiting.by_ref().take(MAX_DOCUMENTS).collect();
-            let date = self.shared.received_now().date;
+            let date = self.shared.both_clocks().date;
             match self.calls.targets(&self.client_id, date, &documents).await {
-                Ok(targets) => interval = shorter(interval, self.answered(&targets)),
+                Ok(targets) => interval = shorter(interval, self.reported(&targets)),
                 Err(error) => {
                     self.shared.put_back(documents);
                     let hangs = matches!(error, CallError::Timeout(_));
                     failure = Some(error);
                     if hangs {
-                        // Each further call would take as long, and meanwhile no rules are fetched.
+                        // The other calls would time out too, and delay fetching rules.
                         break;
                     }
                 }
@@ -170,15 +173,15 @@ impl<T: Transport> Poller<T> {
         jittered(self.timing.next_report(interval))
     }
 
-    /// Applies the answer to a report, and returns the shortest interval in it.
-    fn answered(&mut self, targets: &Targets) -> Option<u64> {
-        self.shared.apply(&targets.answers, self.shared.received_now());
+    /// Applies the response to a report, and returns the shortest interval in it.
+    fn reported(&mut self, targets: &Targets) -> Option<u64> {
+        self.shared.apply(&targets.updates, self.shared.both_clocks());
         self.announced = wire::later(self.announced, targets.last_modification);
         if !targets.unprocessed.is_empty() {
-            // A rule may have been removed since, so this alone is no failure.
+            // Not a failure by itself: a rule may have been deleted since.
             debug!(reasons = ?targets.unprocessed, "X-Ray did not process some sampling statistics");
         }
-        targets.answers.iter().filter_map(|answer| answer.interval).min()
+        targets.updates.iter().filter_map(|update| update.interval).min()
     }
 }
 
@@ -187,7 +190,7 @@ fn shorter(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     one.into_iter().chain(other).min()
 }
 
-/// Returns a random identity, of 24 hexadecimal digits as the service demands.
+/// Returns a random id of 24 hexadecimal digits, as the service's model requires.
 fn client_id() -> String {
     format!("{:024x}", rand::random::<u128>() >> 32)
 }

@@ -4,11 +4,11 @@ use opentelemetry::TraceId;
 
 /// Decides whether a trace belongs to the share `rate` (0 to 1) of all traces.
 ///
-/// The decision follows from the random half of the trace id alone, as in `TraceIdRatioBased` of the SDK: every service
-/// that applies the same rate to the same trace decides alike, and a higher rate keeps what a lower one keeps. The first
-/// bytes, in which X-Ray writes the time, have no influence.
+/// The decision depends only on the second half of the trace id, as in the SDK's `TraceIdRatioBased`. Services that
+/// apply the same rate to the same trace make the same decision, and a higher rate samples every trace that a lower one
+/// does. The first bytes, which contain the time in X-Ray's ids, have no influence.
 pub(crate) fn is_sampled(trace_id: TraceId, rate: f64) -> bool {
-    /// 2⁶³: the ids compared have 63 bits.
+    /// 2⁶³, because 63 bits are compared.
     const IDS: f64 = 9_223_372_036_854_775_808.0;
     if rate >= 1.0 {
         return true;

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use crate::glob::Glob;
 
-/// The name of the rule that exists in every account and matches what no other rule does.
+/// The name of the rule that exists in every account and applies to requests that match no other.
 const DEFAULT: &str = "Default";
 
-/// A sampling rule, whose patterns are parsed. Two rules are equal if they decide alike.
+/// A sampling rule with parsed patterns. Equal rules make equal decisions.
 ///
 /// Source: <https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html>.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rule {
     pub(crate) name: Arc<str>,
-    /// Lower ones are evaluated first.
+    /// Rules with lower values are evaluated first.
     pub(crate) priority: i64,
     /// The share of traces beyond the reservoir, between 0 and 1.
     pub(crate) fixed_rate: f64,
-    /// Traces a second that all services with this rule record together.
+    /// The traces per second that all services record together before the fixed rate applies.
     pub(crate) reservoir_size: u32,
     pub(crate) service_name: Glob,
     pub(crate) service_type: Glob,
@@ -30,13 +30,13 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// Returns whether this is the Default rule. It matches whatever its patterns are.
+    /// Returns whether this is the Default rule, which matches every request whatever its patterns.
     pub(crate) fn is_default(&self) -> bool {
         &*self.name == DEFAULT
     }
 
-    /// Returns the key that sorts rules into the order of evaluation: by priority, then by name. The Default rule comes
-    /// last, whatever its priority, because no rule after it would ever match.
+    /// Returns the key that sorts rules in the order of evaluation: by priority, then by name. The Default rule comes
+    /// last whatever its priority, because no rule after it would ever be reached.
     pub(crate) fn order(&self) -> (bool, i64, Arc<str>) {
         (self.is_default(), self.priority, self.name.clone())
     }

@@ -8,15 +8,15 @@ use crate::matching::{Request, Service};
 use crate::rule::Rule;
 use crate::rule_state::RuleState;
 use crate::statistics::Taken;
-use crate::target::{Received, TargetAnswer};
+use crate::target::{Received, TargetUpdate};
 
 /// The age at which rules are no longer applied, as in the samplers of .NET, JavaScript and Python.
 const LONGEST_USE: Duration = Duration::from_hours(1);
 
-/// What a rule counted since the last report, under the rule's name.
+/// A rule's statistics since the last report, with the rule's name.
 pub(crate) type TakenStatistics = (Arc<str>, Taken);
 
-/// Rules, sorted. It is never changed but replaced, by a set that shares the state of the rules that stay.
+/// Sorted rules. A set is immutable; a set that replaces it shares the state of the rules that remain.
 #[derive(Debug)]
 pub(crate) struct RuleSet {
     states: Vec<Arc<RuleState>>,
@@ -24,7 +24,8 @@ pub(crate) struct RuleSet {
 }
 
 impl RuleSet {
-    /// Creates the set of rules that X-Ray returned at `fetched`. Rules that are the same as before keep their state.
+    /// Creates a set from the rules that X-Ray returned at the time `fetched`. Rules that did not change keep their
+    /// state.
     pub(crate) fn new(
         previous: Option<&Self>,
         rules: Vec<Rule>,
@@ -53,16 +54,16 @@ impl RuleSet {
         Self { states, fetched }
     }
 
-    /// Returns the set after answers from X-Ray. Answers for unknown rules are ignored: a rule may have been removed
-    /// since the report.
-    pub(crate) fn after(&self, answers: &[TargetAnswer], received: Received) -> Self {
-        let answers: HashMap<&str, &TargetAnswer> =
-            answers.iter().map(|answer| (answer.rule.as_str(), answer)).collect();
+    /// Returns the set with updated targets. Updates of unknown rules are ignored, since a rule may have been deleted
+    /// after the report.
+    pub(crate) fn after(&self, updates: &[TargetUpdate], received: Received) -> Self {
+        let updates: HashMap<&str, &TargetUpdate> =
+            updates.iter().map(|update| (update.rule.as_str(), update)).collect();
         let states = self
             .states
             .iter()
-            .map(|state| match answers.get(&*state.rule.name) {
-                Some(answer) => Arc::new(state.after(answer, received)),
+            .map(|state| match updates.get(&*state.rule.name) {
+                Some(update) => Arc::new(state.after(update, received)),
                 None => state.clone(),
             })
             .collect();
@@ -79,13 +80,13 @@ impl RuleSet {
         now.saturating_sub(self.fetched) > LONGEST_USE
     }
 
-    /// Takes what was counted since the last report, without the rules that no request matched.
+    /// Takes the statistics since the last report, without those of rules that had no requests.
     pub(crate) fn take_statistics(&self) -> Vec<TakenStatistics> {
         let taken = self.states.iter().map(|state| (state.rule.name.clone(), state.statistics().take()));
         taken.filter(|(_, taken)| taken.counts().is_some()).collect()
     }
 
-    /// Returns what was taken for a report that did not arrive. What was counted for a rule removed since is dropped.
+    /// Puts back the statistics of a report that failed, except those of rules deleted since.
     pub(crate) fn put_back(&self, statistics: Vec<TakenStatistics>) {
         for (name, taken) in statistics {
             if let Some(state) = self.states.iter().find(|state| state.rule.name == name) {

@@ -1,4 +1,4 @@
-//! A rule in use: what it decides now, and what it decided since the last report.
+//! A rule in use, with its target and its statistics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::limiter::Limiter;
 use crate::ratio;
 use crate::rule::Rule;
 use crate::statistics::{Outcome, Statistics};
-use crate::target::{Received, Target, TargetAnswer};
+use crate::target::{Received, Target, TargetUpdate};
 
-/// A rule, what X-Ray assigned for it, and what has been spent and counted.
+/// A rule, its target, and what has been used and counted.
 ///
-/// The first two are replaced as a whole; the last is shared by all states of a rule, so a trace that is decided while
-/// they are replaced is counted all the same.
+/// A new state replaces an old one when the rule or its target changes. All states of a rule share what was used and
+/// counted, so that no decision is lost that a thread makes with an old state.
 #[derive(Debug)]
 pub(crate) struct RuleState {
     pub(crate) rule: Arc<Rule>,
@@ -35,27 +35,27 @@ impl RuleState {
         Self { rule: Arc::new(rule), target, live: Arc::default() }
     }
 
-    /// Returns the state after the rule changed. What X-Ray assigned belonged to the old definition and ends. What was
-    /// counted happened under the rule's name and is still reported.
+    /// Returns the state after the rule changed. The target is dropped, because X-Ray assigned it to the old
+    /// definition. The statistics are kept, because they are reported under the rule's name.
     pub(crate) fn with_rule(&self, rule: Rule) -> Self {
         let target = Target::new(rule.fixed_rate);
         Self { rule: Arc::new(rule), target, live: self.live.clone() }
     }
 
-    /// Returns the state after an answer from X-Ray.
-    pub(crate) fn after(&self, answer: &TargetAnswer, received: Received) -> Self {
-        Self { rule: self.rule.clone(), target: self.target.after(answer, received), live: self.live.clone() }
+    /// Returns the state with an updated target.
+    pub(crate) fn after(&self, update: &TargetUpdate, received: Received) -> Self {
+        Self { rule: self.rule.clone(), target: self.target.after(update, received), live: self.live.clone() }
     }
 
-    /// Decides whether to sample a trace that the rule matches, and counts it.
+    /// Decides whether to sample a trace that the rule matches, and counts the decision.
     pub(crate) fn decide(&self, now: Duration, trace_id: TraceId) -> bool {
         let outcome = self.outcome(now, trace_id);
         self.live.statistics.count(outcome);
         outcome.is_sampled()
     }
 
-    /// Uses the quota first and then the rate. Without a valid quota, one trace a second is borrowed from the reservoir,
-    /// if there is one
+    /// Applies the quota first and then the rate. Without a valid quota, one trace per second is borrowed from the
+    /// reservoir if the rule has one
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sampling.html>).
     fn outcome(&self, now: Duration, trace_id: TraceId) -> Outcome {
         let (per_second, from) = match self.target.quota(now) {
@@ -71,7 +71,7 @@ impl RuleState {
         }
     }
 
-    /// Returns what was counted.
+    /// Returns the statistics.
     pub(crate) fn statistics(&self) -> &Statistics {
         &self.live.statistics
     }

@@ -1,4 +1,4 @@
-//! The sampler, as OpenTelemetry's SDK calls it.
+//! The sampler, as called by OpenTelemetry's SDK.
 
 use std::sync::Arc;
 
@@ -10,20 +10,21 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::clock::{Clock, SystemClock};
 use crate::shared::{Decision, Shared};
 
-/// The span attribute with the name of the rule by which the trace was sampled. AWS's distributions of OpenTelemetry
-/// write the same one.
+/// The span attribute for the name of the rule by which a trace was sampled. AWS's distributions of OpenTelemetry use
+/// the same name.
 pub const SAMPLING_RULE: &str = "aws.xray.sampling_rule";
 
 /// A sampler of root spans that applies the sampling rules of AWS X-Ray.
 ///
-/// It decides at once and without I/O; a [`Poller`](crate::Poller) keeps its rules up to date. Until there are rules, and
-/// when they are older than an hour, it samples the first trace of each second and 5 % of the others.
+/// Decisions involve no I/O; a [`Poller`](crate::Poller) keeps the rules up to date. Until rules are known, and when
+/// they are older than an hour, one trace per second and 5 % of the rest are sampled.
 ///
-/// X-Ray counts traces, and a trace is decided once, at its root. So this belongs inside a parent-based sampler
-/// ([`ParentBasedSampler`](opentelemetry_sdk::trace::ParentBasedSampler)). Asked about a span whose parent is valid, it
-/// follows the parent and counts nothing, unless [`deciding_below_parents`](Self::deciding_below_parents) was set.
+/// X-Ray's statistics count traces, and the decision about a trace is made once, at its root. Wrap this sampler in a
+/// parent-based one ([`ParentBasedSampler`](opentelemetry_sdk::trace::ParentBasedSampler)). For a span with a valid
+/// parent it follows the parent's decision and counts nothing, unless
+/// [`deciding_below_parents`](Self::deciding_below_parents) is set.
 ///
-/// Clones share their rules.
+/// Clones share rules, limits and statistics.
 #[derive(Clone, Debug)]
 pub struct XRaySampler {
     shared: Arc<Shared>,
@@ -31,9 +32,9 @@ pub struct XRaySampler {
 }
 
 impl XRaySampler {
-    /// Creates a sampler for a service. `resource` is that of the tracer provider: rules are matched on its
-    /// `service.name`, on the platform (`cloud.platform`, `aws.ecs.launchtype`) and on the ARN
-    /// (`aws.ecs.container.arn`, or `cloud.resource_id` on AWS Lambda).
+    /// Creates a sampler for a service. `resource` is the tracer provider's, from which `service.name`, the platform
+    /// (`cloud.platform`, `aws.ecs.launchtype`) and the ARN (`aws.ecs.container.arn`, or `cloud.resource_id` on AWS
+    /// Lambda) are matched.
     #[must_use]
     pub fn new(resource: &Resource) -> Self {
         Self::with_clock(resource, Arc::new(SystemClock::new()))
@@ -45,7 +46,7 @@ impl XRaySampler {
 
     /// Applies the rules to spans with a valid parent as well, and counts them.
     ///
-    /// This is for a wrapper that follows parents itself and asks only about those that left the decision open, such as
+    /// Meant for a wrapper that follows parents itself and delegates only when a parent left the decision open, such as
     /// an X-Ray header with `Sampled=?`.
     #[must_use]
     pub fn deciding_below_parents(self) -> Self {

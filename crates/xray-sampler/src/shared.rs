@@ -1,4 +1,4 @@
-//! The rules that sampler and poller share.
+//! The rules that a sampler and its poller share.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -11,11 +11,10 @@ use crate::matching::{Request, Service};
 use crate::ratio;
 use crate::rule::Rule;
 use crate::rule_set::{RuleSet, TakenStatistics};
-use crate::target::{Received, TargetAnswer};
+use crate::target::{Received, TargetUpdate};
 
-/// The share of traces beyond the first of each second that is sampled without rules. Both are those of X-Ray's Default
-/// rule as it is when nobody has changed it
-/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-custom>).
+/// The share of traces sampled without rules, beyond one per second. Both are the values of X-Ray's Default rule unless
+/// it is edited (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html#xray-console-custom>).
 const FALLBACK_RATE: f64 = 0.05;
 
 /// The rules in use for one service.
@@ -24,9 +23,9 @@ pub(crate) struct Shared {
     service: Service,
     clock: Arc<dyn Clock>,
     fallback: Limiter,
-    /// Locked only to copy or replace the pointer, so that no decision waits for more than that.
+    /// Locked only to copy or replace the pointer, so that a decision never waits longer than that.
     current: RwLock<Option<Arc<RuleSet>>>,
-    /// Held while a new set is made out of the current one, so that no replacement is lost to another.
+    /// Held while a set is derived from the current one, so that concurrent updates are not lost.
     replacing: Mutex<()>,
 }
 
@@ -49,7 +48,7 @@ impl Shared {
         }
     }
 
-    /// Decides about a trace by the attributes of its first span, and counts it.
+    /// Decides whether to sample a trace, given the attributes of its root span, and counts the decision.
     pub(crate) fn decide(&self, attributes: &[KeyValue], trace_id: TraceId) -> Decision {
         let now = self.clock.now();
         if let Some(rules) = self.current().filter(|rules| !rules.is_expired(now))
@@ -62,33 +61,33 @@ impl Shared {
         Decision { is_sampled, rule: None }
     }
 
-    /// Returns whether there are no rules, or only such that are too old to be applied.
+    /// Returns whether there are no rules, or only expired ones.
     pub(crate) fn is_falling_back(&self) -> bool {
         self.current().is_none_or(|rules| rules.is_expired(self.clock.now()))
     }
 
     /// Returns the time on both clocks.
-    pub(crate) fn received_now(&self) -> Received {
+    pub(crate) fn both_clocks(&self) -> Received {
         Received { now: self.clock.now(), date: self.clock.date() }
     }
 
-    /// Uses these rules from now on.
+    /// Replaces the rules.
     pub(crate) fn install(&self, rules: Vec<Rule>) {
         let fetched = self.clock.now();
         self.replace(|current| Some(RuleSet::new(current, rules, &self.service, fetched)));
     }
 
-    /// Uses what X-Ray assigned from now on.
-    pub(crate) fn apply(&self, answers: &[TargetAnswer], received: Received) {
-        self.replace(|current| current.map(|rules| rules.after(answers, received)));
+    /// Updates the targets of rules.
+    pub(crate) fn apply(&self, updates: &[TargetUpdate], received: Received) {
+        self.replace(|current| current.map(|rules| rules.after(updates, received)));
     }
 
-    /// Takes what was counted since the last report.
+    /// Takes the statistics since the last report.
     pub(crate) fn take_statistics(&self) -> Vec<TakenStatistics> {
         self.current().map(|rules| rules.take_statistics()).unwrap_or_default()
     }
 
-    /// Returns what was taken for a report that did not arrive.
+    /// Puts back the statistics of a report that failed.
     pub(crate) fn put_back(&self, statistics: Vec<TakenStatistics>) {
         if let Some(rules) = self.current() {
             rules.put_back(statistics);

@@ -1,8 +1,8 @@
-//! How often a rule was applied since the last report.
+//! Counts of a rule's decisions since the last report.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How a decision about a trace came about.
+/// The outcome of a decision, and what it is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Sampled within the quota that X-Ray assigned.
@@ -21,8 +21,8 @@ impl Outcome {
     }
 }
 
-/// The decisions of one rule. Each is counted in exactly one counter, so a snapshot never shows more traces borrowed
-/// than sampled, or sampled than requested, however many threads count meanwhile.
+/// The decisions of one rule. Each increments exactly one counter, so that a snapshot never contains more borrowed
+/// traces than sampled ones, or more sampled ones than requests, even while other threads are counting.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
     quota: AtomicU64,
@@ -31,7 +31,7 @@ pub(crate) struct Statistics {
     not_sampled: AtomicU64,
 }
 
-/// The numbers of a report, as X-Ray defines them: `borrowed` is part of `sampled`, which is part of `requests`.
+/// The counts of a report, as X-Ray defines them: `requests` includes `sampled`, which includes `borrowed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Counts {
     pub(crate) borrowed: u64,
 }
 
-/// What was taken out of [`Statistics`].
+/// Statistics taken for a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     quota: u64,
@@ -60,7 +60,7 @@ impl Statistics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes everything out, for a report.
+    /// Takes the counts for a report, and resets them.
     pub(crate) fn take(&self) -> Taken {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         Taken {
@@ -71,7 +71,7 @@ impl Statistics {
         }
     }
 
-    /// Returns what was taken for a report that did not arrive.
+    /// Puts back what was taken for a report that failed.
     pub(crate) fn put_back(&self, taken: Taken) {
         self.quota.fetch_add(taken.quota, Ordering::Relaxed);
         self.borrowed.fetch_add(taken.borrowed, Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Statistics {
 }
 
 impl Taken {
-    /// Returns the numbers for the report, or `None` if there was no request.
+    /// Returns the counts, or `None` if there were no requests.
     pub(crate) fn counts(self) -> Option<Counts> {
         let sampled = self.quota.saturating_add(self.borrowed).saturating_add(self.rate);
         let requests = sampled.saturating_add(self.not_sampled);

@@ -1,4 +1,4 @@
-//! Tests of the whole, and what all tests share.
+//! Tests of the whole crate, and what all tests share.
 
 mod elsewhere;
 mod over_http;

@@ -1,4 +1,4 @@
-//! When the poller calls.
+//! The intervals of the poller.
 
 use std::time::Duration;
 
@@ -8,25 +8,26 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest interval between reports that is accepted from X-Ray.
 const LONGEST_INTERVAL: Duration = Duration::from_mins(5);
 
-/// The share of a pause by which it may be prolonged.
+/// The largest share by which an interval is prolonged.
 const JITTER: f64 = 0.01;
 
-/// The pauses between calls, and their limit.
+/// The intervals between calls, and their time limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// Between fetches of rules.
+    /// Between fetching rules.
     pub(crate) rules: Duration,
-    /// Between reports, unless X-Ray says otherwise.
+    /// Between reports, unless X-Ray returns another interval.
     pub(crate) report: Duration,
-    /// Before the second attempt to fetch rules; each further pause is twice as long, up to that between fetches.
+    /// Before the first retry of fetching rules. It doubles with every further one, up to the interval between fetches.
     pub(crate) first_retry: Duration,
-    /// The limit of one report, and of fetching all pages of rules.
+    /// The time limit for one report, and for fetching all pages of rules.
     pub(crate) call: Duration,
 }
 
 impl Default for Timing {
-    /// Creates the pauses that AWS documents
-    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sampling.html>).
+    /// Creates the usual intervals: ten seconds between reports, as AWS documents
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sampling.html>), and five minutes between fetching
+    /// rules, as in samplers for other languages.
     fn default() -> Self {
         Self {
             rules: Duration::from_mins(5),
@@ -38,13 +39,13 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Returns the pause after a number of failures in a row to fetch rules.
+    /// Returns the time until the next attempt to fetch rules, after a number of consecutive failures.
     pub(crate) fn retry(&self, failures: u32) -> Duration {
         let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
         self.first_retry.saturating_mul(factor).min(self.rules)
     }
 
-    /// Returns the pause until the next report, for the shortest interval in seconds that X-Ray returned.
+    /// Returns the time until the next report, given the shortest interval in seconds that X-Ray returned.
     pub(crate) fn next_report(&self, interval: Option<u64>) -> Duration {
         interval.map_or(self.report, |seconds| {
             Duration::from_secs(seconds).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
@@ -52,9 +53,9 @@ impl Timing {
     }
 }
 
-/// Prolongs a pause by a random share, so that what started together does not stay together.
-pub(crate) fn jittered(pause: Duration) -> Duration {
-    pause.saturating_add(pause.mul_f64(JITTER * rand::random::<f64>()))
+/// Prolongs an interval at random, so that services that started together do not keep calling together.
+pub(crate) fn jittered(interval: Duration) -> Duration {
+    interval.saturating_add(interval.mul_f64(JITTER * rand::random::<f64>()))
 }
 
 #[cfg(test)]
@@ -64,7 +65,7 @@ mod tests {
     use super::{Timing, jittered};
 
     #[test]
-    fn pauses_after_failures_double_up_to_the_usual_one() {
+    fn retries_are_spaced_out_up_to_the_usual_interval() {
         let retry = |failures| Timing::default().retry(failures).as_secs();
         assert_eq!([1, 2, 3, 4].map(retry), [1, 2, 4, 8]);
         assert_eq!(retry(9), 256);

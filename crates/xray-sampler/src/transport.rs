@@ -1,9 +1,9 @@
-//! How the two calls reach X-Ray.
+//! The transport of the two calls.
 
 use std::error::Error;
 
-/// The longest answer that is read, in bytes. An account's rules take a small part of it.
-pub const MAX_ANSWER: usize = 1024 * 1024;
+/// The longest response that is accepted, in bytes. An account's rules take a small part of it.
+pub const MAX_RESPONSE: usize = 1024 * 1024;
 
 /// A call of X-Ray's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Returns the path of the call. That of `GetSamplingTargets` has no `Get`, in the service as in its proxies.
+    /// Returns the path of the call. The path of `GetSamplingTargets` has no `Get`, in X-Ray itself as well.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -27,18 +27,19 @@ impl Operation {
 
 /// Sends calls to X-Ray.
 ///
-/// [`HttpTransport`](crate::HttpTransport) sends them unsigned to a proxy such as the collector's `awsproxy`, which signs
-/// them. To call `https://xray.<region>.amazonaws.com` directly, implement this with a client that signs (service `xray`).
+/// [`HttpTransport`](crate::HttpTransport) sends them unsigned to a proxy that signs them, such as the collector's
+/// `awsproxy`. To call `https://xray.<region>.amazonaws.com` directly, implement this trait with a client that signs
+/// requests (for the service `xray`).
 ///
-/// The poller limits the time of each call by dropping its future, and makes no two calls at the same time. While the
-/// future runs, telemetry is suppressed and no `tracing` subscriber is set, so that the calls are not traced themselves.
-/// An implementation should stop reading an answer at [`MAX_ANSWER`]; a longer one is refused in any case.
+/// The poller makes one call at a time, and drops the future of a call that takes too long. While the future is polled,
+/// telemetry is suppressed and there is no `tracing` subscriber, so that calls are not traced themselves. An
+/// implementation should stop reading a response at [`MAX_RESPONSE`]; longer ones are refused in any case.
 pub trait Transport: Send + Sync + 'static {
     /// Why a call failed.
     type Error: Error + Send + Sync + 'static;
 
-    /// Sends `body`, a JSON object, as a POST request to the [path](Operation::path) of `operation`, and returns the body
-    /// of the answer. An answer with a status other than 200 is an error.
+    /// Sends `body`, a JSON object, as a POST request to the [path](Operation::path) of `operation`, and returns the
+    /// body of the response. A response with a status other than 200 is an error.
     fn post(
         &self,
         operation: Operation,

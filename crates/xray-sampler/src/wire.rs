@@ -1,7 +1,7 @@
-//! Both calls on the wire.
+//! Requests and responses of both calls.
 //!
-//! Requests follow the service's model to the letter. Answers are read leniently: unknown fields are ignored, `null`
-//! counts as absent, and an element that cannot be read costs only itself.
+//! Requests follow the service's model exactly. Responses are parsed leniently: unknown fields are ignored, `null`
+//! counts as absent, and an element that cannot be parsed is left out without affecting the others.
 //!
 //! Sources: <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingRules.html>,
 //! <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingTargets.html>.
@@ -15,47 +15,49 @@ use serde_json::Value;
 use crate::glob::Glob;
 use crate::rule::Rule;
 use crate::rule_set::TakenStatistics;
-use crate::target::TargetAnswer;
+use crate::target::TargetUpdate;
 
-/// The version of the format of rules that is understood.
+/// The supported version of the rule format.
 const RULE_VERSION: i64 = 1;
 
-/// The priority of a rule without one, which is that of the Default rule.
+/// The priority of a rule without one: that of the Default rule.
 const LOWEST_PRIORITY: i64 = 10_000;
 
 /// A page of rules.
 #[derive(Debug, Default)]
 pub(crate) struct RulesPage {
     pub(crate) rules: Vec<Rule>,
-    /// When the latest of the rules was modified, in seconds since the Unix epoch.
+    /// The date of the latest modification of one of the rules, in seconds since the Unix epoch.
     pub(crate) modified: Option<f64>,
-    /// The number of rules that could not be read.
+    /// The number of rules that could not be parsed.
     pub(crate) unreadable: usize,
     pub(crate) next_token: Option<String>,
 }
 
-/// The answer to a report.
+/// The response to a report.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
-    pub(crate) answers: Vec<TargetAnswer>,
-    /// When a rule was last created, changed or removed, in seconds since the Unix epoch.
+    pub(crate) updates: Vec<TargetUpdate>,
+    /// The date at which a rule was last modified, in seconds since the Unix epoch.
     pub(crate) last_modification: Option<f64>,
-    /// Why statistics were not processed, in the service's words.
+    /// The service's reasons for not processing statistics.
     pub(crate) unprocessed: Vec<String>,
 }
 
-/// Writes the request for a page of rules.
+/// Creates the request for a page of rules.
 pub(crate) fn rules_request(next_token: Option<&str>) -> Value {
     next_token.map_or_else(|| serde_json::json!({}), |token| serde_json::json!({ "NextToken": token }))
 }
 
-/// Reads a page of rules.
+/// Parses a page of rules.
 pub(crate) fn rules_page(body: &[u8]) -> Result<RulesPage, serde_json::Error> {
-    let answer: RulesAnswer = serde_json::from_slice(body)?;
-    let mut page =
-        RulesPage { next_token: answer.next_token.filter(|token| !token.is_empty()), ..RulesPage::default() };
-    for record in answer.sampling_rule_records.unwrap_or_default() {
-        let Some(record) = readable::<RuleRecord>(record) else {
+    let response: RulesResponse = serde_json::from_slice(body)?;
+    let mut page = RulesPage {
+        next_token: response.next_token.filter(|token| !token.is_empty()),
+        ..RulesPage::default()
+    };
+    for record in response.sampling_rule_records.unwrap_or_default() {
+        let Some(record) = parsed::<RuleRecord>(record) else {
             page.unreadable += 1;
             continue;
         };
@@ -73,10 +75,10 @@ pub(crate) fn later(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     one.into_iter().chain(other).reduce(f64::max)
 }
 
-/// Writes a report, of at most as many rules as the service accepts in one call.
+/// Creates the request that reports statistics.
 ///
-/// `SamplingBoostStatisticsDocuments`, by which a service reports anomalies so that X-Ray boosts the rate, would be a
-/// second field here. It is optional.
+/// The optional field `SamplingBoostStatisticsDocuments`, which reports anomalies for X-Ray to boost the rate of a
+/// rule, belongs here too once anomalies are detected.
 pub(crate) fn report(client_id: &str, date: f64, statistics: &[TakenStatistics]) -> Report {
     let document = |(name, taken): &TakenStatistics| {
         let counts = taken.counts()?;
@@ -92,30 +94,30 @@ pub(crate) fn report(client_id: &str, date: f64, statistics: &[TakenStatistics])
     Report { sampling_statistics_documents: statistics.iter().filter_map(document).collect() }
 }
 
-/// Reads the answer to a report.
+/// Parses the response to a report.
 pub(crate) fn targets(body: &[u8]) -> Result<Targets, serde_json::Error> {
-    let answer: TargetsAnswer = serde_json::from_slice(body)?;
-    let documents = answer.sampling_target_documents.unwrap_or_default();
-    let unprocessed = answer.unprocessed_statistics.unwrap_or_default();
+    let response: TargetsResponse = serde_json::from_slice(body)?;
+    let documents = response.sampling_target_documents.unwrap_or_default();
+    let unprocessed = response.unprocessed_statistics.unwrap_or_default();
     Ok(Targets {
-        answers: documents.into_iter().filter_map(readable::<TargetDocument>).map(Into::into).collect(),
-        last_modification: answer.last_rule_modification,
-        unprocessed: unprocessed.into_iter().filter_map(readable::<Unprocessed>).map(Into::into).collect(),
+        updates: documents.into_iter().filter_map(parsed::<TargetDocument>).map(Into::into).collect(),
+        last_modification: response.last_rule_modification,
+        unprocessed: unprocessed.into_iter().filter_map(parsed::<Unprocessed>).map(Into::into).collect(),
     })
 }
 
-fn readable<T: DeserializeOwned>(value: Value) -> Option<T> {
+fn parsed<T: DeserializeOwned>(value: Value) -> Option<T> {
     serde_json::from_value(value).ok()
 }
 
-/// Returns a number as the service's integer, which has 32 bits.
+/// Converts a number to the service's integer type, which has 32 bits.
 fn integer(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RulesAnswer {
+struct RulesResponse {
     sampling_rule_records: Option<Vec<Value>>,
     next_token: Option<String>,
 }
@@ -127,8 +129,8 @@ struct RuleRecord {
     modified_at: Option<f64>,
 }
 
-/// A rule. Its `SamplingRateBoost` is not read: it is an instruction to X-Ray, whose result arrives as a target's
-/// `SamplingBoost`.
+/// A rule. `SamplingRateBoost` is not needed: it configures X-Ray, whose decision to boost the rate arrives as the
+/// `SamplingBoost` of a target.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RuleDocument {
@@ -150,8 +152,7 @@ struct RuleDocument {
 }
 
 impl RuleDocument {
-    /// Returns the rule, unless it has no name, under which it would be reported, or a format of the future. An absent
-    /// pattern is `*`.
+    /// Returns the rule, unless it has no name to report it under, or an unsupported version. An absent pattern is `*`.
     fn into_rule(self) -> Option<Rule> {
         let name = self.rule_name.filter(|name| !name.is_empty())?;
         if self.version.is_some_and(|version| version != RULE_VERSION) {
@@ -175,7 +176,7 @@ impl RuleDocument {
     }
 }
 
-/// Returns the nearest number that is not negative.
+/// Converts a number to the nearest one that is not negative and fits.
 fn natural(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
@@ -201,7 +202,7 @@ struct StatisticsDocument {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct TargetsAnswer {
+struct TargetsResponse {
     sampling_target_documents: Option<Vec<Value>>,
     last_rule_modification: Option<f64>,
     unprocessed_statistics: Option<Vec<Value>>,
@@ -227,8 +228,8 @@ struct Boost {
     boost_rate_ttl: Option<f64>,
 }
 
-impl From<TargetDocument> for TargetAnswer {
-    /// A quota or boost without a date is none, because nothing says how long it would last.
+impl From<TargetDocument> for TargetUpdate {
+    /// A quota or boost without a date is ignored, because its validity is unknown.
     fn from(document: TargetDocument) -> Self {
         let rate = |rate: f64| rate.clamp(0.0, 1.0);
         Self {

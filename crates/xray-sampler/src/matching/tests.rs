@@ -25,7 +25,7 @@ const FARGATE: [(&str, &str); 3] =
     [("service.name", "orders"), ("cloud.platform", "aws_ecs"), ("aws.ecs.launchtype", "fargate")];
 
 #[test]
-fn the_services_name_is_matched() {
+fn the_service_name_is_matched() {
     assert!(matches_service(&json!({ "ServiceName": "ord*" }), &FARGATE));
     assert!(matches_service(&json!({ "ServiceName": "ORDERS" }), &FARGATE));
     assert!(!matches_service(&json!({ "ServiceName": "orders-" }), &FARGATE));
@@ -83,7 +83,7 @@ fn the_arn_is_the_containers_or_the_functions() {
 }
 
 #[test]
-fn every_pattern_of_a_rule_has_to_match_the_request() {
+fn every_pattern_of_a_rule_must_match_the_request() {
     let attributes = [
         KeyValue::new("url.path", "/v1/Events"),
         KeyValue::new("http.request.method", "POST"),
@@ -99,13 +99,13 @@ fn every_pattern_of_a_rule_has_to_match_the_request() {
 }
 
 #[test]
-fn what_is_absent_matches_only_a_pattern_for_nothing() {
+fn an_absent_value_matches_only_a_pattern_that_matches_nothing() {
     for key in ["URLPath", "HTTPMethod", "Host", "ResourceARN"] {
         assert!(matches_request(&json!({ key: "*" }), &[]), "{key}");
         assert!(matches_request(&json!({ key: "" }), &[]), "{key}");
         assert!(!matches_request(&json!({ key: "?*" }), &[]), "{key}");
     }
-    assert!(!matches_request(&json!({ "URLPath": "/" }), &[]), "no path is not the root");
+    assert!(!matches_request(&json!({ "URLPath": "/" }), &[]), "no path is not the root path");
     for key in ["ServiceName", "ServiceType"] {
         assert!(matches_service(&json!({ key: "*" }), &[]), "{key}");
         assert!(!matches_service(&json!({ key: "?*" }), &[]), "{key}");
@@ -113,7 +113,7 @@ fn what_is_absent_matches_only_a_pattern_for_nothing() {
 }
 
 #[test]
-fn all_attributes_of_a_rule_have_to_be_present_and_match_as_text() {
+fn all_attributes_of_a_rule_must_be_present_and_match_as_text() {
     let rule = json!({ "Attributes": { "tier": "GO?D", "attempt": "1*", "vip": "true" } });
     let attributes =
         vec![KeyValue::new("tier", "gold"), KeyValue::new("attempt", 12), KeyValue::new("vip", true)];
@@ -125,8 +125,8 @@ fn all_attributes_of_a_rule_have_to_be_present_and_match_as_text() {
     }
     let mut changed = attributes;
     changed.push(KeyValue::new("attempt", 2));
-    assert!(!matches_request(&rule, &changed), "the last value of a key counts");
-    assert!(!matches_request(&json!({ "Attributes": { "tier": "*" } }), &[]), "any value, but one");
+    assert!(!matches_request(&rule, &changed), "the last value of a key wins");
+    assert!(!matches_request(&json!({ "Attributes": { "tier": "*" } }), &[]), "any value, but not none");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn sampler() -> XRaySampler {
     XRaySampler::with_clock(&resource(&[("service.name", "orders")]), PausedClock::new())
 }
 
-/// A sampler whose poller runs.
+/// A sampler with a running poller.
 struct Running {
     sampler: XRaySampler,
     xray: XRay,
@@ -53,13 +53,13 @@ fn everything() -> Value {
     rule("Default", &json!({ "FixedRate": 1.0 }))
 }
 
-/// Lets the other tasks run for a time, which costs none.
+/// Advances the paused time, during which other tasks run.
 async fn seconds(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rules_are_applied_at_once_and_fetched_every_five_minutes() {
+async fn rules_are_applied_immediately_and_fetched_every_five_minutes() {
     let running = Running::new(XRay::with(&[everything()]));
     seconds(1).await;
     assert_eq!(running.decide("/"), (true, Some("Default".to_owned())));
@@ -89,13 +89,13 @@ async fn statistics_are_reported_every_ten_seconds_and_only_if_there_are_any() {
     running.decide("/");
     seconds(40).await;
     let documents = running.xray.documents();
-    assert_eq!(documents.len(), 1, "one report, and then nothing to report: {documents:?}");
+    assert_eq!(documents.len(), 1, "one report, and then nothing left to report: {documents:?}");
     assert_eq!(documents[0]["RequestCount"], 2);
     assert_eq!(running.seconds(GetSamplingTargets), [40]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_is_used_from_the_report_on_and_borrowing_ends() {
+async fn a_quota_replaces_borrowing_from_the_first_report_on() {
     let running = Running::new(XRay::with(&[rule("Default", &json!({ "ReservoirSize": 100 }))]));
     let target = json!({ "ReservoirQuota": 5, "ReservoirQuotaTTL": DATE + 300.0, "FixedRate": 0.0 });
     running.xray.assign("Default", target);
@@ -107,11 +107,11 @@ async fn a_quota_is_used_from_the_report_on_and_borrowing_ends() {
     seconds(2).await;
     assert_eq!(sampled(), 5);
     seconds(300).await;
-    assert_eq!(sampled(), 1, "borrowed again, because nobody renewed the quota");
+    assert_eq!(sampled(), 1, "borrows again, because the quota was not renewed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shortest_interval_that_x_ray_returns_is_kept() {
+async fn reports_follow_the_shortest_interval_that_x_ray_returns() {
     let running = Running::new(XRay::with(&[rule("a", &json!({ "URLPath": "/a" })), everything()]));
     running.xray.assign("a", json!({ "Interval": 30 }));
     running.xray.assign("Default", json!({ "Interval": 60 }));
@@ -144,7 +144,7 @@ async fn sixty_rules_are_reported_in_three_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rules_modified_since_are_fetched_with_the_next_report_and_once() {
+async fn modified_rules_are_fetched_once_after_the_next_report() {
     let running = Running::new(XRay::with(&[everything()]));
     seconds(1).await;
     running.decide("/");
@@ -160,7 +160,7 @@ async fn rules_modified_since_are_fetched_with_the_next_report_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_wrong_hides_no_modification_and_causes_no_flood() {
+async fn a_wrong_clock_neither_hides_modifications_nor_causes_a_flood_of_calls() {
     for skew in [-86_400.0, 86_400.0] {
         let running = Running::new(XRay::with(&[everything()]));
         running.xray.modify(&[everything()], DATE + skew);
@@ -182,21 +182,21 @@ async fn a_clock_that_is_wrong_hides_no_modification_and_causes_no_flood() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_rules_are_fetched_soon_and_then_less_often() {
+async fn fetching_rules_is_retried_with_increasing_pauses() {
     let xray = XRay::with(&[everything()]);
     xray.fail(GetSamplingRules, Fault::Refused(503));
     let running = Running::new(xray);
     seconds(100).await;
     let fetched = running.seconds(GetSamplingRules);
     assert_eq!(fetched, [0, 1, 3, 7, 15, 31, 63]);
-    assert_eq!(running.decide("/"), (true, None), "the first of a second, without rules");
+    assert_eq!(running.decide("/"), (true, None), "the first trace of a second, without rules");
     running.xray.heal();
     seconds(30).await;
     assert_eq!(running.decide("/"), (true, Some("Default".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_report_goes_with_the_next() {
+async fn statistics_of_a_failed_report_are_added_to_the_next() {
     let running = Running::new(XRay::with(&[everything()]));
     seconds(1).await;
     for fault in [Fault::Refused(500), Fault::Body(b"null".to_vec()), Fault::Hanging] {
@@ -212,7 +212,7 @@ async fn a_failed_report_goes_with_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_is_given_up_after_ten_seconds() {
+async fn a_hanging_call_times_out_after_ten_seconds() {
     let xray = XRay::with(&[everything()]);
     xray.fail(GetSamplingRules, Fault::Hanging);
     let running = Running::new(xray);
@@ -224,7 +224,7 @@ async fn a_call_that_hangs_is_given_up_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reports_that_hang_keep_no_rules_from_being_fetched() {
+async fn hanging_reports_do_not_delay_fetching_rules() {
     let rules: Vec<Value> = (0..100)
         .map(|number| rule(&format!("rule-{number}"), &json!({ "URLPath": format!("/{number}") })))
         .collect();
@@ -236,11 +236,11 @@ async fn reports_that_hang_keep_no_rules_from_being_fetched() {
     assert_eq!(running.xray.arrived(GetSamplingRules).len(), 2);
     running.xray.heal();
     seconds(40).await;
-    assert!(running.sampler.shared().take_statistics().is_empty(), "all are reported in the end");
+    assert!(running.sampler.shared().take_statistics().is_empty(), "everything is reported eventually");
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_change_is_logged_once() {
+async fn each_change_of_state_is_logged_once() {
     let (logs, xray) = (Logs::default(), XRay::with(&[everything()]));
     let _installed = logs.install();
     xray.fail(GetSamplingRules, Fault::Refused(403));
@@ -251,7 +251,7 @@ async fn each_change_is_logged_once() {
     running.xray.heal();
     seconds(300).await;
     assert_eq!(logs.count("sampling rules fetched again"), 1);
-    // Fails again: the rules stay in use for an hour.
+    // Fails again. The rules remain in use for an hour.
     running.xray.fail(GetSamplingRules, Fault::Refused(403));
     seconds(3_000).await;
     assert_eq!(running.decide("/"), (true, Some("Default".to_owned())));
@@ -268,7 +268,7 @@ async fn each_change_is_logged_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_reports_and_unreadable_rules_are_logged_once_too() {
+async fn failed_reports_and_unsupported_rules_are_logged_once() {
     let (logs, xray) =
         (Logs::default(), XRay::with(&[everything(), rule("future", &json!({ "Version": 2 }))]));
     let _installed = logs.install();
@@ -278,14 +278,14 @@ async fn failed_reports_and_unreadable_rules_are_logged_once_too() {
     running.decide("/");
     seconds(1_000).await;
     assert_eq!(logs.count("cannot report sampling statistics"), 1);
-    assert_eq!(logs.count("sampling rules of an unknown form are ignored"), 1);
+    assert_eq!(logs.count("ignoring sampling rules of an unknown format"), 1);
     running.xray.heal();
     seconds(20).await;
     assert_eq!(logs.count("sampling statistics reported again"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_handle_stops_it_even_during_a_call() {
+async fn the_handle_stops_the_poller_even_during_a_call() {
     let xray = XRay::with(&[everything()]);
     xray.fail(GetSamplingRules, Fault::Hanging);
     let running = Running::new(xray);
@@ -296,7 +296,7 @@ async fn the_handle_stops_it_even_during_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_runs_on_without_its_handle_and_not_at_all_if_stopped_before() {
+async fn dropping_the_handle_does_not_stop_the_poller_and_stopping_it_early_does() {
     let xray = XRay::with(&[everything()]);
     tokio::spawn(Poller::new(&sampler(), xray.clone()).run());
     seconds(400).await;
@@ -308,7 +308,7 @@ async fn it_runs_on_without_its_handle_and_not_at_all_if_stopped_before() {
 }
 
 #[test]
-fn every_poller_has_another_identity_of_24_hexadecimal_digits() {
+fn every_poller_has_its_own_id_of_24_hexadecimal_digits() {
     let (one, other) = (super::client_id(), super::client_id());
     assert_ne!(one, other);
     for id in [one, other] {

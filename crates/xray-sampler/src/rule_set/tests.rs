@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::RuleSet;
 use crate::matching::{Request, Service};
-use crate::target::{Received, TargetAnswer};
+use crate::target::{Received, TargetUpdate};
 use crate::tests::support::{DATE, UNSAMPLED, parsed, resource, rule};
 
 const NOW: Duration = Duration::from_secs(5);
@@ -31,8 +31,8 @@ fn decide(set: &RuleSet, now: Duration) -> bool {
     set.find(&Request::of(&service, &[])).unwrap().decide(now, UNSAMPLED)
 }
 
-fn quota(rule: &str, quota: u32) -> TargetAnswer {
-    TargetAnswer { rule: rule.to_owned(), quota: Some((quota, DATE + 300.0)), ..TargetAnswer::default() }
+fn quota(rule: &str, quota: u32) -> TargetUpdate {
+    TargetUpdate { rule: rule.to_owned(), quota: Some((quota, DATE + 300.0)), ..TargetUpdate::default() }
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn the_lowest_priority_decides_and_then_the_name() {
 }
 
 #[test]
-fn the_default_rule_is_last_whatever_its_priority() {
+fn the_default_rule_comes_last_whatever_its_priority() {
     let set = set(None, &[rule("Default", &json!({ "Priority": 1 })), rule("a", &json!({}))]);
     assert_eq!(decider(&set, "/").as_deref(), Some("a"));
 }
 
 #[test]
-fn without_a_default_rule_there_may_be_no_decider() {
+fn without_a_default_rule_a_request_may_match_none() {
     let set = set(None, &[rule("a", &json!({ "URLPath": "/a" }))]);
     assert_eq!(decider(&set, "/b"), None);
 }
 
 #[test]
-fn rules_for_other_services_and_second_rules_of_a_name_are_left_out() {
+fn rules_for_other_services_and_duplicate_names_are_left_out() {
     let rules = [
         rule("other", &json!({ "Priority": 1, "ServiceName": "billing" })),
         rule("twice", &json!({ "Priority": 5 })),
@@ -74,7 +74,7 @@ fn rules_for_other_services_and_second_rules_of_a_name_are_left_out() {
 }
 
 #[test]
-fn unchanged_rules_keep_their_state_when_others_come_change_and_go() {
+fn unchanged_rules_keep_their_state_when_others_are_created_changed_and_deleted() {
     let kept = rule("kept", &json!({ "ReservoirSize": 10 }));
     let before = set(None, &[rule("gone", &json!({})), kept.clone(), rule("changed", &json!({}))]);
     let before = before.after(&[quota("kept", 3), quota("changed", 3)], RECEIVED);
@@ -85,20 +85,20 @@ fn unchanged_rules_keep_their_state_when_others_come_change_and_go() {
     assert!(std::sync::Arc::ptr_eq(&state(&before, "kept"), &state(&after, "kept")));
     assert!(find(&after, "gone").is_none());
     assert!(find(&after, "new").is_some());
-    // The changed rule has lost its quota, but none of its statistics.
+    // The changed rule lost its quota, but not its statistics.
     state(&before, "changed").decide(NOW, UNSAMPLED);
     assert_eq!(after.take_statistics().len(), 1);
 }
 
 #[test]
-fn a_rule_is_the_same_if_only_the_case_of_its_patterns_or_a_note_changed() {
+fn the_case_of_patterns_and_unknown_fields_do_not_change_a_rule() {
     let before = set(None, &[rule("a", &json!({ "URLPath": "/V1" }))]);
     let after = set(Some(&before), &[rule("a", &json!({ "URLPath": "/v1", "Note": "new" }))]);
     assert!(std::sync::Arc::ptr_eq(&before.states[0], &after.states[0]));
 }
 
 #[test]
-fn answers_change_only_their_rule() {
+fn an_update_affects_only_its_rule() {
     let before = set(None, &[rule("a", &json!({})), rule("b", &json!({}))]);
     let after = before.after(&[quota("a", 3), quota("unknown", 3)], RECEIVED);
     assert!(!std::sync::Arc::ptr_eq(&before.states[0], &after.states[0]));
@@ -107,7 +107,7 @@ fn answers_change_only_their_rule() {
 }
 
 #[test]
-fn statistics_are_those_of_rules_with_requests() {
+fn statistics_contain_only_rules_with_requests() {
     let set = set(None, &[rule("used", &json!({ "Priority": 1 })), rule("unused", &json!({}))]);
     assert!(set.take_statistics().is_empty());
     decide(&set, NOW);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::RuleState;
 use crate::statistics::Counts;
-use crate::target::{Received, TargetAnswer};
+use crate::target::{Received, TargetUpdate};
 use crate::tests::support::{DATE, UNSAMPLED, parsed, rule, trace_ids};
 
 fn state(fixed_rate: f64, reservoir_size: u32) -> RuleState {
@@ -12,17 +12,17 @@ fn state(fixed_rate: f64, reservoir_size: u32) -> RuleState {
     RuleState::new(parsed(&rule("orders", &changes)))
 }
 
-/// The state after a quota for this many seconds was received.
+/// Returns the state after an update with a quota that is valid for this many seconds.
 fn with_quota(state: &RuleState, now: Duration, quota: u32, seconds: f64) -> RuleState {
-    let answer = TargetAnswer {
+    let update = TargetUpdate {
         rule: "orders".to_owned(),
         quota: Some((quota, DATE + seconds)),
-        ..TargetAnswer::default()
+        ..TargetUpdate::default()
     };
-    state.after(&answer, Received { now, date: DATE })
+    state.after(&update, Received { now, date: DATE })
 }
 
-/// Decides about traces at equal distances within a time, and returns the number sampled.
+/// Decides about evenly spaced traces, and returns the number sampled.
 fn sampled(state: &RuleState, from: Duration, seconds: u32, per_second: u32) -> u32 {
     let apart = Duration::from_secs(1) / per_second;
     let decisions = (0..seconds * per_second).zip(trace_ids());
@@ -35,7 +35,7 @@ fn counts(state: &RuleState) -> Counts {
 }
 
 #[test]
-fn one_trace_a_second_is_borrowed_without_a_quota() {
+fn one_trace_per_second_is_borrowed_without_a_quota() {
     let state = state(0.0, 50);
     assert_eq!(sampled(&state, Duration::ZERO, 60, 100), 60);
     assert_eq!(counts(&state), Counts { requests: 6_000, sampled: 60, borrowed: 60 });
@@ -57,13 +57,13 @@ fn a_quota_replaces_borrowing() {
 }
 
 #[test]
-fn a_quota_of_nothing_leaves_the_rate() {
+fn with_a_quota_of_zero_only_the_rate_applies() {
     let state = with_quota(&state(0.0, 50), Duration::ZERO, 0, 300.0);
     assert_eq!(sampled(&state, Duration::ZERO, 60, 100), 0);
 }
 
 #[test]
-fn one_trace_a_second_is_borrowed_again_after_the_quota() {
+fn borrowing_resumes_when_the_quota_expires() {
     let state = with_quota(&state(0.0, 50), Duration::ZERO, 7, 300.0);
     let end = Duration::from_mins(5);
     assert_eq!(sampled(&state, end, 60, 100), 60);
@@ -71,7 +71,7 @@ fn one_trace_a_second_is_borrowed_again_after_the_quota() {
 }
 
 #[test]
-fn quotas_renewed_every_ten_seconds_are_kept_in_sum() {
+fn renewing_a_quota_every_ten_seconds_does_not_refill_it() {
     let mut current = state(0.0, 50);
     let mut all = 0;
     for round in 0..60 {
@@ -84,7 +84,7 @@ fn quotas_renewed_every_ten_seconds_are_kept_in_sum() {
 
 #[test]
 fn beyond_the_reservoir_the_rate_applies() {
-    // Of 120,000 traces 600 come from the reservoir; the rest is sampled at 5 %, give or take four standard deviations.
+    // Of 120,000 traces 600 come from the reservoir; the rest is sampled at 5 %, within four standard deviations.
     let state = state(0.05, 1);
     let sampled = f64::from(sampled(&state, Duration::ZERO, 600, 200));
     let rest = 120_000.0 - 600.0;
@@ -94,15 +94,15 @@ fn beyond_the_reservoir_the_rate_applies() {
 }
 
 #[test]
-fn a_low_rate_of_traffic_is_all_sampled_by_the_reservoir() {
+fn the_reservoir_samples_all_of_a_trickle_of_traffic() {
     let state = state(0.0, 1);
     let apart = Duration::from_millis(1_500);
     assert!((0..100).all(|number| state.decide(apart * number, UNSAMPLED)));
 }
 
 #[test]
-fn several_services_share_a_reservoir_by_their_quotas() {
-    // Three instances with 4 + 3 + 3 of a reservoir of 10 a second.
+fn instances_share_a_reservoir_by_their_quotas() {
+    // Three instances of a service, with a reservoir of 10 per second.
     let quotas = [4, 3, 3];
     let all: u32 = quotas
         .iter()
@@ -115,10 +115,10 @@ fn several_services_share_a_reservoir_by_their_quotas() {
 
 #[test]
 fn a_boost_raises_the_rate_until_it_ends() {
-    let boosted = TargetAnswer {
+    let boosted = TargetUpdate {
         rule: "orders".to_owned(),
         boost: Some((0.5, DATE + 60.0)),
-        ..TargetAnswer::default()
+        ..TargetUpdate::default()
     };
     let state = state(0.05, 0).after(&boosted, Received { now: Duration::ZERO, date: DATE });
     let share = |from: u64| f64::from(sampled(&state, Duration::from_secs(from), 60, 1_000)) / 60_000.0;
@@ -127,7 +127,7 @@ fn a_boost_raises_the_rate_until_it_ends() {
 }
 
 #[test]
-fn a_changed_rule_keeps_what_was_counted_and_spent() {
+fn a_changed_rule_keeps_its_statistics_and_its_limiter() {
     let old = state(0.0, 1);
     assert!(old.decide(Duration::ZERO, UNSAMPLED));
     let new = old.with_rule(parsed(&rule("orders", &json!({ "FixedRate": 1.0, "ReservoirSize": 1 }))));

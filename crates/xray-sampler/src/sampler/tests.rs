@@ -47,7 +47,7 @@ fn ask(sampler: &XRaySampler, parent: Option<&Context>) -> SamplingResult {
 }
 
 #[test]
-fn a_root_is_decided_by_rules_and_carries_the_rules_name() {
+fn rules_decide_about_a_root_and_its_attribute_names_the_rule() {
     let sampler = sampler(&[rule("Default", &json!({ "FixedRate": 1.0 }))]);
     for parent in [None, Some(&Context::new())] {
         let result = ask(&sampler, parent);
@@ -59,7 +59,7 @@ fn a_root_is_decided_by_rules_and_carries_the_rules_name() {
 }
 
 #[test]
-fn a_trace_that_is_not_sampled_carries_nothing() {
+fn a_trace_that_is_not_sampled_has_no_attributes() {
     let result = ask(&sampler(&[rule("Default", &json!({}))]), None);
     assert_eq!(result.decision, SamplingDecision::Drop);
     assert!(result.attributes.is_empty());
@@ -78,7 +78,7 @@ fn a_valid_parent_is_followed_and_not_counted() {
 }
 
 #[test]
-fn an_open_decision_below_a_parent_is_made_and_counted_on_demand() {
+fn a_trace_with_a_parent_is_decided_and_counted_on_demand() {
     let sampler = sampler(&[rule("Default", &json!({ "FixedRate": 1.0 }))]).deciding_below_parents();
     let result = ask(&sampler, Some(&below(false)));
     assert_eq!(result.decision, SamplingDecision::RecordAndSample);
@@ -88,7 +88,7 @@ fn an_open_decision_below_a_parent_is_made_and_counted_on_demand() {
 }
 
 #[test]
-fn clones_share_rules_and_limits() {
+fn clones_share_rules_limits_and_statistics() {
     let sampler = sampler(&[rule("Default", &json!({ "ReservoirSize": 1 }))]);
     let boxed: Box<dyn opentelemetry_sdk::trace::ShouldSample> = Box::new(sampler.clone());
     let decision = |sampler: &dyn opentelemetry_sdk::trace::ShouldSample| {
@@ -121,7 +121,7 @@ impl SpanProcessor for Finished {
 }
 
 impl Finished {
-    /// Returns the names of spans, each with the rule by which it was sampled.
+    /// Returns the name of each span, with the rule that sampled it.
     fn with_rules(&self) -> Vec<(String, Option<String>)> {
         let rule = |span: &SpanData| {
             let attribute =
@@ -142,7 +142,7 @@ fn provider(sampler: &XRaySampler) -> (SdkTracerProvider, Finished) {
 }
 
 #[test]
-fn in_the_sdk_a_trace_is_counted_once_and_only_its_root_has_the_rule() {
+fn with_the_sdk_a_trace_is_counted_once_and_only_its_root_names_the_rule() {
     let sampler = events_and_default();
     let (provider, finished) = provider(&sampler);
     let tracer = provider.tracer("test");

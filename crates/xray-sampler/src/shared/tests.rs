@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Decision, Shared};
 use crate::clock::Clock as _;
 use crate::statistics::Counts;
-use crate::target::TargetAnswer;
+use crate::target::TargetUpdate;
 use crate::tests::support::{ManualClock, UNSAMPLED, parsed, resource, rule, trace_ids};
 
 fn shared(rules: &[Value]) -> (Arc<Shared>, Arc<ManualClock>) {
@@ -29,7 +29,7 @@ fn all_counts(shared: &Shared) -> Vec<(String, Counts)> {
 }
 
 #[test]
-fn without_rules_one_trace_a_second_and_five_percent_are_sampled() {
+fn without_rules_one_trace_per_second_and_five_percent_are_sampled() {
     let (shared, clock) = shared(&[]);
     assert!(shared.is_falling_back());
     let mut sampled = 0;
@@ -39,13 +39,13 @@ fn without_rules_one_trace_a_second_and_five_percent_are_sampled() {
         sampled += i32::from(decision.is_sampled);
         clock.advance(Duration::from_millis(5));
     }
-    // 600 seconds of 200 traces each: 600 + 5 % of 119,400, give or take four standard deviations.
+    // 600 seconds of 200 traces each: 600 + 5 % of 119,400, within four standard deviations.
     assert!((6_570 - 302..=6_570 + 302).contains(&sampled), "{sampled}");
     assert!(all_counts(&shared).is_empty());
 }
 
 #[test]
-fn a_request_that_no_rule_matches_is_treated_as_without_rules() {
+fn a_request_that_matches_no_rule_is_sampled_as_without_rules() {
     let (shared, _) = shared(&[rule("a", &json!({ "URLPath": "/a" }))]);
     assert!(!shared.is_falling_back());
     assert_eq!(shared.decide(&[], UNSAMPLED), Decision { is_sampled: true, rule: None });
@@ -54,7 +54,7 @@ fn a_request_that_no_rule_matches_is_treated_as_without_rules() {
 }
 
 #[test]
-fn rules_of_more_than_an_hour_ago_are_not_applied_until_they_are_fetched_again() {
+fn expired_rules_are_not_applied_until_they_are_fetched_again() {
     let rules = [rule("Default", &json!({ "FixedRate": 1.0 }))];
     let (shared, clock) = shared(&rules);
     clock.advance(Duration::from_hours(1));
@@ -83,25 +83,25 @@ fn every_decision_is_counted_for_the_rule_that_made_it() {
 }
 
 #[test]
-fn a_step_of_the_wall_clock_changes_no_limit_and_no_expiry() {
+fn adjusting_the_wall_clock_changes_no_limit_and_no_expiry() {
     let (shared, clock) = shared(&[rule("Default", &json!({ "ReservoirSize": 10 }))]);
-    let answer = TargetAnswer {
+    let update = TargetUpdate {
         rule: "Default".to_owned(),
         quota: Some((2, clock.date() + 300.0)),
-        ..TargetAnswer::default()
+        ..TargetUpdate::default()
     };
-    shared.apply(&[answer], shared.received_now());
+    shared.apply(&[update], shared.both_clocks());
     for step in [86_400.0, -172_800.0] {
         clock.step(step);
         clock.advance(Duration::from_secs(1));
         let decisions: Vec<bool> = (0..4).map(|_| shared.decide(&[], UNSAMPLED).is_sampled).collect();
-        assert_eq!(decisions, [true, true, false, false], "the quota of two a second, after {step}");
+        assert_eq!(decisions, [true, true, false, false], "the quota of two per second, after {step}");
     }
     assert!(!shared.is_falling_back());
 }
 
 #[test]
-fn no_replacement_is_lost_when_rules_and_targets_arrive_at_once_and_no_request_uncounted() {
+fn concurrent_updates_of_rules_and_targets_lose_neither_updates_nor_counts() {
     let all = |version: u32| -> Vec<_> {
         // `steady` stays the same; `moving` changes every time.
         vec![
@@ -112,15 +112,15 @@ fn no_replacement_is_lost_when_rules_and_targets_arrive_at_once_and_no_request_u
     let (shared, _) = shared(&[]);
     shared.install(all(0));
     let target =
-        |rate| TargetAnswer { rule: "steady".to_owned(), fixed_rate: Some(rate), ..TargetAnswer::default() };
+        |rate| TargetUpdate { rule: "steady".to_owned(), fixed_rate: Some(rate), ..TargetUpdate::default() };
     let decide = |path: &'static str| shared.decide(&[KeyValue::new("url.path", path)], UNSAMPLED);
     std::thread::scope(|scope| {
         scope.spawn(|| (1..=2_000).for_each(|version| shared.install(all(version))));
         scope.spawn(|| {
             for round in 0..2_000 {
                 let rate = if round % 2 == 0 { 0.0 } else { 1.0 };
-                shared.apply(&[target(rate)], shared.received_now());
-                // The answer just applied is in force, whatever happened to other rules meanwhile.
+                shared.apply(&[target(rate)], shared.both_clocks());
+                // The update just applied is in effect, whatever happened to other rules meanwhile.
                 assert_eq!(decide("/steady"), by("steady", round % 2 == 1));
             }
         });

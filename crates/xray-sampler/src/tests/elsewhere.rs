@@ -1,4 +1,4 @@
-//! What samplers for other languages have got wrong, a test each.
+//! Bugs of samplers for other languages, with a test for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::support::{DATE, ManualClock, UNSAMPLED, parsed, resource, rule};
 use super::xray::{Fault, Status, XRay};
 use crate::clock::Clock as _;
 use crate::transport::Operation::{self, GetSamplingRules, GetSamplingTargets};
-use crate::transport::{MAX_ANSWER, Transport};
+use crate::transport::{MAX_RESPONSE, Transport};
 use crate::{HttpTransport, Poller, XRaySampler};
 
-/// A sampler and its poller, which calls when it is told to.
+/// A sampler, and a poller that is driven by hand.
 struct World {
     sampler: XRaySampler,
     poller: Poller<XRay>,
@@ -64,8 +64,9 @@ fn default(changes: &Value) -> Value {
     rule("Default", changes)
 }
 
+/// Java and .NET match literals without regard to case, but not patterns with wildcards; Python neither.
 #[tokio::test]
-async fn one_case_matters_in_patterns() {
+async fn case_is_ignored_in_literals_and_in_patterns() {
     let exact = rule("exact", &json!({ "HTTPMethod": "post", "URLPath": "/V1/Events", "FixedRate": 1.0 }));
     let pattern = rule("pattern", &json!({ "HTTPMethod": "POS?", "URLPath": "/V2/*", "FixedRate": 1.0 }));
     let world = World::with(&[exact, pattern, default(&json!({}))]).await;
@@ -75,8 +76,9 @@ async fn one_case_matters_in_patterns() {
     }
 }
 
+/// aws-otel-js-instrumentation #79: without a parent-based sampler around it, every span counts as a request.
 #[tokio::test]
-async fn two_spans_are_counted_instead_of_traces() {
+async fn traces_are_counted_and_not_spans() {
     let mut world = World::with(&[default(&json!({ "FixedRate": 1.0 }))]).await;
     // Without the parent-based sampler around it, as well as with it.
     for provider in [
@@ -95,24 +97,26 @@ async fn two_spans_are_counted_instead_of_traces() {
     assert_eq!(world.xray.documents()[0]["RequestCount"], 3);
 }
 
+/// Go #3619 and Java: any change replaces the state of all rules. .NET: a changed rule keeps its old rate.
 #[tokio::test]
-async fn three_a_change_of_one_rule_costs_others_their_quota() {
+async fn a_changed_rule_takes_effect_and_leaves_the_quotas_of_others_alone() {
     let mut world = World::with(&[default(&json!({ "ReservoirSize": 10 }))]).await;
     world.assign(4, 300.0).await;
     let other = rule("other", &json!({ "URLPath": "/other" }));
     world.xray.modify(&[other, default(&json!({ "ReservoirSize": 10 }))], DATE);
     world.poller.refresh().await;
     assert_eq!(world.sampled(), 4);
-    // And a changed rule does not keep its old rate.
+    // A changed rate takes effect at once.
     world.xray.modify(&[default(&json!({ "FixedRate": 1.0 }))], DATE);
     world.poller.refresh().await;
     assert_eq!(world.sampled(), 20);
 }
 
+/// .NET #4638: of new rules and new targets that arrive together, one is lost.
 #[tokio::test]
-async fn four_rules_and_targets_that_arrive_together_discard_each_other() {
+async fn rules_and_targets_that_arrive_together_are_both_applied() {
     let mut world = World::with(&[default(&json!({ "ReservoirSize": 10 }))]).await;
-    // A second poller, against the advice, so that both calls can run at the same time on two threads.
+    // As if another poller ran on another thread.
     let shared = world.sampler.shared().clone();
     let fetching = std::thread::spawn(move || {
         for number in 0..500 {
@@ -132,8 +136,9 @@ async fn four_rules_and_targets_that_arrive_together_discard_each_other() {
     assert!(names.contains(&"other".to_owned()), "{names:?}");
 }
 
+/// Java ignores `LastRuleModification`, so that a modified rule takes effect minutes later.
 #[tokio::test(start_paused = true)]
-async fn five_modified_rules_wait_for_minutes() {
+async fn modified_rules_take_effect_with_the_next_report() {
     let xray = XRay::with(&[default(&json!({}))]);
     let sampler = XRaySampler::new(&resource(&[]));
     tokio::spawn(Poller::new(&sampler, xray.clone()).run());
@@ -146,8 +151,9 @@ async fn five_modified_rules_wait_for_minutes() {
     assert_eq!(decide(), SamplingDecision::RecordAndSample);
 }
 
+/// .NET: an error empties the list of rules.
 #[tokio::test]
-async fn five_an_error_removes_all_rules() {
+async fn an_error_leaves_the_last_rules_in_use() {
     let mut world = World::with(&[default(&json!({ "FixedRate": 1.0 }))]).await;
     for fault in [Fault::Refused(500), Fault::Body(b"{}".to_vec()), Fault::Body(b"null".to_vec())] {
         world.xray.fail(GetSamplingRules, fault);
@@ -156,8 +162,9 @@ async fn five_an_error_removes_all_rules() {
     }
 }
 
+/// .NET: an exception, such as for a `null`, ends polling.
 #[tokio::test(start_paused = true)]
-async fn six_a_failure_ends_polling() {
+async fn polling_continues_after_any_response() {
     let xray = XRay::with(&[default(&json!({ "FixedRate": 1.0 }))]);
     let sampler = XRaySampler::new(&resource(&[]));
     tokio::spawn(Poller::new(&sampler, xray.clone()).run());
@@ -177,25 +184,27 @@ async fn six_a_failure_ends_polling() {
     }
 }
 
+/// ADOT for Java #1298: empty statistics are reported. Java, .NET, JavaScript: more than 25 documents in one call.
 #[tokio::test]
-async fn seven_statistics_of_nothing_are_sent_and_too_many_at_once() {
+async fn only_rules_with_requests_are_reported_25_at_a_time() {
     let rules: Vec<Value> = (0..60)
         .map(|number| rule(&format!("rule-{number}"), &json!({ "URLPath": format!("/{number}") })))
         .collect();
     let mut world = World::with(&rules).await;
     world.poller.report().await;
-    assert!(world.xray.arrived(GetSamplingTargets).is_empty(), "a call about nothing");
+    assert!(world.xray.arrived(GetSamplingTargets).is_empty(), "a call without statistics");
     for number in 0..26 {
         world.decide_with(&[KeyValue::new("url.path", format!("/{number}"))]);
     }
     world.poller.report().await;
-    // The service refuses more than 25, and so does its stand-in.
+    // The stand-in refuses more than 25 at once, as the service does.
     assert_eq!(world.xray.documents().len(), 26);
     assert!(world.sampler.shared().take_statistics().is_empty());
 }
 
+/// All: `NextToken` is ignored.
 #[tokio::test]
-async fn eight_only_the_first_page_of_rules_is_read() {
+async fn all_pages_of_rules_are_read() {
     let xray = XRay::with(&[
         rule("a", &json!({ "URLPath": "/a" })),
         rule("b", &json!({ "URLPath": "/b" })),
@@ -207,8 +216,9 @@ async fn eight_only_the_first_page_of_rules_is_read() {
     assert_eq!(result.decision, SamplingDecision::RecordAndSample);
 }
 
+/// .NET #4316: missing attributes break parsing. Python: unknown fields do.
 #[tokio::test]
-async fn nine_missing_attributes_and_new_fields_break_reading() {
+async fn missing_attributes_and_unknown_fields_are_accepted() {
     let mut missing = rule("missing", &json!({ "URLPath": "/missing", "FixedRate": 1.0 }));
     missing.as_object_mut().unwrap().remove("Attributes");
     let null = rule("null", &json!({ "URLPath": "/null", "FixedRate": 1.0, "Attributes": null }));
@@ -221,41 +231,45 @@ async fn nine_missing_attributes_and_new_fields_break_reading() {
     }
 }
 
+/// .NET GHSA-28xm-prxc-5866: a response of any length is read. .NET #4858: a pattern may take forever as a regex.
 #[tokio::test]
-async fn ten_an_answer_of_any_length_is_read_and_a_pattern_may_take_for_ever() {
+async fn the_length_of_a_response_and_the_time_of_a_match_are_bounded() {
     let mut world = World::with(&[default(&json!({ "FixedRate": 1.0 }))]).await;
     let mut huge = json!({ "SamplingRuleRecords": [{ "SamplingRule": default(&json!({})) }] }).to_string();
-    huge.push_str(&" ".repeat(MAX_ANSWER));
+    huge.push_str(&" ".repeat(MAX_RESPONSE));
     world.xray.fail(GetSamplingRules, Fault::Body(huge.into()));
     world.poller.refresh().await;
-    assert_eq!(world.sampled(), 20, "a transport that reads too much is not believed either");
+    assert_eq!(world.sampled(), 20, "also refused if the transport read it");
 
     let catastrophic = rule("catastrophic", &json!({ "URLPath": "*a".repeat(60) + "b" }));
     let world = World::with(&[catastrophic, default(&json!({ "FixedRate": 1.0 }))]).await;
     assert!(world.decide_with(&[KeyValue::new("url.path", "a".repeat(8_000))]).0);
 }
 
+/// Without a special case, which only JavaScript has, the Default rule may not match.
 #[tokio::test]
-async fn eleven_the_default_rule_does_not_match() {
+async fn the_default_rule_always_matches_and_comes_last() {
     let never = json!({ "FixedRate": 1.0, "Priority": 1, "ServiceName": "x", "Host": "x", "Attributes": { "x": "x" } });
     let world = World::with(&[default(&never), rule("a", &json!({ "URLPath": "/a" }))]).await;
     assert_eq!(world.decide_with(&[]), (true, Some("Default".to_owned())));
-    assert!(!world.decide_with(&[KeyValue::new("url.path", "/a")]).0, "nor is it last");
+    assert!(!world.decide_with(&[KeyValue::new("url.path", "/a")]).0, "a rule that matches comes first");
 }
 
+/// .NET compares the validity of a quota with the wall clock each time.
 #[tokio::test]
-async fn twelve_setting_the_clock_ends_quotas_or_extends_them() {
+async fn adjusting_the_clock_neither_ends_nor_extends_a_quota() {
     let mut world = World::with(&[default(&json!({ "ReservoirSize": 10 }))]).await;
     world.assign(4, 300.0).await;
     world.clock.step(86_400.0);
-    assert_eq!(world.sampled(), 4, "a clock set forwards ends nothing");
+    assert_eq!(world.sampled(), 4, "a clock set forward ends nothing");
     world.clock.step(-172_800.0);
     world.clock.advance(Duration::from_mins(5));
-    assert_eq!(world.sampled(), 1, "a clock set backwards extends nothing");
+    assert_eq!(world.sampled(), 1, "a clock set back extends nothing");
 }
 
+/// Java and .NET stop borrowing after a target without a quota, and after a quota has expired.
 #[tokio::test]
-async fn thirteen_borrowing_ends_without_a_quota_or_with_its_expiry() {
+async fn borrowing_continues_without_a_quota_and_resumes_after_one() {
     let mut world = World::with(&[default(&json!({ "ReservoirSize": 10 }))]).await;
     world.xray.assign("Default", json!({ "FixedRate": 0.0, "Interval": 10 }));
     world.decide();
@@ -268,8 +282,9 @@ async fn thirteen_borrowing_ends_without_a_quota_or_with_its_expiry() {
     assert_eq!(world.sampled(), 1, "the quota has expired");
 }
 
+/// Java: of several rules that match, the last one counted (adaptive sampling).
 #[tokio::test]
-async fn fourteen_the_last_rule_that_matches_decides() {
+async fn the_first_matching_rule_decides_and_is_the_only_one_counted() {
     let first = rule("first", &json!({ "Priority": 1, "FixedRate": 1.0 }));
     let mut world =
         World::with(&[default(&json!({})), rule("second", &json!({ "Priority": 2 })), first]).await;
@@ -294,40 +309,44 @@ impl Transport for Instrumented {
         assert!(span.is_disabled());
         let mut otel = self.tracer.start("request");
         let answer = self.xray.post(operation, body).await;
-        assert!(!otel.is_recording(), "also after the task was resumed");
+        assert!(!otel.is_recording(), "also after the task resumed");
         assert!(!self.tracer.start("response").is_recording());
         otel.end();
         answer
     }
 }
 
+/// Without suppression, which JavaScript added, the calls are traced themselves.
 #[tokio::test]
-async fn fifteen_the_poller_traces_itself() {
-    let mut world = World::with(&[default(&json!({ "FixedRate": 1.0 }))]).await;
+async fn the_poller_does_not_trace_itself() {
+    let world = World::with(&[default(&json!({ "FixedRate": 1.0 }))]).await;
     let provider = SdkTracerProvider::builder().with_sampler(world.sampler.clone()).build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
-    // Even if the poller runs within a span.
+    // The poller may run within a span.
     let span = tracing::info_span!("service").entered();
     assert!(!span.is_disabled());
     let transport = Instrumented { xray: world.xray.clone(), tracer: provider.tracer("test") };
     let mut poller = Poller::new(&world.sampler, transport);
     world.sampler.shared().take_statistics();
+    world.decide();
     poller.refresh().await;
-    assert!(world.sampler.shared().take_statistics().is_empty(), "a call was counted as a trace");
+    poller.report().await;
     assert!(!Context::is_current_telemetry_suppressed());
-    world.poller.report().await;
+    assert_eq!(world.xray.documents()[0]["RequestCount"], 1, "the trace before the calls");
+    assert!(world.sampler.shared().take_statistics().is_empty(), "a call was counted as a trace");
 }
 
-#[tokio::test]
-async fn sixteen_there_is_no_sampler_for_this_sdk_and_others_misread_its_setting() {
-    drop(SdkTracerProvider::builder().with_sampler(XRaySampler::new(&resource(&[]))).build());
+/// aws-otel.github.io #235: an endpoint without a scheme fails obscurely.
+#[test]
+fn an_endpoint_without_a_scheme_is_refused_with_an_example() {
     let error = HttpTransport::new("localhost:2000").unwrap_err().to_string();
     assert!(error.contains("http://localhost:2000"), "{error}");
 }
 
+/// Java #1959: only former attribute names are matched. The X-Ray SDK for Python #323: absent ones match everything.
 #[tokio::test]
-async fn more_former_and_absent_attributes_match_nothing_or_everything() {
+async fn current_and_former_names_are_matched_and_absent_values_are_not() {
     let health = rule("health", &json!({ "URLPath": "/health", "FixedRate": 1.0 }));
     let world = World::with(&[health, default(&json!({}))]).await;
     for path in [

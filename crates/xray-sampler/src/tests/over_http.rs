@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use super::support::{DATE, ManualClock, UNSAMPLED, resource, rule};
 use super::xray::{Fault, XRay};
 use crate::transport::Operation::{self, GetSamplingRules, GetSamplingTargets};
-use crate::transport::{MAX_ANSWER, Transport};
+use crate::transport::{MAX_RESPONSE, Transport};
 use crate::{HttpError, HttpTransport, Poller, XRaySampler};
 
 /// Serves a router, and returns its address.
@@ -30,7 +30,7 @@ async fn serve(router: Router) -> String {
     endpoint
 }
 
-/// Answers as a proxy in front of X-Ray would.
+/// Answers like a proxy in front of X-Ray.
 async fn answer(State(xray): State<XRay>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let operation = match uri.path() {
         "/GetSamplingRules" => GetSamplingRules,
@@ -45,7 +45,7 @@ async fn answer(State(xray): State<XRay>, uri: Uri, headers: HeaderMap, body: By
 
 async fn over_http(xray: &XRay) -> HttpTransport {
     let router = Router::new().fallback(post(answer)).with_state(xray.clone());
-    // A slash at the end is allowed.
+    // A trailing slash is allowed.
     HttpTransport::new(&format!("{}/", serve(router).await)).unwrap()
 }
 
@@ -53,7 +53,7 @@ fn sampler() -> XRaySampler {
     XRaySampler::with_clock(&resource(&[("service.name", "orders")]), ManualClock::new())
 }
 
-/// Decides about a trace, and returns the rule by which it is sampled.
+/// Decides about a trace, and returns the rule that sampled it.
 fn decide(sampler: &XRaySampler, path: &str) -> Option<String> {
     let attributes = [KeyValue::new("url.path", path.to_owned())];
     let result = sampler.should_sample(None, UNSAMPLED, "", &SpanKind::Server, &attributes, &[]);
@@ -86,12 +86,12 @@ async fn sixty_rules_in_pages_are_applied_and_reported() {
 }
 
 #[tokio::test]
-async fn the_last_rules_stay_in_use_whatever_is_answered() {
+async fn the_last_rules_remain_in_use_whatever_the_response() {
     let xray = XRay::with(&[all("Default", "*")]);
     let sampler = sampler();
     let mut poller = Poller::new(&sampler, over_http(&xray).await);
     poller.refresh().await;
-    let huge = format!("{}{{}}", " ".repeat(MAX_ANSWER)).into_bytes();
+    let huge = format!("{}{{}}", " ".repeat(MAX_RESPONSE)).into_bytes();
     let faults = [
         Fault::Refused(403),
         Fault::Refused(500),
@@ -106,7 +106,7 @@ async fn the_last_rules_stay_in_use_whatever_is_answered() {
         Fault::Body(b"<html>".to_vec()),
         Fault::Body(vec![0xff; 100]),
         Fault::Body(Vec::new()),
-        // Pages without an end.
+        // Endless pages.
         Fault::Body(br#"{"SamplingRuleRecords": [], "NextToken": "again"}"#.to_vec()),
     ];
     for fault in faults {
@@ -123,7 +123,7 @@ async fn the_last_rules_stay_in_use_whatever_is_answered() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_holds_nothing_up() {
+async fn a_hanging_server_does_not_block_the_poller() {
     let xray = XRay::with(&[all("Default", "*")]);
     xray.fail(GetSamplingRules, Fault::Hanging);
     let sampler = sampler();
@@ -139,14 +139,14 @@ async fn a_server_that_hangs_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn rules_that_change_while_it_runs_are_applied() {
+async fn rules_that_change_while_the_poller_runs_are_applied() {
     let xray = XRay::with(&[rule("Default", &json!({}))]);
     let sampler = sampler();
     let mut poller = Poller::new(&sampler, over_http(&xray).await);
     poller.timing.report = Duration::from_millis(5);
     let handle = poller.handle();
     let task = tokio::spawn(poller.run());
-    // Each decision makes a report, whose answer says that rules were modified.
+    // Each decision leads to a report, and its response announces that rules were modified.
     for (number, name) in ["one", "two", "three"].into_iter().enumerate() {
         let date = DATE + f64::from(u32::try_from(number).unwrap());
         xray.modify(&[all(name, "*"), rule("Default", &json!({}))], date);
@@ -168,7 +168,7 @@ async fn failure(endpoint: &str) -> HttpError {
 }
 
 #[tokio::test]
-async fn an_error_names_its_reason_and_no_address() {
+async fn an_error_states_the_reason_and_not_the_address() {
     let refusing = post(async || (StatusCode::FORBIDDEN, format!("not authorized{}", "!".repeat(10_000))));
     let error = failure(&serve(Router::new().fallback(refusing)).await).await.to_string();
     assert!(error.starts_with("status 403: not authorized!"), "{error}");
@@ -176,13 +176,13 @@ async fn an_error_names_its_reason_and_no_address() {
 
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let error = failure(&format!("http://127.0.0.1:{port}")).await;
-    assert!(matches!(error, HttpError::NoAnswer(_)), "{error}");
+    assert!(matches!(error, HttpError::NoResponse(_)), "{error}");
     assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
 }
 
 #[tokio::test]
-async fn an_answer_without_an_end_is_read_up_to_the_limit() {
+async fn an_endless_response_is_read_up_to_the_limit() {
     let chunk = Ok::<_, Infallible>(Bytes::from(vec![b' '; 64 * 1024]));
     let endless = post(async move || Body::from_stream(stream::repeat(chunk.clone())));
     let error = failure(&serve(Router::new().fallback(endless)).await).await;

@@ -15,10 +15,10 @@ use crate::clock::Clock;
 use crate::rule::Rule;
 use crate::wire;
 
-/// Some date, in seconds since the Unix epoch.
+/// The date at which the tests' clocks start, in seconds since the Unix epoch.
 pub(crate) const DATE: f64 = 1_800_000_000.0;
 
-/// Returns a rule as X-Ray returns it, which matches everything and samples nothing, with `changes` applied.
+/// Returns a rule in X-Ray's form that matches everything and samples nothing, with `changes` applied.
 pub(crate) fn rule(name: &str, changes: &Value) -> Value {
     let mut rule = json!({
         "RuleName": name,
@@ -41,7 +41,7 @@ pub(crate) fn rule(name: &str, changes: &Value) -> Value {
     rule
 }
 
-/// Reads a rule as it would be read from an answer.
+/// Parses a rule as from a response.
 pub(crate) fn parsed(rule: &Value) -> Rule {
     let body = json!({ "SamplingRuleRecords": [{ "SamplingRule": rule }] }).to_string();
     wire::rules_page(body.as_bytes()).unwrap().rules.remove(0)
@@ -52,7 +52,7 @@ pub(crate) fn resource(attributes: &[(&'static str, &'static str)]) -> Resource 
     Resource::builder_empty().with_attributes(attributes).build()
 }
 
-/// Two clocks that move only when they are told to.
+/// Clocks that advance only on demand.
 #[derive(Debug)]
 pub(crate) struct ManualClock(Mutex<(Duration, f64)>);
 
@@ -61,14 +61,14 @@ impl ManualClock {
         Arc::new(Self(Mutex::new((Duration::ZERO, DATE))))
     }
 
-    /// Lets time pass on both clocks.
+    /// Advances both clocks.
     pub(crate) fn advance(&self, time: Duration) {
         let mut clocks = self.0.lock().unwrap();
         clocks.0 += time;
         clocks.1 += time.as_secs_f64();
     }
 
-    /// Sets the wall clock forwards, or backwards, as an operator or NTP does.
+    /// Adjusts only the wall clock, as an operator or NTP does.
     pub(crate) fn step(&self, seconds: f64) {
         self.0.lock().unwrap().1 += seconds;
     }
@@ -84,7 +84,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Two clocks that move with the paused time of Tokio.
+/// Clocks that follow Tokio's paused time.
 #[derive(Debug)]
 pub(crate) struct PausedClock(tokio::time::Instant);
 
@@ -104,7 +104,7 @@ impl Clock for PausedClock {
     }
 }
 
-/// Returns trace ids as X-Ray's are: the time, and random bytes, which are the same in every run.
+/// Returns trace ids like X-Ray's, of a time and random bytes, which are the same in every run.
 pub(crate) fn trace_ids() -> impl Iterator<Item = TraceId> {
     let mut random = StdRng::seed_from_u64(7);
     std::iter::repeat_with(move || {
@@ -113,7 +113,7 @@ pub(crate) fn trace_ids() -> impl Iterator<Item = TraceId> {
     })
 }
 
-/// A trace id that no rate below one samples.
+/// A trace id that is sampled by no rate below one.
 pub(crate) const UNSAMPLED: TraceId = TraceId::from_bytes([0xff; 16]);
 
 /// Log lines in memory.
@@ -121,7 +121,7 @@ pub(crate) const UNSAMPLED: TraceId = TraceId::from_bytes([0xff; 16]);
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Installs these on the current thread until the guard is dropped, for lines from `info` up.
+    /// Collects the current thread's log lines from `info` up, until the guard is dropped.
     pub(crate) fn install(&self) -> tracing::dispatcher::DefaultGuard {
         let logs = self.clone();
         let subscriber =
@@ -129,7 +129,7 @@ impl Logs {
         tracing::dispatcher::set_default(&Dispatch::new(subscriber))
     }
 
-    /// Returns the number of lines with a text.
+    /// Returns the number of lines that contain a text.
     pub(crate) fn count(&self, text: &str) -> usize {
         let written = self.0.lock().unwrap().clone();
         String::from_utf8(written).unwrap().lines().filter(|line| line.contains(text)).count()

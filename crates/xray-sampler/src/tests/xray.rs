@@ -1,4 +1,4 @@
-//! An X-Ray with the two calls, as strict about requests as the service's model.
+//! A stand-in for X-Ray with both calls, as strict about requests as the service's model.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::support::DATE;
 use crate::transport::{Operation, Transport};
 
-/// What the next calls of an operation meet.
+/// A fault that calls of an operation meet.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     Refused(u16),
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Hanging,
 }
 
-/// A call that arrived.
+/// A received call.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     pub(crate) operation: Operation,
@@ -38,7 +38,7 @@ struct State {
     in_flight: usize,
 }
 
-/// The service; clones are the same one.
+/// The service. Clones share its state.
 #[derive(Clone, Debug)]
 pub(crate) struct XRay {
     state: Arc<Mutex<State>>,
@@ -85,7 +85,7 @@ impl XRay {
         self.state().targets.insert(rule.to_owned(), target);
     }
 
-    /// Sets what calls of an operation meet from now on.
+    /// Makes calls of an operation fail.
     pub(crate) fn fail(&self, operation: Operation, fault: Fault) {
         self.state().faults.insert(operation.path(), fault);
     }
@@ -94,12 +94,12 @@ impl XRay {
         self.state().faults.clear();
     }
 
-    /// Returns the calls of an operation that arrived.
+    /// Returns the received calls of an operation.
     pub(crate) fn arrived(&self, operation: Operation) -> Vec<Arrived> {
         self.state().arrived.iter().filter(|arrived| arrived.operation == operation).cloned().collect()
     }
 
-    /// Returns the statistics of all reports that arrived.
+    /// Returns the statistics of all received reports.
     pub(crate) fn documents(&self) -> Vec<Value> {
         let reports = self.arrived(Operation::GetSamplingTargets);
         reports
@@ -139,7 +139,7 @@ impl XRay {
             Some(Fault::Body(body)) => (200, body),
             Some(Fault::Hanging) => std::future::pending().await,
             None => {
-                // As over a network, the answer is not there at once.
+                // Over a network, the response is not immediate either.
                 tokio::task::yield_now().await;
                 let answer = match operation {
                     Operation::GetSamplingRules => self.rules(&body),
@@ -200,7 +200,7 @@ impl XRay {
     }
 }
 
-/// Ends a call, also when its caller gives up.
+/// Ends a call, even if its caller drops it.
 struct Done<'a>(&'a XRay);
 
 impl Drop for Done<'_> {

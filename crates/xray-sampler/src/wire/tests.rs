@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{report, rules_page, rules_request, targets};
 use crate::statistics::{Outcome, Statistics};
-use crate::target::TargetAnswer;
+use crate::target::TargetUpdate;
 use crate::tests::support::{DATE, parsed, rule};
 
 fn page(records: &Value) -> super::RulesPage {
@@ -11,8 +11,8 @@ fn page(records: &Value) -> super::RulesPage {
 }
 
 #[test]
-fn a_page_of_rules_as_the_service_returns_it_is_read() {
-    // The form of the example in AWS's developer guide, with a boost as it is returned since 2025.
+fn a_page_of_rules_in_the_services_form_is_parsed() {
+    // As in AWS's developer guide, with the fields of adaptive sampling.
     let body = json!({
         "SamplingRuleRecords": [{
             "SamplingRule": {
@@ -75,7 +75,7 @@ fn nulls_and_missing_fields_count_as_absent() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_read_costs_only_itself() {
+fn a_rule_that_cannot_be_parsed_does_not_affect_others() {
     let page = page(&json!([
         null,
         "text",
@@ -90,14 +90,14 @@ fn a_rule_that_cannot_be_read_costs_only_itself() {
 }
 
 #[test]
-fn numbers_out_of_range_are_brought_into_it() {
+fn numbers_out_of_range_are_clamped() {
     let rule = parsed(&rule("a", &json!({ "FixedRate": 7.0, "ReservoirSize": -3 })));
     assert!((rule.fixed_rate - 1.0).abs() < f64::EPSILON);
     assert_eq!(rule.reservoir_size, 0);
 }
 
 #[test]
-fn targets_as_the_service_returns_them_are_read() {
+fn targets_in_the_services_form_are_parsed() {
     let body = json!({
         "SamplingTargetDocuments": [
             {
@@ -117,7 +117,7 @@ fn targets_as_the_service_returns_them_are_read() {
         "UnprocessedBoostStatistics": [],
     });
     let targets = targets(body.to_string().as_bytes()).unwrap();
-    let first = TargetAnswer {
+    let first = TargetUpdate {
         rule: "base-scorekeep".to_owned(),
         fixed_rate: Some(0.1),
         quota: Some((2, 1_530_923_107.0)),
@@ -125,9 +125,9 @@ fn targets_as_the_service_returns_them_are_read() {
         interval: Some(10),
     };
     let without =
-        TargetAnswer { rule: "without".to_owned(), fixed_rate: Some(0.2), ..TargetAnswer::default() };
-    let undated = TargetAnswer { rule: "undated".to_owned(), ..TargetAnswer::default() };
-    assert_eq!(targets.answers, [first, without, undated]);
+        TargetUpdate { rule: "without".to_owned(), fixed_rate: Some(0.2), ..TargetUpdate::default() };
+    let undated = TargetUpdate { rule: "undated".to_owned(), ..TargetUpdate::default() };
+    assert_eq!(targets.updates, [first, without, undated]);
     assert_eq!(targets.last_modification, Some(1_530_920_505.0));
     assert_eq!(targets.unprocessed, ["gone: 404"]);
 }
@@ -152,7 +152,7 @@ fn requests_have_the_form_of_the_services_model() {
     assert_eq!(serde_json::to_value(report).unwrap(), expected);
 }
 
-/// Any JSON, some of it with the names of fields of answers.
+/// Generates JSON with the field names of responses.
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -190,14 +190,14 @@ fn json_value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_answer_makes_reading_fail_in_another_way_than_an_error(answer in json_value(), bytes in any::<Vec<u8>>()) {
+    fn parsing_never_panics_and_rates_stay_within_bounds(answer in json_value(), bytes in any::<Vec<u8>>()) {
         let body = answer.to_string();
         for body in [body.as_bytes(), &bytes] {
             for rule in rules_page(body).unwrap_or_default().rules {
                 prop_assert!((0.0..=1.0).contains(&rule.fixed_rate));
             }
-            for answer in targets(body).unwrap_or_default().answers {
-                prop_assert!(answer.fixed_rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)));
+            for update in targets(body).unwrap_or_default().updates {
+                prop_assert!(update.fixed_rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)));
             }
         }
     }
