@@ -123,6 +123,7 @@ mod tests {
     fn past_and_absurd_dates_are_bounded() {
         for (date, valid_seconds) in [
             (RECEIVED.date - 1.0, 0),
+            (RECEIVED.date + 86_400.0, 3_600),
             (f64::MIN, 0),
             (f64::NAN, 0),
             (f64::MAX, 3_600),

@@ -224,7 +224,7 @@ async fn a_hanging_call_times_out_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_reports_do_not_delay_fetching_rules() {
+async fn a_report_that_times_out_is_not_continued_and_loses_nothing() {
     let rules: Vec<Value> = (0..100)
         .map(|number| rule(&format!("rule-{number}"), &json!({ "URLPath": format!("/{number}") })))
         .collect();
@@ -232,11 +232,34 @@ async fn hanging_reports_do_not_delay_fetching_rules() {
     running.xray.fail(GetSamplingTargets, Fault::Hanging);
     seconds(1).await;
     (0..100).for_each(|number| drop(running.decide(&format!("/{number}"))));
-    seconds(340).await;
+    seconds(310).await;
     assert_eq!(running.xray.arrived(GetSamplingRules).len(), 2);
+    assert_eq!(
+        running.seconds(GetSamplingTargets)[..4],
+        [10, 30, 50, 70],
+        "one call of the four, ten seconds long"
+    );
+    let before = running.xray.documents().len();
     running.xray.heal();
     seconds(40).await;
-    assert!(running.sampler.shared().take_statistics().is_empty(), "everything is reported eventually");
+    assert_eq!(running.xray.documents().len() - before, 100);
+    assert!(running.sampler.shared().take_statistics().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_of_fetching_modified_rules_are_spaced_out_too() {
+    let running = Running::new(XRay::with(&[everything()]));
+    seconds(1).await;
+    running.xray.modify(&[everything()], DATE + 1.0);
+    running.xray.fail(GetSamplingRules, Fault::Refused(500));
+    for _ in 0..300 {
+        running.decide("/");
+        seconds(1).await;
+    }
+    assert!(running.xray.arrived(GetSamplingTargets).len() > 25);
+    // After the report at ten seconds, and 1 + 2 + 4 + … seconds later.
+    assert_eq!(running.seconds(GetSamplingRules)[..6], [0, 10, 11, 13, 17, 25]);
+    assert!(running.xray.arrived(GetSamplingRules).len() < 12);
 }
 
 #[tokio::test(start_paused = true)]

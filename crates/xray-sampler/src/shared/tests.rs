@@ -134,3 +134,16 @@ fn concurrent_updates_of_rules_and_targets_lose_neither_updates_nor_counts() {
     assert!(counts.iter().all(|(_, counts)| counts.requests == 2_000), "{counts:?}");
     assert_eq!(counts.len(), 2);
 }
+
+#[test]
+fn decisions_continue_while_rules_are_replaced_and_other_replacements_wait() {
+    let (shared, _) = shared(&[rule("Default", &json!({ "FixedRate": 1.0 }))]);
+    shared.replace(|current| {
+        assert!(current.is_some());
+        assert!(shared.replacing.try_lock().is_err());
+        assert_eq!(shared.decide(&[], UNSAMPLED), by("Default", true));
+        None
+    });
+    assert!(shared.replacing.try_lock().is_ok());
+    assert!(shared.is_falling_back());
+}
