@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tracing::debug;
 
 use crate::calls::{CallError, Calls, MAX_DOCUMENTS};
 use crate::journal::Journal;
@@ -179,7 +178,7 @@ impl<T: Transport> Poller<T> {
         self.announced = wire::later(self.announced, targets.last_modification);
         if !targets.unprocessed.is_empty() {
             // Not a failure by itself: a rule may have been deleted since.
-            debug!(reasons = ?targets.unprocessed, "X-Ray did not process some sampling statistics");
+            tracing::debug!(reasons = ?targets.unprocessed, "X-Ray did not process some sampling statistics");
         }
         targets.updates.iter().filter_map(|update| update.interval).min()
     }
