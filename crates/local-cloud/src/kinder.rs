@@ -90,6 +90,12 @@ pub(crate) const SILENT: &[Kinder] = &[
         source: "https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
     },
     Kinder {
+        service: "xray",
+        on_aws: "encryption, resource policies, indexing rules, insights and the destination of segments have an effect",
+        here: "they are checked, kept while the process runs, and returned",
+        source: "https://docs.aws.amazon.com/xray/latest/api/API_Operations.html",
+    },
+    Kinder {
         service: "sns",
         on_aws: "an envelope is signed, and its certificate can be fetched",
         here: "the signature is a placeholder",
