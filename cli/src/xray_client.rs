@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_xray::Client;
-use aws_sdk_xray::error::{DisplayErrorContext, SdkError};
+use aws_sdk_xray::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_xray::primitives::DateTime;
 use aws_sdk_xray::types::TraceSummary;
 use telemetry::attributes;
@@ -22,6 +22,8 @@ use crate::wanted::Wanted;
 const RANGE: Duration = Duration::from_hours(6);
 /// Traces in one request (<https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html>).
 const BATCH: usize = 5;
+/// How X-Ray refuses what a request asks for.
+const INVALID_REQUEST: &str = "InvalidRequestException";
 /// Clocks differ; a trace may seem to begin a little in the future.
 const AHEAD: Duration = Duration::from_mins(1);
 /// Pause between two queries for a trace that is still growing.
@@ -208,7 +210,7 @@ impl XRay {
 
     fn failure<E, R>(&self, error: &SdkError<E, R>) -> Failure
     where
-        E: std::error::Error + 'static,
+        E: std::error::Error + ProvideErrorMetadata + 'static,
         R: std::fmt::Debug,
     {
         match error {
@@ -216,6 +218,10 @@ impl XRay {
                 "X-Ray at {} cannot be reached; start it with `foostore up`, or name another with --endpoint-url",
                 self.place
             )),
+            SdkError::ServiceError(refusal) if refusal.err().code() == Some(INVALID_REQUEST) => {
+                let message = refusal.err().message().unwrap_or(INVALID_REQUEST);
+                Failure::refused(format!("X-Ray at {} refused the request: {message}", self.place))
+            }
             other => Failure::unavailable(format!(
                 "X-Ray at {} refused the request: {}",
                 self.place,

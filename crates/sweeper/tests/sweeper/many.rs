@@ -19,6 +19,8 @@ use topology::{Service, Table, Topology};
 
 use crate::vouchers::{Expiry, Running, SERVICE, TABLE, VoucherExpired, meter, s};
 
+/// How many pages may have no answer in time.
+const MOST_LATE: u32 = 100;
 /// The most by which memory may grow, whatever is due. The page of each bucket and the connections are in it.
 const GROWTH_BYTES: u64 = 32 * 1_024 * 1_024;
 
@@ -166,15 +168,23 @@ async fn fill(client: &Client, count: u64) {
 
 /// Counts the announcements.
 async fn announced(client: &Client) -> u64 {
-    let (mut count, mut start) = (0, None);
+    let (mut count, mut start, mut late) = (0, None, 0);
     loop {
-        let scan = client.scan().table_name(TABLE).select(Select::Count);
+        // The local cloud reads a page without a limit from the whole of the table.
+        let scan = client.scan().table_name(TABLE).select(Select::Count).limit(5_000);
         let scan = scan
             .filter_expression("begins_with(pk, :prefix)")
             .expression_attribute_values(":prefix", s("OUTBOX#"))
             .set_exclusive_start_key(start.clone());
-        // Without an answer in time, the page is read again.
-        let Ok(page) = scan.send().await else { continue };
+        let page = match scan.send().await {
+            Ok(page) => page,
+            // Without an answer in time, the page is read again.
+            Err(_) if late < MOST_LATE => {
+                late += 1;
+                continue;
+            }
+            Err(error) => panic!("{error:?}"),
+        };
         count += u64::try_from(page.count()).unwrap();
         start = page.last_evaluated_key;
         if start.is_none() {
