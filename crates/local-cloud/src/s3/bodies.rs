@@ -14,6 +14,8 @@ use crate::budget::{Budget, Share};
 use crate::error::AwsError;
 use crate::settings::Settings;
 
+/// The code of the error that there is no room.
+const FULL: &str = "ServiceUnavailable";
 /// What the files may take together.
 const DISK_BYTES: usize = 4 * 1024 * 1024 * 1024;
 
@@ -132,9 +134,14 @@ async fn write(directory: &Path, number: u64, bytes: &Bytes) -> io::Result<Tempo
     Ok(file)
 }
 
+/// Whether there is no room, rather than a file that cannot be written.
+pub(super) fn is_full(error: &AwsError) -> bool {
+    error.code == FULL
+}
+
 fn full() -> AwsError {
     let message = "The local cloud has no room for this: delete objects, or give it more memory";
-    refused(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    refused(StatusCode::SERVICE_UNAVAILABLE, FULL, message)
 }
 
 fn failed(error: &io::Error) -> AwsError {

@@ -10,6 +10,7 @@ use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::bodies::is_full;
 use super::bucket::Bucket;
 use super::checksum::Checksum;
 use super::conditions::{self, Read};
@@ -49,7 +50,7 @@ impl S3 {
         let (length, etag) = (body.len(), etag(&body, kms));
         let others = OVERHEAD_BYTES + key.len() + metadata_bytes + given;
         let body = match self.bodies.keep(body.clone(), others).await {
-            Err(_) if self.make_room() => self.bodies.keep(body, others).await?,
+            Err(error) if is_full(&error) && self.make_room() => self.bodies.keep(body, others).await?,
             kept => kept?,
         };
         let mut output: Map<_, _> = of_checksum(&checksum).into_iter().collect();
