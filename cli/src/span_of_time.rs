@@ -40,8 +40,8 @@ mod tests {
     #[test]
     fn times_have_a_unit() {
         assert_eq!(["30s", "15m", "6h", "2d"].map(seconds), [Ok(30), Ok(900), Ok(21_600), Ok(172_800)]);
-        for rubbish in ["", "15", "m", "-5m", "0s", "1w", "366d", "1.5h", "15é"] {
-            assert!(seconds(rubbish).is_err(), "{rubbish}");
+        for invalid in ["", "15", "m", "-5m", "0s", "1w", "366d", "1.5h", "15é"] {
+            assert!(seconds(invalid).is_err(), "{invalid}");
         }
     }
 
@@ -50,8 +50,8 @@ mod tests {
     fn response_times_may_be_fractions() {
         let milliseconds = |text| response_time(text).map(|time| time.as_millis());
         assert_eq!(["500ms", "1.5s", "2s"].map(milliseconds), [Ok(500), Ok(1_500), Ok(2_000)]);
-        for rubbish in ["", "5", "s", "-1s", "0ms", "NaNs", "infs", "2m"] {
-            assert!(response_time(rubbish).is_err(), "{rubbish}");
+        for invalid in ["", "5", "s", "-1s", "0ms", "NaNs", "infs", "2m"] {
+            assert!(response_time(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xray::{Trace, TraceId};
+use xray::TraceId;
 
 use super::reply::{InvalidRequest, input, respond};
 use crate::store::{Document, Store};
@@ -15,7 +15,7 @@ use crate::store::{Document, Store};
 /// Most trace ids in one request.
 const MAX_IDS: usize = 5;
 
-/// The traces that are asked for.
+/// The requested traces.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TraceIds {
@@ -41,21 +41,26 @@ pub(super) async fn answer(
     for text in ids {
         let found = text.parse::<TraceId>().ok().and_then(|id| Some((id, store.documents(id)?)));
         match found {
-            Some((id, documents)) => traces.push(trace(id, &documents)),
+            Some((id, documents)) => {
+                let duration = store.facts(id).and_then(|facts| facts.duration);
+                traces.push(trace(id, duration, &documents));
+            }
             None => unprocessed.push(text),
         }
     }
     Ok(respond(&json!({"Traces": traces, "UnprocessedTraceIds": unprocessed})))
 }
 
-fn trace(id: TraceId, documents: &[Document]) -> Value {
-    let segments: Vec<_> =
-        documents.iter().map(|document| json!({"Id": document.id, "Document": &*document.json})).collect();
-    let assembled = Trace::read(id, documents.iter().map(|document| &*document.json));
+fn trace(id: TraceId, duration: Option<f64>, documents: &[Document]) -> Value {
     json!({
         "Id": id,
-        "Duration": assembled.ok().and_then(|trace| trace.duration()),
+        "Duration": duration,
         "LimitExceeded": false,
-        "Segments": segments,
+        "Segments": written(documents),
     })
+}
+
+/// Returns documents as the answers have them.
+pub(super) fn written(documents: &[Document]) -> Vec<Value> {
+    documents.iter().map(|document| json!({"Id": document.id, "Document": &*document.json})).collect()
 }

@@ -1,12 +1,12 @@
 //! Errors as AWS writes them.
 
 use aws_models::{Refusal, Violations};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::reply::JSON;
+use super::reply::{refuse, unreadable};
 use crate::control::ControlError;
 
 /// Why a request to the control plane failed.
@@ -82,22 +82,17 @@ impl From<serde_json::Error> for ApiError {
             // Not from a text but from a value, which the model accepts and which is out of its type's range.
             return Self::Unreadable(error.to_string());
         }
-        Self::Unreadable(format!(
-            "the request cannot be read at line {}, column {}",
-            error.line(),
-            error.column()
-        ))
+        Self::Unreadable(unreadable(&error))
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
         let (status, code) = self.code();
-        let mut body = json!({"__type": code, "Message": self.to_string()});
+        let mut body = json!({"Message": self.to_string()});
         if let Some(resource) = self.resource() {
             body["ResourceName"] = Value::from(resource);
         }
-        (status, [(ERROR_TYPE, code), JSON], body.to_string()).into_response()
+        refuse(status, code, body)
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Resu
     Ok(respond(&json!({
         "StartTime": start_time,
         "EndTime": end_time,
-        "Services": graph.to_json(),
+        "Services": graph.services(),
         "ContainsOldGroupVersions": false,
     })))
 }

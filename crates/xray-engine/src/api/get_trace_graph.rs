@@ -25,5 +25,5 @@ pub(super) async fn answer(
             graph.add(&facts);
         }
     }
-    Ok(respond(&json!({"Services": graph.to_json()})))
+    Ok(respond(&json!({"Services": graph.services()})))
 }

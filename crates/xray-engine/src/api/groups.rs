@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::operation::Call;
-use super::page::page;
+use super::page::{PageInput, page};
 use crate::control::{Group, GroupChange, GroupKey, Place, Tag, Tags};
 
 #[derive(Debug, Deserialize)]
@@ -50,13 +50,7 @@ pub(super) fn get(call: &Call<'_>, key: &GroupKey) -> Result<Value, ApiError> {
     Ok(json!({"Group": wire(call.plane.control().groups.find(key, place)?, place)}))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
-pub(super) fn list(call: &Call<'_>, input: &ListInput) -> Result<Value, ApiError> {
+pub(super) fn list(call: &Call<'_>, input: &PageInput) -> Result<Value, ApiError> {
     let control = call.plane.control();
     let groups = control.groups.iter().map(|group| (group.name.clone(), wire(group, call.plane.place())));
     page("Groups", groups, input.next_token.as_deref(), call.plane.page_size())

@@ -2,9 +2,17 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+
+/// A request for a page of a list, by an operation that takes nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PageInput {
+    pub(super) next_token: Option<String>,
+}
 
 /// Returns the output of an operation that lists: `entries` under `member`, from the one after `token` on, at most `size`
 /// of them, and where the next page begins.

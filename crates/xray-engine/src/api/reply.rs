@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::control::ControlError;
 
-pub(super) const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
+const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
 /// `InvalidRequestException`, with its message.
 #[derive(Debug)]
@@ -28,11 +28,20 @@ impl From<ControlError> for InvalidRequest {
 
 impl IntoResponse for InvalidRequest {
     fn into_response(self) -> Response {
-        const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-        const CODE: &str = "InvalidRequestException";
-        let body = json!({"__type": CODE, "Message": self.0});
-        (StatusCode::BAD_REQUEST, [(ERROR_TYPE, CODE), JSON], body.to_string()).into_response()
+        refuse(StatusCode::BAD_REQUEST, "InvalidRequestException", json!({"Message": self.0}))
     }
+}
+
+/// Answers with an error; `body` has its members.
+pub(super) fn refuse(status: StatusCode, code: &'static str, mut body: Value) -> Response {
+    const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+    body["__type"] = Value::from(code);
+    (status, [(ERROR_TYPE, code), JSON], body.to_string()).into_response()
+}
+
+/// Says where a text is not what was expected.
+pub(super) fn unreadable(error: &serde_json::Error) -> String {
+    format!("the request cannot be read at line {}, column {}", error.line(), error.column())
 }
 
 pub(super) fn respond(body: &Value) -> Response {
@@ -41,11 +50,5 @@ pub(super) fn respond(body: &Value) -> Response {
 
 /// Reads the body of a request. The `Content-Type` that the SDKs send says nothing worth checking.
 pub(super) fn input<T: DeserializeOwned>(body: &Bytes) -> Result<T, InvalidRequest> {
-    serde_json::from_slice(body).map_err(|error| {
-        InvalidRequest(format!(
-            "the request cannot be read at line {}, column {}",
-            error.line(),
-            error.column()
-        ))
-    })
+    serde_json::from_slice(body).map_err(|error| InvalidRequest(unreadable(&error)))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::operation::Call;
-use super::page::page;
+use super::page::{PageInput, page};
 use crate::control::{Place, Rule, RuleChange, RuleKey, RuleSettings, Tag, Tags};
 
 #[derive(Debug, Deserialize)]
@@ -59,13 +59,7 @@ pub(super) fn delete(call: &Call<'_>, key: &RuleKey) -> Result<Value, ApiError> 
     record(&call.plane.control().delete_rule(key, place, call.now)?, place)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
-pub(super) fn list(call: &Call<'_>, input: &ListInput) -> Result<Value, ApiError> {
+pub(super) fn list(call: &Call<'_>, input: &PageInput) -> Result<Value, ApiError> {
     let control = call.plane.control();
     let records = control
         .rules

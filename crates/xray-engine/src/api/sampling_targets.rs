@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::operation::Call;
-use super::page::page;
+use super::page::{PageInput, page};
 use crate::control::{AnomalyCounts, Control, Counts, INTERVAL_S, QUOTA_S, Rule};
 
 /// How far from now the time of a document may be, in seconds. The developer guide says that documents can be too old, but
@@ -121,13 +121,7 @@ impl Unprocessed {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct SummariesInput {
-    next_token: Option<String>,
-}
-
-pub(super) fn summaries(call: &Call<'_>, input: &SummariesInput) -> Result<Value, ApiError> {
+pub(super) fn summaries(call: &Call<'_>, input: &PageInput) -> Result<Value, ApiError> {
     /// The model's integers have 32 bits.
     fn integer(count: u64) -> i32 {
         i32::try_from(count).unwrap_or(i32::MAX)

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use xray::TraceId;
 
+use super::batch_get_traces::written;
 use super::error::ApiError;
 use super::operation::Call;
 use super::page::page;
@@ -100,11 +101,7 @@ pub(super) fn graph(call: &Call<'_>, input: &GraphInput) -> Result<Value, ApiErr
     for (_, _, facts) in traces(call, &retrieval) {
         graph.add(&facts);
     }
-    let services = match graph.to_json() {
-        Value::Array(services) => services,
-        _ => Vec::new(),
-    };
-    let services = services.into_iter().enumerate().map(|(index, service)| {
+    let services = graph.services().into_iter().enumerate().map(|(index, service)| {
         // The links between traces are edges of the graph.
         (format!("{index:06}"), json!({"Service": service, "Links": []}))
     });
@@ -143,7 +140,5 @@ fn traces<'a>(
 }
 
 fn wire(id: TraceId, facts: &Facts, documents: &[Document]) -> Value {
-    let spans: Vec<_> =
-        documents.iter().map(|document| json!({"Id": document.id, "Document": &*document.json})).collect();
-    json!({"Id": id, "Duration": facts.duration, "Spans": spans})
+    json!({"Id": id, "Duration": facts.duration, "Spans": written(documents)})
 }

@@ -75,7 +75,7 @@ pub struct HttpFacts {
 pub struct SegmentFacts {
     /// The service.
     pub service: ServiceId,
-    /// Whether the service sent no segment of its own.
+    /// Whether the service sent no segments, and is known from calls to it only.
     pub inferred: bool,
     /// When it began, epoch seconds.
     pub start: f64,
@@ -141,7 +141,7 @@ pub struct RootCause {
 pub struct CauseService {
     /// The service.
     pub service: ServiceId,
-    /// Whether it sent no segment of its own.
+    /// Whether it sent no segments, and is known from calls to it only.
     pub inferred: bool,
     /// The segment and its subsegments on the way.
     pub path: Vec<CauseEntity>,

@@ -5,7 +5,7 @@ use super::error::{FilterError, Problem};
 use super::expression::{AnnotationTest, CauseKind, CausePart, End, Expression, GroupKey, NodePattern};
 use super::keyword::Scope;
 use super::root_cause::CausePattern;
-use super::value::{boolean, comparison, not_an_operator, number, operator, text_comparison};
+use super::value::{boolean, comparison, is_equal, not_an_operator, number, operator, text_comparison};
 
 /// Reads what follows a keyword, which is passed in lower case.
 type Read = fn(&mut Cursor, &str) -> Result<Condition, FilterError>;
@@ -127,11 +127,7 @@ fn annotation_test(cursor: &mut Cursor) -> Result<AnnotationTest, FilterError> {
     if let Some(value) = number(cursor)? {
         return Ok(AnnotationTest::Number(comparison, value));
     }
-    let equal = match operator.as_str() {
-        "=" => true,
-        "!=" => false,
-        _ => return Err(cursor.expected("a number")),
-    };
+    let equal = is_equal(&operator).ok_or_else(|| cursor.expected("a number"))?;
     if let Some(value) = boolean(cursor)? {
         return Ok(AnnotationTest::Boolean(equal, value));
     }
@@ -201,7 +197,7 @@ fn node(cursor: &mut Cursor) -> Result<NodePattern, FilterError> {
 fn group(cursor: &mut Cursor, key: GroupKey) -> Result<Condition, FilterError> {
     let equal = equal_or_not(cursor)?;
     let value = cursor.quoted()?.ok_or_else(|| cursor.expected("a quoted string"))?;
-    Ok(Condition::Whole(holds_or_not(equal, Expression::Group(key, value))))
+    Ok(Condition::Whole(Expression::Group(key, value).holding(equal)))
 }
 
 /// Reads what follows `rootcause.`, in lower case.
@@ -247,20 +243,12 @@ fn cause_pattern(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError>
     let json = cursor.json()?;
     let pattern =
         CausePattern::read(&json).map_err(|error| FilterError::new(position, Problem::RootCause(error)))?;
-    Ok(Condition::Whole(holds_or_not(equal, Expression::CausePattern(pattern))))
+    Ok(Condition::Whole(Expression::CausePattern(pattern).holding(equal)))
 }
 
 /// Reads `=` or `!=`. Returns whether it is the first.
 fn equal_or_not(cursor: &mut Cursor) -> Result<bool, FilterError> {
     const OPERATORS: &str = "= or !=";
-    match operator(cursor) {
-        Some((operator, _)) if operator == "=" => Ok(true),
-        Some((operator, _)) if operator == "!=" => Ok(false),
-        Some((_, position)) => Err(not_an_operator(cursor, position, OPERATORS)),
-        None => Err(cursor.expected(OPERATORS)),
-    }
-}
-
-fn holds_or_not(holds: bool, condition: Expression) -> Expression {
-    if holds { condition } else { Expression::Not(Box::new(condition)) }
+    let Some((operator, position)) = operator(cursor) else { return Err(cursor.expected(OPERATORS)) };
+    is_equal(&operator).ok_or_else(|| not_an_operator(cursor, position, OPERATORS))
 }

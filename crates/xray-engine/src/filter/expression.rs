@@ -79,7 +79,7 @@ pub enum End {
     Destination,
 }
 
-/// What is asked of an annotation.
+/// A condition on an annotation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnnotationTest {
     /// It has a value, which is not `false`.
@@ -132,6 +132,13 @@ pub enum CausePart {
     Entity,
     /// The exceptions of all entities.
     Exception,
+}
+
+impl Expression {
+    /// Returns the condition that this one holds, or that it does not.
+    pub(super) fn holding(self, holds: bool) -> Self {
+        if holds { self } else { Self::Not(Box::new(self)) }
+    }
 }
 
 impl Comparison {

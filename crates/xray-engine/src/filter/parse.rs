@@ -142,15 +142,11 @@ impl Parser {
         let Some((operator, position)) = value::operator(&mut self.cursor) else {
             return Ok(Expression::Flag(flag));
         };
-        let equal = match operator.as_str() {
-            "=" => true,
-            "!=" => false,
-            _ => return Err(value::not_an_operator(&mut self.cursor, position, "= or !=")),
-        };
+        let equal = value::is_equal(&operator)
+            .ok_or_else(|| value::not_an_operator(&mut self.cursor, position, "= or !="))?;
         let wanted =
             value::boolean(&mut self.cursor)?.ok_or_else(|| self.cursor.expected("true or false"))?;
-        let condition = Expression::Flag(flag);
-        Ok(if wanted == equal { condition } else { Expression::Not(Box::new(condition)) })
+        Ok(Expression::Flag(flag).holding(wanted == equal))
     }
 
     fn number(&mut self, number: Number) -> Result<Expression, FilterError> {

@@ -84,6 +84,15 @@ pub(super) fn number(cursor: &mut Cursor) -> Result<Option<f64>, FilterError> {
     }
 }
 
+/// Whether an operator is `=` rather than `!=`; `None` if it is another one.
+pub(super) fn is_equal(operator: &str) -> Option<bool> {
+    match operator {
+        "=" => Some(true),
+        "!=" => Some(false),
+        _ => None,
+    }
+}
+
 pub(super) fn comparison(operator: &str) -> Option<Comparison> {
     Some(match operator {
         "=" => Comparison::Equal,

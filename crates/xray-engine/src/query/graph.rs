@@ -90,7 +90,7 @@ impl Graph {
     }
 
     /// Returns the list `Services` of the answer. A node's place in it is its reference id.
-    pub(crate) fn to_json(&self) -> Value {
+    pub(crate) fn services(&self) -> Vec<Value> {
         let places: BTreeMap<&ServiceId, usize> = self.nodes.keys().zip(0..).collect();
         let mut edges: BTreeMap<&ServiceId, Vec<Value>> = BTreeMap::new();
         for ((source, destination, link), edge) in &self.edges {

@@ -82,7 +82,7 @@ async fn a_resource_policy_has_revisions() {
     assert_eq!(served.client.list_resource_policies().send().await.unwrap().resource_policies().len(), 4);
 }
 
-/// An engine as an endpoint of its own, called without an SDK, which would refuse what is wrong before it sends it.
+/// An engine at a separate endpoint, called without an SDK, which would reject invalid requests before sending them.
 struct Endpoint(String);
 
 impl Endpoint {
