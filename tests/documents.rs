@@ -133,15 +133,16 @@ impl Documents {
         self.roots(callers_parent).len() == 1 && self.orphans(callers_parent).is_empty()
     }
 
-    /// Describes which documents lack their parent.
+    /// Describes which documents lack their parent, and which have none.
     pub(crate) fn missing(&self, callers_parent: Option<&str>) -> String {
         let orphans = self.orphans(callers_parent);
         let children = self.all.iter().filter(|document| {
             document["parent_id"].as_str().is_some_and(|parent| orphans.contains(&parent))
         });
-        let children: Vec<_> =
-            children.map(|child| format!("{} lacks {}", child["name"], child["parent_id"])).collect();
-        children.join(", ")
+        let children = children.map(|child| format!("{} lacks {}", child["name"], child["parent_id"]));
+        let roots = self.roots(callers_parent).into_iter();
+        let roots = roots.map(|root| format!("a root is {root}"));
+        children.chain(roots).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns the documents without a parent in this trace.

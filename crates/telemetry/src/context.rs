@@ -181,13 +181,17 @@ impl Incoming {
     }
 
     /// Returns the id of the span that an earlier attempt at the same message had, and the parent context of a span that
-    /// stands in for it. `attempt` is the [`recorded_header`] of the earlier attempt; the parent is this message's, unless
-    /// the earlier attempt began another trace. Returns `None` if `attempt` names no recorded span.
+    /// stands in for it. `attempt` is the [`recorded_header`] of the earlier attempt. The parent is this message's; there is
+    /// none if the message's span began a new trace. Returns `None` if `attempt` names no recorded span, or one of another
+    /// trace: then it was an attempt at another message with the same event, whose parent is unknown here.
     #[must_use]
     pub fn of_earlier(&self, attempt: &str) -> Option<(SegmentId, Context)> {
         let attempt = parse(attempt)?;
         let (root, id) = (attempt.root?, attempt.parent?);
-        let parent = self.parent.filter(|_| self.root == Some(root));
+        if self.root.is_some_and(|own| own != root) {
+            return None;
+        }
+        let parent = self.parent.filter(|_| self.root.is_some());
         let sampled = attempt.sampled.filter(|decision| *decision == SamplingDecision::Sampled)?;
         let earlier = Self { root: Some(root), parent, sampled: Some(sampled), ..Self::default() };
         Some((id, earlier.into_context()))

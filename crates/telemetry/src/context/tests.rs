@@ -385,22 +385,26 @@ fn attributes_of_the_callsite_and_those_set_before_the_start_are_sampled_by() {
 }
 
 #[test]
-fn the_span_of_an_earlier_attempt_has_this_messages_parent_in_the_same_trace_only() {
+fn the_span_of_an_earlier_attempt_has_this_messages_parent() {
     const OTHER: &str = "1-6b08843b-b8edb67e8a27c22ff4adbf25";
-    let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT};Sampled=1")), None);
-    let earlier = |root: &str| {
+    let earlier = |incoming: &Incoming, root: &str| {
         let (id, context) = incoming.of_earlier(&format!("Root={root};Parent=6c696c5e918682e5;Sampled=1"))?;
         let recorder = Recorder::new();
         recorder.run(|| drop(span_id::start_with(id, || span(context))));
         Some(recorder.span("process"))
     };
-    let (same, other) = (earlier(ROOT).unwrap(), earlier(OTHER).unwrap());
-    for (span, root) in [(&same, ROOT), (&other, OTHER)] {
+    let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT};Sampled=1")), None);
+    let same = earlier(&incoming, ROOT).unwrap();
+    // The span of a message that starts anew begins another trace.
+    let first = earlier(&Incoming::default(), OTHER).unwrap();
+    for (span, root) in [(&same, ROOT), (&first, OTHER)] {
         assert_eq!(span.span_context.span_id().to_string(), "6c696c5e918682e5");
         assert_eq!(xray::TraceId::from_bytes(span.span_context.trace_id().to_bytes()).to_string(), root);
     }
     assert_eq!(same.parent_span_id.to_string(), PARENT);
-    assert_eq!(other.parent_span_id, SpanId::INVALID);
+    assert_eq!(first.parent_span_id, SpanId::INVALID);
+    // An event that was published twice: nobody here knows the parent in the other trace.
+    assert!(earlier(&incoming, OTHER).is_none());
 }
 
 #[test]
