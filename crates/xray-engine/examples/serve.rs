@@ -21,7 +21,7 @@ use xray_engine::{Engine, Settings};
 async fn main() -> Result<(), Box<dyn Error>> {
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let address = std::env::args().nth(1).map_or(Ok(any), |address| address.parse())?;
-    let engine = Engine::new(Settings::default());
+    let engine = Engine::new(Settings::default())?;
     let api = TcpListener::bind(address).await?;
     let otlp = TcpListener::bind(any).await?;
     let mut out = std::io::stdout();

@@ -8,36 +8,40 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use crate::api::{self, Plane};
 use crate::ingest::{Intake, MetricsSink, NoMetrics, Rejected, grpc, otlp};
 use crate::settings::Settings;
-use crate::store::{MemoryStore, Store};
+use crate::store::{StoreError, TraceStore};
 
 /// An X-Ray. Clones share the traces and the configuration.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    store: Arc<dyn Store>,
+    store: TraceStore,
     intake: Arc<Intake>,
     plane: Arc<Plane>,
 }
 
 impl Engine {
-    /// Returns an engine that keeps traces in memory, within the default limits of [`MemoryStore`].
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self::with_store(settings, Arc::new(MemoryStore::default()))
+    /// Returns an engine whose traces end with it.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub fn new(settings: Settings) -> Result<Self, StoreError> {
+        Self::with_store(settings, TraceStore::temporary(TraceStore::default_bytes())?)
     }
 
-    /// Returns an engine that keeps traces in the given store.
-    #[must_use]
-    pub fn with_store(settings: Settings, store: Arc<dyn Store>) -> Self {
+    /// Returns an engine with the traces and the configuration of a store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_store(settings: Settings, store: TraceStore) -> Result<Self, StoreError> {
         let settings = Arc::new(settings);
-        let intake = Arc::new(Intake::new(Arc::clone(&store), Arc::clone(&settings)));
-        let plane = Arc::new(Plane::new(Arc::clone(&store), Arc::clone(&settings)));
-        Self { store, intake, plane }
+        let intake = Arc::new(Intake::new(store.clone(), Arc::clone(&settings)));
+        let plane = Arc::new(Plane::new(store.clone(), settings)?);
+        Ok(Self { store, intake, plane })
     }
 
     /// Returns the X-Ray API: `POST /TraceSegments`, `/Traces`, `/TraceSummaries`, `/CreateGroup`, `/GetSamplingRules` and so
     /// on. It has no answer for other paths, so that it can be merged with the APIs of other services.
     pub fn api_router(&self) -> Router {
-        api::router(Arc::clone(&self.store), Arc::clone(&self.intake), Arc::clone(&self.plane))
+        api::router(self.store.clone(), Arc::clone(&self.intake), Arc::clone(&self.plane))
     }
 
     /// Returns the same as an endpoint of X-Ray alone: any other path is an `UnknownOperationException`.

@@ -2,17 +2,18 @@
 //!
 //! Spans arrive over OTLP, documents through `PutTraceSegments`. Spans become documents by the rules of the AWS
 //! collector's exporter, so that a trace looks here as it will in X-Ray. The documents of a trace may arrive late and in
-//! any order: each is stored by itself, and only a query puts them together.
+//! any order: each is stored by itself, on disk, and put together when it is asked for.
 //!
 //! The engine serves two routers and opens no port itself. Signatures are not checked.
 //!
 //! ```
 //! use xray_engine::{Engine, Settings};
 //!
-//! let engine = Engine::new(Settings::default());
+//! let engine = Engine::new(Settings::default())?;
 //! let aws_endpoint = engine.api_router(); // `PutTraceSegments`, `GetTraceSummaries`, …
 //! let otlp_endpoint = engine.otlp_router(); // `POST /v1/traces`
 //! # let (_, _) = (aws_endpoint, otlp_endpoint);
+//! # Ok::<(), xray_engine::StoreError>(())
 //! ```
 //!
 //! The API has every operation of X-Ray's model. Requests that configure something are checked against that model, and quotas
@@ -25,7 +26,7 @@
 //! |---|---|
 //! | `ingest` | takes in spans and documents |
 //! | `translate` | turns a span into documents |
-//! | `store` | keeps documents by trace; the trait [`Store`] and a store in memory |
+//! | `store` | keeps documents by trace, and finds traces: [`TraceStore`] |
 //! | `facts` | what filters and summaries read of a trace: services, calls, root causes |
 //! | `filter` | filter expressions: parsing and matching |
 //! | `query` | what can be read from a trace |
@@ -46,7 +47,7 @@ mod translate;
 
 pub use engine::Engine;
 pub use facts::{
-    CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
+    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
 };
 pub use filter::{
     AnnotationTest, CauseKind, CausePart, CausePattern, Comparison, End, Expression, FilterError,
@@ -54,7 +55,7 @@ pub use filter::{
 };
 pub use ingest::{MetricsSink, Rejected};
 pub use settings::Settings;
-pub use store::{Document, MemoryStore, Overview, Page, Store, StoredTrace, Wanted};
+pub use store::{StoreError, TraceStore};
 
 #[cfg(test)]
 mod tests;

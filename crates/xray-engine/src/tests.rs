@@ -52,7 +52,7 @@ async fn serve(settings: Settings) -> Served {
 }
 
 async fn served(settings: Settings) -> Served {
-    let engine = Engine::new(settings);
+    let engine = Engine::new(settings).unwrap();
     let address = listen(engine.api_router()).await;
     let otlp = format!("http://{}", listen(engine.otlp_router()).await);
     let config = aws_sdk_xray::Config::builder()

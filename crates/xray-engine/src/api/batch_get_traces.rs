@@ -1,7 +1,5 @@
 //! `BatchGetTraces` (<https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html>).
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -9,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use xray::TraceId;
 
-use super::reply::{InvalidRequest, input, respond};
-use crate::store::{Document, Store};
+use super::reply::{Failure, InvalidRequest, input, respond};
+use crate::store::{Document, TraceStore, assembled};
 
 /// Most trace ids in one request.
 const MAX_IDS: usize = 5;
@@ -33,28 +31,28 @@ impl TraceIds {
 }
 
 pub(super) async fn answer(
-    State(store): State<Arc<dyn Store>>,
+    State(store): State<TraceStore>,
     body: Bytes,
-) -> Result<Response, InvalidRequest> {
+) -> Result<Response, Failure> {
     let ids = input::<TraceIds>(&body)?.checked()?;
     let (mut traces, mut unprocessed) = (Vec::new(), Vec::new());
     for text in ids {
-        let found = text.parse::<TraceId>().ok().and_then(|id| Some((id, store.documents(id)?)));
-        match found {
-            Some((id, documents)) => {
-                let duration = store.facts(id).and_then(|facts| facts.duration);
-                traces.push(trace(id, duration, &documents));
-            }
+        let Ok(id) = text.parse::<TraceId>() else {
+            unprocessed.push(text);
+            continue;
+        };
+        match store.documents(id)? {
+            Some(documents) => traces.push(trace(id, &documents)),
             None => unprocessed.push(text),
         }
     }
     Ok(respond(&json!({"Traces": traces, "UnprocessedTraceIds": unprocessed})))
 }
 
-fn trace(id: TraceId, duration: Option<f64>, documents: &[Document]) -> Value {
+fn trace(id: TraceId, documents: &[Document]) -> Value {
     json!({
         "Id": id,
-        "Duration": duration,
+        "Duration": assembled(id, documents).duration(),
         "LimitExceeded": false,
         "Segments": written(documents),
     })
@@ -62,5 +60,5 @@ fn trace(id: TraceId, duration: Option<f64>, documents: &[Document]) -> Value {
 
 /// Returns documents as the answers have them.
 pub(super) fn written(documents: &[Document]) -> Vec<Value> {
-    documents.iter().map(|document| json!({"Id": document.id, "Document": &*document.json})).collect()
+    documents.iter().map(|document| json!({"Id": document.id, "Document": document.json})).collect()
 }

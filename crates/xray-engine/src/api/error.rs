@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::reply::{refuse, unreadable};
+use super::reply::{internal, refuse, unreadable};
 use crate::control::ControlError;
+use crate::store::StoreError;
 
 /// Why a request to the control plane failed.
 #[derive(Debug, Error)]
@@ -28,6 +29,8 @@ pub(super) enum ApiError {
     /// <https://github.com/soto-project/soto/issues/580>. The name is the same here, and the message says what is unknown.
     #[error("X-Ray has no operation {0}")]
     UnknownOperation(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ApiError {
@@ -53,6 +56,7 @@ impl ApiError {
             Self::Unreadable(_) => "SerializationException",
             Self::TooLarge => return (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
             Self::UnknownOperation(_) => return (StatusCode::NOT_FOUND, "UnknownOperationException"),
+            Self::Store(_) => return (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         };
         (StatusCode::BAD_REQUEST, code)
     }
@@ -88,6 +92,9 @@ impl From<serde_json::Error> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if let Self::Store(error) = &self {
+            return internal(error);
+        }
         let (status, code) = self.code();
         let mut body = json!({"Message": self.to_string()});
         if let Some(resource) = self.resource() {

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::plane::Plane;
-use super::reply::{InvalidRequest, input, respond};
+use super::reply::{Failure, InvalidRequest, input, reading, respond};
 use crate::control::GroupKey;
-use crate::query::{Graph, Search};
+use crate::query::Graph;
+use crate::store::Search;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -23,14 +24,16 @@ struct Input {
 }
 
 /// Answers with the whole graph of a group, or of all traces, on one page.
-pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, Failure> {
     let Input { start_time, end_time, group } = input(&body)?;
     let search = Search::started(start_time, end_time, plane.filter(&group)?);
     let search = search.ok_or_else(InvalidRequest::reversed_range)?;
-    let mut graph = Graph::default();
-    for trace in search.all(plane.store()) {
-        graph.add(&trace.facts);
-    }
+    let graph = reading(move || {
+        let mut graph = Graph::default();
+        plane.store().each(&search, |facts| graph.add(facts))?;
+        Ok(graph)
+    })
+    .await?;
     Ok(respond(&json!({
         "StartTime": start_time,
         "EndTime": end_time,

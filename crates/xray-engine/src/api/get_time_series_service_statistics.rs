@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::plane::Plane;
-use super::reply::{InvalidRequest, input, respond};
+use super::reply::{Failure, InvalidRequest, input, reading, respond};
 use crate::control::GroupKey;
 use crate::filter::Selector;
-use crate::query::{Search, Series};
+use crate::query::Series;
+use crate::store::Search;
 
 /// The longest selector, by the service's model.
 const MAX_SELECTOR: usize = 500;
@@ -35,13 +36,16 @@ struct Input {
 }
 
 /// Answers with all periods of a group, or of all traces, on one page, without forecasts.
-pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, Failure> {
     let input: Input = input(&body)?;
     let mut series = input.series()?;
     let search = Search::started(input.start_time, input.end_time, plane.filter(&input.group)?);
-    for trace in search.ok_or_else(InvalidRequest::reversed_range)?.all(plane.store()) {
-        series.add(&trace.facts);
-    }
+    let search = search.ok_or_else(InvalidRequest::reversed_range)?;
+    let series = reading(move || {
+        plane.store().each(&search, |facts| series.add(facts))?;
+        Ok(series)
+    })
+    .await?;
     Ok(respond(&json!({"TimeSeriesServiceStatistics": series.to_json(), "ContainsOldGroupVersions": false})))
 }
 

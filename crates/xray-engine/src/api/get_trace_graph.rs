@@ -1,7 +1,5 @@
 //! `GetTraceGraph` (<https://docs.aws.amazon.com/xray/latest/api/API_GetTraceGraph.html>).
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -9,19 +7,19 @@ use serde_json::json;
 use xray::TraceId;
 
 use super::batch_get_traces::TraceIds;
-use super::reply::{InvalidRequest, input, respond};
+use super::reply::{Failure, input, respond};
 use crate::query::Graph;
-use crate::store::Store;
+use crate::store::TraceStore;
 
 /// Answers with the services of the traces that are known.
 pub(super) async fn answer(
-    State(store): State<Arc<dyn Store>>,
+    State(store): State<TraceStore>,
     body: Bytes,
-) -> Result<Response, InvalidRequest> {
+) -> Result<Response, Failure> {
     let ids = input::<TraceIds>(&body)?.checked()?;
     let mut graph = Graph::default();
     for id in ids.iter().filter_map(|id| id.parse::<TraceId>().ok()) {
-        if let Some(facts) = store.facts(id) {
+        if let Some(facts) = store.facts(id)? {
             graph.add(&facts);
         }
     }

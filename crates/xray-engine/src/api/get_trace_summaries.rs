@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plane::Plane;
-use super::reply::{InvalidRequest, input, respond};
+use super::reply::{Failure, InvalidRequest, input, reading, respond};
 use crate::clock::epoch_seconds;
-use crate::query::{Search, TraceTime, summary};
+use crate::query::summary;
+use crate::store::{Search, TraceTime};
 
 /// `Sampling` and `SamplingStrategy` are accepted and ignored: all traces can be examined here.
 #[derive(Debug, Deserialize)]
@@ -37,10 +38,11 @@ enum TimeRangeType {
     Service,
 }
 
-pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, InvalidRequest> {
+pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Result<Response, Failure> {
     let input: Input = input(&body)?;
     let from = input.next_token.as_deref().filter(|token| !token.is_empty()).map_or(Ok(0), read_token)?;
-    let page = input.search(&plane)?.page(plane.store(), from, plane.page_size());
+    let (search, size) = (input.search(&plane)?, plane.page_size());
+    let page = reading(move || plane.store().page(from, size, &search)).await?;
     let summaries: Vec<Value> = page.traces.iter().map(summary::of).collect();
     let mut answer = json!({
         "TraceSummaries": summaries,
@@ -55,21 +57,15 @@ pub(super) async fn answer(State(plane): State<Arc<Plane>>, body: Bytes) -> Resu
 
 impl Input {
     fn search(&self, plane: &Plane) -> Result<Search, InvalidRequest> {
-        if self.end_time < self.start_time {
-            return Err(InvalidRequest::reversed_range());
-        }
         let filter = self.filter_expression.as_deref().unwrap_or_default().parse();
         let filter = filter.map_err(|error| InvalidRequest(format!("invalid filter expression: {error}")))?;
-        Ok(Search {
-            from: self.start_time,
-            to: self.end_time,
-            time: match self.time_range_type {
-                TimeRangeType::TraceId => TraceTime::Start,
-                TimeRangeType::Event => TraceTime::LastUpdate,
-                TimeRangeType::Service => TraceTime::End,
-            },
-            filter: plane.resolve(filter)?,
-        })
+        let time = match self.time_range_type {
+            TimeRangeType::TraceId => TraceTime::Start,
+            TimeRangeType::Event => TraceTime::Updated,
+            TimeRangeType::Service => TraceTime::End,
+        };
+        let search = Search::new(self.start_time, self.end_time, time, plane.resolve(filter)?);
+        search.ok_or_else(InvalidRequest::reversed_range)
     }
 }
 

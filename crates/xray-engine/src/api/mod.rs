@@ -33,12 +33,12 @@ use axum::routing::post;
 pub(crate) use self::operation::unknown;
 pub(crate) use self::plane::Plane;
 use crate::ingest::Intake;
-use crate::store::Store;
+use crate::store::TraceStore;
 
 /// The largest request accepted, in bytes: fifty documents of 64 KB with their escapes.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-pub(crate) fn router(store: Arc<dyn Store>, intake: Arc<Intake>, plane: Arc<Plane>) -> Router {
+pub(crate) fn router(store: TraceStore, intake: Arc<Intake>, plane: Arc<Plane>) -> Router {
     of_traces(store)
         .merge(of_groups(Arc::clone(&plane)))
         .merge(Router::new().route("/TraceSegments", post(put_trace_segments::answer)).with_state(intake))
@@ -48,7 +48,7 @@ pub(crate) fn router(store: Arc<dyn Store>, intake: Arc<Intake>, plane: Arc<Plan
         .method_not_allowed_fallback(unknown)
 }
 
-fn of_traces(store: Arc<dyn Store>) -> Router {
+fn of_traces(store: TraceStore) -> Router {
     Router::new()
         .route("/Traces", post(batch_get_traces::answer))
         .route("/TraceGraph", post(get_trace_graph::answer))

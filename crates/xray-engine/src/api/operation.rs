@@ -65,12 +65,19 @@ fn route<I: DeserializeOwned + 'static>(
         let output = body
             .map_err(|_| ApiError::TooLarge)
             .and_then(|body| read(plane.model(), name, &body))
-            .and_then(|input| answer(&Call { plane: &plane, now: epoch_seconds() }, &input));
+            .and_then(|input| answer(&Call { plane: &plane, now: epoch_seconds() }, &input))
+            .and_then(|output| if only_reads(name) { Ok(output) } else { Ok(plane.save().map(|()| output)?) });
         match output {
             Ok(output) => respond(&output),
             Err(error) => error.into_response(),
         }
     })
+}
+
+/// Whether an operation leaves everything as it was. Those of samplers and retrievals count requests, which nobody misses
+/// after a restart, and are called every few seconds.
+fn only_reads(name: &str) -> bool {
+    ["Get", "List", "Start", "Cancel"].iter().any(|verb| name.starts_with(verb))
 }
 
 /// Reads a body and checks it against the model. The `Content-Type` that the SDKs send says nothing worth checking.

@@ -7,7 +7,10 @@ use aws_models::{Model, Service};
 use crate::control::{Control, ControlError, GroupKey, Place};
 use crate::filter::FilterExpression;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{StoreError, TraceStore};
+
+/// The name under which the store keeps the configuration.
+const CONTROL: &str = "control";
 
 /// The configuration of an account, and what a request needs beside it.
 #[derive(Debug)]
@@ -16,17 +19,24 @@ pub(crate) struct Plane {
     model: Option<Model>,
     place: Place,
     settings: Arc<Settings>,
-    store: Arc<dyn Store>,
+    store: TraceStore,
     control: Mutex<Control>,
 }
 
 impl Plane {
-    pub(crate) fn new(store: Arc<dyn Store>, settings: Arc<Settings>) -> Self {
+    /// Returns the plane with what was configured before.
+    pub(crate) fn new(store: TraceStore, settings: Arc<Settings>) -> Result<Self, StoreError> {
         let model = Model::of(Service::XRay)
             .inspect_err(|error| tracing::error!(%error, "the model of X-Ray cannot be read"))
             .ok();
         let place = Place::new(settings.region.clone(), settings.account_id.clone());
-        Self { model, place, settings, store, control: Mutex::default() }
+        let control = store.kept(CONTROL)?.map(|text| serde_json::from_str(&text));
+        let control = control.transpose().unwrap_or_else(|error| {
+            tracing::warn!(%error, "what X-Ray was configured to cannot be read: starting with its defaults");
+            None
+        });
+        let control = Mutex::new(control.unwrap_or_default());
+        Ok(Self { model, place, settings, store, control })
     }
 
     pub(super) fn model(&self) -> Option<&Model> {
@@ -37,8 +47,8 @@ impl Plane {
         &self.place
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
-        &*self.store
+    pub(super) fn store(&self) -> &TraceStore {
+        &self.store
     }
 
     pub(super) fn page_size(&self) -> usize {
@@ -53,6 +63,17 @@ impl Plane {
     /// Replaces the groups in an expression by their own expressions.
     pub(super) fn resolve(&self, filter: FilterExpression) -> Result<FilterExpression, ControlError> {
         self.control().groups.resolve(filter, &self.place)
+    }
+
+    /// Keeps what is configured for the next start.
+    pub(super) fn save(&self) -> Result<(), StoreError> {
+        match serde_json::to_string(&*self.control()) {
+            Ok(text) => self.store.keep(CONTROL, &text),
+            Err(error) => {
+                tracing::warn!(%error, "what X-Ray is configured to cannot be written");
+                Ok(())
+            }
+        }
     }
 
     /// Locks the configuration. A method that panics leaves nothing half changed.

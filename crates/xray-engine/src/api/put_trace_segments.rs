@@ -7,10 +7,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xray::DocumentError;
 
 use super::reply::{InvalidRequest, input, respond};
-use crate::ingest::Intake;
+use crate::ingest::{Intake, NotKept};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -32,7 +31,7 @@ pub(super) async fn answer(
     Ok(respond(&json!({"UnprocessedTraceSegments": refused})))
 }
 
-fn refusal(document: &str, error: &DocumentError) -> Value {
+fn refusal(document: &str, error: &NotKept) -> Value {
     let id = serde_json::from_str::<Value>(document)
         .ok()
         .and_then(|value| value.get("id")?.as_str().map(str::to_owned));

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::control::ControlError;
+use crate::store::StoreError;
 
 const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
@@ -26,9 +27,60 @@ impl From<ControlError> for InvalidRequest {
     }
 }
 
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Invalid(InvalidRequest),
+    Store(StoreError),
+}
+
+impl From<InvalidRequest> for Failure {
+    fn from(error: InvalidRequest) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl IntoResponse for InvalidRequest {
     fn into_response(self) -> Response {
         refuse(StatusCode::BAD_REQUEST, "InvalidRequestException", json!({"Message": self.0}))
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Invalid(error) => error.into_response(),
+            Self::Store(error) => internal(&error),
+        }
+    }
+}
+
+/// Answers that the request was in order, and the store was not
+/// (<https://docs.aws.amazon.com/xray/latest/api/CommonErrors.html>).
+pub(super) fn internal(error: &StoreError) -> Response {
+    tracing::error!(error = error as &dyn std::error::Error, "a request to X-Ray failed");
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", json!({"Message": error.to_string()}))
+}
+
+/// Reads many traces without holding up other requests.
+pub(super) async fn reading<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => Ok(read?),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

@@ -4,13 +4,11 @@
 //! AWS retrieves spans from the log group of Transaction Search. Here the traces are those of the engine's store, whatever
 //! the destination of segments is, and a retrieval is complete at once.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xray::TraceId;
+use xray::{Trace, TraceId};
 
 use super::batch_get_traces::written;
 use super::error::ApiError;
@@ -19,7 +17,7 @@ use super::page::page;
 use crate::control::Retrieval;
 use crate::facts::Facts;
 use crate::query::Graph;
-use crate::store::Document;
+use crate::store::{Document, StoreError, assembled};
 
 /// Traces on a page (`TraceSpanList`).
 const TRACES_A_PAGE: usize = 5;
@@ -77,9 +75,9 @@ pub(super) fn list(call: &Call<'_>, input: &ListInput) -> Result<Value, ApiError
             "TraceFormat OTEL is not available: traces are kept as segment documents; use XRAY",
         ));
     }
-    let parts = traces(call, &retrieval).flat_map(|(index, id, facts)| {
-        let documents = call.plane.store().documents(id).unwrap_or_default();
-        let parts: Vec<_> = documents.chunks(DOCUMENTS_A_PART).map(|part| wire(id, &facts, part)).collect();
+    let traces = traces(call, &retrieval)?;
+    let parts = traces.iter().flat_map(|(index, trace, documents)| {
+        let parts: Vec<_> = documents.chunks(DOCUMENTS_A_PART).map(|part| wire(trace, part)).collect();
         parts.into_iter().enumerate().map(move |(part, wire)| (format!("{index:04}/{part:06}"), wire))
     });
     let mut output = page("Traces", parts, input.next_token.as_deref(), TRACES_A_PAGE)?;
@@ -98,8 +96,8 @@ pub(super) struct GraphInput {
 pub(super) fn graph(call: &Call<'_>, input: &GraphInput) -> Result<Value, ApiError> {
     let retrieval = find(call, &input.retrieval_token)?;
     let mut graph = Graph::default();
-    for (_, _, facts) in traces(call, &retrieval) {
-        graph.add(&facts);
+    for (_, trace, _) in traces(call, &retrieval)? {
+        graph.add(&Facts::of(&trace));
     }
     let services = graph.services().into_iter().enumerate().map(|(index, service)| {
         // The links between traces are edges of the graph.
@@ -128,17 +126,19 @@ fn find(call: &Call<'_>, token: &str) -> Result<Retrieval, ApiError> {
 
 /// Returns the traces of a retrieval that are in the store and started within its time, each with its place among those
 /// asked for. Whole seconds are compared, as clients send times without fractions.
-fn traces<'a>(
-    call: &'a Call<'_>,
-    retrieval: &'a Retrieval,
-) -> impl Iterator<Item = (usize, TraceId, Arc<Facts>)> + 'a {
-    retrieval.trace_ids.iter().enumerate().filter_map(|(index, id)| {
-        let facts = call.plane.store().facts(*id)?;
-        let start = facts.start?.floor();
-        (retrieval.from.floor()..=retrieval.to).contains(&start).then_some((index, *id, facts))
-    })
+fn traces(call: &Call<'_>, retrieval: &Retrieval) -> Result<Vec<(usize, Trace, Vec<Document>)>, StoreError> {
+    let within = |start: f64| (retrieval.from.floor()..=retrieval.to).contains(&start.floor());
+    let mut traces = Vec::new();
+    for (index, id) in retrieval.trace_ids.iter().enumerate() {
+        let Some(documents) = call.plane.store().documents(*id)? else { continue };
+        let trace = assembled(*id, &documents);
+        if trace.start_time().is_some_and(within) {
+            traces.push((index, trace, documents));
+        }
+    }
+    Ok(traces)
 }
 
-fn wire(id: TraceId, facts: &Facts, documents: &[Document]) -> Value {
-    json!({"Id": id, "Duration": facts.duration, "Spans": written(documents)})
+fn wire(trace: &Trace, documents: &[Document]) -> Value {
+    json!({"Id": trace.id(), "Duration": trace.duration(), "Spans": written(documents)})
 }

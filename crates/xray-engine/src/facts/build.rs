@@ -1,13 +1,14 @@
 //! Reads the facts from the documents of a trace.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use xray::{Cause, HttpRequest, Node, Segment, SegmentId, Trace};
+use xray::{Annotations, Cause, HttpRequest, Node, Segment, SegmentId, Trace};
 
 use super::causes;
 use super::measure::{outcome, response_time, rounded};
 use super::service::{ServiceId, is_call, is_inferred, is_message};
-use super::{CallFacts, Facts, HttpFacts, SegmentFacts};
+use super::{Annotated, CallFacts, Facts, HttpFacts, SegmentFacts};
 
 impl Facts {
     /// Reads the facts of a trace.
@@ -31,6 +32,7 @@ impl Facts {
         for (_, node) in trace.walk() {
             facts.calls.extend(call(node, &places));
         }
+        facts.drop_unindexed(trace);
         facts.throttle = trace.nodes().any(|node| node.segment().throttle == Some(true));
         facts.partial = trace.nodes().any(|node| node.segment().is_in_progress());
         facts.entry = trace.entry().and_then(|entry| places.get(&entry.segment().id).copied());
@@ -38,6 +40,19 @@ impl Facts {
         facts.error_causes = causes::of_failure(trace, |segment| segment.error == Some(true));
         facts.response_time_causes = causes::of_response_time(trace).into_iter().collect();
         facts
+    }
+
+    /// Drops the annotations that X-Ray does not index.
+    fn drop_unindexed(&mut self, trace: &Trace) {
+        let mut indexed = Annotations::default();
+        let left_out = trace.nodes().filter(|node| indexed.add(node.segment()).is_some()).count();
+        if left_out == 0 {
+            return;
+        }
+        let of_segments = self.segments.iter_mut().map(|segment| &mut segment.annotations);
+        for annotations in of_segments.chain(self.calls.iter_mut().map(|call| &mut call.annotations)) {
+            annotations.retain(|(key, _)| !indexed.values(key).is_empty());
+        }
     }
 }
 
@@ -53,7 +68,7 @@ fn segment(node: Node<'_>) -> SegmentFacts {
     let aws = segment.aws.as_ref();
     let ec2 = aws.and_then(|aws| aws.ec2.as_ref());
     let ecs = aws.and_then(|aws| aws.ecs.as_ref());
-    let zone = ecs.and_then(|ecs| ecs.availability_zone.clone());
+    let zone = ecs.and_then(|ecs| ecs.availability_zone.as_ref());
     let mut facts = SegmentFacts {
         service,
         inferred,
@@ -62,10 +77,10 @@ fn segment(node: Node<'_>) -> SegmentFacts {
         outcome: outcome(segment),
         response_time: response_time(segment),
         http: http(segment),
-        user: segment.user.clone(),
-        availability_zone: zone.or_else(|| ec2?.availability_zone.clone()),
-        instance_id: ec2.and_then(|ec2| ec2.instance_id.clone()),
-        resource_arn: segment.resource_arn.clone(),
+        user: shared(segment.user.as_ref()),
+        availability_zone: shared(zone.or_else(|| ec2?.availability_zone.as_ref())),
+        instance_id: shared(ec2.and_then(|ec2| ec2.instance_id.as_ref())),
+        resource_arn: shared(segment.resource_arn.as_ref()),
         ..SegmentFacts::default()
     };
     facts.add_part(segment);
@@ -74,8 +89,7 @@ fn segment(node: Node<'_>) -> SegmentFacts {
 
 impl SegmentFacts {
     fn add_part(&mut self, part: &Segment) {
-        let annotations = part.annotations.iter().map(|(key, value)| (key.clone(), value.clone()));
-        self.annotations.extend(annotations);
+        self.annotations.extend(annotations(part));
         self.messages.extend(messages(part));
     }
 }
@@ -104,7 +118,7 @@ fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts>
         outcome: outcome(seen),
         response_time,
         http: http(seen),
-        annotations: seen.annotations.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        annotations: annotations(seen).collect(),
         messages: messages(seen).collect(),
     })
 }
@@ -116,15 +130,28 @@ fn is_within(part: &Segment, whole: &Segment) -> bool {
 
 fn http(segment: &Segment) -> HttpFacts {
     let Some(http) = &segment.http else { return HttpFacts::default() };
-    let HttpRequest { method, url, user_agent, client_ip, .. } = http.request.clone().unwrap_or_default();
-    let status = http.response.as_ref().and_then(|response| response.status);
-    HttpFacts { url, method, user_agent, client_ip, status }
+    let text = |text: fn(&HttpRequest) -> Option<&String>| shared(http.request.as_ref().and_then(text));
+    HttpFacts {
+        url: text(|request| request.url.as_ref()),
+        method: text(|request| request.method.as_ref()),
+        user_agent: text(|request| request.user_agent.as_ref()),
+        client_ip: text(|request| request.client_ip.as_ref()),
+        status: http.response.as_ref().and_then(|response| response.status),
+    }
 }
 
-fn messages(segment: &Segment) -> impl Iterator<Item = String> {
+fn annotations(segment: &Segment) -> impl Iterator<Item = (Arc<str>, Annotated)> {
+    segment.annotations.iter().map(|(key, value)| (key.as_str().into(), value.into()))
+}
+
+fn shared(text: Option<&String>) -> Option<Arc<str>> {
+    text.map(|text| text.as_str().into())
+}
+
+fn messages(segment: &Segment) -> impl Iterator<Item = Arc<str>> {
     let detail = match &segment.cause {
         Some(Cause::Detail(detail)) => Some(detail),
         Some(Cause::Exception(_)) | None => None,
     };
-    detail.into_iter().flat_map(|detail| &detail.exceptions).filter_map(|exception| exception.message.clone())
+    detail.into_iter().flat_map(|detail| &detail.exceptions).filter_map(|exception| shared(exception.message.as_ref()))
 }

@@ -4,6 +4,8 @@
 //! nothing did. A response took long because of the slowest part, and of that the slowest part, and so on while a part
 //! covers at least half of the whole.
 
+use std::sync::Arc;
+
 use xray::{Cause, Node, Segment, Trace};
 
 use super::measure::{response_time, rounded};
@@ -71,7 +73,7 @@ fn services(path: &[Node<'_>], coverage: impl Fn(&Segment) -> Option<f64>) -> Ve
         }
         let call = is_call(node);
         let entity = CauseEntity {
-            name: segment.name.clone(),
+            name: segment.name.as_str().into(),
             remote: call,
             coverage: coverage(segment),
             exceptions: exceptions(segment),
@@ -88,8 +90,8 @@ fn services(path: &[Node<'_>], coverage: impl Fn(&Segment) -> Option<f64>) -> Ve
     services
 }
 
-fn exceptions(segment: &Segment) -> Vec<(String, String)> {
+fn exceptions(segment: &Segment) -> Vec<(Arc<str>, Arc<str>)> {
     let Some(Cause::Detail(detail)) = &segment.cause else { return Vec::new() };
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let text = |text: &Option<String>| Arc::from(text.as_deref().unwrap_or_default());
     detail.exceptions.iter().map(|exception| (text(&exception.kind), text(&exception.message))).collect()
 }

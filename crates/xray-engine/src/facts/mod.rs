@@ -9,6 +9,8 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use xray::AnnotationValue;
 
@@ -59,15 +61,26 @@ pub struct Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpFacts {
     /// The URL.
-    pub url: Option<String>,
+    pub url: Option<Arc<str>>,
     /// The method.
-    pub method: Option<String>,
+    pub method: Option<Arc<str>>,
     /// The user agent.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
     /// The address of the client.
-    pub client_ip: Option<String>,
+    pub client_ip: Option<Arc<str>>,
     /// The status code.
     pub status: Option<i64>,
+}
+
+/// The value of an annotation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Annotated {
+    /// A boolean.
+    Boolean(bool),
+    /// A number.
+    Number(f64),
+    /// A string.
+    Text(Arc<str>),
 }
 
 /// A segment; or, if `inferred`, a call to a service that sent none.
@@ -88,17 +101,17 @@ pub struct SegmentFacts {
     /// The HTTP request.
     pub http: HttpFacts,
     /// Who sent the request.
-    pub user: Option<String>,
+    pub user: Option<Arc<str>>,
     /// The annotations, also of the subsegments.
-    pub annotations: Vec<(String, AnnotationValue)>,
+    pub annotations: Vec<(Arc<str>, Annotated)>,
     /// The messages of exceptions, also of the subsegments.
-    pub messages: Vec<String>,
+    pub messages: Vec<Arc<str>>,
     /// The availability zone.
-    pub availability_zone: Option<String>,
+    pub availability_zone: Option<Arc<str>>,
     /// The id of the EC2 instance.
-    pub instance_id: Option<String>,
+    pub instance_id: Option<Arc<str>>,
     /// The ARN of the resource.
-    pub resource_arn: Option<String>,
+    pub resource_arn: Option<Arc<str>>,
 }
 
 /// A call from one service to another, as the caller saw it.
@@ -121,9 +134,9 @@ pub struct CallFacts {
     /// The HTTP request.
     pub http: HttpFacts,
     /// The annotations of the call.
-    pub annotations: Vec<(String, AnnotationValue)>,
+    pub annotations: Vec<(Arc<str>, Annotated)>,
     /// The messages of exceptions.
-    pub messages: Vec<String>,
+    pub messages: Vec<Arc<str>>,
 }
 
 /// The way from the entry point to where something began
@@ -151,13 +164,23 @@ pub struct CauseService {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CauseEntity {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Whether it is the call of another service.
     pub remote: bool,
     /// Of a slow response: the share in the response time of the root segment, from 0 to 1.
     pub coverage: Option<f64>,
     /// The exceptions, by name and message.
-    pub exceptions: Vec<(String, String)>,
+    pub exceptions: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl From<&AnnotationValue> for Annotated {
+    fn from(value: &AnnotationValue) -> Self {
+        match value {
+            AnnotationValue::Boolean(value) => Self::Boolean(*value),
+            AnnotationValue::Number(value) => Self::Number(value.as_f64().unwrap_or(f64::NAN)),
+            AnnotationValue::Text(value) => Self::Text(value.as_str().into()),
+        }
+    }
 }
 
 impl Facts {
@@ -204,11 +227,11 @@ impl CauseService {
 
 impl CauseEntity {
     fn to_json(&self) -> Value {
-        let mut entity = json!({"Name": self.name, "Remote": self.remote});
+        let mut entity = json!({"Name": &*self.name, "Remote": self.remote});
         if let Some(coverage) = self.coverage {
             entity["Coverage"] = Value::from(coverage);
         } else {
-            let exception = |(name, message): &(String, String)| json!({"Name": name, "Message": message});
+            let exception = |(name, message): &(Arc<str>, Arc<str>)| json!({"Name": &**name, "Message": &**message});
             entity["Exceptions"] = self.exceptions.iter().map(exception).collect();
         }
         entity

@@ -1,5 +1,7 @@
 //! Which node of the service map a segment or a call belongs to.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use xray::{Aws, Node, Segment};
 
@@ -11,17 +13,17 @@ const MESSAGING: [&str; 8] =
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId {
     /// The name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The type: where a service runs, which kind of AWS resource it is, or `remote`.
-    pub kind: Option<String>,
+    pub kind: Option<Arc<str>>,
     /// The account.
-    pub account_id: Option<String>,
+    pub account_id: Option<Arc<str>>,
 }
 
 impl ServiceId {
     /// Returns the service that sent a segment.
     pub(super) fn of_segment(segment: &Segment) -> Self {
-        Self { name: segment.name.clone(), kind: segment.origin.clone(), account_id: account(segment) }
+        Self { name: segment.name.as_str().into(), kind: segment.origin.as_deref().map(Arc::from), account_id: account(segment) }
     }
 
     /// Returns the service that a call went to, as far as the call tells. Tables and queues are nodes of their own, as in
@@ -29,36 +31,36 @@ impl ServiceId {
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-gettingdata.html>).
     pub(super) fn of_call(segment: &Segment) -> Self {
         let account_id = account(segment);
-        let node = |name: &str, kind: String| Self { name: name.to_owned(), kind: Some(kind), account_id };
+        let node = |name: &str, kind: &str| Self { name: name.into(), kind: Some(kind.into()), account_id };
         match (segment.namespace.as_deref(), segment.name.as_str(), segment.aws.as_ref()) {
             (Some("aws"), "DynamoDB", Some(Aws { table_name: Some(table), .. })) => {
-                node(table, "AWS::DynamoDB::Table".to_owned())
+                node(table, "AWS::DynamoDB::Table")
             }
             (Some("aws"), "SQS", Some(Aws { queue_url: Some(url), .. })) => {
                 let name = url.rsplit('/').next().unwrap_or(url);
-                node(name, "AWS::SQS::Queue".to_owned())
+                node(name, "AWS::SQS::Queue")
             }
-            (Some("aws"), name, _) => node(name, format!("AWS::{name}")),
-            (_, name, _) => node(name, "remote".to_owned()),
+            (Some("aws"), name, _) => node(name, &format!("AWS::{name}")),
+            (_, name, _) => node(name, "remote"),
         }
     }
 
     /// Returns the service as the API writes it.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let mut id = json!({"Name": self.name, "Names": [self.name]});
+        let mut id = json!({"Name": &*self.name, "Names": [&*self.name]});
         if let Some(account_id) = &self.account_id {
-            id["AccountId"] = Value::from(account_id.as_str());
+            id["AccountId"] = Value::from(&**account_id);
         }
         if let Some(kind) = &self.kind {
-            id["Type"] = Value::from(kind.as_str());
+            id["Type"] = Value::from(&**kind);
         }
         id
     }
 }
 
-fn account(segment: &Segment) -> Option<String> {
-    segment.aws.as_ref()?.account_id.clone()
+fn account(segment: &Segment) -> Option<Arc<str>> {
+    segment.aws.as_ref()?.account_id.as_deref().map(Arc::from)
 }
 
 /// Whether a subsegment is the call of another service.

@@ -85,7 +85,7 @@ fn a_subsegment_adds_to_what_its_segment_says() {
     let keys: Vec<_> = facts.segments[0].annotations.iter().map(|(key, _)| &**key).collect();
     assert_eq!(
         (facts.segments.len(), keys, &*facts.segments[0].messages),
-        (1, vec!["a", "b"], &["invalid".to_owned()][..])
+        (1, vec!["a", "b"], &["invalid".into()][..])
     );
     assert!(facts.calls.is_empty());
 }

@@ -4,12 +4,12 @@
 //! segment; the other simple keywords are about the entry point, so that an error downstream which was handled is found by
 //! `service() { error }` alone.
 
-use xray::{AnnotationValue, Annotations};
+use std::sync::Arc;
 
 use super::expression::{AnnotationTest, CauseKind, CausePart, End, Expression, NodePattern};
 use super::keyword::{Flag, Number, Text};
 use crate::facts::{
-    CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
+    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
 };
 
 impl Expression {
@@ -17,18 +17,6 @@ impl Expression {
     #[must_use]
     pub fn matches(&self, trace: &Facts) -> bool {
         holds(self, &Subject::Trace(trace))
-    }
-
-    /// Whether it can hold for a trace with these annotations.
-    pub(super) fn may_match(&self, annotations: &Annotations) -> bool {
-        match self {
-            Self::All(conditions) => conditions.iter().all(|condition| condition.may_match(annotations)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.may_match(annotations)),
-            Self::Annotation(End::Here, key, test) => {
-                annotations.values(key).iter().any(|value| test.holds(value))
-            }
-            _ => true,
-        }
     }
 }
 
@@ -39,7 +27,7 @@ enum Subject<'a> {
     Call(&'a Facts, &'a CallFacts),
     CauseService(&'a CauseService, Place),
     CauseEntity(&'a CauseEntity, &'a CauseService, Place),
-    CauseException(&'a (String, String), Place),
+    CauseException(&'a (Arc<str>, Arc<str>), Place),
 }
 
 /// The place in a list, from 0.
@@ -255,7 +243,7 @@ impl Subject<'_> {
 
     /// Whether one of the keyword's values satisfies `wanted`.
     fn text(&self, text: Text, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
-        let mut any = |value: Option<&String>| value.is_some_and(|value| wanted(value));
+        let mut any = |value: Option<&Arc<str>>| value.is_some_and(|value| wanted(value));
         match text {
             Text::HttpUrl => any(self.http().and_then(|http| http.url.as_ref())),
             Text::HttpMethod => any(self.http().and_then(|http| http.method.as_ref())),
@@ -298,8 +286,8 @@ impl Subject<'_> {
     }
 
     fn annotation(&self, end: End, key: &str, test: &AnnotationTest) -> bool {
-        let any = |annotations: &[(String, AnnotationValue)]| {
-            annotations.iter().any(|(found, value)| found == key && test.holds(value))
+        let any = |annotations: &[(Arc<str>, Annotated)]| {
+            annotations.iter().any(|(found, value)| **found == *key && test.holds(value))
         };
         match (self, end) {
             (Self::Call(trace, call), End::Source) => any(&trace.segments[call.source].annotations),
@@ -312,14 +300,12 @@ impl Subject<'_> {
 
 impl AnnotationTest {
     /// Whether a value satisfies it. A value of another type never does.
-    fn holds(&self, value: &AnnotationValue) -> bool {
+    fn holds(&self, value: &Annotated) -> bool {
         match (self, value) {
-            (Self::IsSet, value) => *value != AnnotationValue::Boolean(false),
-            (Self::Boolean(equal, wanted), AnnotationValue::Boolean(value)) => (value == wanted) == *equal,
-            (Self::Number(comparison, wanted), AnnotationValue::Number(value)) => {
-                value.as_f64().is_some_and(|value| comparison.holds(value, *wanted))
-            }
-            (Self::Text(comparison, wanted), AnnotationValue::Text(value)) => comparison.holds(value, wanted),
+            (Self::IsSet, value) => *value != Annotated::Boolean(false),
+            (Self::Boolean(equal, wanted), Annotated::Boolean(value)) => (value == wanted) == *equal,
+            (Self::Number(comparison, wanted), Annotated::Number(value)) => comparison.holds(*value, *wanted),
+            (Self::Text(comparison, wanted), Annotated::Text(value)) => comparison.holds(value, wanted),
             _ => false,
         }
     }

@@ -12,6 +12,7 @@ mod evaluate;
 mod expression;
 mod groups;
 mod keyword;
+mod needs;
 mod parse;
 mod root_cause;
 mod select;
@@ -23,13 +24,12 @@ mod tests;
 
 use std::str::FromStr;
 
-use xray::Annotations;
-
 pub use self::error::{FilterError, Problem};
 pub use self::expression::{
     AnnotationTest, CauseKind, CausePart, Comparison, End, Expression, GroupKey, NodePattern, TextComparison,
 };
 pub use self::keyword::{Flag, Number, Text};
+pub(crate) use self::needs::{Indexed, Mark, Needs};
 pub use self::root_cause::CausePattern;
 pub(crate) use self::select::Selector;
 use crate::facts::Facts;
@@ -55,12 +55,6 @@ impl FilterExpression {
     #[must_use]
     pub fn matches(&self, trace: &Facts) -> bool {
         self.0.matches(trace)
-    }
-
-    /// Whether a trace with these annotations can match. It may not, but one that is refused certainly does not.
-    #[must_use]
-    pub fn may_match(&self, annotations: &Annotations) -> bool {
-        self.0.may_match(annotations)
     }
 
     /// Returns the expression as a tree.

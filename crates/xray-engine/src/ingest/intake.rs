@@ -10,7 +10,7 @@ use xray::{DocumentError, MAX_DOCUMENT_BYTES, Segment};
 
 use crate::clock::epoch_seconds;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{StoreError, TraceStore};
 use crate::translate::{self, Attributes};
 
 /// How many different complaints are logged; more come from a client that is broken, or hostile.
@@ -35,31 +35,50 @@ impl From<Rejected> for ExportTraceServiceResponse {
     }
 }
 
+/// Why a document was not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotKept {
+    #[error(transparent)]
+    Invalid(#[from] DocumentError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl NotKept {
+    /// Returns the code of the answer to `PutTraceSegments`.
+    pub(crate) fn code(&self) -> String {
+        match self {
+            Self::Invalid(error) => error.code(),
+            Self::Store(_) => "InternalFailure".to_owned(),
+        }
+    }
+}
+
 /// Takes in spans and documents.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    store: Arc<dyn Store>,
+    store: TraceStore,
     settings: Arc<Settings>,
     /// The complaints already logged.
     complaints: Mutex<HashSet<String>>,
 }
 
 impl Intake {
-    pub(crate) fn new(store: Arc<dyn Store>, settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(store: TraceStore, settings: Arc<Settings>) -> Self {
         Self { store, settings, complaints: Mutex::default() }
     }
 
     /// Stores a document as `PutTraceSegments` takes it, if X-Ray would accept it.
-    pub(crate) fn put(&self, document: &str) -> Result<(), DocumentError> {
+    pub(crate) fn put(&self, document: &str) -> Result<(), NotKept> {
         self.read_and_keep(document).inspect_err(|error| self.complain(error.to_string()))
     }
 
-    fn read_and_keep(&self, document: &str) -> Result<(), DocumentError> {
+    fn read_and_keep(&self, document: &str) -> Result<(), NotKept> {
         // Before it is read, since what nests deep is slow to read.
         if document.len() > MAX_DOCUMENT_BYTES {
-            return Err(DocumentError::TooLarge);
+            return Err(DocumentError::TooLarge.into());
         }
-        self.keep(&Segment::read(document)?, document.to_owned())
+        self.keep(&Segment::read(document)?, document)
     }
 
     /// Translates and stores the spans of a request.
@@ -77,7 +96,7 @@ impl Intake {
                     .and_then(|documents| {
                         documents.into_iter().try_for_each(|segment| {
                             let json = segment.to_json();
-                            self.keep(&segment, json).map_err(|error| error.to_string())
+                            self.keep(&segment, &json).map_err(|error| error.to_string())
                         })
                     });
                 if let Err(reason) = kept {
@@ -90,14 +109,14 @@ impl Intake {
         rejected
     }
 
-    fn keep(&self, segment: &Segment, json: String) -> Result<(), DocumentError> {
-        segment.check_sent(&json)?;
+    fn keep(&self, segment: &Segment, json: &str) -> Result<(), NotKept> {
+        segment.check_sent(json)?;
         let now = epoch_seconds();
         if (segment.start_time - now).abs() > self.settings.retention.as_secs_f64() {
-            return Err(DocumentError::Invalid("start_time"));
+            return Err(DocumentError::Invalid("start_time").into());
         }
         let trace_id = segment.trace_id.ok_or(DocumentError::Missing("trace_id"))?;
-        if let Some(key) = self.store.put(trace_id, segment, json, now) {
+        if let Some(key) = self.store.put(trace_id, segment, json, now)? {
             self.complain(format!(
                 "the annotation {key:?} has an invalid key, or is not among the first fifty"
             ));

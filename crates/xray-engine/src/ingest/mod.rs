@@ -5,7 +5,7 @@ mod intake;
 mod metrics;
 pub(crate) mod otlp;
 
-pub(crate) use self::intake::Intake;
+pub(crate) use self::intake::{Intake, NotKept};
 pub use self::intake::Rejected;
 pub use self::metrics::MetricsSink;
 pub(crate) use self::metrics::NoMetrics;

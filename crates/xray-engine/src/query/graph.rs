@@ -81,7 +81,7 @@ impl Graph {
 
     fn add_client(&mut self, root: &SegmentFacts) {
         let span = Span::new(root.start, root.end);
-        let client = ServiceId { kind: Some(CLIENT.to_owned()), ..root.service.clone() };
+        let client = ServiceId { kind: Some(CLIENT.into()), ..root.service.clone() };
         self.nodes.entry(client.clone()).or_insert_with(|| Node::new(span)).span.add(span);
         let edge = self.edges.entry((client, root.service.clone(), false)).or_insert_with(|| Edge::new(span));
         edge.span.add(span);

@@ -1,11 +1,11 @@
 //! One trace as `GetTraceSummaries` shows it (<https://docs.aws.amazon.com/xray/latest/api/API_TraceSummary.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use xray::AnnotationValue;
 
-use crate::facts::{Facts, HttpFacts, RootCause, SegmentFacts, ServiceId};
+use crate::facts::{Annotated, Facts, HttpFacts, RootCause, SegmentFacts, ServiceId};
 use crate::store::StoredTrace;
 
 /// Returns the summary of a trace.
@@ -13,9 +13,9 @@ pub(crate) fn of(stored: &StoredTrace) -> Value {
     let facts = &*stored.facts;
     let root = facts.root();
     let outcome = facts.outcome();
-    let distinct = |value: fn(&SegmentFacts) -> Option<&String>, member: &str| {
+    let distinct = |value: fn(&SegmentFacts) -> Option<&Arc<str>>, member: &str| {
         let values: BTreeSet<_> = facts.segments.iter().filter_map(value).collect();
-        values.into_iter().map(|value| json!({member: value})).collect::<Vec<_>>()
+        values.into_iter().map(|value| json!({member: &**value})).collect::<Vec<_>>()
     };
     json!({
         "Id": stored.id,
@@ -44,10 +44,10 @@ pub(crate) fn of(stored: &StoredTrace) -> Value {
 
 fn http(http: &HttpFacts) -> Map<String, Value> {
     let fields = [
-        ("HttpMethod", http.method.clone().map(Value::from)),
-        ("HttpURL", http.url.clone().map(Value::from)),
-        ("UserAgent", http.user_agent.clone().map(Value::from)),
-        ("ClientIp", http.client_ip.clone().map(Value::from)),
+        ("HttpMethod", http.method.as_deref().map(Value::from)),
+        ("HttpURL", http.url.as_deref().map(Value::from)),
+        ("UserAgent", http.user_agent.as_deref().map(Value::from)),
+        ("ClientIp", http.client_ip.as_deref().map(Value::from)),
         ("HttpStatus", http.status.map(Value::from)),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -55,7 +55,7 @@ fn http(http: &HttpFacts) -> Map<String, Value> {
 
 /// Returns each value of each key with the services that annotated it.
 fn annotations(facts: &Facts) -> BTreeMap<&str, Vec<Value>> {
-    let mut found: BTreeMap<&str, Vec<(&AnnotationValue, Vec<&ServiceId>)>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Vec<(&Annotated, Vec<&ServiceId>)>> = BTreeMap::new();
     for segment in &facts.segments {
         for (key, value) in &segment.annotations {
             let values = found.entry(key).or_default();
@@ -66,15 +66,15 @@ fn annotations(facts: &Facts) -> BTreeMap<&str, Vec<Value>> {
             }
         }
     }
-    let written = |(value, services): (&AnnotationValue, Vec<&ServiceId>)| json!({"AnnotationValue": annotation_value(value), "ServiceIds": all(services)});
+    let written = |(value, services): (&Annotated, Vec<&ServiceId>)| json!({"AnnotationValue": annotation_value(value), "ServiceIds": all(services)});
     found.into_iter().map(|(key, values)| (key, values.into_iter().map(written).collect())).collect()
 }
 
-fn annotation_value(value: &AnnotationValue) -> Value {
+fn annotation_value(value: &Annotated) -> Value {
     match value {
-        AnnotationValue::Boolean(value) => json!({"BooleanValue": value}),
-        AnnotationValue::Number(value) => json!({"NumberValue": value}),
-        AnnotationValue::Text(value) => json!({"StringValue": value}),
+        Annotated::Boolean(value) => json!({"BooleanValue": value}),
+        Annotated::Number(value) => json!({"NumberValue": value}),
+        Annotated::Text(value) => json!({"StringValue": &**value}),
     }
 }
 

@@ -87,7 +87,7 @@ struct Endpoint(String);
 
 impl Endpoint {
     async fn new() -> Self {
-        let engine = Engine::new(Settings::default());
+        let engine = Engine::new(Settings::default()).unwrap();
         Self(format!("http://{}", listen(engine.api_endpoint()).await))
     }
 
