@@ -52,6 +52,10 @@ impl Documents {
         for segment in traces.into_iter().next()?.segments.unwrap_or_default() {
             let document: Value = serde_json::from_str(&segment.document.unwrap()).unwrap();
             assert_eq!(document["trace_id"], trace_id);
+            // It repeats the call that it is inferred from.
+            if document["inferred"] == true {
+                continue;
+            }
             if document["type"] != "subsegment" {
                 documents.segments.insert(text(&document, "id").to_owned());
             }

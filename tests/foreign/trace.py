@@ -47,6 +47,8 @@ def whole_trace(xray, trace_id, deadline, caller=None):
         traces = xray.batch_get_traces(TraceIds=[trace_id])["Traces"]
         assert len(traces) <= 1, "more than one trace"
         segments = [json.loads(s["Document"]) for trace in traces for s in trace["Segments"]]
+        # Inferred segments repeat the calls that they are inferred from.
+        segments = [segment for segment in segments if not segment.get("inferred")]
         names = {segment["name"] for segment in segments if segment.get("type") != "subsegment"}
         documents = [part for segment in segments for part in flat(segment)]
         ids = {part["id"] for part in documents}

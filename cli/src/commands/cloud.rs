@@ -47,10 +47,13 @@ pub(crate) struct CloudArgs {
     /// Keep mails and traces in this directory, so that they outlive a restart, and tables and objects while the cloud runs
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Memory for messages, traces, mails and objects, in MiB; beyond it messages and objects are refused, and the oldest
-    /// traces and mails dropped
+    /// Memory for messages, mails and objects, in MiB; beyond it messages and objects are refused, and the oldest mails
+    /// dropped
     #[arg(long, value_name = "MIB", default_value_t = Settings::default().memory_mib, value_parser = memory)]
     memory_mib: usize,
+    /// What traces may take on disk, in MiB; beyond it the oldest are dropped
+    #[arg(long, value_name = "MIB", default_value_t = Settings::default().traces_mib, value_parser = memory)]
+    traces_mib: usize,
     /// Print the addresses as one JSON line
     #[arg(long)]
     json: bool,
@@ -100,6 +103,7 @@ async fn start(args: &CloudArgs, environment: &Environment) -> anyhow::Result<Lo
         region: args.region.clone(),
         data_dir: args.data_dir.clone(),
         memory_mib: args.memory_mib,
+        traces_mib: args.traces_mib,
         ..Settings::default()
     };
     if !args.provision {

@@ -70,7 +70,6 @@ mod sqs;
 mod sts;
 mod template;
 mod trace_header;
-mod traces;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -82,6 +81,7 @@ pub use settings::{Settings, WEBHOOK_SECRET};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use xray_engine::TraceStore;
 
 /// The path at which the cloud receives webhooks.
 pub const WEBHOOK_PATH: &str = "/_local/webhook";
@@ -153,7 +153,7 @@ impl Bound {
             account_id: settings.account_id.clone(),
             ..xray_engine::Settings::default()
         };
-        let xray = xray_engine::Engine::with_store(xray_settings, Arc::new(traces));
+        let xray = xray_engine::Engine::with_store(xray_settings, traces)?;
         let cloud = cloud::Cloud::new(settings, address, mails, stop.clone(), tasks.clone());
         let otlp_router = xray.otlp_router_with(Arc::new(metrics::Sink(Arc::clone(&cloud.metrics))));
         let router = gateway::router(cloud, xray.api_router());
@@ -172,14 +172,17 @@ impl Bound {
 }
 
 /// Returns the mails and traces that earlier runs have left in the data directory.
-fn kept(settings: &Settings) -> Result<(ses::Sent, traces::Traces), StartError> {
+fn kept(settings: &Settings) -> Result<(ses::Sent, TraceStore), StartError> {
     let directory = settings.data_dir.as_deref();
     let unusable = |source| StartError::DataDirectory {
         directory: settings.data_dir.clone().unwrap_or_default(),
         source,
     };
     let mails = ses::Sent::open(directory, settings.mail_bytes()).map_err(unusable)?;
-    let traces = traces::Traces::open(directory, settings.trace_bytes()).map_err(unusable)?;
+    let traces = match directory {
+        Some(directory) => TraceStore::open(&directory.join("traces"), settings.trace_bytes())?,
+        None => TraceStore::temporary(settings.trace_bytes())?,
+    };
     Ok((mails, traces))
 }
 

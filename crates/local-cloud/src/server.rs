@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+use xray_engine::StoreError;
 
 /// Why the cloud could not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,10 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The directory for mails and traces cannot be used.
+    /// Traces cannot be kept.
+    #[error("the traces cannot be kept")]
+    Traces(#[from] StoreError),
+    /// The directory for mails cannot be used.
     #[error("the data directory {directory} cannot be used")]
     DataDirectory {
         /// The directory.

@@ -47,7 +47,8 @@ mod translate;
 
 pub use engine::Engine;
 pub use facts::{
-    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
+    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts,
+    ServiceId,
 };
 pub use filter::{
     AnnotationTest, CauseKind, CausePart, CausePattern, Comparison, End, Expression, FilterError,

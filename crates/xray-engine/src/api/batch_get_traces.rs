@@ -5,9 +5,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xray::TraceId;
+use xray::{Trace, TraceId};
 
 use super::reply::{Failure, InvalidRequest, input, respond};
+use crate::facts::inferred;
 use crate::store::{Document, TraceStore, assembled};
 
 /// Most trace ids in one request.
@@ -30,10 +31,7 @@ impl TraceIds {
     }
 }
 
-pub(super) async fn answer(
-    State(store): State<TraceStore>,
-    body: Bytes,
-) -> Result<Response, Failure> {
+pub(super) async fn answer(State(store): State<TraceStore>, body: Bytes) -> Result<Response, Failure> {
     let ids = input::<TraceIds>(&body)?.checked()?;
     let (mut traces, mut unprocessed) = (Vec::new(), Vec::new());
     for text in ids {
@@ -50,15 +48,19 @@ pub(super) async fn answer(
 }
 
 fn trace(id: TraceId, documents: &[Document]) -> Value {
+    let trace = assembled(id, documents);
     json!({
         "Id": id,
-        "Duration": assembled(id, documents).duration(),
+        "Duration": trace.duration(),
         "LimitExceeded": false,
-        "Segments": written(documents),
+        "Segments": written(documents, &trace),
     })
 }
 
-/// Returns documents as the answers have them.
-pub(super) fn written(documents: &[Document]) -> Vec<Value> {
-    documents.iter().map(|document| json!({"Id": document.id, "Document": document.json})).collect()
+/// Returns the documents of a trace as the answers have them: those that were sent, and then those that are inferred.
+pub(super) fn written(documents: &[Document], trace: &Trace) -> Vec<Value> {
+    let sent = documents.iter().map(|document| json!({"Id": document.id, "Document": document.json}));
+    let inferred = inferred(trace).into_iter();
+    let inferred = inferred.map(|segment| json!({"Id": segment.id, "Document": segment.to_json()}));
+    sent.chain(inferred).collect()
 }

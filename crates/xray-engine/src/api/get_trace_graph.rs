@@ -12,10 +12,7 @@ use crate::query::Graph;
 use crate::store::TraceStore;
 
 /// Answers with the services of the traces that are known.
-pub(super) async fn answer(
-    State(store): State<TraceStore>,
-    body: Bytes,
-) -> Result<Response, Failure> {
+pub(super) async fn answer(State(store): State<TraceStore>, body: Bytes) -> Result<Response, Failure> {
     let ids = input::<TraceIds>(&body)?.checked()?;
     let mut graph = Graph::default();
     for id in ids.iter().filter_map(|id| id.parse::<TraceId>().ok()) {

@@ -66,7 +66,9 @@ fn route<I: DeserializeOwned + 'static>(
             .map_err(|_| ApiError::TooLarge)
             .and_then(|body| read(plane.model(), name, &body))
             .and_then(|input| answer(&Call { plane: &plane, now: epoch_seconds() }, &input))
-            .and_then(|output| if only_reads(name) { Ok(output) } else { Ok(plane.save().map(|()| output)?) });
+            .and_then(
+                |output| if only_reads(name) { Ok(output) } else { Ok(plane.save().map(|()| output)?) },
+            );
         match output {
             Ok(output) => respond(&output),
             Err(error) => error.into_response(),

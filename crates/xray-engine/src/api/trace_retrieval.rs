@@ -77,6 +77,7 @@ pub(super) fn list(call: &Call<'_>, input: &ListInput) -> Result<Value, ApiError
     }
     let traces = traces(call, &retrieval)?;
     let parts = traces.iter().flat_map(|(index, trace, documents)| {
+        let documents = written(documents, trace);
         let parts: Vec<_> = documents.chunks(DOCUMENTS_A_PART).map(|part| wire(trace, part)).collect();
         parts.into_iter().enumerate().map(move |(part, wire)| (format!("{index:04}/{part:06}"), wire))
     });
@@ -139,6 +140,6 @@ fn traces(call: &Call<'_>, retrieval: &Retrieval) -> Result<Vec<(usize, Trace, V
     Ok(traces)
 }
 
-fn wire(trace: &Trace, documents: &[Document]) -> Value {
-    json!({"Id": trace.id(), "Duration": trace.duration(), "Spans": written(documents)})
+fn wire(trace: &Trace, documents: &[Value]) -> Value {
+    json!({"Id": trace.id(), "Duration": trace.duration(), "Spans": documents})
 }

@@ -153,5 +153,8 @@ fn messages(segment: &Segment) -> impl Iterator<Item = Arc<str>> {
         Some(Cause::Detail(detail)) => Some(detail),
         Some(Cause::Exception(_)) | None => None,
     };
-    detail.into_iter().flat_map(|detail| &detail.exceptions).filter_map(|exception| shared(exception.message.as_ref()))
+    detail
+        .into_iter()
+        .flat_map(|detail| &detail.exceptions)
+        .filter_map(|exception| shared(exception.message.as_ref()))
 }

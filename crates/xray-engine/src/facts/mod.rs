@@ -3,6 +3,7 @@
 
 mod build;
 mod causes;
+mod inferred;
 mod measure;
 mod service;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use xray::AnnotationValue;
 
+pub(crate) use self::inferred::inferred;
 pub use self::service::ServiceId;
 
 /// What is known of a trace.
@@ -231,7 +233,8 @@ impl CauseEntity {
         if let Some(coverage) = self.coverage {
             entity["Coverage"] = Value::from(coverage);
         } else {
-            let exception = |(name, message): &(Arc<str>, Arc<str>)| json!({"Name": &**name, "Message": &**message});
+            let exception =
+                |(name, message): &(Arc<str>, Arc<str>)| json!({"Name": &**name, "Message": &**message});
             entity["Exceptions"] = self.exceptions.iter().map(exception).collect();
         }
         entity

@@ -9,6 +9,9 @@ use xray::{Aws, Node, Segment};
 const MESSAGING: [&str; 8] =
     ["EventBridge", "Events", "SNS", "SQS", "Kinesis", "DynamoDB Streams", "Scheduler", "Pipes"];
 
+/// The type of what is called and is no AWS resource.
+pub(super) const REMOTE: &str = "remote";
+
 /// A node of the service map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId {
@@ -23,7 +26,11 @@ pub struct ServiceId {
 impl ServiceId {
     /// Returns the service that sent a segment.
     pub(super) fn of_segment(segment: &Segment) -> Self {
-        Self { name: segment.name.as_str().into(), kind: segment.origin.as_deref().map(Arc::from), account_id: account(segment) }
+        Self {
+            name: segment.name.as_str().into(),
+            kind: segment.origin.as_deref().map(Arc::from),
+            account_id: account(segment),
+        }
     }
 
     /// Returns the service that a call went to, as far as the call tells. Tables and queues are nodes of their own, as in
@@ -41,7 +48,7 @@ impl ServiceId {
                 node(name, "AWS::SQS::Queue")
             }
             (Some("aws"), name, _) => node(name, &format!("AWS::{name}")),
-            (_, name, _) => node(name, "remote"),
+            (_, name, _) => node(name, REMOTE),
         }
     }
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::expression::{AnnotationTest, CauseKind, CausePart, End, Expression, NodePattern};
 use super::keyword::{Flag, Number, Text};
 use crate::facts::{
-    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts, ServiceId,
+    Annotated, CallFacts, CauseEntity, CauseService, Facts, HttpFacts, Outcome, RootCause, SegmentFacts,
+    ServiceId,
 };
 
 impl Expression {

@@ -5,8 +5,8 @@ mod intake;
 mod metrics;
 pub(crate) mod otlp;
 
-pub(crate) use self::intake::{Intake, NotKept};
 pub use self::intake::Rejected;
+pub(crate) use self::intake::{Intake, NotKept};
 pub use self::metrics::MetricsSink;
 pub(crate) use self::metrics::NoMetrics;
 

@@ -154,11 +154,7 @@ pub(super) fn search(data: &[u8], from: u64, search: &Search, mut take: impl FnM
     Some(examined)
 }
 
-fn each(
-    data: &[u8],
-    mut wanted: impl FnMut(&Header) -> bool,
-    mut take: impl FnMut(Entry),
-) -> Option<()> {
+fn each(data: &[u8], mut wanted: impl FnMut(&Header) -> bool, mut take: impl FnMut(Entry)) -> Option<()> {
     let mut source = Source::new(data, &[]);
     let strings = source.list(|source| {
         let length = source.length()?;

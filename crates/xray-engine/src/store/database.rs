@@ -162,11 +162,13 @@ impl Database {
         } else {
             let number = self.next;
             self.next += 1;
-            let mut insert = self.connection.prepare_cached("INSERT INTO trace (number, id) VALUES (?, ?)")?;
+            let mut insert =
+                self.connection.prepare_cached("INSERT INTO trace (number, id) VALUES (?, ?)")?;
             insert.execute(params![number.cast_signed(), id.to_bytes()])?;
             Open { number, ..Open::default() }
         };
-        let mut mark = self.connection.prepare_cached("INSERT OR IGNORE INTO unindexed (number) VALUES (?)")?;
+        let mut mark =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO unindexed (number) VALUES (?)")?;
         mark.execute([open.number.cast_signed()])?;
         self.open.insert(id, open);
         Ok(())
@@ -195,8 +197,9 @@ impl Database {
     /// Returns the documents of a trace in the order in which they arrived, or `None` if the trace is unknown.
     pub(super) fn documents(&self, id: TraceId) -> Result<Option<Vec<Document>>, StoreError> {
         let Some(number) = self.number(id)? else { return Ok(None) };
-        let mut select =
-            self.connection.prepare_cached("SELECT segment, json FROM document WHERE id BETWEEN ? AND ? ORDER BY id")?;
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT segment, json FROM document WHERE id BETWEEN ? AND ? ORDER BY id")?;
         let documents = select.query_map(documents_of(number), |row| {
             Ok(Document { id: SegmentId::from_bytes(row.get(0)?), json: row.get(1)? })
         })?;
@@ -266,9 +269,9 @@ impl Database {
 
     /// Reads the facts of a trace from its documents.
     fn entry(&self, id: TraceId, number: u64) -> Result<Entry, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT put, version, json FROM document WHERE id BETWEEN ? AND ? ORDER BY id",
-        )?;
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT put, version, json FROM document WHERE id BETWEEN ? AND ? ORDER BY id")?;
         let mut rows = select.query(documents_of(number))?;
         let mut segments = Vec::new();
         let (mut updated, mut revision, mut bytes) = (0.0_f64, 0, 0);
@@ -320,7 +323,8 @@ impl Database {
     /// Drops blocks that nothing was added to since `oldest`, in epoch seconds.
     pub(super) fn expire(&mut self, oldest: f64) -> Result<(), StoreError> {
         let blocks: Vec<u64> = {
-            let mut select = self.connection.prepare_cached("SELECT number FROM block WHERE last_updated < ?")?;
+            let mut select =
+                self.connection.prepare_cached("SELECT number FROM block WHERE last_updated < ?")?;
             let numbers = select.query_map([oldest], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
             numbers.collect::<Result<_, _>>()?
         };
@@ -342,7 +346,9 @@ impl Database {
                 .query_row("SELECT number FROM block ORDER BY number LIMIT 1", [], |row| row.get(0))
                 .optional()?;
             match oldest.map(i64::cast_unsigned) {
-                Some(oldest) if oldest < self.next.saturating_sub(1) / block::TRACES => self.drop_block(oldest)?,
+                Some(oldest) if oldest < self.next.saturating_sub(1) / block::TRACES => {
+                    self.drop_block(oldest)?
+                }
                 _ => break,
             }
         }
@@ -357,9 +363,15 @@ impl Database {
         let [from, _] = documents_of(first);
         let [_, to] = documents_of(last);
         let (first, last) = (first.cast_signed(), last.cast_signed());
-        self.connection.prepare_cached("DELETE FROM document WHERE id BETWEEN ? AND ?")?.execute([from, to])?;
-        self.connection.prepare_cached("DELETE FROM trace WHERE number BETWEEN ? AND ?")?.execute([first, last])?;
-        self.connection.prepare_cached("DELETE FROM block WHERE number = ?")?.execute([number.cast_signed()])?;
+        self.connection
+            .prepare_cached("DELETE FROM document WHERE id BETWEEN ? AND ?")?
+            .execute([from, to])?;
+        self.connection
+            .prepare_cached("DELETE FROM trace WHERE number BETWEEN ? AND ?")?
+            .execute([first, last])?;
+        self.connection
+            .prepare_cached("DELETE FROM block WHERE number = ?")?
+            .execute([number.cast_signed()])?;
         // Nothing is open here: this happens after all were indexed.
         Ok(())
     }

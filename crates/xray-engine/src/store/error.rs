@@ -18,6 +18,8 @@ pub enum StoreError {
     #[error("the database of traces failed")]
     Database(#[from] rusqlite::Error),
     /// The index of a block of traces cannot be read.
-    #[error("the index of the traces from number {0} on is damaged; remove the directory to start without traces")]
+    #[error(
+        "the index of the traces from number {0} on is damaged; remove the directory to start without traces"
+    )]
     Damaged(u64),
 }

@@ -30,6 +30,8 @@ use crate::facts::Facts;
 
 /// What the traces may take on disk by default, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+/// The same in memory.
+const MAX_BYTES_IN_MEMORY: u64 = 96 * 1024 * 1024;
 const FILE: &str = "traces.sqlite";
 
 /// Where traces are kept; clones share them. Beyond its limit, the oldest traces are dropped.
@@ -72,7 +74,7 @@ impl TraceStore {
             }
             Err(error) => {
                 tracing::info!(%error, "no temporary directory: traces are kept in memory");
-                Ok(Self::with(Database::open(None, max_bytes)?, None))
+                Ok(Self::with(Database::open(None, max_bytes.min(MAX_BYTES_IN_MEMORY))?, None))
             }
         }
     }

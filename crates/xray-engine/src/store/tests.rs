@@ -61,6 +61,15 @@ fn traces_documents_and_texts_are_there_after_a_restart() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = TraceStore::open(&file.path().join("traces"), PLENTY).unwrap_err();
+    assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");
+    std::fs::write(file.path(), "no database".repeat(1_000)).unwrap();
+    assert!(matches!(Database::open(Some(file.path()), PLENTY), Err(StoreError::Database(_))));
+}
+
+#[test]
 fn what_was_not_indexed_before_a_crash_is_indexed_after_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join(FILE);
@@ -149,7 +158,8 @@ fn a_walk_in_pages_passes_every_trace_once() {
         examined += page.examined;
         from = page.next;
     }
-    let expected: Vec<_> = (0..all).filter(|number| number % 3 == 0).map(|number| id(number.into())).collect();
+    let expected: Vec<_> =
+        (0..all).filter(|number| number % 3 == 0).map(|number| id(number.into())).collect();
     assert_eq!(ids, expected);
     assert!(examined >= usize::try_from(all).unwrap(), "{examined}");
 }
@@ -188,7 +198,10 @@ fn a_damaged_block_is_an_error() {
         times: Times { start: NOW, end: NOW, updated: NOW },
         revision: 1,
         bytes: 10,
-        facts: Arc::new(Facts::of(&Trace::assemble(id(u128::from(number)), vec![annotated(1, "event", "e")]))),
+        facts: Arc::new(Facts::of(&Trace::assemble(
+            id(u128::from(number)),
+            vec![annotated(1, "event", "e")],
+        ))),
     };
     let encoded = encode(&[entry(1), entry(2)]);
     assert_eq!(decode(&encoded.data).unwrap().len(), 2);

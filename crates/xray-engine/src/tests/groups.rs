@@ -24,6 +24,20 @@ impl Served {
 }
 
 #[tokio::test]
+async fn groups_outlive_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = || {
+        let store = crate::TraceStore::open(directory.path(), u64::MAX).unwrap();
+        Engine::with_store(Settings::default(), store).unwrap()
+    };
+    let first = serving(start()).await;
+    first.client.create_group().group_name("slow").filter_expression("duration > 5").send().await.unwrap();
+    let second = serving(start()).await;
+    let group = second.client.get_group().group_name("slow").send().await.unwrap().group.unwrap();
+    assert_eq!(group.filter_expression(), Some("duration > 5"));
+}
+
+#[tokio::test]
 async fn a_group_is_created_updated_read_and_deleted() {
     let served = serve(Settings::default()).await;
     let insights =

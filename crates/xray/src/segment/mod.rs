@@ -54,6 +54,9 @@ pub struct Segment {
     /// True until the document is replaced by a complete one with the same id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_progress: Option<bool>,
+    /// True in a document that X-Ray made from the call of a service which sent no segment; nobody sends such a document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inferred: Option<bool>,
     /// `subsegment` for an independent subsegment, absent otherwise.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -125,6 +128,7 @@ impl Segment {
             start_time,
             end_time: None,
             in_progress: None,
+            inferred: None,
             kind: None,
             namespace: None,
             origin: None,

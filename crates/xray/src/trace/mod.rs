@@ -45,7 +45,8 @@ impl Trace {
         Self { id, tree: assemble::assemble(id, documents) }
     }
 
-    /// Assembles a trace from the text of its documents, as `BatchGetTraces` returns them.
+    /// Assembles a trace from the text of its documents, as `BatchGetTraces` returns them. Inferred segments are left out:
+    /// they repeat what the call says, which the trace has too.
     ///
     /// # Errors
     /// When one of the texts is not a segment document.
@@ -53,8 +54,9 @@ impl Trace {
         id: TraceId,
         documents: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, DocumentError> {
-        let segments = documents.into_iter().map(Segment::read).collect::<Result<_, _>>()?;
-        Ok(Self::assemble(id, segments))
+        let segments = documents.into_iter().map(Segment::read).collect::<Result<Vec<_>, _>>()?;
+        let sent = segments.into_iter().filter(|segment| segment.inferred != Some(true));
+        Ok(Self::assemble(id, sent.collect()))
     }
 
     /// Returns the id of the trace.
