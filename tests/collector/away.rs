@@ -111,7 +111,8 @@ async fn arrived(xray: &aws_sdk_xray::Client, traces: &[String]) -> usize {
     for ids in traces.chunks(5) {
         let output = xray.batch_get_traces().set_trace_ids(Some(ids.to_vec())).send().await.unwrap();
         let segments = output.traces().iter().flat_map(|trace| trace.segments());
-        spans += segments.filter(|segment| !segment.document().unwrap().contains("\"inferred\":true")).count();
+        spans +=
+            segments.filter(|segment| !segment.document().unwrap().contains("\"inferred\":true")).count();
     }
     spans
 }

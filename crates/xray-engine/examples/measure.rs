@@ -24,7 +24,7 @@ const TRACES_A_REQUEST: u64 = 5;
 const CONNECTIONS: usize = 4;
 
 /// Expressions, and what of the index they can use.
-const QUERIES: [(&str, &str); 11] = [
+const QUERIES: [(&str, &str); 12] = [
     ("one annotation", r#"annotation.event_id = "event-77""#),
     ("one user", r#"user = "customer-77""#),
     ("a string that is nowhere", r#"service("nowhere")"#),
@@ -34,6 +34,7 @@ const QUERIES: [(&str, &str); 11] = [
     ("any", ""),
     ("part of a string, nowhere", r#"http.url CONTAINS "nowhere""#),
     ("a number of one service, nowhere", r#"service("email") { responsetime > 100 }"#),
+    ("an annotation of a number, nowhere", "annotation.attempt > 5"),
     ("a call, nowhere", r#"edge("membership", "members") { responsetime > 100 }"#),
     (
         "a root cause, nowhere",
@@ -103,16 +104,19 @@ fn documents(trace: u64, base: f64) -> Vec<Value> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "epoch seconds are small")]
     let trace_id = format!("1-{:08x}-{trace:024x}", start as u64);
     let segment = |place: u64, parent: u64, name: &str, offset: f64| {
-        json!({
+        let mut segment = json!({
             "trace_id": trace_id, "id": format!("{:016x}", trace * 16 + place), "name": name,
-            "parent_id": (parent > 0).then(|| format!("{:016x}", trace * 16 + parent)),
             "start_time": start + offset, "end_time": start + offset + 0.015, "origin": "AWS::ECS::Fargate",
             "annotations": {
                 "event_id": format!("event-{trace}"), "event_type": "CustomerRenamed", "attempt": 1,
                 "customer_number": format!("customer-{}", trace % 50_000)
             },
             "aws": {"account_id": "123456789012"}
-        })
+        });
+        if parent > 0 {
+            segment["parent_id"] = json!(format!("{:016x}", trace * 16 + parent));
+        }
+        segment
     };
     let call = |place: u64, parent: u64, name: &str, offset: f64, aws: Value| {
         json!({

@@ -135,6 +135,16 @@ pub enum CausePart {
 }
 
 impl Expression {
+    /// Whether it says anything about root causes.
+    pub(crate) fn is_about_causes(&self) -> bool {
+        match self {
+            Self::RootCause(..) | Self::CausePattern(_) => true,
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(Self::is_about_causes),
+            Self::Not(condition) => condition.is_about_causes(),
+            _ => false,
+        }
+    }
+
     /// Returns the condition that this one holds, or that it does not.
     pub(super) fn holding(self, holds: bool) -> Self {
         if holds { self } else { Self::Not(Box::new(self)) }

@@ -10,6 +10,10 @@ pub(crate) enum Needs {
     Nothing,
     /// The string occurs, as the name of a service, the value of an annotation, or anything else.
     Word(String),
+    /// A string that compares so occurs.
+    Text(TextComparison, String),
+    /// Something in the trace, or something it called, took so long, in seconds.
+    Took(Comparison, f64),
     /// Something in the trace, or something it called, has the mark.
     Mark(Mark),
     /// The entry point's response took so long, in seconds.
@@ -42,6 +46,12 @@ pub(crate) trait Indexed {
     /// Whether a string may occur.
     fn has_word(&self, word: &str) -> bool;
 
+    /// Whether a string for which `wanted` returns true may occur.
+    fn has_text(&self, wanted: impl Fn(&str) -> bool) -> bool;
+
+    /// Whether something may have taken at least so many seconds.
+    fn has_taken(&self, seconds: f64) -> bool;
+
     /// Whether a mark may occur.
     fn has_mark(&self, mark: Mark) -> bool;
 
@@ -72,9 +82,12 @@ impl Needs {
             Expression::All(conditions) => Self::All(conditions.iter().map(Self::anywhere).collect()),
             Expression::Any(conditions) => Self::Any(conditions.iter().map(Self::anywhere).collect()),
             Expression::Flag(flag) => Self::of_flag(*flag),
-            Expression::Text(_, TextComparison::Equal, wanted) => Self::Word(wanted.clone()),
-            Expression::Annotation(_, key, AnnotationTest::Text(TextComparison::Equal, wanted)) => {
-                Self::All(vec![Self::Word(key.clone()), Self::Word(wanted.clone())])
+            Expression::Text(_, comparison, wanted) => Self::of_text(*comparison, wanted),
+            Expression::Number(Number::ResponseTime | Number::Duration, comparison, wanted) => {
+                Self::Took(*comparison, *wanted)
+            }
+            Expression::Annotation(_, key, AnnotationTest::Text(comparison, wanted)) => {
+                Self::All(vec![Self::Word(key.clone()), Self::of_text(*comparison, wanted)])
             }
             Expression::Annotation(_, key, _) => Self::Word(key.clone()),
             Expression::Service(pattern, inner) => {
@@ -88,7 +101,6 @@ impl Needs {
             Expression::RootCause(.., inner) => Self::within(inner.as_deref()),
             Expression::Not(_)
             | Expression::Number(..)
-            | Expression::Text(..)
             | Expression::IsSet(_)
             | Expression::Group(..)
             | Expression::CausePattern(_) => Self::Nothing,
@@ -97,6 +109,15 @@ impl Needs {
 
     fn within(condition: Option<&Expression>) -> Self {
         condition.map_or(Self::Nothing, Self::anywhere)
+    }
+
+    fn of_text(comparison: TextComparison, wanted: &str) -> Self {
+        match comparison {
+            TextComparison::Equal => Self::Word(wanted.to_owned()),
+            // Nearly every string.
+            TextComparison::NotEqual => Self::Nothing,
+            other => Self::Text(other, wanted.to_owned()),
+        }
     }
 
     fn of_flag(flag: Flag) -> Self {
@@ -120,6 +141,14 @@ impl Needs {
         match self {
             Self::Nothing => true,
             Self::Word(word) => index.has_word(word),
+            Self::Text(comparison, wanted) => index.has_text(|text| comparison.holds(text, wanted)),
+            Self::Took(comparison, wanted) => match comparison {
+                Comparison::Equal | Comparison::Greater | Comparison::GreaterOrEqual => {
+                    index.has_taken(*wanted)
+                }
+                // Most things are quick.
+                Comparison::NotEqual | Comparison::Less | Comparison::LessOrEqual => true,
+            },
             Self::Mark(mark) => index.has_mark(*mark),
             Self::ResponseTime(comparison, wanted) => {
                 index.has_response_time(|time| comparison.holds(time, *wanted))

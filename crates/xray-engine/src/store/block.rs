@@ -65,7 +65,12 @@ struct Header {
     marks: Marks,
     duration: Option<f64>,
     response_time: Option<f64>,
+    /// The longest response time of anything in the trace.
+    longest: f64,
 }
+
+/// The strings of a block.
+struct Dictionary<'a>(&'a [Arc<str>]);
 
 /// Returns entries, in the order of their numbers, as a block.
 pub(super) fn encode(entries: &[Entry]) -> Encoded {
@@ -106,7 +111,15 @@ fn header(sink: &mut Sink, entry: &Entry, marks: Marks) -> usize {
     sink.float(entry.facts.duration.unwrap_or(f64::NAN));
     let response_time = entry.facts.root().and_then(|root| root.response_time);
     sink.float(response_time.unwrap_or(f64::NAN));
+    sink.float(longest(&entry.facts));
     sink.bytes.len()
+}
+
+/// Returns the longest response time of anything in a trace, in seconds.
+fn longest(facts: &Facts) -> f64 {
+    let segments = facts.segments.iter().map(|segment| segment.response_time);
+    let calls = facts.calls.iter().map(|call| call.response_time);
+    segments.chain(calls).flatten().fold(0.0, f64::max)
 }
 
 impl Header {
@@ -119,7 +132,8 @@ impl Header {
         let marks = Marks(source.byte()?);
         let known = |time: f64| (!time.is_nan()).then_some(time);
         let (duration, response_time) = (known(source.float()?), known(source.float()?));
-        Some(Self { number, id, times, revision, bytes, marks, duration, response_time })
+        let longest = source.float()?;
+        Some(Self { number, id, times, revision, bytes, marks, duration, response_time, longest })
     }
 
     fn entry(self, facts: Facts) -> Entry {
@@ -130,46 +144,67 @@ impl Header {
 
 /// Reads all entries of a block; `None` if it is damaged.
 pub(super) fn decode(data: &[u8]) -> Option<Vec<Entry>> {
-    let mut entries = Vec::new();
-    each(data, |_| true, |entry| entries.push(entry))?;
-    Some(entries)
+    let mut source = Source::new(data, &[]);
+    let strings = strings(&mut source)?;
+    source.with_strings(&strings).list(|source| {
+        let (header, mut facts) = next(source)?;
+        Some(header.entry(facts::read_whole(&mut facts)?))
+    })
 }
 
 /// Passes the entries of a block that a search wants, from a number on, to `take`. Returns how many traces of the time range
 /// there were, or `None` if the block is damaged.
 pub(super) fn search(data: &[u8], from: u64, search: &Search, mut take: impl FnMut(Entry)) -> Option<usize> {
+    let mut source = Source::new(data, &[]);
+    let strings = strings(&mut source)?;
+    let mut source = source.with_strings(&strings);
+    let possible = search.needs().may_hold(&Dictionary(&strings));
     let mut examined = 0;
-    let wanted = |header: &Header| {
+    for _ in 0..source.length()? {
+        let (header, mut facts) = next(&mut source)?;
         if header.number < from || !search.covers(&header.times) {
-            return false;
+            continue;
         }
         examined += 1;
-        search.needs().may_hold(header)
-    };
-    each(data, wanted, |entry| {
-        if search.filter().matches(&entry.facts) {
-            take(entry);
+        if possible
+            && search.needs().may_hold(&header)
+            && let Some(facts) = matching(&mut facts, search)?
+        {
+            take(header.entry(facts));
         }
-    })?;
+    }
     Some(examined)
 }
 
-fn each(data: &[u8], mut wanted: impl FnMut(&Header) -> bool, mut take: impl FnMut(Entry)) -> Option<()> {
-    let mut source = Source::new(data, &[]);
-    let strings = source.list(|source| {
+/// Reads facts, if they match. Root causes are the last of them, and few filters ask for those.
+#[expect(clippy::option_option, reason = "without a match is not unreadable")]
+fn matching(source: &mut Source<'_>, search: &Search) -> Option<Option<Facts>> {
+    let mut facts = facts::read(source)?;
+    let causes_first = search.needs_causes();
+    if causes_first {
+        facts::read_causes(source, &mut facts)?;
+    }
+    if !search.filter().matches(&facts) {
+        return Some(None);
+    }
+    if !causes_first {
+        facts::read_causes(source, &mut facts)?;
+    }
+    Some(Some(facts))
+}
+
+fn strings(source: &mut Source<'_>) -> Option<Vec<Arc<str>>> {
+    source.list(|source| {
         let length = source.length()?;
         std::str::from_utf8(source.take(length)?).ok().map(Arc::<str>::from)
-    })?;
-    let mut source = source.with_strings(&strings);
-    for _ in 0..source.length()? {
-        let header = Header::read(&mut source)?;
-        let length = source.length()?;
-        let mut facts = Source::new(source.take(length)?, &strings);
-        if wanted(&header) {
-            take(header.entry(facts::read(&mut facts)?));
-        }
-    }
-    Some(())
+    })
+}
+
+/// Reads a header, and returns it with the facts, which are yet to be read.
+fn next<'a>(source: &mut Source<'a>) -> Option<(Header, Source<'a>)> {
+    let header = Header::read(source)?;
+    let length = source.length()?;
+    Some((header, source.part(length)?))
 }
 
 impl Marks {
@@ -236,8 +271,42 @@ impl Indexed for Index<'_> {
         self.words.has(word)
     }
 
+    fn has_text(&self, _: impl Fn(&str) -> bool) -> bool {
+        true
+    }
+
+    fn has_taken(&self, _: f64) -> bool {
+        true
+    }
+
     fn has_mark(&self, mark: Mark) -> bool {
         self.marks.has(mark)
+    }
+
+    fn has_response_time(&self, _: impl Fn(f64) -> bool) -> bool {
+        true
+    }
+
+    fn has_duration(&self, _: impl Fn(f64) -> bool) -> bool {
+        true
+    }
+}
+
+impl Indexed for Dictionary<'_> {
+    fn has_word(&self, word: &str) -> bool {
+        self.0.iter().any(|found| **found == *word)
+    }
+
+    fn has_text(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().any(|found| wanted(found))
+    }
+
+    fn has_taken(&self, _: f64) -> bool {
+        true
+    }
+
+    fn has_mark(&self, _: Mark) -> bool {
+        true
     }
 
     fn has_response_time(&self, _: impl Fn(f64) -> bool) -> bool {
@@ -252,6 +321,14 @@ impl Indexed for Index<'_> {
 impl Indexed for Header {
     fn has_word(&self, _: &str) -> bool {
         true
+    }
+
+    fn has_text(&self, _: impl Fn(&str) -> bool) -> bool {
+        true
+    }
+
+    fn has_taken(&self, seconds: f64) -> bool {
+        self.longest >= seconds
     }
 
     fn has_mark(&self, mark: Mark) -> bool {

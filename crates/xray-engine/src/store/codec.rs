@@ -111,6 +111,11 @@ impl<'a> Source<'a> {
         self.strings.get(place).cloned()
     }
 
+    /// Returns the next bytes, to be read by themselves.
+    pub(super) fn part(&mut self, length: usize) -> Option<Self> {
+        Some(Self { bytes: self.take(length)?, strings: self.strings })
+    }
+
     pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;

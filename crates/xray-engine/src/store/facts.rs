@@ -22,6 +22,13 @@ pub(super) fn write(sink: &mut Sink, facts: &Facts) {
 }
 
 /// Reads facts; `None` if these are none.
+pub(super) fn read_whole(source: &mut Source<'_>) -> Option<Facts> {
+    let mut facts = read(source)?;
+    read_causes(source, &mut facts)?;
+    Some(facts)
+}
+
+/// Reads facts without the root causes, which come after them.
 pub(super) fn read(source: &mut Source<'_>) -> Option<Facts> {
     let start = read_optional(source, Source::float)?;
     let duration = read_optional(source, Source::float)?;
@@ -33,18 +40,16 @@ pub(super) fn read(source: &mut Source<'_>) -> Option<Facts> {
     if !entry.is_none_or(known) || !calls.iter().all(|call| known(call.source) && known(call.destination)) {
         return None;
     }
-    Some(Facts {
-        start,
-        duration,
-        entry,
-        throttle: flags & 1 != 0,
-        partial: flags & 2 != 0,
-        segments,
-        calls,
-        fault_causes: source.list(read_root_cause)?,
-        error_causes: source.list(read_root_cause)?,
-        response_time_causes: source.list(read_root_cause)?,
-    })
+    let (throttle, partial) = (flags & 1 != 0, flags & 2 != 0);
+    Some(Facts { start, duration, entry, throttle, partial, segments, calls, ..Facts::default() })
+}
+
+/// Reads the root causes.
+pub(super) fn read_causes(source: &mut Source<'_>, facts: &mut Facts) -> Option<()> {
+    facts.fault_causes = source.list(read_root_cause)?;
+    facts.error_causes = source.list(read_root_cause)?;
+    facts.response_time_causes = source.list(read_root_cause)?;
+    Some(())
 }
 
 fn segment(sink: &mut Sink, segment: &SegmentFacts) {

@@ -78,6 +78,11 @@ impl Search {
         &self.filter
     }
 
+    /// Whether the filter is about root causes.
+    pub(super) fn needs_causes(&self) -> bool {
+        self.filter.expression().is_about_causes()
+    }
+
     pub(super) fn needs(&self) -> &Needs {
         &self.needs
     }

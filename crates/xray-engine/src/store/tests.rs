@@ -187,6 +187,11 @@ fn blocks_without_what_is_needed_are_not_read() {
     assert_eq!(candidates("annotation.event = \"e300\" AND annotation.event = \"e600\""), [0; 0]);
     assert_eq!(candidates("service(\"ingest\") { fault }"), [0; 0]);
     assert_eq!(candidates("!service(\"ingest\")"), [0, 1, 2]);
+    assert_eq!(
+        candidates("service(\"ingest\") { responsetime > 5 }"),
+        [0, 1, 2],
+        "known of each trace, not of a block"
+    );
     assert_eq!(candidates("annotation.event CONTAINS \"e\""), [0, 1, 2]);
 }
 
@@ -252,7 +257,9 @@ proptest! {
             "fault", "error", "service() { fault }", "service(\"a\") { error AND annotation.a }", "annotation.b = \"a\"",
             "annotation.a > 5 OR service(\"b\")", "edge(\"a\", \"b\") { fault }", "!service(\"c\") AND responsetime >= 1",
             "duration > 2 AND (fault OR annotation.c = \"\")", "rootcause.fault.service { name = \"d\" }", "inferred",
-            "service(id(name: \"a\", type: \"remote\"))", "partial OR annotation.c = false", "name = \"a\" OR throttle",
+            "service(id(name: \"a\", type: \"remote\"))", "partial OR annotation.c = false", "name = \"a\" OR throttle", "service(\"a\") { responsetime >= 1 }",
+            "annotation.a CONTAINS \"a\" OR name BEGINSWITH \"b\"", "edge(\"a\", \"b\") { responsetime < 2 !fault }",
+            "rootcause.responsetime.entity { coverage > 0.5 AND name ENDSWITH \"a\" }", "service() { name != \"a\" }",
         ] {
             let expected: Vec<_> = (0..traces.len())
                 .map(|number| id(u128::try_from(number).unwrap()))
