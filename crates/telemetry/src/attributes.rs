@@ -86,6 +86,9 @@ pub const LOAD_BALANCER_TRACE_ID: &str = "load_balancer_trace_id";
 /// Annotation: the trace of the request that posted an event, if the event has a separate trace.
 pub const REQUEST_TRACE_ID: &str = "request_trace_id";
 
+/// The name of the sampling rule by which a trace is recorded, on the span with which it begins.
+pub use xray_sampler::SAMPLING_RULE as AWS_XRAY_SAMPLING_RULE;
+
 /// Every annotation.
 pub(crate) const ANNOTATIONS: [&str; 11] = [
     APPLICATION,

@@ -13,6 +13,12 @@ pub enum StartError {
     /// The exporter could not be created.
     #[error("telemetry exporter: {0}")]
     Exporter(#[from] reqwest::Error),
+    /// The address at which sampling rules are fetched is invalid.
+    #[error("endpoint of sampling rules: {0}")]
+    Rules(#[from] xray_sampler::InvalidEndpoint),
+    /// Sampling rules are fetched by a Tokio task, and the caller is not in the context of a runtime.
+    #[error("fetching sampling rules needs a Tokio runtime")]
+    NoRuntime,
     /// This process already has a subscriber.
     #[error("telemetry has already been started in this process")]
     AlreadyStarted,

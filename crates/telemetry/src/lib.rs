@@ -38,6 +38,7 @@ mod logs;
 mod processor;
 mod providers;
 mod resource;
+mod rules;
 mod sampler;
 mod settings;
 pub mod span_id;
@@ -47,5 +48,7 @@ pub mod testing;
 
 pub use error::{ShutdownError, StartError};
 pub use export::{Departure, Departures};
-pub use settings::{HistogramSetting, InvalidSetting, LogFormat, OtelSettings, SamplerSetting, Settings};
+pub use settings::{
+    HistogramSetting, InvalidSetting, LogFormat, OtelSettings, RulesSetting, SamplerSetting, Settings,
+};
 pub use start::{Telemetry, start};

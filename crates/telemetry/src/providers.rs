@@ -8,13 +8,14 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
 };
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 use opentelemetry_semantic_conventions::metric;
 
 use crate::error::StartError;
 use crate::export::{Collector, Delivery, Departures, Ending, Limits, Lost, SpanQueue, UntilAccepted};
 use crate::processor::Corrected;
-use crate::sampler::sampler;
+use crate::rules::{self, RulesPoller};
+use crate::sampler::Sampling;
 use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
 use crate::span_id::Ids;
 
@@ -39,15 +40,27 @@ pub(crate) struct Losses {
 }
 
 impl Providers {
-    pub(crate) fn new(settings: &OtelSettings, resource: Resource) -> Result<Self, StartError> {
+    /// Creates the providers, and the poller of sampling rules if there are any to follow.
+    pub(crate) fn new(
+        settings: &OtelSettings,
+        resource: Resource,
+    ) -> Result<(Self, Option<RulesPoller>), StartError> {
         let (losses, ending) = (Losses::default(), Arc::new(Ending::default()));
-        let (tracers, departures) = tracer_provider(settings, resource.clone(), &losses, &ending)?;
+        let Sampling { sampler, by_rules } = Sampling::new(&settings.sampler, &resource);
+        let poller = match (&settings.sampler, by_rules) {
+            // A process that exports no span needs no rules.
+            (SamplerSetting::XRay(setting), Some(by_rules)) if settings.traces_endpoint.is_some() => {
+                Some(rules::poller(&by_rules, setting)?)
+            }
+            _ => None,
+        };
+        let (tracers, departures) = tracer_provider(settings, sampler, resource.clone(), &losses, &ending)?;
         let meters = meter_provider(settings, resource, &losses, &ending)?;
         let meter = meters.meter(SCOPE);
         losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
         losses.data_points.count_in(meter.u64_counter("telemetry.data_points.lost").build());
         report_uptime(&meter);
-        Ok(Self { tracers, meters, losses, ending, departures })
+        Ok((Self { tracers, meters, losses, ending, departures }, poller))
     }
 }
 
@@ -66,13 +79,14 @@ fn report_uptime(meter: &Meter) {
 /// not exported.
 fn tracer_provider(
     settings: &OtelSettings,
+    sampler: Box<dyn ShouldSample>,
     resource: Resource,
     losses: &Losses,
     ending: &Arc<Ending>,
 ) -> Result<(SdkTracerProvider, Departures), StartError> {
     let Some(endpoint) = &settings.traces_endpoint else {
         let provider = SdkTracerProvider::builder()
-            .with_sampler(sampler(settings.sampler))
+            .with_sampler(sampler)
             .with_id_generator(Ids::default())
             .with_resource(resource)
             .build();
@@ -87,18 +101,18 @@ fn tracer_provider(
     let queue =
         SpanQueue::start(collector, limits, Arc::clone(ending), Arc::clone(&losses.spans), &resource)?;
     let departures = queue.departures();
-    Ok((tracer_provider_with(queue, settings.sampler, resource), departures))
+    Ok((tracer_provider_with(queue, sampler, resource), departures))
 }
 
 /// Creates a provider with X-Ray ids that passes finished spans to `processor`.
 pub(crate) fn tracer_provider_with(
     processor: impl SpanProcessor + 'static,
-    setting: SamplerSetting,
+    sampler: Box<dyn ShouldSample>,
     resource: Resource,
 ) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_span_processor(Corrected(processor))
-        .with_sampler(sampler(setting))
+        .with_sampler(sampler)
         .with_id_generator(Ids::default())
         .with_resource(resource)
         .build()

@@ -1,36 +1,47 @@
 //! Decides whether a trace is recorded: the parent decides, or the root sampler if there is no decision yet.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue, TraceId};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
+use xray_sampler::XRaySampler;
 
 use crate::context::{Decided, Undecided};
 use crate::settings::SamplerSetting;
 
-/// The share of root traces recorded beyond the reservoir, as in X-Ray's default rule.
-const FIXED_RATE: f64 = 0.05;
+/// The sampler of a process.
+#[derive(Debug)]
+pub(crate) struct Sampling {
+    pub(crate) sampler: Box<dyn ShouldSample>,
+    /// The part of it that applies X-Ray's rules, if there is one. Without a poller it falls back to one trace per
+    /// second and 5 % of the rest.
+    pub(crate) by_rules: Option<XRaySampler>,
+}
 
-/// Creates the sampler for a setting.
-pub(crate) fn sampler(setting: SamplerSetting) -> Box<dyn ShouldSample> {
-    match setting {
-        SamplerSetting::XRay => Box::new(ParentDecides::or(Reservoir::default())),
-        SamplerSetting::AlwaysOn => Box::new(Sampler::AlwaysOn),
-        SamplerSetting::AlwaysOff => Box::new(Sampler::AlwaysOff),
-        SamplerSetting::Ratio(ratio) => Box::new(Sampler::TraceIdRatioBased(ratio)),
-        SamplerSetting::ParentBasedAlwaysOn => Box::new(ParentDecides::or(Sampler::AlwaysOn)),
-        SamplerSetting::ParentBasedAlwaysOff => Box::new(ParentDecides::or(Sampler::AlwaysOff)),
-        SamplerSetting::ParentBasedRatio(ratio) => {
-            Box::new(ParentDecides::or(Sampler::TraceIdRatioBased(ratio)))
-        }
+impl Sampling {
+    /// Creates the sampler for a setting. `resource` is the tracer provider's, which rules are matched against.
+    pub(crate) fn new(setting: &SamplerSetting, resource: &Resource) -> Self {
+        let sampler: Box<dyn ShouldSample> = match setting {
+            SamplerSetting::XRay(_) => {
+                let by_rules = XRaySampler::new(resource).deciding_below_parents();
+                let sampler = Box::new(ParentDecides::or(by_rules.clone()));
+                return Self { sampler, by_rules: Some(by_rules) };
+            }
+            SamplerSetting::AlwaysOn => Box::new(Sampler::AlwaysOn),
+            SamplerSetting::AlwaysOff => Box::new(Sampler::AlwaysOff),
+            SamplerSetting::Ratio(ratio) => Box::new(Sampler::TraceIdRatioBased(*ratio)),
+            SamplerSetting::ParentBasedAlwaysOn => Box::new(ParentDecides::or(Sampler::AlwaysOn)),
+            SamplerSetting::ParentBasedAlwaysOff => Box::new(ParentDecides::or(Sampler::AlwaysOff)),
+            SamplerSetting::ParentBasedRatio(ratio) => {
+                Box::new(ParentDecides::or(Sampler::TraceIdRatioBased(*ratio)))
+            }
+        };
+        Self { sampler, by_rules: None }
     }
 }
 
-/// Follows the parent's decision, or that with which a new trace is to start. Uses the root sampler's result if there is no parent, or if the parent's sender left
-/// the decision open (`Sampled=?` or no field). The SDK's parent-based samplers do not know an open decision; they
+/// Follows the parent's decision, or that with which a new trace is to start. Uses the root sampler's result if there is
+/// no parent, or if the parent's sender left the decision open (`Sampled=?` or no field). The SDK's parent-based samplers do not know an open decision; they
 /// would read it as "not sampled".
 #[derive(Clone, Debug)]
 struct ParentDecides {
@@ -75,49 +86,6 @@ fn decided(sampled: bool, trace_state: TraceState) -> SamplingResult {
     SamplingResult { decision, attributes: Vec::new(), trace_state }
 }
 
-/// Samples one trace per second, and a fixed share of the rest.
-#[derive(Clone, Debug, Default)]
-struct Reservoir {
-    /// The second (since the epoch) whose trace has been taken. Shared by the sampler's clones.
-    taken: Arc<AtomicU64>,
-}
-
-impl Reservoir {
-    /// Takes this second's trace; returns whether it was still available.
-    fn take(&self, second: u64) -> bool {
-        let taken = self.taken.load(Ordering::Relaxed);
-        // Any other second counts as new, so that a clock set back does not stop the reservoir.
-        taken != second
-            && self.taken.compare_exchange(taken, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
-impl ShouldSample for Reservoir {
-    fn should_sample(
-        &self,
-        parent_context: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        span_kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let mut result = Sampler::TraceIdRatioBased(FIXED_RATE).should_sample(
-            parent_context,
-            trace_id,
-            name,
-            span_kind,
-            attributes,
-            links,
-        );
-        if self.take(second) {
-            result.decision = SamplingDecision::RecordAndSample;
-        }
-        result
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,28 +118,6 @@ mod tests {
     }
 
     const OPEN: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
-
-    #[test]
-    fn one_trace_a_second_comes_from_the_reservoir() {
-        let reservoir = Reservoir::default();
-        assert!(reservoir.take(1_000));
-        assert!(!reservoir.clone().take(1_000));
-        assert!(reservoir.take(1_001));
-        assert!(reservoir.take(999));
-    }
-
-    #[test]
-    fn the_rest_is_a_share_by_trace_id() {
-        let reservoir = Reservoir::default();
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        for ahead in 0..3 {
-            reservoir.taken.store(second + ahead, Ordering::Relaxed);
-            if ask(&reservoir, &Context::new()).decision == SamplingDecision::Drop {
-                return;
-            }
-        }
-        panic!("a trace id outside the share was recorded although the second was taken");
-    }
 
     #[test]
     fn a_parents_decision_is_kept() {

@@ -3,6 +3,8 @@
 //! Names and defaults: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> and
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
 
+mod sampler;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use opentelemetry_sdk::metrics::Temporality;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
+
+pub use sampler::{RulesSetting, SamplerSetting};
 
 /// Everything [`start`](crate::start) needs.
 #[derive(Clone, Debug)]
@@ -115,27 +119,6 @@ impl Default for OtelSettings {
 }
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
-
-/// How the decision to record a trace is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum SamplerSetting {
-    /// `xray` (the default): the parent decides; of traces that begin here, one per second and 5 % of the rest, which
-    /// is X-Ray's default rule (<https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html>).
-    #[default]
-    XRay,
-    /// `always_on`: all, whatever the parent decided.
-    AlwaysOn,
-    /// `always_off`: none.
-    AlwaysOff,
-    /// `traceidratio`: this share, whatever the parent decided.
-    Ratio(f64),
-    /// `parentbased_always_on`: the parent decides; all traces that begin here.
-    ParentBasedAlwaysOn,
-    /// `parentbased_always_off`: the parent decides; no trace that begins here.
-    ParentBasedAlwaysOff,
-    /// `parentbased_traceidratio`: the parent decides; this share of traces that begin here.
-    ParentBasedRatio(f64),
-}
 
 /// The kind of histograms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -253,35 +236,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             (None, Some(base)) => (BASE, format!("{}{path}", base.trim_end_matches('/'))),
             (None, None) => (BASE, format!("{DEFAULT_ENDPOINT}{path}")),
         };
-        let plain_http = endpoint.parse::<http::Uri>().is_ok_and(|uri| {
-            uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
-        });
-        // The collector runs beside the service, so the connection never leaves the task and needs no TLS.
-        if !plain_http && !self.problems.iter().any(|problem| problem.variable == variable) {
+        if !is_plain_http(&endpoint) && !self.problems.iter().any(|problem| problem.variable == variable) {
             self.problem(variable, "expected an address such as http://localhost:4318 (plain http)");
         }
         endpoint
-    }
-
-    fn sampler(&mut self) -> SamplerSetting {
-        const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
-        match self.get(SAMPLER).as_deref() {
-            None | Some("xray" | "parentbased_xray") => SamplerSetting::XRay,
-            Some("always_on") => SamplerSetting::AlwaysOn,
-            Some("always_off") => SamplerSetting::AlwaysOff,
-            Some("traceidratio") => SamplerSetting::Ratio(self.ratio()),
-            Some("parentbased_always_on") => SamplerSetting::ParentBasedAlwaysOn,
-            Some("parentbased_always_off") => SamplerSetting::ParentBasedAlwaysOff,
-            Some("parentbased_traceidratio") => SamplerSetting::ParentBasedRatio(self.ratio()),
-            Some(_) => {
-                self.problem(
-                    SAMPLER,
-                    "expected xray, always_on, always_off, traceidratio, parentbased_always_on, \
-                     parentbased_always_off or parentbased_traceidratio",
-                );
-                SamplerSetting::default()
-            }
-        }
     }
 
     fn temporality(&mut self) -> Temporality {
@@ -300,15 +258,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Some(EXPONENTIAL) => HistogramSetting::Exponential,
             _ => HistogramSetting::ExplicitBuckets,
         }
-    }
-
-    fn ratio(&mut self) -> f64 {
-        const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
-        let ratio = self.parse::<f64>(ARGUMENT, "a share between 0 and 1").unwrap_or(1.0);
-        if !(0.0..=1.0).contains(&ratio) {
-            self.problem(ARGUMENT, "expected a share between 0 and 1");
-        }
-        ratio
     }
 
     /// Parses comma-separated `key=value` pairs with percent-encoded values
@@ -331,6 +280,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         attributes
     }
+}
+
+/// The collector runs beside the service, so the connection never leaves the task and needs no TLS.
+fn is_plain_http(address: &str) -> bool {
+    address
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

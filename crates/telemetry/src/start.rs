@@ -19,6 +19,7 @@ use crate::export::Departures;
 use crate::logs::LogLines;
 use crate::providers::{Providers, SCOPE};
 use crate::resource::resource;
+use crate::rules::Polling;
 use crate::settings::{Settings, log_filter};
 
 /// The limit of [`Telemetry::shutdown`] for spans and metrics together.
@@ -29,15 +30,22 @@ const LAST_DELIVERIES: Duration = Duration::from_millis(4_500);
 
 /// Running telemetry. Its owner calls [`Telemetry::shutdown`] on every way out, including failures.
 #[derive(Debug)]
-pub struct Telemetry(Arc<Providers>);
+pub struct Telemetry {
+    providers: Arc<Providers>,
+    /// Present if X-Ray's sampling rules are followed.
+    polling: Option<Polling>,
+}
 
 /// Starts telemetry and installs the subscriber of this process. Log lines go to the standard output.
 ///
-/// Blocks for a moment (on ECS until the task metadata has been read), so call it off the async threads.
+/// Blocks for a moment (on ECS until the task metadata has been read), so call it off the async threads. With the sampler
+/// [`XRay`](crate::SamplerSetting::XRay), and unless exporting spans is turned off, a task of the current Tokio runtime
+/// keeps the sampling rules up to date until the [shutdown](Telemetry::shutdown), or until the handle is dropped.
 ///
 /// # Errors
-/// When the log filter is invalid, an exporter cannot be created, or the process already has a subscriber. An
-/// unreachable collector is not an error here: exports fail later and are logged.
+/// When the log filter is invalid, an exporter cannot be created, the process already has a subscriber, or there are
+/// sampling rules to fetch and no Tokio runtime. An unreachable collector is not an error here: exports and fetching rules
+/// fail later and are logged.
 pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
     let (telemetry, dispatch) = Telemetry::build(settings, std::io::stdout())?;
     tracing::dispatcher::set_global_default(dispatch).map_err(|_| StartError::AlreadyStarted)?;
@@ -64,22 +72,24 @@ impl Telemetry {
             })?
             .join()
             .map_err(|_| StartError::Panicked)?;
-        let providers = providers?;
+        let (providers, poller) = providers?;
         let log_lines = LogLines::new(&settings, logs).with_filter(filter);
         let subscriber = Registry::default().with(spans_to(&providers.tracers)).with(log_lines);
-        Ok((Self(Arc::new(providers)), Dispatch::new(subscriber)))
+        let dispatch = Dispatch::new(subscriber);
+        let polling = poller.map(|poller| Polling::start(poller, &dispatch)).transpose()?;
+        Ok((Self { providers: Arc::new(providers), polling }, dispatch))
     }
 
     /// Returns the meter that creates every instrument of the process.
     #[must_use]
     pub fn meter(&self) -> Meter {
-        self.0.meters.meter(SCOPE)
+        self.providers.meters.meter(SCOPE)
     }
 
     /// Returns the departures of this process's spans.
     #[must_use]
     pub fn departures(&self) -> Departures {
-        self.0.departures.clone()
+        self.providers.departures.clone()
     }
 
     /// Flushes pending telemetry and stops. Takes at most five seconds, even if the collector is unavailable, and
@@ -87,9 +97,10 @@ impl Telemetry {
     ///
     /// # Errors
     /// When the collector does not accept everything in time, with the number of what is lost.
-    pub async fn shutdown(self) -> Result<(), ShutdownError> {
+    pub async fn shutdown(mut self) -> Result<(), ShutdownError> {
+        drop(self.polling.take());
         let (done, ended) = oneshot::channel::<()>();
-        let providers = Arc::clone(&self.0);
+        let providers = Arc::clone(&self.providers);
         // A plain thread rather than one of the runtime's blocking threads, for which the runtime waits when it ends.
         thread::Builder::new().name("telemetry-shutdown".to_owned()).spawn(move || {
             providers.end();
@@ -97,7 +108,7 @@ impl Telemetry {
         })?;
         // Whichever comes first: what has not been delivered by then is counted.
         drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await);
-        match (self.0.losses.spans.take(), self.0.losses.data_points.take()) {
+        match (self.providers.losses.spans.take(), self.providers.losses.data_points.take()) {
             (0, 0) => Ok(()),
             (spans, data_points) => Err(ShutdownError::Lost { spans, data_points }),
         }

@@ -13,11 +13,13 @@
 //! # }
 //! ```
 
+mod asked;
+
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::Value;
+use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -26,8 +28,10 @@ use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
+use self::asked::Asked;
 use crate::logs::LogLines;
 use crate::providers::tracer_provider_with;
+use crate::sampler::Sampling;
 use crate::settings::{LogFormat, OtelSettings, SamplerSetting, Settings, log_filter};
 use crate::start::spans_to;
 
@@ -42,6 +46,7 @@ static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::de
 pub struct Recorder {
     dispatch: Dispatch,
     spans: Finished,
+    asked: asked::Spans,
     logs: Written,
 }
 
@@ -56,15 +61,15 @@ impl Recorder {
     /// `debug` up.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(SamplerSetting::ParentBasedAlwaysOn, "debug")
+        Self::with(&SamplerSetting::ParentBasedAlwaysOn, "debug")
     }
 
-    /// Creates a recorder with a sampler and a log filter.
+    /// Creates a recorder with a sampler and a log filter. It fetches no sampling rules.
     ///
     /// # Panics
     /// When the log filter is invalid.
     #[must_use]
-    pub fn with(sampler: SamplerSetting, filter: &str) -> Self {
+    pub fn with(sampler: &SamplerSetting, filter: &str) -> Self {
         let settings = Settings {
             application: "test".to_owned(),
             environment: "test".to_owned(),
@@ -78,10 +83,13 @@ impl Recorder {
         let Ok(filter) = log_filter(filter) else { panic!("log filter {filter:?} is wrong") };
         LazyLock::force(&ANOTHER);
         let (spans, logs) = (Finished::default(), Written::default());
-        let tracers = tracer_provider_with(spans.clone(), sampler, Resource::builder_empty().build());
+        let resource = Resource::builder_empty().build();
+        let sampler = Asked::of(Sampling::new(sampler, &resource).sampler);
+        let asked = sampler.spans.clone();
+        let tracers = tracer_provider_with(spans.clone(), Box::new(sampler), resource);
         let log_lines = LogLines::new(&settings, logs.clone()).with_filter(filter);
         let subscriber = Registry::default().with(spans_to(&tracers)).with(log_lines);
-        Self { dispatch: Dispatch::new(subscriber), spans, logs }
+        Self { dispatch: Dispatch::new(subscriber), spans, asked, logs }
     }
 
     /// Runs `work` with this telemetry, on this thread.
@@ -125,6 +133,25 @@ impl Recorder {
         spans.retain(|span| span.name == name);
         assert_eq!(spans.len(), 1, "spans named {name:?} among {names:?}");
         spans.remove(0)
+    }
+
+    /// Returns the attributes that a span had when the sampler decided about it, which are those that sampling rules can
+    /// match, whether it was sampled or not.
+    ///
+    /// # Panics
+    /// When there is no span with this name, or more than one.
+    #[must_use]
+    pub fn sampled_by(&self, name: &str) -> Vec<KeyValue> {
+        let mut spans = self.all_sampled_by(name);
+        assert_eq!(spans.len(), 1, "decisions about spans named {name:?}");
+        spans.remove(0)
+    }
+
+    /// Returns the same for each span with this name, in the order in which they started.
+    #[must_use]
+    pub fn all_sampled_by(&self, name: &str) -> Vec<Vec<KeyValue>> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().filter(|(of, _)| of == name).map(|(_, attributes)| attributes.clone()).collect()
     }
 
     /// Returns the log lines written so far.

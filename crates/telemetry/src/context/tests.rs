@@ -75,14 +75,14 @@ fn an_open_decision_is_made_here_and_passed_on() {
         format!("Root={ROOT};Parent={PARENT}"),
         format!("Root={ROOT}"),
     ] {
-        let yes = Recorder::with(SamplerSetting::ParentBasedAlwaysOn, "info");
+        let yes = Recorder::with(&SamplerSetting::ParentBasedAlwaysOn, "info");
         yes.run(|| {
             let passed = passed_on(from_message(Some(&header), None));
             assert_eq!(passed, format!("Root={ROOT};Parent={{span}};Sampled=1"), "for {header}");
         });
         assert_eq!(yes.spans().len(), 1);
 
-        let no = Recorder::with(SamplerSetting::ParentBasedAlwaysOff, "info");
+        let no = Recorder::with(&SamplerSetting::ParentBasedAlwaysOff, "info");
         no.run(|| {
             let first = span(from_message(Some(&header), None));
             let passed = first.in_scope(|| {
@@ -288,7 +288,7 @@ fn an_item_of_a_list_inherits_the_decision_and_not_the_trace() {
         (SamplerSetting::ParentBasedAlwaysOn, "", 1),
         (SamplerSetting::ParentBasedAlwaysOff, ";Sampled=?", 0),
     ] {
-        let recorder = Recorder::with(sampler, "info");
+        let recorder = Recorder::with(&sampler, "info");
         recorder.run(|| {
             let incoming = Incoming::from_message(Some(&format!("Root={ROOT};Parent={PARENT}{field}")), None);
             let span = span(incoming.into_new_trace_as_decided());
@@ -415,7 +415,7 @@ fn an_attempt_that_was_not_recorded_has_no_span_to_stand_in_for() {
         assert!(incoming.of_earlier(attempt).is_none(), "{attempt}");
     }
     let header = || {
-        Recorder::with(SamplerSetting::AlwaysOff, "info")
+        Recorder::with(&SamplerSetting::AlwaysOff, "info")
             .run(|| span(Context::new()).in_scope(recorded_header))
     };
     assert_eq!(header(), None);

@@ -32,7 +32,7 @@ fn a_line_is_flat_json_with_the_trace_of_its_span() {
 
 #[test]
 fn an_unsampled_trace_has_its_id_in_the_line_and_a_line_without_a_span_has_none() {
-    let recorder = Recorder::with(SamplerSetting::AlwaysOff, "info");
+    let recorder = Recorder::with(&SamplerSetting::AlwaysOff, "info");
     recorder.run(|| {
         let span = tracing::info_span!("process", otel.kind = "consumer");
         span.set_parent(from_message(Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"), None))
@@ -47,7 +47,7 @@ fn an_unsampled_trace_has_its_id_in_the_line_and_a_line_without_a_span_has_none(
 
 #[test]
 fn the_log_filter_cuts_neither_spans_nor_trace_ids() {
-    let recorder = Recorder::with(SamplerSetting::ParentBasedAlwaysOn, "off,hop=info");
+    let recorder = Recorder::with(&SamplerSetting::ParentBasedAlwaysOn, "off,hop=info");
     let trace_id = recorder.run(|| {
         // A debug span whose target the filter rejects.
         let span = tracing::debug_span!(target: "other", "process", otel.kind = "consumer");

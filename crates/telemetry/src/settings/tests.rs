@@ -10,7 +10,7 @@ fn read(pairs: &[(&str, &str)]) -> Result<OtelSettings, Vec<InvalidSetting>> {
 fn defaults_are_the_specifications_with_x_rays_sampler() {
     let settings = read(&[("OTEL_SERVICE_NAME", "")]).unwrap();
     assert_eq!(settings, OtelSettings::default());
-    assert_eq!(settings.sampler, SamplerSetting::XRay);
+    assert_eq!(settings.sampler, SamplerSetting::XRay(RulesSetting::default()));
     assert_eq!(settings.traces_endpoint.as_deref(), Some("http://localhost:4318/v1/traces"));
 }
 
@@ -56,6 +56,37 @@ fn samplers_batches_and_attributes_are_read() {
     let attributes = [("team".to_owned(), "loyalty layer".to_owned()), ("cell".to_owned(), "a=b".to_owned())];
     assert_eq!(settings.resource_attributes, attributes);
     assert!(settings.on_ecs);
+}
+
+#[test]
+fn the_source_of_rules_is_read_from_the_samplers_argument() {
+    let rules =
+        |argument| match read(&[("OTEL_TRACES_SAMPLER", "xray"), ("OTEL_TRACES_SAMPLER_ARG", argument)]) {
+            Ok(OtelSettings { sampler: SamplerSetting::XRay(rules), .. }) => Ok(rules),
+            Ok(other) => panic!("{other:?}"),
+            Err(problems) => {
+                assert_eq!(problems.len(), 1, "{problems:?}");
+                Err(problems[0].to_string())
+            }
+        };
+    assert_eq!(rules(""), Ok(RulesSetting::default()));
+    let both = rules("endpoint=http://collector:2000,polling_interval=60").unwrap();
+    assert_eq!((&*both.endpoint, both.interval.as_secs()), ("http://collector:2000", 60));
+    let one = rules(" polling_interval = 1 ,").unwrap();
+    assert_eq!((&*one.endpoint, one.interval.as_secs()), ("http://localhost:2000", 1));
+    for (wrong, fix) in [
+        ("endpoint=localhost:2000", "http://localhost:2000"),
+        ("endpoint=https://collector:2000", "http://localhost:2000"),
+        ("endpoint=", "http://localhost:2000"),
+        ("polling_interval=0", "a number of seconds from 1 to 1800"),
+        ("polling_interval=1801", "a number of seconds from 1 to 1800"),
+        ("polling_interval=5m", "a number of seconds from 1 to 1800"),
+        ("interval=5", "endpoint=http://localhost:2000,polling_interval=300"),
+        ("0.05", "endpoint=http://localhost:2000,polling_interval=300"),
+    ] {
+        let message = rules(wrong).unwrap_err();
+        assert!(message.starts_with("OTEL_TRACES_SAMPLER_ARG: ") && message.contains(fix), "{message}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod collector;
 mod outage;
+mod rules;
 
 use std::io;
 use std::time::{Duration, Instant};
