@@ -98,12 +98,16 @@ struct Accepted {
 }
 
 impl<P: Publish> App<P> {
-    /// Answers a request. Expects the request's span to be current.
+    /// Answers a request. Enters the request's span, which starts it, once its events have been read: sampling rules may
+    /// match the type of a single event.
     pub(crate) async fn answer(&self, arrival: &Arrival, body: &[u8]) -> Response {
         match Posted::read(body) {
             Ok(Posted::One(event)) => self.single(arrival, event).await,
-            Ok(Posted::List(items)) => self.list(arrival, &items).await,
-            Err(problem) => self.reject_request(arrival, problem),
+            Ok(Posted::List(items)) => {
+                span::annotate(&arrival.span, arrival.labels());
+                self.list(arrival, &items).instrument(arrival.span.clone()).await
+            }
+            Err(problem) => reject_request(arrival, problem),
         }
     }
 
@@ -116,24 +120,13 @@ impl<P: Publish> App<P> {
         }
     }
 
-    /// Rejects a request whose body is not events.
-    fn reject_request(&self, arrival: &Arrival, problem: Problem) -> Response {
-        span::annotate(&arrival.span, &self.labels, arrival.labels());
-        let reason = problem.kind().name();
-        arrival.span.in_scope(|| {
-            tracing::info!(reason, status = problem.kind().status().as_u16(), "request refused");
-        });
-        span::finish(&arrival.span, problem.kind().status(), Some(reason));
-        problem.traced(trace_id(&arrival.span)).into_response()
-    }
-
     /// The request's span is the event's first segment.
     async fn single(&self, arrival: &Arrival, event: &RawValue) -> Response {
         let now = (self.now)();
         let result = match self.validator.read(&Event::read(event), now, arrival.defaults(None, now)) {
             Ok(envelope) => {
-                span::annotate(&arrival.span, &self.labels, labels_of(&envelope, arrival.labels()));
-                self.publish(arrival, envelope, &arrival.span).await
+                span::annotate(&arrival.span, labels_of(&envelope, arrival.labels()));
+                self.publish(arrival, envelope, &arrival.span).instrument(arrival.span.clone()).await
             }
             Err(rejected) => {
                 let labels = EventLabels {
@@ -142,7 +135,7 @@ impl<P: Publish> App<P> {
                     customer_number: rejected.customer_number.clone(),
                     ..arrival.labels()
                 };
-                span::annotate(&arrival.span, &self.labels, labels);
+                span::annotate(&arrival.span, labels);
                 Err(self.reject(arrival, *rejected).traced(trace_id(&arrival.span)))
             }
         };
@@ -155,7 +148,6 @@ impl<P: Publish> App<P> {
 
     /// Publishes all items at the same time, so that they share calls to the bus.
     async fn list(&self, arrival: &Arrival, items: &[&RawValue]) -> Response {
-        span::annotate(&arrival.span, &self.labels, arrival.labels());
         let room = AtomicUsize::new(MAX_ERRORS);
         let items = items.iter().enumerate();
         let results = join_all(items.map(|(index, event)| self.item(arrival, index, event, &room))).await;
@@ -183,9 +175,13 @@ impl<P: Publish> App<P> {
             .validator
             .read(&Event::read(event), now, arrival.defaults(Some(index), now))
             .map_err(|rejected| self.reject(arrival, *rejected).within(room).at(Some(index)))?;
-        let span = span::start(&arrival.attributes, arrival.incoming.clone().into_new_trace_as_decided());
+        let span = span::new(
+            &arrival.attributes,
+            &self.labels,
+            arrival.incoming.clone().into_new_trace_as_decided(),
+        );
         let request = EventLabels { request_trace_id: trace_id(&arrival.span), ..EventLabels::default() };
-        span::annotate(&span, &self.labels, labels_of(&envelope, request));
+        span::annotate(&span, labels_of(&envelope, request));
         let result = self.publish(arrival, envelope, &span).await;
         finish(&span, &result);
         match result {
@@ -227,6 +223,17 @@ impl<P: Publish> App<P> {
         arrival.span.in_scope(|| hop.refused(problem.kind().name(), &fields.join(",")));
         problem
     }
+}
+
+/// Rejects a request whose body is not events.
+fn reject_request(arrival: &Arrival, problem: Problem) -> Response {
+    span::annotate(&arrival.span, arrival.labels());
+    let reason = problem.kind().name();
+    arrival.span.in_scope(|| {
+        tracing::info!(reason, status = problem.kind().status().as_u16(), "request refused");
+    });
+    span::finish(&arrival.span, problem.kind().status(), Some(reason));
+    problem.traced(trace_id(&arrival.span)).into_response()
 }
 
 /// Returns 202 if anything was accepted; else 503 if anything is worth sending again; else 422 if anything is invalid; else

@@ -15,7 +15,6 @@ use service_runtime::Health;
 use telemetry::context::Incoming as TraceContext;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use crate::admission::{Phase, Place};
 use crate::app::{App, Arrival};
@@ -70,8 +69,8 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
     // No span before this: a caller that is refused must not write into the trace that it names.
     let incoming = TraceContext::from_http(&parts.headers);
     let attributes = RequestAttributes::of(&parts);
-    let span = span::start(&attributes, incoming.clone().into_context());
-    let arrival = Arrival { span: span.clone(), incoming, signed, attributes, started, deadline };
+    let span = span::new(&attributes, &app.labels, incoming.clone().into_context());
+    let arrival = Arrival { span, incoming, signed, attributes, started, deadline };
     let answering = app.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
@@ -81,7 +80,6 @@ async fn post_events<P: Publish>(State(app): State<Arc<App<P>>>, request: Reques
             drop((body, permit));
             response
         }
-        .instrument(span)
     });
     answering.await.unwrap_or_else(|_| {
         // It panicked, which the panic hook has logged.

@@ -80,8 +80,11 @@ fn version(version: http::Version) -> &'static str {
     }
 }
 
-/// Starts a SERVER span under `parent`, a context received with the request or a new one.
-pub(crate) fn start(request: &RequestAttributes, parent: Context) -> Span {
+/// Creates a SERVER span under `parent`, a context received with the request or a new one.
+///
+/// It starts, and sampling rules are matched against its attributes, when it is entered or its context is read. What
+/// rules may match is set before: these attributes, and those of [`annotate`].
+pub(crate) fn new(request: &RequestAttributes, labels: &Labels, parent: Context) -> Span {
     let span = tracing::info_span!(
         parent: None,
         "request",
@@ -95,11 +98,13 @@ pub(crate) fn start(request: &RequestAttributes, parent: Context) -> Span {
     for (key, value) in &request.0 {
         span.set_attribute(*key, value.clone());
     }
+    span.set_attribute(attributes::APPLICATION, labels.application.clone());
+    span.set_attribute(attributes::ENVIRONMENT, labels.environment.clone());
     span
 }
 
 /// Annotates a segment, once.
-pub(crate) fn annotate(span: &Span, labels: &Labels, event: EventLabels) {
+pub(crate) fn annotate(span: &Span, event: EventLabels) {
     let EventLabels { event_type, event_id, customer_number, request_trace_id, load_balancer_trace_id } =
         event;
     let event: [(&'static str, Option<String>); 5] = [
@@ -109,12 +114,8 @@ pub(crate) fn annotate(span: &Span, labels: &Labels, event: EventLabels) {
         (attributes::REQUEST_TRACE_ID, request_trace_id),
         (attributes::LOAD_BALANCER_TRACE_ID, load_balancer_trace_id),
     ];
-    let own: [(&'static str, Value); 2] = [
-        (attributes::APPLICATION, labels.application.clone().into()),
-        (attributes::ENVIRONMENT, labels.environment.clone().into()),
-    ];
     let event = event.into_iter().filter_map(|(key, value)| Some((key, Value::from(value?))));
-    attributes::annotate(span, own.into_iter().chain(event));
+    attributes::annotate_with(span, &[attributes::APPLICATION, attributes::ENVIRONMENT], event);
 }
 
 /// Writes the answer's status. Refusing a request is not an error; failing to serve it is

@@ -94,6 +94,25 @@ async fn a_message_has_one_process_span_that_continues_the_events_trace() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sampling_rules_can_match_the_message_and_its_event() {
+    let bench = Bench::new();
+    let envelope = traced(&bench, None);
+    hop(&bench, Put { body: envelope.message(), ..Put::default() }, |_| Ok(Done::APPLIED)).await;
+    let known = bench.recorder.sampled_by("process orders");
+    let known = |key| known.iter().find(|pair| pair.key.as_str() == key).map(|pair| pair.value.to_string());
+    for (key, value) in [
+        (semconv::MESSAGING_SYSTEM, "aws_sqs"),
+        (semconv::MESSAGING_OPERATION_TYPE, "process"),
+        (semconv::MESSAGING_DESTINATION_NAME, "orders"),
+        (attributes::EVENT_ID, &envelope.metadata.event_id.to_string()),
+        (attributes::EVENT_TYPE, "Ordered"),
+        (attributes::CUSTOMER_NUMBER, CUSTOMER),
+    ] {
+        assert_eq!(known(key).as_deref(), Some(value), "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_native_header_is_the_fallback_and_its_unknown_fields_are_kept() {
     for (metadata, parent) in [(None, "00f067aa0ba902b7"), (Some(METADATA), "53995c3f42cd8ad8")] {
         let bench = Bench::new();

@@ -283,3 +283,62 @@ async fn a_caller_behind_a_load_balancer_is_continued_and_told_so() {
     assert_eq!(answer.headers["x-amzn-trace-id"], format!("Root={ROOT};Parent={id};Sampled=1"));
     assert_eq!(answer.headers["traceresponse"], format!("00-5759e988bd862e3fe1be46a994272793-{id}-01"));
 }
+
+/// Returns what sampling rules can match of the span with this name.
+fn sampled_by(recorder: &Recorder, name: &str, key: &str) -> String {
+    let known = recorder.sampled_by(name);
+    known.iter().find(|pair| pair.key.as_str() == key).map(|pair| pair.value.to_string()).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sampling_rules_can_match_the_request_and_its_event() {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let bus = Bus::accepting();
+    let mut request = post(renamed().to_string());
+    request.headers_mut().insert("host", "events.example.com:8443".parse().unwrap());
+    assert_eq!(send(&Service::over(&bus).router(), request).await.status, StatusCode::ACCEPTED);
+    for (key, value) in [
+        ("url.path", "/v1/events"),
+        ("http.request.method", "POST"),
+        ("server.address", "events.example.com"),
+        // The rules in deploy/observability.yaml match it.
+        ("environment", "test"),
+        ("application", "foostore"),
+        ("event_type", "CustomerRenamed"),
+        ("customer_number", "123456789012"),
+    ] {
+        assert_eq!(sampled_by(&recorder, "POST /v1/events", key), value, "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sampling_rules_can_match_a_refused_event_and_a_refused_body() {
+    let mut wrong = renamed();
+    wrong["data"] = json!({});
+    for (body, event_type) in [(wrong.to_string(), "CustomerRenamed"), ("{".to_owned(), "")] {
+        let recorder = Recorder::new();
+        let _installed = recorder.install();
+        let answer = send(&Service::over(&Bus::accepting()).router(), post(body)).await;
+        assert!(answer.status.is_client_error());
+        let known = |key| sampled_by(&recorder, "POST /v1/events", key);
+        assert_eq!((&*known("environment"), &*known("event_type")), ("test", event_type));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sampling_rules_can_match_each_event_of_a_list() {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let answer = send(&Service::over(&Bus::accepting()).router(), post(json!([renamed()]).to_string())).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let spans = recorder.all_sampled_by("POST /v1/events");
+    let types: Vec<_> =
+        spans.iter().map(|span| span.iter().any(|pair| pair.key.as_str() == "event_type")).collect();
+    assert_eq!(types, [false, true], "the request, and its event");
+    for span in spans {
+        for key in ["url.path", "http.request.method", "environment"] {
+            assert!(span.iter().any(|pair| pair.key.as_str() == key), "{key} among {span:?}");
+        }
+    }
+}
