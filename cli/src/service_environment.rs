@@ -29,6 +29,9 @@ const PASS_TOKEN_SECRET: &str = "for-the-machine-of-a-developer-where-passes-are
 /// A free port of this machine, not reachable from outside.
 pub(crate) const ANY: &str = "127.0.0.1:0";
 
+/// The setting for how traces are sampled, and for its argument.
+const SAMPLER: [&str; 2] = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"];
+
 /// Variables that are passed through if they are set.
 const PASSED_ON: [&str; 15] = [
     "CLAIM_LEASE_S",
@@ -88,8 +91,11 @@ pub(crate) fn of(
     set("AWS_EC2_METADATA_DISABLED", "true");
     set("OTEL_SERVICE_NAME", name);
     set("OTEL_EXPORTER_OTLP_ENDPOINT", shared.otlp_url);
-    // Record every trace unless its caller decided otherwise.
-    set("OTEL_TRACES_SAMPLER", "parentbased_always_on");
+    let [sampler, argument] = sampler(shared, own);
+    set(SAMPLER[0], &sampler);
+    if !argument.is_empty() {
+        set(SAMPLER[1], &argument);
+    }
     set("OTEL_METRICS_EXPORTER", "otlp");
     set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", shared.metrics_url);
     if let Some(interval) = shared.metrics_interval {
@@ -121,23 +127,55 @@ pub(crate) fn of(
     all
 }
 
+/// Returns the sampler and its argument. By default, every trace is recorded unless its caller decided otherwise. Sampling
+/// rules are those of the local cloud's X-Ray, unless the argument names another endpoint.
+fn sampler(shared: &Shared<'_>, own: &Environment) -> [String; 2] {
+    let [sampler, argument] = SAMPLER.map(|name| own.get(name).unwrap_or_default().trim().to_owned());
+    match &*sampler {
+        "" => ["parentbased_always_on".to_owned(), String::new()],
+        // A later part of the argument replaces an earlier one.
+        "xray" | "parentbased_xray" => {
+            let endpoint = format!("endpoint={},{argument}", shared.cloud_url);
+            [sampler, endpoint.trim_end_matches(',').to_owned()]
+        }
+        _ => [sampler, argument],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SHARED: Shared<'_> = Shared {
+        endpoint_url: "http://127.0.0.1:4566",
+        cloud_url: "http://127.0.0.1:4577",
+        otlp_url: "http://127.0.0.1:4318",
+        metrics_url: "http://127.0.0.1:4318/v1/metrics",
+        metrics_interval: Some(Duration::from_secs(3)),
+        grace: Duration::from_secs(10),
+    };
+
+    #[test]
+    fn every_trace_is_recorded_unless_sampling_is_to_be_tried() {
+        let sampler = |pairs: &[(&str, &str)]| {
+            let own = Environment::from_pairs(pairs.iter().copied());
+            let environment = of("ingest", &SHARED, BTreeMap::new(), &own);
+            SAMPLER.map(|name| environment.get(name).cloned().unwrap_or_default())
+        };
+        assert_eq!(sampler(&[]), ["parentbased_always_on", ""]);
+        assert_eq!(sampler(&[(SAMPLER[1], "0.5")]), ["parentbased_always_on", ""]);
+        assert_eq!(sampler(&[(SAMPLER[0], "xray")]), ["xray", "endpoint=http://127.0.0.1:4577"]);
+        let more = [(SAMPLER[0], "xray"), (SAMPLER[1], "polling_interval=1")];
+        assert_eq!(sampler(&more), ["xray", "endpoint=http://127.0.0.1:4577,polling_interval=1"]);
+        let ratio = [(SAMPLER[0], "parentbased_traceidratio"), (SAMPLER[1], "0.5")];
+        assert_eq!(sampler(&ratio), ["parentbased_traceidratio", "0.5"]);
+    }
+
     #[test]
     fn is_complete_and_explicit() {
-        let shared = Shared {
-            endpoint_url: "http://127.0.0.1:4566",
-            cloud_url: "http://127.0.0.1:4577",
-            otlp_url: "http://127.0.0.1:4318",
-            metrics_url: "http://127.0.0.1:4318/v1/metrics",
-            metrics_interval: Some(Duration::from_secs(3)),
-            grace: Duration::from_secs(10),
-        };
         let resources = BTreeMap::from([("EVENT_BUS_NAME".to_owned(), "foostore-local".to_owned())]);
         let own = Environment::from_pairs([("RUST_LOG", "debug"), ("AWS_PROFILE", "production")]);
-        let environment = of("email", &shared, resources, &own);
+        let environment = of("email", &SHARED, resources, &own);
         assert_eq!(environment["EVENT_BUS_NAME"], "foostore-local");
         assert_eq!(environment["OTEL_SERVICE_NAME"], "email");
         assert_eq!(environment["AWS_ACCESS_KEY_ID"], "email");
@@ -147,7 +185,7 @@ mod tests {
         assert_eq!(environment["RUST_LOG"], "debug");
         assert!(!environment.contains_key("AWS_PROFILE"));
         assert!(!environment.contains_key("WEBHOOK_SECRET"), "only one service pushes");
-        let environment = of("app", &shared, BTreeMap::new(), &own);
+        let environment = of("app", &SHARED, BTreeMap::new(), &own);
         assert_eq!(environment["WEBHOOK_URL"], "http://127.0.0.1:4577/_local/webhook");
     }
 }

@@ -89,10 +89,10 @@ fn add_group(template: &mut Template, context: &Context<'_>) {
     );
 }
 
-/// Adds a sampling rule for each service that accepts requests, because traces start there. It is for instrumentations that
-/// read X-Ray's rules; this layer's services follow `OTEL_TRACES_SAMPLER`.
+/// Adds a sampling rule for each service that accepts requests, because traces start there. Services with
+/// `OTEL_TRACES_SAMPLER=xray` obey it, and so do other instrumentations that read X-Ray's rules.
 ///
-/// The rules of an account are one list: without the attribute, that of the environment whose name comes first would decide for
+/// The spans of these services have the attribute `environment` when they start. The rules of an account are one list: without the attribute, that of the environment whose name comes first would decide for
 /// all of them (<https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html>).
 fn add_sampling(template: &mut Template, context: &Context<'_>) -> Result<(), RenderError> {
     template.number(

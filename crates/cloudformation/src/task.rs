@@ -132,7 +132,11 @@ fn add_tracing_parameters(template: &mut Template) {
     );
     template.parameter(
         "TracesSamplerArgument",
-        json!({"Type": "String", "Default": "", "Description": "The share, for a sampler by ratio; otherwise empty"}),
+        json!({
+            "Type": "String",
+            "Default": "",
+            "Description": "The share for a sampler by ratio, or polling_interval=60 for xray; otherwise empty",
+        }),
     );
 }
 

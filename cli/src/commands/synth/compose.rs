@@ -31,6 +31,8 @@ const CLOUD: &str = "http://cloud:4566";
 const LOCAL_ACCOUNT: &str = "000000000000";
 /// The collector in compose's network.
 const COLLECTOR: &str = "http://collector:4318";
+/// The collector's `awsproxy`, through which sampling rules are fetched.
+const RULES: &str = "endpoint=http://collector:2000";
 /// The port on which an HTTP service listens in its container, and the first one published on this machine.
 const PORT: u16 = 8080;
 /// The limit for a shutdown; compose kills the container after `stop_grace_period`, which is longer.
@@ -96,6 +98,7 @@ services:
       OTLP_GRPC_ADDRESS: 0.0.0.0:4317
       OTLP_HTTP_ADDRESS: 0.0.0.0:4318
       PROMETHEUS_ADDRESS: 0.0.0.0:9464
+      AWSPROXY_ADDRESS: 0.0.0.0:2000
 
   grafana:
     environment:
@@ -195,6 +198,8 @@ fn aws_environment(resources: &Resources, service: &ServiceResources) -> BTreeMa
     set("APPLICATION", &resources.application);
     set("ENVIRONMENT", "${ENVIRONMENT:?the environment that the stacks were deployed for}");
     set("OTEL_EXPORTER_OTLP_ENDPOINT", COLLECTOR);
+    set("OTEL_TRACES_SAMPLER", "xray");
+    set("OTEL_TRACES_SAMPLER_ARG", RULES);
     set("SHUTDOWN_GRACE_S", &GRACE.as_secs().to_string());
     if service.sends_email {
         set("EMAIL_SENDER", "${EMAIL_SENDER:?an address that SES may send from}");

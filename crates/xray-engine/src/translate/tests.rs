@@ -394,6 +394,9 @@ fn everything_else_is_metadata_and_the_resource_only_on_segments() {
         ("aws.xray.metadata.debug", text(r#"{"a": [1]}"#)),
         ("aws.xray.metadata.Default", text(r#"{"merged": true}"#)),
         ("aws.xray.metadata.bad", text("no json")),
+        // A field of X-Ray's own SDKs has the rule (`aws.xray.sampling_rule_name`), which the collector's exporter does
+        // not know.
+        ("aws.xray.sampling_rule", text("vip")),
         ("enduser.id", text("u-1")),
         ("bytes", Any::BytesValue(b"hi".to_vec())),
     ];
@@ -402,7 +405,7 @@ fn everything_else_is_metadata_and_the_resource_only_on_segments() {
     assert_eq!(segment.metadata["debug"], json!({"a": [1]}));
     let default = json!({
         "messaging.system": "aws_sqs", "aws.sns.topic.arn": "arn:topic", "merged": true,
-        "aws.xray.metadata.bad": "no json", "bytes": "aGk="
+        "aws.xray.metadata.bad": "no json", "aws.xray.sampling_rule": "vip", "bytes": "aGk="
     });
     assert_eq!(segment.metadata["default"], default);
     let metadata = one(&span(SpanKind::Server, "s", &[])).metadata;
