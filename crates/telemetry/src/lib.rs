@@ -52,3 +52,4 @@ pub use settings::{
     HistogramSetting, InvalidSetting, LogFormat, OtelSettings, RulesSetting, SamplerSetting, Settings,
 };
 pub use start::{Telemetry, start};
+pub use xray_sampler::AdaptiveSampling;

@@ -10,6 +10,7 @@ use opentelemetry_sdk::metrics::{
 };
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 use opentelemetry_semantic_conventions::metric;
+use xray_sampler::{AdaptiveSampling, Capture};
 
 use crate::error::StartError;
 use crate::export::{Collector, Delivery, Departures, Ending, Limits, Lost, SpanQueue, UntilAccepted};
@@ -101,7 +102,18 @@ fn tracer_provider(
     let queue =
         SpanQueue::start(collector, limits, Arc::clone(ending), Arc::clone(&losses.spans), &resource)?;
     let departures = queue.departures();
-    Ok((tracer_provider_with(queue, sampler, resource), departures))
+    let provider = match adaptive_sampling(&settings.sampler) {
+        Some(config) => tracer_provider_with(Capture::new(queue, config.clone()), sampler, resource),
+        None => tracer_provider_with(queue, sampler, resource),
+    };
+    Ok((provider, departures))
+}
+
+fn adaptive_sampling(sampler: &SamplerSetting) -> Option<&AdaptiveSampling> {
+    match sampler {
+        SamplerSetting::XRay(setting) => setting.adaptive.as_ref(),
+        _ => None,
+    }
 }
 
 /// Creates a provider with X-Ray ids that passes finished spans to `processor`.

@@ -22,10 +22,8 @@ impl Sampling {
     /// Creates the sampler for a setting. `resource` is the tracer provider's, which rules are matched against.
     pub(crate) fn new(setting: &SamplerSetting, resource: &Resource) -> Self {
         let sampler: Box<dyn ShouldSample> = match setting {
-            SamplerSetting::XRay(_) => {
-                let by_rules = XRaySampler::new(resource).deciding_below_parents();
-                let sampler = Box::new(ParentDecides::or(by_rules.clone()));
-                return Self { sampler, by_rules: Some(by_rules) };
+            SamplerSetting::XRay(setting) => {
+                return Self::by_rules(XRaySampler::new(resource), setting.adaptive.is_some());
             }
             SamplerSetting::AlwaysOn => Box::new(Sampler::AlwaysOn),
             SamplerSetting::AlwaysOff => Box::new(Sampler::AlwaysOff),
@@ -38,6 +36,13 @@ impl Sampling {
         };
         Self { sampler, by_rules: None }
     }
+
+    fn by_rules(sampler: XRaySampler, records_unsampled: bool) -> Self {
+        let sampler = sampler.deciding_below_parents();
+        let by_rules = if records_unsampled { sampler.recording_unsampled() } else { sampler };
+        let sampler = ParentDecides { records_unsampled, ..ParentDecides::or(by_rules.clone()) };
+        Self { sampler: Box::new(sampler), by_rules: Some(by_rules) }
+    }
 }
 
 /// Follows the parent's decision, or that with which a new trace is to start. Uses the root sampler's result if there is
@@ -46,11 +51,13 @@ impl Sampling {
 #[derive(Clone, Debug)]
 struct ParentDecides {
     root: Box<dyn ShouldSample>,
+    /// Whether the root sampler may record a trace without sampling it, which then holds for the spans below.
+    records_unsampled: bool,
 }
 
 impl ParentDecides {
     fn or(root: impl ShouldSample + 'static) -> Self {
-        Self { root: Box::new(root) }
+        Self { root: Box::new(root), records_unsampled: false }
     }
 }
 
@@ -77,7 +84,12 @@ impl ShouldSample for ParentDecides {
         if parent.is_remote() && context.get::<Undecided>().is_some() {
             return self.root.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
         }
-        decided(parent.is_sampled(), parent.trace_state().clone())
+        let mut result = decided(parent.is_sampled(), parent.trace_state().clone());
+        let records = self.records_unsampled && !parent.is_sampled() && !parent.is_remote();
+        if records && span.is_recording() {
+            result.decision = SamplingDecision::RecordOnly;
+        }
+        result
     }
 }
 

@@ -63,6 +63,8 @@
 //! trace id. While X-Ray boosts a rate (adaptive sampling), the higher rate applies. Anomalies, which X-Ray bases a
 //! boost on, are not reported.
 //!
+//! [`Capture`] passes on traces that no rule sampled and that turn out to be anomalous.
+//!
 //! As long as there are no current rules, one trace per second and 5 % of the rest are sampled.
 //!
 //! # Calls
@@ -71,6 +73,7 @@
 //! For signed calls, or any other way to reach X-Ray, implement [`Transport`]. IAM actions: `xray:GetSamplingRules`,
 //! `xray:GetSamplingTargets`.
 
+mod adaptive;
 mod calls;
 mod clock;
 mod glob;
@@ -95,6 +98,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use self::adaptive::{AdaptiveSampling, Capture, InvalidAdaptiveSampling};
 pub use self::http::{HttpError, HttpTransport, InvalidEndpoint};
 pub use self::poller::{Poller, PollerHandle};
 pub use self::sampler::{SAMPLING_RULE, XRaySampler};

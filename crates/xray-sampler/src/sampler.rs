@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue, StringValue, TraceId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
@@ -29,6 +29,7 @@ pub const SAMPLING_RULE: &str = "aws.xray.sampling_rule";
 pub struct XRaySampler {
     shared: Arc<Shared>,
     decides_below_parents: bool,
+    records_unsampled: bool,
 }
 
 impl XRaySampler {
@@ -41,7 +42,11 @@ impl XRaySampler {
     }
 
     pub(crate) fn with_clock(resource: &Resource, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared::new(resource, clock)), decides_below_parents: false }
+        Self {
+            shared: Arc::new(Shared::new(resource, clock)),
+            decides_below_parents: false,
+            records_unsampled: false,
+        }
     }
 
     /// Applies the rules to spans with a valid parent as well, and counts them.
@@ -53,8 +58,35 @@ impl XRaySampler {
         Self { decides_below_parents: true, ..self }
     }
 
+    /// Records the spans of traces that no rule samples, so that [`Capture`](crate::Capture) can pass on those that turn
+    /// out to be anomalous. They are not marked as sampled, so other processors and other processes ignore them. A
+    /// parent's decision is followed as before: below a span that is recorded here so are its children, below a remote
+    /// parent that is not sampled nothing is.
+    ///
+    /// It costs the attributes of every span, which are otherwise dropped at once.
+    #[must_use]
+    pub fn recording_unsampled(self) -> Self {
+        Self { records_unsampled: true, ..self }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+}
+
+impl XRaySampler {
+    /// Follows a parent's decision. A span that is only recorded is always local.
+    fn following(&self, context: &Context, parent: &SpanContext) -> SamplingDecision {
+        let is_recorded = self.records_unsampled && !parent.is_remote() && context.span().is_recording();
+        decision(parent.is_sampled(), is_recorded)
+    }
+}
+
+fn decision(is_sampled: bool, is_recorded: bool) -> SamplingDecision {
+    match (is_sampled, is_recorded) {
+        (true, _) => SamplingDecision::RecordAndSample,
+        (false, true) => SamplingDecision::RecordOnly,
+        (false, false) => SamplingDecision::Drop,
     }
 }
 
@@ -69,15 +101,23 @@ impl ShouldSample for XRaySampler {
         _links: &[Link],
     ) -> SamplingResult {
         let parent = parent_context.map(|context| context.span().span_context().clone());
-        let followed = parent.as_ref().filter(|parent| parent.is_valid() && !self.decides_below_parents);
-        let Decision { is_sampled, rule } = followed.map_or_else(
-            || self.shared.decide(attributes, trace_id),
-            |parent| Decision { is_sampled: parent.is_sampled(), rule: None },
-        );
+        let (decision, rule) = match parent_context.zip(parent.as_ref()) {
+            Some((context, parent)) if parent.is_valid() && !self.decides_below_parents => {
+                (self.following(context, parent), None)
+            }
+            _ => {
+                let Decision { is_sampled, rule } = self.shared.decide(attributes, trace_id);
+                (decision(is_sampled, self.records_unsampled), rule)
+            }
+        };
         let attribute = |rule| KeyValue::new(SAMPLING_RULE, StringValue::from(rule));
         SamplingResult {
-            decision: if is_sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
-            attributes: rule.filter(|_| is_sampled).map(attribute).into_iter().collect(),
+            attributes: rule
+                .filter(|_| decision != SamplingDecision::Drop)
+                .map(attribute)
+                .into_iter()
+                .collect(),
+            decision,
             trace_state: parent.map_or_else(TraceState::default, |parent| parent.trace_state().clone()),
         }
     }

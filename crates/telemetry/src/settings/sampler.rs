@@ -1,11 +1,20 @@
 //! The sampler: `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
+
+use xray_sampler::{AdaptiveSampling, InvalidAdaptiveSampling};
 
 use super::{Reader, is_plain_http};
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+const ADAPTIVE: &str = "AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG";
+
+/// The longest file with a configuration that is read, in bytes. The configuration itself has a lower limit.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// The longest interval between fetching rules, in seconds, which is the limit of
 /// [`Poller::with_interval`](xray_sampler::Poller::with_interval).
@@ -39,22 +48,34 @@ impl Default for SamplerSetting {
 /// Where X-Ray's sampling rules are fetched, and how often. The argument of `xray` is
 /// `endpoint=http://localhost:2000,polling_interval=300`, as in AWS's distributions of OpenTelemetry
 /// (<https://aws-otel.github.io/docs/getting-started/remote-sampling>). Either part may be absent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RulesSetting {
     /// The address of the collector's extension `awsproxy`, which signs the calls.
     pub endpoint: String,
     /// The interval between fetching rules, from one second to half an hour.
     pub interval: Duration,
+    /// `AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG`, YAML or the path of a file with it: which traces are exported although no
+    /// rule sampled them. Nothing is held for that by default.
+    pub adaptive: Option<AdaptiveSampling>,
 }
 
 impl Default for RulesSetting {
     fn default() -> Self {
-        Self { endpoint: "http://localhost:2000".to_owned(), interval: Duration::from_mins(5) }
+        let endpoint = "http://localhost:2000".to_owned();
+        Self { endpoint, interval: Duration::from_mins(5), adaptive: None }
     }
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn sampler(&mut self) -> SamplerSetting {
+        let sampler = self.named_sampler();
+        if !matches!(sampler, SamplerSetting::XRay(_)) && self.get(ADAPTIVE).is_some() {
+            self.problem(ADAPTIVE, format!("needs {SAMPLER}=xray"));
+        }
+        sampler
+    }
+
+    fn named_sampler(&mut self) -> SamplerSetting {
         match self.get(SAMPLER).as_deref() {
             None | Some("xray" | "parentbased_xray") => SamplerSetting::XRay(self.rules()),
             Some("always_on") => SamplerSetting::AlwaysOn,
@@ -83,7 +104,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn rules(&mut self) -> RulesSetting {
-        let mut rules = RulesSetting::default();
+        let mut rules = RulesSetting { adaptive: self.adaptive_sampling(), ..RulesSetting::default() };
         let Some(argument) = self.get(ARGUMENT) else { return rules };
         for pair in argument.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             if let Err(problem) = rules.set(pair) {
@@ -93,6 +114,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         rules
     }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn adaptive_sampling(&mut self) -> Option<AdaptiveSampling> {
+        let setting = self.get(ADAPTIVE)?;
+        // As in AWS's distributions: what exists is a path.
+        let yaml = if Path::new(&setting).is_file() { read(&setting) } else { Ok(setting) };
+        let read =
+            yaml.and_then(|yaml| yaml.parse().map_err(|error: InvalidAdaptiveSampling| error.to_string()));
+        read.map_err(|problem| self.problem(ADAPTIVE, problem)).ok()
+    }
+}
+
+fn read(path: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| format!("the file cannot be read: {error}"))
 }
 
 impl RulesSetting {

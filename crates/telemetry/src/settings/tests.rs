@@ -90,6 +90,28 @@ fn the_source_of_rules_is_read_from_the_samplers_argument() {
 }
 
 #[test]
+fn adaptive_sampling_is_read_from_yaml_or_a_file_and_needs_the_sampler_xray() {
+    const ADAPTIVE: &str = "AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG";
+    const YAML: &str = "{version: 1.0, anomalyCaptureLimit: {anomalyTracesPerSecond: 7}}";
+    let adaptive = |pairs: &[(&str, &str)]| match read(pairs) {
+        Ok(OtelSettings { sampler: SamplerSetting::XRay(rules), .. }) => Ok(rules.adaptive),
+        Ok(other) => panic!("{other:?}"),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+    };
+    let expected = Some(YAML.parse().unwrap());
+    assert_eq!(adaptive(&[]), Ok(None));
+    assert_eq!(adaptive(&[(ADAPTIVE, YAML)]), Ok(expected.clone()));
+    let file = std::env::temp_dir().join(format!("adaptive-sampling-{}.yaml", std::process::id()));
+    std::fs::write(&file, YAML).unwrap();
+    assert_eq!(adaptive(&[(ADAPTIVE, file.to_str().unwrap())]), Ok(expected));
+    std::fs::remove_file(&file).unwrap();
+    let wrong = adaptive(&[(ADAPTIVE, file.to_str().unwrap())]).unwrap_err();
+    assert!(wrong.starts_with("AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG: expected YAML"), "{wrong}");
+    let other = adaptive(&[(ADAPTIVE, YAML), ("OTEL_TRACES_SAMPLER", "always_on")]).unwrap_err();
+    assert_eq!(other, "AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG: needs OTEL_TRACES_SAMPLER=xray");
+}
+
+#[test]
 fn every_wrong_variable_is_named_once() {
     let problems = read(&[
         ("OTEL_TRACES_SAMPLER", "traceidratio"),

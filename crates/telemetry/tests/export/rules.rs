@@ -45,7 +45,8 @@ impl XRay {
     fn settings(&self, collector: &Collector) -> Settings {
         let mut settings = settings(&collector.url);
         let interval = Duration::from_secs(1);
-        settings.otel.sampler = SamplerSetting::XRay(RulesSetting { endpoint: self.url.clone(), interval });
+        let endpoint = self.url.clone();
+        settings.otel.sampler = SamplerSetting::XRay(RulesSetting { endpoint, interval, adaptive: None });
         settings
     }
 }
@@ -113,6 +114,39 @@ async fn rules_decide_unless_a_parent_has_and_are_named_on_the_span() {
     };
     assert!(spans.iter().filter(|span| rule(span)).count() >= 22);
     assert!(spans.iter().any(|span| !span.parent_span_id.is_empty() && !rule(span)), "a parent decided");
+}
+
+/// Handles a request of a path without traces, which calls something and fails or not.
+fn handle(dispatch: &Dispatch, name: &'static str, parent: Incoming, fails: bool) {
+    tracing::dispatcher::with_default(dispatch, || {
+        let span = tracing::info_span!("request", otel.name = name, otel.kind = "server");
+        span.set_parent(parent.into_context()).unwrap();
+        assert!(header_of(&span).unwrap().ends_with("Sampled=0"), "those that follow are told no");
+        span.in_scope(|| drop(tracing::info_span!("call", otel.kind = "client").entered()));
+        span.set_attribute("http.response.status_code", if fails { 503 } else { 202 });
+    });
+}
+
+#[tokio::test]
+async fn a_failed_request_that_no_rule_sampled_is_captured_unless_its_caller_decided() {
+    let (collector, xray) = (Collector::start().await, XRay::start().await);
+    let mut settings = xray.settings(&collector);
+    let SamplerSetting::XRay(rules) = &mut settings.otel.sampler else { panic!("another sampler") };
+    rules.adaptive =
+        Some("{version: 1.0, anomalyCaptureLimit: {anomalyTracesPerSecond: 1000}}".parse().unwrap());
+    let (telemetry, dispatch) = Telemetry::build(settings, io::sink()).unwrap();
+    let refused = || (0..20).all(|_| decision(&dispatch, "/other", Incoming::default()) == "Sampled=0");
+    until("the rules", refused).await;
+
+    let carried = |field: &str| Incoming::from_message(Some(&format!("{HEADER}{field}")), None);
+    handle(&dispatch, "fine", Incoming::default(), false);
+    handle(&dispatch, "failed", Incoming::default(), true);
+    handle(&dispatch, "undecided", carried(";Sampled=?"), true);
+    handle(&dispatch, "refused by its caller", carried(";Sampled=0"), true);
+    telemetry.shutdown().await.unwrap();
+    let mut spans = collector.spans();
+    spans.retain(|name| name != "request");
+    assert_eq!(spans, ["call", "failed", "call", "undecided"]);
 }
 
 #[tokio::test]

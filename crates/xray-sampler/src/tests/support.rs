@@ -2,10 +2,12 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use opentelemetry::{KeyValue, TraceId};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue, TraceId};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -50,6 +52,32 @@ pub(crate) fn parsed(rule: &Value) -> Rule {
 pub(crate) fn resource(attributes: &[(&'static str, &'static str)]) -> Resource {
     let attributes = attributes.iter().map(|(key, value)| KeyValue::new(*key, *value));
     Resource::builder_empty().with_attributes(attributes).build()
+}
+
+/// Returns a finished span.
+pub(crate) fn finished(name: &'static str, id: u64, parent: u64) -> SpanData {
+    finished_in(1, name, id, parent)
+}
+
+/// Returns a finished span of a trace.
+pub(crate) fn finished_in(trace: u128, name: &'static str, id: u64, parent: u64) -> SpanData {
+    let (trace_id, span_id) = (TraceId::from(trace), SpanId::from(id));
+    let flags = TraceFlags::default();
+    SpanData {
+        span_context: SpanContext::new(trace_id, span_id, flags, false, TraceState::default()),
+        parent_span_id: SpanId::from(parent),
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: name.into(),
+        start_time: SystemTime::UNIX_EPOCH,
+        end_time: SystemTime::UNIX_EPOCH,
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: InstrumentationScope::default(),
+    }
 }
 
 /// Clocks that advance only on demand.
