@@ -18,6 +18,9 @@ use xray::AnnotationValue;
 pub(crate) use self::inferred::inferred;
 pub use self::service::ServiceId;
 
+/// The type, in a root cause, of a service that did not say where it runs.
+const UNKNOWN: &str = "unknown";
+
 /// What is known of a trace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
@@ -219,8 +222,13 @@ impl RootCause {
 }
 
 impl CauseService {
+    /// The type is always there, because Grafana's data source reads it without a check
+    /// (`pkg/datasource/getAnalytics.go` of grafana/x-ray-datasource).
     fn to_json(&self) -> Value {
         let mut service = self.service.to_json();
+        if self.service.kind.is_none() {
+            service["Type"] = Value::from(UNKNOWN);
+        }
         service["Inferred"] = Value::from(self.inferred);
         service["EntityPath"] = self.path.iter().map(CauseEntity::to_json).collect();
         service

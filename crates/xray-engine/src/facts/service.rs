@@ -12,6 +12,11 @@ const MESSAGING: [&str; 8] =
 /// The type of what is called and is no AWS resource.
 pub(super) const REMOTE: &str = "remote";
 
+/// AWS services as they are shown. X-Ray's SDK for Python names them by the prefix of their endpoint, in lower case
+/// (`aws_xray_sdk.ext.botocore`); other senders by the name that is shown.
+const SHOWN: [&str; 10] =
+    ["DynamoDB", "EventBridge", "Events", "Kinesis", "KMS", "Lambda", "S3", "SecretsManager", "SNS", "SQS"];
+
 /// A node of the service map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId {
@@ -39,7 +44,7 @@ impl ServiceId {
     pub(super) fn of_call(segment: &Segment) -> Self {
         let account_id = account(segment);
         let node = |name: &str, kind: &str| Self { name: name.into(), kind: Some(kind.into()), account_id };
-        match (segment.namespace.as_deref(), segment.name.as_str(), segment.aws.as_ref()) {
+        match (segment.namespace.as_deref(), shown(&segment.name), segment.aws.as_ref()) {
             (Some("aws"), "DynamoDB", Some(Aws { table_name: Some(table), .. })) => {
                 node(table, "AWS::DynamoDB::Table")
             }
@@ -48,11 +53,11 @@ impl ServiceId {
                 node(name, "AWS::SQS::Queue")
             }
             (Some("aws"), name, _) => node(name, &format!("AWS::{name}")),
-            (_, name, _) => node(name, REMOTE),
+            _ => node(&segment.name, REMOTE),
         }
     }
 
-    /// Returns the service as the API writes it.
+    /// Returns the service as the API writes it. A service that did not say where it runs has no type.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut id = json!({"Name": &*self.name, "Names": [&*self.name]});
@@ -70,14 +75,20 @@ fn account(segment: &Segment) -> Option<Arc<str>> {
     segment.aws.as_ref()?.account_id.as_deref().map(Arc::from)
 }
 
-/// Whether a subsegment is the call of another service.
+/// Whether a subsegment is the call of another service. X-Ray's SDKs write a third namespace, `local`, for work within the
+/// service.
 pub(super) fn is_call(node: Node<'_>) -> bool {
-    node.is_subsegment() && node.segment().namespace.is_some()
+    node.is_subsegment() && matches!(node.segment().namespace.as_deref(), Some("aws" | "remote"))
 }
 
 /// Whether a call goes to a service that passes on messages.
 pub(super) fn is_message(segment: &Segment) -> bool {
-    segment.namespace.as_deref() == Some("aws") && MESSAGING.contains(&&*segment.name)
+    segment.namespace.as_deref() == Some("aws") && MESSAGING.contains(&shown(&segment.name))
+}
+
+/// Returns the name of an AWS service as it is shown.
+fn shown(name: &str) -> &str {
+    SHOWN.into_iter().find(|shown| shown.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
 /// Whether a call is all that is known of the service called. A segment of that service takes the call's place.

@@ -132,3 +132,57 @@ fn a_root_cause_is_written_as_the_api_has_it() {
     assert_eq!(slow["Services"][1]["EntityPath"][0]["Coverage"], json!(0.6));
     assert!(slow["Services"][0]["EntityPath"][0].get("Exceptions").is_none());
 }
+
+#[test]
+fn a_local_subsegment_is_part_of_its_service() {
+    let facts = facts(&json!([
+        {"id": "0000000000000001", "name": "shop", "start_time": 1.0, "end_time": 2.0, "fault": true, "subsegments": [
+            {"id": "0000000000000002", "name": "charge card", "start_time": 1.1, "end_time": 1.9, "namespace": "local",
+             "fault": true}
+        ]}
+    ]));
+    assert_eq!(services(&facts), [("shop", "", false)]);
+    let [cause] = &*facts.fault_causes else { panic!("{:?}", facts.fault_causes) };
+    let path: Vec<_> = cause.services.iter().flat_map(|service| &service.path).collect();
+    assert_eq!(
+        path.iter().map(|entity| (&*entity.name, entity.remote)).collect::<Vec<_>>(),
+        [("shop", false), ("charge card", false)]
+    );
+}
+
+/// X-Ray's SDK for Python names services by their endpoints, in lower case, and sends no origin.
+#[test]
+fn the_case_of_an_aws_service_s_name_makes_no_difference() {
+    let facts = facts(&json!([
+        {"id": "0000000000000001", "name": "shop", "start_time": 1.0, "end_time": 2.0, "fault": true, "subsegments": [
+            {"id": "0000000000000002", "name": "dynamodb", "start_time": 1.1, "end_time": 1.2, "namespace": "aws",
+             "fault": true, "aws": {"table_name": "orders"}},
+            {"id": "0000000000000003", "name": "sns", "start_time": 1.2, "end_time": 1.3, "namespace": "aws"},
+            {"id": "0000000000000004", "name": "sqs", "start_time": 1.3, "end_time": 1.4, "namespace": "aws",
+             "aws": {"queue_url": "https://sqs/1/placed"}}
+        ]},
+        {"id": "0000000000000005", "name": "worker", "start_time": 3.0, "end_time": 4.0, "parent_id": "0000000000000004"}
+    ]));
+    assert_eq!(
+        services(&facts),
+        [
+            ("shop", "", false),
+            ("orders", "AWS::DynamoDB::Table", true),
+            ("SNS", "AWS::SNS", true),
+            ("placed", "AWS::SQS::Queue", true),
+            ("worker", "", false),
+        ]
+    );
+    assert_eq!(
+        edges(&facts),
+        [
+            ("shop", "orders", false),
+            ("shop", "SNS", false),
+            ("shop", "placed", false),
+            ("placed", "worker", true)
+        ]
+    );
+    let cause = facts.fault_causes[0].to_json();
+    assert_eq!(cause["Services"][0]["Type"], "unknown", "a root cause always has types");
+    assert_eq!(cause["Services"][1]["Type"], "AWS::DynamoDB::Table");
+}
