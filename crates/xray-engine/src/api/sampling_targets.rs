@@ -91,7 +91,7 @@ fn target(control: &mut Control, document: &StatisticsDocument, now: f64) -> Res
         borrowed: document.borrow_count.unwrap_or_default().into(),
     };
     statistics.record(name, counts, document.timestamp, now);
-    let quota = targets.quota(name, settings.reservoir_size, &document.client_id, now);
+    let quota = targets.quota(name, settings.reservoir_size, &document.client_id, counts.requests, now);
     let mut target = json!({
         "RuleName": name,
         "FixedRate": settings.fixed_rate,

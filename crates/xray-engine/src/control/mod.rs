@@ -106,7 +106,7 @@ mod tests {
         });
         let rule: RuleSettings = serde_json::from_value(rule).unwrap();
         control.rules.create(Some("rule"), rule, Tags::default(), 11.0).unwrap();
-        control.targets.quota("rule", 3, "client", 12.0);
+        control.targets.quota("rule", 3, "client", 3, 12.0);
         control.statistics.record("rule", Counts { requests: 3, sampled: 2, borrowed: 1 }, 12.0, 12.0);
         control.retrievals.start("token", vec![xray::TraceId::from_bytes([1; 16])], 0.0, 9.0, 12.0);
         control.destination.update(Some(Destination::CloudWatchLogs), None).unwrap();

@@ -23,21 +23,32 @@ pub(crate) struct Targets(BTreeMap<String, Clients>);
 type Clients = BTreeMap<String, f64>;
 
 impl Targets {
-    /// Remembers that a client has reported on a rule, and returns its share of the reservoir, in requests per second.
+    /// Remembers that a client has reported requests that a rule took, and returns its share of the reservoir, in requests
+    /// per second.
     ///
-    /// The clients seen lately have equal shares. What remains of the division is given, one each, to as many clients, and
-    /// in every interval to the next ones, so that over time all have the same even if the reservoir is smaller than the
-    /// number of clients. Within an interval the shares add up to the reservoir. After a client has joined, the others
-    /// keep their larger shares until they report.
-    pub(crate) fn quota(&mut self, rule: &str, reservoir: i32, client: &str, now: f64) -> i32 {
+    /// The clients with requests lately have equal shares. "X-Ray calculates a new reservoir for each service based on the
+    /// recent sampling results"
+    /// (<https://docs.aws.amazon.com/xray/latest/api/API_SamplingTargetDocument.html>): many samplers report on all rules,
+    /// also on those that none of their requests matches, and take nothing from the others. Their answer is the share that
+    /// they would have. What remains of the division is given, one each, to as many clients, and in every interval to the
+    /// next ones, so that over time all have the same even if the reservoir is smaller than the number of clients. Within
+    /// an interval the shares add up to the reservoir. After a client has joined, the others keep their larger shares
+    /// until they report.
+    pub(crate) fn quota(&mut self, rule: &str, reservoir: i32, client: &str, requests: u64, now: f64) -> i32 {
         let clients = self.0.entry(rule.to_owned()).or_default();
         clients.retain(|_, seen| now - *seen <= RECENT_S);
-        if clients.len() >= MAX_CLIENTS && !clients.contains_key(client) {
-            forget_one(clients);
+        let mut sharing = clients.len();
+        if !clients.contains_key(client) {
+            sharing = (sharing + 1).min(MAX_CLIENTS);
         }
-        clients.insert(client.to_owned(), now);
-        let place = clients.keys().position(|known| known == client).unwrap_or_default();
-        share(reservoir, clients.len(), place, interval(now))
+        if requests > 0 {
+            if clients.len() >= MAX_CLIENTS && !clients.contains_key(client) {
+                forget_one(clients);
+            }
+            clients.insert(client.to_owned(), now);
+        }
+        let place = clients.keys().take_while(|known| known.as_str() < client).count();
+        share(reservoir, sharing, place, interval(now))
     }
 
     /// Forgets the clients of a rule.
@@ -77,28 +88,43 @@ mod tests {
     #[test]
     fn a_single_client_has_the_whole_reservoir() {
         let mut targets = Targets::default();
-        assert_eq!(targets.quota("rule", 5, "a", 100.0), 5);
-        assert_eq!(targets.quota("other", 0, "a", 100.0), 0);
+        assert_eq!(targets.quota("rule", 5, "a", 1, 100.0), 5);
+        assert_eq!(targets.quota("other", 0, "a", 1, 100.0), 0);
     }
 
     #[test]
     fn clients_that_stay_away_lose_their_share() {
         let mut targets = Targets::default();
-        targets.quota("rule", 10, "a", 100.0);
-        assert_eq!(targets.quota("rule", 10, "b", 100.0), 5);
-        assert_eq!(targets.quota("rule", 10, "b", 130.0), 5);
-        assert_eq!(targets.quota("rule", 10, "b", 130.1), 10);
+        targets.quota("rule", 10, "a", 1, 100.0);
+        assert_eq!(targets.quota("rule", 10, "b", 1, 100.0), 5);
+        assert_eq!(targets.quota("rule", 10, "b", 1, 130.0), 5);
+        assert_eq!(targets.quota("rule", 10, "b", 1, 130.1), 10);
         targets.forget("rule");
         assert_eq!(targets, Targets::default());
+    }
+
+    #[test]
+    fn clients_without_requests_take_nothing_from_the_others() {
+        let mut targets = Targets::default();
+        assert_eq!(targets.quota("rule", 10, "idle", 0, 100.0), 10, "as if it had some");
+        assert_eq!(targets.quota("rule", 10, "busy", 7, 100.0), 10);
+        assert_eq!(targets.quota("rule", 10, "idle", 0, 100.0), 5);
+        assert_eq!(targets.quota("rule", 10, "busy", 7, 110.0), 10);
+        // Who had requests before is one of them for a while.
+        assert_eq!(targets.quota("rule", 10, "idle", 1, 110.0), 5);
+        assert_eq!(targets.quota("rule", 10, "idle", 0, 140.0), 5);
+        assert_eq!(targets.quota("rule", 10, "busy", 7, 140.0), 5);
+        assert_eq!(targets.quota("rule", 10, "idle", 0, 140.1), 5);
+        assert_eq!(targets.quota("rule", 10, "busy", 7, 140.1), 10);
     }
 
     #[test]
     fn the_client_longest_unseen_makes_room() {
         let mut targets = Targets::default();
         for number in 0..MAX_CLIENTS {
-            targets.quota("rule", 1, &format!("{number:04}"), if number == 7 { 99.0 } else { 100.0 });
+            targets.quota("rule", 1, &format!("{number:04}"), 1, if number == 7 { 99.0 } else { 100.0 });
         }
-        targets.quota("rule", 1, "new", 100.0);
+        targets.quota("rule", 1, "new", 1, 100.0);
         let clients = &targets.0["rule"];
         assert_eq!((clients.len(), clients.contains_key("0007")), (MAX_CLIENTS, false));
     }
