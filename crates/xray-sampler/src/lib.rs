@@ -56,6 +56,10 @@
 //! Only attributes that a span has **when it starts** are matched. An absent value counts as empty: it is matched by
 //! `*`, and not by a more specific pattern.
 //!
+//! OpenTelemetry's sampler for JavaScript takes the same rule for the same request, with exceptions: it takes `/` for an
+//! absent path, the client's address for an absent host and the cluster's ARN for an absent container's, matches only
+//! strings, and reads neither the former names, nor the original of an unknown method, nor the launch type.
+//!
 //! # Sampling
 //!
 //! The reservoir comes first: up to the quota of traces per second that X-Ray assigned to this service, or, without a
