@@ -3,9 +3,10 @@
 import concurrent.futures
 import contextlib
 import math
+import random
 import time
 
-from deciders import Decider
+from deciders import NEVER, Decider
 from rules import create
 
 SERVICE = {"service.name": "shares"}
@@ -17,14 +18,11 @@ RESERVOIR = 5
 PACE = 25
 # Processes that share one reservoir, and sample a tenth of what it leaves.
 SHARING, SHARED_RATE = 4, 0.1
+# A trace that ours samples at any rate but 0, by the second half of its id, as it does not sample NEVER.
+ALWAYS = "ffffffff000000000000000000000001"
 # Seconds since a process has had rules. It reports every ten seconds, a little more at random, since it began to fetch them.
 # At the second report, X-Ray has known of every process.
 BORROWING, ASSIGNED = (1.0, 8.5), (22.0, 28.5)
-
-
-def bound(mean_of, rate, slack):
-    """Returns how far from the mean a count may be: five standard deviations, which chance exceeds once in a million."""
-    return 5 * math.sqrt(mean_of * rate * (1 - rate)) + slack
 
 
 def within(what, found, expected, most):
@@ -41,21 +39,35 @@ def compare_rates(xray, programs):
             for name, rate in RATES.items():
                 requests = [{"resource": SERVICE, "attributes": {"rate": name}}] * DECISIONS
                 sampled = sum(decision["sampled"] for decision in decider.decide(requests))
-                within(f"{program}, {name} of {DECISIONS}", sampled, rate * DECISIONS, bound(DECISIONS, rate, 0))
+                # Five standard deviations, which chance exceeds once in a million.
+                within(f"{program}, {name} of {DECISIONS}", sampled, rate * DECISIONS, 5 * math.sqrt(DECISIONS * rate * (1 - rate)))
 
 
-def at_a_pace(decider, reservoir):
-    """Decides about a request again and again, and returns when one was sampled, in seconds since there were rules."""
-    decider.wait_for_rules([SERVICE])
-    request = [{"resource": SERVICE, "attributes": {"reservoir": reservoir}}]
-    start, number, sampled = time.monotonic(), 0, []
-    while (due := number / PACE) < ASSIGNED[1]:
-        time.sleep(max(0.0, start + due - time.monotonic()))
-        [decision] = decider.decide(request)
-        if decision["sampled"]:
-            sampled.append(time.monotonic() - start)
-        number += 1
-    return sampled
+class Paced:
+    """Decisions of one process about a request, again and again, at a pace."""
+
+    def __init__(self, name, decider, seed):
+        self.name = name
+        self.decider = decider
+        self.rate = SHARED_RATE if name == "sharing" else 0.0
+        self.random = random.Random(seed)
+        # When the reservoir sampled a trace that the rate would not have, in seconds since there were rules.
+        self.from_reservoir = []
+
+    def run(self):
+        self.decider.wait_for_rules([SERVICE])
+        start, number = time.monotonic(), 0
+        while (due := number / PACE) < ASSIGNED[1]:
+            time.sleep(max(0.0, start + due - time.monotonic()))
+            by_rate = self.random.random() < self.rate
+            request = {"resource": SERVICE, "attributes": {"reservoir": self.name}, "trace_id": ALWAYS if by_rate else NEVER}
+            [decision] = self.decider.decide([request])
+            if by_rate:
+                assert decision["sampled"], "the rate samples what the reservoir leaves"
+            elif decision["sampled"]:
+                self.from_reservoir.append(time.monotonic() - start)
+            number += 1
+        return self
 
 
 def compare_reservoirs(xray, programs):
@@ -64,29 +76,30 @@ def compare_reservoirs(xray, programs):
     for priority, name in enumerate(groups, 10):
         rate = SHARED_RATE if name == "sharing" else 0.0
         create(xray, f"reservoir of {name}", priority, Attributes={"reservoir": name}, ReservoirSize=RESERVOIR, FixedRate=rate)
-    sampled = {}
     with contextlib.ExitStack() as stack:
-        deciders = [(name, stack.enter_context(Decider(command))) for name, commands in groups.items() for command in commands]
-        with concurrent.futures.ThreadPoolExecutor(len(deciders)) as threads:
-            running = [(name, threads.submit(at_a_pace, decider, name)) for name, decider in deciders]
-            for name, times in running:
-                sampled.setdefault(name, []).extend(times.result())
-    for name, processes in groups.items():
-        check_window(f"{name}, borrowing", sampled[name], BORROWING, len(processes), name == "sharing", len(processes))
-        check_window(f"{name}, with quotas", sampled[name], ASSIGNED, RESERVOIR, name == "sharing", len(processes))
+        paced = [
+            Paced(name, stack.enter_context(Decider(command)), seed)
+            for name, commands in groups.items() for seed, command in enumerate(commands)
+        ]
+        with concurrent.futures.ThreadPoolExecutor(len(paced)) as threads:
+            list(threads.map(Paced.run, paced))
+    for name in groups:
+        processes = [each for each in paced if each.name == name]
+        check_window(f"{name}, borrowing", processes, BORROWING, len(processes))
+        check_window(f"{name}, with quotas", processes, ASSIGNED, RESERVOIR)
     check_statistics(xray)
 
 
-def check_window(what, times, window, per_second, has_rate, processes):
-    """Checks the number sampled within a window: the reservoir's, and the rate's of the rest."""
+def check_window(what, processes, window, per_second):
+    """Checks how many traces the reservoir added to those of the rate within a window."""
     begin, end = window
-    taken = per_second * (end - begin)
-    rest = max(0.0, processes * PACE * (end - begin) - taken)
-    rate = SHARED_RATE if has_rate else 0.0
-    # A second's worth at each end, and in JavaScript's sampler, which begins anew with every target, one more.
-    slack = 1.5 * per_second + 1
-    found = sum(begin <= time < end for time in times)
-    within(what, found, taken + rate * rest, bound(rest, rate, slack))
+    found = sum(begin <= at < end for process in processes for at in process.from_reservoir)
+    # The reservoir comes first, and takes some that the rate would have sampled as well.
+    expected = per_second * (end - begin) * (1 - processes[0].rate)
+    # A second's worth in all at the ends and where JavaScript's sampler begins anew with a target. What remains of a division,
+    # one a second, may be given to two processes or none, if they report in different intervals.
+    remainder = end - begin if RESERVOIR % len(processes) else 0
+    within(what, found, expected, 1.5 * per_second + 1 + remainder)
 
 
 def check_statistics(xray):
