@@ -14,7 +14,7 @@ use aws_sdk_xray::Client;
 use aws_sdk_xray::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_xray::error::ProvideErrorMetadata as _;
 use aws_sdk_xray::primitives::DateTime;
-use aws_sdk_xray::types::{AnnotationValue, TimeRangeType};
+use aws_sdk_xray::types::{AnnotationValue, SamplingStrategy, SamplingStrategyName, TimeRangeType};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -245,6 +245,23 @@ async fn a_summary_shows_what_is_in_the_trace() {
         event_type.annotation_value(),
         Some(&AnnotationValue::StringValue("CustomerRenamed".to_owned()))
     );
+}
+
+#[tokio::test]
+async fn summaries_are_those_of_the_share_that_is_asked_for() {
+    let served = serve(Settings::default()).await;
+    served.export(flow().into()).await;
+    let count = async |sampling: bool, rate: f64| {
+        let strategy = SamplingStrategy::builder().name(SamplingStrategyName::FixedRate).value(rate).build();
+        let call = served.client.get_trace_summaries().sampling(sampling).sampling_strategy(strategy);
+        let call = call.start_time(DateTime::from_secs(START)).end_time(DateTime::from_secs(START + 1));
+        call.send().await.map(|answer| answer.trace_summaries().len())
+    };
+    assert_eq!(count(true, 1.0).await.unwrap(), 1);
+    assert_eq!(count(true, 0.0).await.unwrap(), 0);
+    assert_eq!(count(false, 0.0).await.unwrap(), 1);
+    let error = count(true, 1.5).await.unwrap_err();
+    assert!(error.message().unwrap().contains("from 0 to 1"), "{error:?}");
 }
 
 #[tokio::test]

@@ -16,7 +16,6 @@ use crate::clock::epoch_seconds;
 use crate::query::summary;
 use crate::store::{Search, TraceTime};
 
-/// `Sampling` and `SamplingStrategy` are accepted and ignored: all traces can be examined here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
@@ -27,7 +26,26 @@ struct Input {
     #[serde(default)]
     filter_expression: Option<String>,
     #[serde(default)]
+    sampling: bool,
+    #[serde(default)]
+    sampling_strategy: Option<SamplingStrategy>,
+    #[serde(default)]
     next_token: Option<String>,
+}
+
+/// <https://docs.aws.amazon.com/xray/latest/api/API_SamplingStrategy.html>
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SamplingStrategy {
+    name: StrategyName,
+    #[serde(default)]
+    value: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum StrategyName {
+    PartialScan,
+    FixedRate,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -65,7 +83,18 @@ impl Input {
             TimeRangeType::Service => TraceTime::End,
         };
         let search = Search::new(self.start_time, self.end_time, time, plane.resolve(filter)?);
-        search.ok_or_else(InvalidRequest::reversed_range)
+        Ok(search.ok_or_else(InvalidRequest::reversed_range)?.of_a_share(self.share()?))
+    }
+
+    /// Returns the share of the traces that is looked at. A partial scan may see all of them, as it does here.
+    fn share(&self) -> Result<f64, InvalidRequest> {
+        match self.sampling_strategy.filter(|_| self.sampling) {
+            Some(SamplingStrategy { name: StrategyName::FixedRate, value: Some(rate) }) => {
+                let message = format!("the value {rate} of SamplingStrategy must be from 0 to 1");
+                (0.0..=1.0).contains(&rate).then_some(rate).ok_or(InvalidRequest(message))
+            }
+            _ => Ok(1.0),
+        }
     }
 }
 

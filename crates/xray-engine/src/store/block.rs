@@ -162,7 +162,7 @@ pub(super) fn search(data: &[u8], from: u64, search: &Search, mut take: impl FnM
     let mut examined = 0;
     for _ in 0..source.length()? {
         let (header, mut facts) = next(&mut source)?;
-        if header.number < from || !search.covers(&header.times) {
+        if header.number < from || !search.covers(&header.times) || !search.looks_at(header.id) {
             continue;
         }
         examined += 1;

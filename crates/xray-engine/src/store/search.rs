@@ -58,6 +58,8 @@ pub(crate) struct Search {
     time: TraceTime,
     filter: FilterExpression,
     needs: Needs,
+    /// The share of the traces that is looked at, from 0 to 1.
+    share: f64,
 }
 
 impl Search {
@@ -66,7 +68,19 @@ impl Search {
         let needs = Needs::of(filter.expression());
         // Whole seconds are compared, as X-Ray does with the time in a trace id. Clients send the end of the range without
         // its fraction, and a trace that started within that second is still found.
-        (from <= to).then(|| Self { from: from.floor(), to: to.floor() + 1.0, time, filter, needs })
+        (from <= to).then(|| Self {
+            from: from.floor(),
+            to: to.floor() + 1.0,
+            time,
+            filter,
+            needs,
+            share: 1.0,
+        })
+    }
+
+    /// Looks at a share of the traces only, from 0 to 1: always at the same ones.
+    pub(crate) fn of_a_share(self, share: f64) -> Self {
+        Self { share, ..self }
     }
 
     /// Returns a search for traces that started in a range.
@@ -85,6 +99,12 @@ impl Search {
 
     pub(super) fn needs(&self) -> &Needs {
         &self.needs
+    }
+
+    /// Whether a trace is among the share that is looked at. The end of an id is random.
+    pub(super) fn looks_at(&self, id: TraceId) -> bool {
+        let [.., a, b, c, d] = id.to_bytes();
+        f64::from(u32::from_be_bytes([a, b, c, d])) < self.share * 2_f64.powi(32)
     }
 
     /// Whether the time of a trace lies in the range.

@@ -165,6 +165,23 @@ fn a_walk_in_pages_passes_every_trace_once() {
 }
 
 #[test]
+fn a_share_of_the_traces_is_always_the_same() {
+    let store = TraceStore::temporary(PLENTY).unwrap();
+    for number in 0..2_000_u128 {
+        // As the ids of traces are.
+        put(&store, number << 32 | u128::from(rand::random::<u32>()), &segment(1, NOW));
+    }
+    let ids = |share| {
+        let page = store.page(0, usize::MAX, &search("").of_a_share(share)).unwrap();
+        page.traces.into_iter().map(|trace| trace.id).collect::<Vec<_>>()
+    };
+    let tenth = ids(0.1);
+    assert!((120..290).contains(&tenth.len()), "{} of 2,000", tenth.len());
+    assert_eq!(ids(0.1), tenth);
+    assert_eq!((ids(0.0).len(), ids(1.0).len()), (0, 2_000));
+}
+
+#[test]
 fn blocks_without_what_is_needed_are_not_read() {
     let store = TraceStore::temporary(PLENTY).unwrap();
     for number in 0..TRACES * 3 {
