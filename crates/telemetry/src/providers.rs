@@ -10,14 +10,14 @@ use opentelemetry_sdk::metrics::{
 };
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanProcessor};
 use opentelemetry_semantic_conventions::metric;
-use xray_sampler::{AdaptiveSampling, Capture};
+use xray_sampler::Capture;
 
 use crate::error::StartError;
 use crate::export::{Collector, Delivery, Departures, Ending, Limits, Lost, SpanQueue, UntilAccepted};
 use crate::processor::Corrected;
 use crate::rules::{self, RulesPoller};
 use crate::sampler::Sampling;
-use crate::settings::{HistogramSetting, OtelSettings, SamplerSetting};
+use crate::settings::{HistogramSetting, OtelSettings};
 use crate::span_id::Ids;
 
 /// The instrumentation scope: the name of the tracer and of the meter.
@@ -47,15 +47,11 @@ impl Providers {
         resource: Resource,
     ) -> Result<(Self, Option<RulesPoller>), StartError> {
         let (losses, ending) = (Losses::default(), Arc::new(Ending::default()));
-        let Sampling { sampler, by_rules } = Sampling::new(&settings.sampler, &resource);
-        let poller = match (&settings.sampler, by_rules) {
-            // A process that exports no span needs no rules.
-            (SamplerSetting::XRay(setting), Some(by_rules)) if settings.traces_endpoint.is_some() => {
-                Some(rules::poller(&by_rules, setting)?)
-            }
-            _ => None,
-        };
-        let (tracers, departures) = tracer_provider(settings, sampler, resource.clone(), &losses, &ending)?;
+        let sampling = Sampling::new(&settings.sampler, &resource);
+        // A process that exports no span needs no rules.
+        let followed = sampling.by_rules.as_ref().filter(|_| settings.traces_endpoint.is_some());
+        let poller = followed.map(rules::poller).transpose()?;
+        let (tracers, departures) = tracer_provider(settings, sampling, resource.clone(), &losses, &ending)?;
         let meters = meter_provider(settings, resource, &losses, &ending)?;
         let meter = meters.meter(SCOPE);
         losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
@@ -80,14 +76,14 @@ fn report_uptime(meter: &Meter) {
 /// not exported.
 fn tracer_provider(
     settings: &OtelSettings,
-    sampler: Box<dyn ShouldSample>,
+    sampling: Sampling,
     resource: Resource,
     losses: &Losses,
     ending: &Arc<Ending>,
 ) -> Result<(SdkTracerProvider, Departures), StartError> {
     let Some(endpoint) = &settings.traces_endpoint else {
         let provider = SdkTracerProvider::builder()
-            .with_sampler(sampler)
+            .with_sampler(sampling.sampler)
             .with_id_generator(Ids::default())
             .with_resource(resource)
             .build();
@@ -102,18 +98,15 @@ fn tracer_provider(
     let queue =
         SpanQueue::start(collector, limits, Arc::clone(ending), Arc::clone(&losses.spans), &resource)?;
     let departures = queue.departures();
-    let provider = match adaptive_sampling(&settings.sampler) {
-        Some(config) => tracer_provider_with(Capture::new(queue, config.clone()), sampler, resource),
+    let Sampling { sampler, by_rules } = sampling;
+    let provider = match by_rules.as_ref().and_then(|rules| Some((rules, rules.setting.adaptive.clone()?))) {
+        Some((rules, adaptive)) => {
+            let capture = Capture::new(queue, adaptive).reporting_to(&rules.sampler);
+            tracer_provider_with(capture, sampler, resource)
+        }
         None => tracer_provider_with(queue, sampler, resource),
     };
     Ok((provider, departures))
-}
-
-fn adaptive_sampling(sampler: &SamplerSetting) -> Option<&AdaptiveSampling> {
-    match sampler {
-        SamplerSetting::XRay(setting) => setting.adaptive.as_ref(),
-        _ => None,
-    }
 }
 
 /// Creates a provider with X-Ray ids that passes finished spans to `processor`.

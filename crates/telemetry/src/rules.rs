@@ -3,18 +3,18 @@
 use tokio::runtime::Handle;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
-use xray_sampler::{HttpTransport, Poller, PollerHandle, XRaySampler};
+use xray_sampler::{HttpTransport, Poller, PollerHandle};
 
 use crate::error::StartError;
-use crate::settings::RulesSetting;
+use crate::sampler::ByRules;
 
 /// A poller that does not run yet.
 pub(crate) type RulesPoller = Poller<HttpTransport>;
 
 /// Creates the poller of a sampler's rules.
-pub(crate) fn poller(sampler: &XRaySampler, setting: &RulesSetting) -> Result<RulesPoller, StartError> {
-    let transport = HttpTransport::new(&setting.endpoint)?;
-    Ok(Poller::new(sampler, transport).with_interval(setting.interval))
+pub(crate) fn poller(rules: &ByRules) -> Result<RulesPoller, StartError> {
+    let transport = HttpTransport::new(&rules.setting.endpoint)?;
+    Ok(Poller::new(&rules.sampler, transport).with_interval(rules.setting.interval))
 }
 
 /// A running poller, which ends when this is dropped.

@@ -7,15 +7,21 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 use xray_sampler::XRaySampler;
 
 use crate::context::{Decided, Undecided};
-use crate::settings::SamplerSetting;
+use crate::settings::{RulesSetting, SamplerSetting};
 
 /// The sampler of a process.
 #[derive(Debug)]
 pub(crate) struct Sampling {
     pub(crate) sampler: Box<dyn ShouldSample>,
-    /// The part of it that applies X-Ray's rules, if there is one. Without a poller it falls back to one trace per
-    /// second and 5 % of the rest.
-    pub(crate) by_rules: Option<XRaySampler>,
+    pub(crate) by_rules: Option<ByRules>,
+}
+
+/// The part of a sampler that applies X-Ray's rules. Without a poller it falls back to one trace per second and 5 % of the
+/// rest.
+#[derive(Debug)]
+pub(crate) struct ByRules {
+    pub(crate) sampler: XRaySampler,
+    pub(crate) setting: RulesSetting,
 }
 
 impl Sampling {
@@ -23,7 +29,7 @@ impl Sampling {
     pub(crate) fn new(setting: &SamplerSetting, resource: &Resource) -> Self {
         let sampler: Box<dyn ShouldSample> = match setting {
             SamplerSetting::XRay(setting) => {
-                return Self::by_rules(XRaySampler::new(resource), setting.adaptive.is_some());
+                return Self::by_rules(XRaySampler::new(resource), setting);
             }
             SamplerSetting::AlwaysOn => Box::new(Sampler::AlwaysOn),
             SamplerSetting::AlwaysOff => Box::new(Sampler::AlwaysOff),
@@ -37,11 +43,13 @@ impl Sampling {
         Self { sampler, by_rules: None }
     }
 
-    fn by_rules(sampler: XRaySampler, records_unsampled: bool) -> Self {
+    fn by_rules(sampler: XRaySampler, setting: &RulesSetting) -> Self {
+        let records_unsampled = setting.adaptive.is_some();
         let sampler = sampler.deciding_below_parents();
-        let by_rules = if records_unsampled { sampler.recording_unsampled() } else { sampler };
-        let sampler = ParentDecides { records_unsampled, ..ParentDecides::or(by_rules.clone()) };
-        Self { sampler: Box::new(sampler), by_rules: Some(by_rules) }
+        let sampler = if records_unsampled { sampler.recording_unsampled() } else { sampler };
+        let by_parent = ParentDecides { records_unsampled, ..ParentDecides::or(sampler.clone()) };
+        let by_rules = ByRules { sampler, setting: setting.clone() };
+        Self { sampler: Box::new(by_parent), by_rules: Some(by_rules) }
     }
 }
 

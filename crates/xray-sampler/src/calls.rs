@@ -13,7 +13,7 @@ use tracing::instrument::WithSubscriber as _;
 use crate::rule::Rule;
 use crate::rule_set::TakenStatistics;
 use crate::transport::{MAX_RESPONSE, Operation, Transport};
-use crate::wire::{self, Targets};
+use crate::wire::{self, Reporter, Targets};
 
 /// The most statistics documents that one call of `GetSamplingTargets` accepts, according to the service's model.
 pub(crate) const MAX_DOCUMENTS: usize = 25;
@@ -69,11 +69,11 @@ impl<T: Transport> Calls<T> {
     /// Reports statistics of at most [`MAX_DOCUMENTS`] rules.
     pub(crate) async fn targets(
         &self,
-        client_id: &str,
+        reporter: &Reporter,
         date: f64,
         statistics: &[TakenStatistics],
     ) -> Result<Targets, CallError> {
-        let report = wire::report(client_id, date, statistics);
+        let report = wire::report(reporter, date, statistics);
         let response = self.within_limit(self.call(Operation::GetSamplingTargets, &report)).await?;
         Ok(wire::targets(&response)?)
     }

@@ -64,10 +64,10 @@
 //!
 //! The reservoir comes first: up to the quota of traces per second that X-Ray assigned to this service, or, without a
 //! valid quota, one borrowed trace per second if the rule has a reservoir. The rule's rate applies to the rest, by
-//! trace id. While X-Ray boosts a rate (adaptive sampling), the higher rate applies. Anomalies, which X-Ray bases a
-//! boost on, are not reported.
+//! trace id. While X-Ray boosts a rate (adaptive sampling), the higher rate applies.
 //!
-//! [`Capture`] passes on traces that no rule sampled and that turn out to be anomalous.
+//! [`Capture`] passes on traces that no rule sampled and that turn out to be anomalous, and counts anomalies, which X-Ray
+//! bases a boost on.
 //!
 //! As long as there are no current rules, one trace per second and 5 % of the rest are sampled.
 //!
@@ -78,6 +78,7 @@
 //! `xray:GetSamplingTargets`.
 
 mod adaptive;
+mod anomalies;
 mod calls;
 mod clock;
 mod glob;

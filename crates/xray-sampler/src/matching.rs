@@ -40,6 +40,10 @@ impl Service {
         }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns whether a rule can match requests of this service. X-Ray returns the rules of all services, and those of
     /// others need not be evaluated for each request.
     pub(crate) fn matches(&self, rule: &Rule) -> bool {

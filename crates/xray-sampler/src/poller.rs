@@ -12,7 +12,7 @@ use crate::sampler::XRaySampler;
 use crate::shared::Shared;
 use crate::timing::{Timing, jittered};
 use crate::transport::Transport;
-use crate::wire::{self, Targets};
+use crate::wire::{self, Reporter, Targets};
 
 /// Fetches rules, reports statistics and receives quotas for one [`XRaySampler`].
 ///
@@ -29,7 +29,7 @@ pub struct Poller<T> {
     shared: Arc<Shared>,
     pub(crate) calls: Calls<T>,
     pub(crate) timing: Timing,
-    client_id: String,
+    reporter: Reporter,
     stop: Arc<watch::Sender<bool>>,
     journal: Journal,
     /// The date of the latest modification that the rules in use are known to include, by X-Ray's clock.
@@ -62,7 +62,10 @@ impl<T: Transport> Poller<T> {
             shared: sampler.shared().clone(),
             calls: Calls { transport, timeout: timing.call },
             timing,
-            client_id: client_id(),
+            reporter: Reporter {
+                client_id: client_id(),
+                service: sampler.shared().service_name().to_owned(),
+            },
             stop: Arc::new(watch::Sender::new(false)),
             journal: Journal::default(),
             included: None,
@@ -154,7 +157,7 @@ impl<T: Transport> Poller<T> {
         while waiting.len() > 0 {
             let documents: Vec<_> = waiting.by_ref().take(MAX_DOCUMENTS).collect();
             let date = self.shared.both_clocks().date;
-            match self.calls.targets(&self.client_id, date, &documents).await {
+            match self.calls.targets(&self.reporter, date, &documents).await {
                 Ok(targets) => interval = shorter(interval, self.reported(&targets)),
                 Err(error) => {
                     self.shared.put_back(documents);

@@ -27,6 +27,17 @@ pub(crate) struct Rule {
     pub(crate) url_path: Glob,
     /// Span attributes by key, all of which must match.
     pub(crate) attributes: Vec<(String, Glob)>,
+    /// Which anomalies are reported, if X-Ray may boost the rate.
+    pub(crate) boost: Option<Detection>,
+}
+
+/// Which traces of a rule are anomalous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detection {
+    /// Faults, unless the configuration has conditions.
+    Default,
+    /// Only what meets a condition of the configuration (`DisableDefaultAnomalyDetection`).
+    ByConditions,
 }
 
 impl Rule {

@@ -80,10 +80,15 @@ impl RuleSet {
         now.saturating_sub(self.fetched) > LONGEST_USE
     }
 
+    /// Returns the rule with a name.
+    pub(crate) fn named(&self, name: &str) -> Option<&RuleState> {
+        self.states.iter().map(|state| &**state).find(|state| &*state.rule.name == name)
+    }
+
     /// Takes the statistics since the last report, without those of rules that had no requests.
     pub(crate) fn take_statistics(&self) -> Vec<TakenStatistics> {
         let taken = self.states.iter().map(|state| (state.rule.name.clone(), state.statistics().take()));
-        taken.filter(|(_, taken)| taken.counts().is_some()).collect()
+        taken.filter(|(_, taken)| !taken.is_empty()).collect()
     }
 
     /// Puts back the statistics of a report that failed, except those of rules deleted since.

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use opentelemetry::{KeyValue, TraceId};
 use opentelemetry_sdk::Resource;
 
+use crate::anomalies::Ended;
 use crate::clock::Clock;
 use crate::limiter::Limiter;
 use crate::matching::{Request, Service};
 use crate::ratio;
-use crate::rule::Rule;
+use crate::rule::{Detection, Rule};
 use crate::rule_set::{RuleSet, TakenStatistics};
 use crate::target::{Received, TargetUpdate};
 
@@ -59,6 +60,29 @@ impl Shared {
         }
         let is_sampled = self.fallback.take(now, 1) || ratio::is_sampled(trace_id, FALLBACK_RATE);
         Decision { is_sampled, rule: None }
+    }
+
+    /// Counts a trace that has ended, if X-Ray may boost the rate of the rule that decided about it. `is_anomalous` is
+    /// told which anomalies the rule is about.
+    pub(crate) fn count_ended(
+        &self,
+        rule: &str,
+        is_sampled: bool,
+        is_anomalous: impl FnOnce(Detection) -> bool,
+    ) {
+        let rules = self.current();
+        let Some(state) = rules.as_ref().and_then(|rules| rules.named(rule)) else { return };
+        let Some(detection) = state.rule.boost else { return };
+        state.statistics().anomalies.count(match (is_anomalous(detection), is_sampled) {
+            (false, _) => Ended::Normally,
+            (true, true) => Ended::SampledAnomaly,
+            (true, false) => Ended::UnsampledAnomaly,
+        });
+    }
+
+    /// Returns the name of the service.
+    pub(crate) fn service_name(&self) -> &str {
+        self.service.name()
     }
 
     /// Returns whether there are no rules, or only expired ones.

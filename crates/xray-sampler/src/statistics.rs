@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::anomalies::{Anomalies, TakenAnomalies};
+
 /// The outcome of a decision, and what it is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -29,6 +31,8 @@ pub(crate) struct Statistics {
     borrowed: AtomicU64,
     rate: AtomicU64,
     not_sampled: AtomicU64,
+    /// How the traces ended, if anomalies are detected.
+    pub(crate) anomalies: Anomalies,
 }
 
 /// The counts of a report, as X-Ray defines them: `requests` includes `sampled`, which includes `borrowed`.
@@ -46,6 +50,7 @@ pub(crate) struct Taken {
     borrowed: u64,
     rate: u64,
     not_sampled: u64,
+    anomalies: TakenAnomalies,
 }
 
 impl Statistics {
@@ -68,6 +73,7 @@ impl Statistics {
             borrowed: take(&self.borrowed),
             rate: take(&self.rate),
             not_sampled: take(&self.not_sampled),
+            anomalies: self.anomalies.take(),
         }
     }
 
@@ -77,10 +83,21 @@ impl Statistics {
         self.borrowed.fetch_add(taken.borrowed, Ordering::Relaxed);
         self.rate.fetch_add(taken.rate, Ordering::Relaxed);
         self.not_sampled.fetch_add(taken.not_sampled, Ordering::Relaxed);
+        self.anomalies.put_back(taken.anomalies);
     }
 }
 
 impl Taken {
+    /// Returns whether there is nothing to report.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns how traces ended, or `None` if none did or anomalies are not detected.
+    pub(crate) fn anomalies(self) -> Option<TakenAnomalies> {
+        (self.anomalies.total() > 0).then_some(self.anomalies)
+    }
+
     /// Returns the counts, or `None` if there were no requests.
     pub(crate) fn counts(self) -> Option<Counts> {
         let sampled = self.quota.saturating_add(self.borrowed).saturating_add(self.rate);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::glob::Glob;
-use crate::rule::Rule;
+use crate::rule::{Detection, Rule};
 use crate::rule_set::TakenStatistics;
 use crate::target::TargetUpdate;
 
@@ -22,6 +22,9 @@ const RULE_VERSION: i64 = 1;
 
 /// The priority of a rule without one: that of the Default rule.
 const LOWEST_PRIORITY: i64 = 10_000;
+
+/// The longest name of a service that a report may contain, in characters.
+const MAX_SERVICE_NAME: usize = 64;
 
 /// A page of rules.
 #[derive(Debug, Default)]
@@ -75,23 +78,42 @@ pub(crate) fn later(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     one.into_iter().chain(other).reduce(f64::max)
 }
 
+/// Who reports statistics.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    pub(crate) client_id: String,
+    /// The name of the service.
+    pub(crate) service: String,
+}
+
 /// Creates the request that reports statistics.
-///
-/// The optional field `SamplingBoostStatisticsDocuments`, which reports anomalies for X-Ray to boost the rate of a
-/// rule, belongs here too once anomalies are detected.
-pub(crate) fn report(client_id: &str, date: f64, statistics: &[TakenStatistics]) -> Report {
+pub(crate) fn report(reporter: &Reporter, date: f64, statistics: &[TakenStatistics]) -> Report {
     let document = |(name, taken): &TakenStatistics| {
         let counts = taken.counts()?;
         Some(StatisticsDocument {
             rule_name: name.to_string(),
-            client_id: client_id.to_owned(),
+            client_id: reporter.client_id.clone(),
             timestamp: date,
             request_count: integer(counts.requests),
             sampled_count: integer(counts.sampled),
             borrow_count: integer(counts.borrowed),
         })
     };
-    Report { sampling_statistics_documents: statistics.iter().filter_map(document).collect() }
+    let boost_document = |(name, taken): &TakenStatistics| {
+        let anomalies = taken.anomalies()?;
+        Some(BoostStatisticsDocument {
+            rule_name: name.to_string(),
+            service_name: reporter.service.chars().take(MAX_SERVICE_NAME).collect(),
+            timestamp: date,
+            anomaly_count: integer(anomalies.anomalies()),
+            total_count: integer(anomalies.total()),
+            sampled_anomaly_count: integer(anomalies.sampled_anomalies()),
+        })
+    };
+    Report {
+        sampling_statistics_documents: statistics.iter().filter_map(document).collect(),
+        sampling_boost_statistics_documents: statistics.iter().filter_map(boost_document).collect(),
+    }
 }
 
 /// Parses the response to a report.
@@ -129,8 +151,7 @@ struct RuleRecord {
     modified_at: Option<f64>,
 }
 
-/// A rule. `SamplingRateBoost` is not needed: it configures X-Ray, whose decision to boost the rate arrives as the
-/// `SamplingBoost` of a target.
+/// A rule.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RuleDocument {
@@ -149,6 +170,7 @@ struct RuleDocument {
     url_path: Option<String>,
     attributes: Option<BTreeMap<String, Option<String>>>,
     version: Option<i64>,
+    sampling_rate_boost: Option<Value>,
 }
 
 impl RuleDocument {
@@ -160,6 +182,11 @@ impl RuleDocument {
         }
         let pattern = |pattern: Option<String>| pattern.as_deref().map(Glob::new).unwrap_or_default();
         let attributes = self.attributes.unwrap_or_default();
+        let boost =
+            self.sampling_rate_boost.map(|boost| match boost["DisableDefaultAnomalyDetection"].as_bool() {
+                Some(true) => Detection::ByConditions,
+                _ => Detection::Default,
+            });
         Some(Rule {
             name: name.into(),
             priority: self.priority.unwrap_or(LOWEST_PRIORITY),
@@ -172,6 +199,7 @@ impl RuleDocument {
             http_method: pattern(self.http_method),
             url_path: pattern(self.url_path),
             attributes: attributes.into_iter().map(|(key, value)| (key, pattern(value))).collect(),
+            boost,
         })
     }
 }
@@ -186,6 +214,8 @@ fn natural(number: i64) -> u32 {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Report {
     sampling_statistics_documents: Vec<StatisticsDocument>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sampling_boost_statistics_documents: Vec<BoostStatisticsDocument>,
 }
 
 #[derive(Debug, Serialize)]
@@ -198,6 +228,17 @@ struct StatisticsDocument {
     request_count: i32,
     sampled_count: i32,
     borrow_count: i32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BoostStatisticsDocument {
+    rule_name: String,
+    service_name: String,
+    timestamp: f64,
+    anomaly_count: i32,
+    total_count: i32,
+    sampled_anomaly_count: i32,
 }
 
 #[derive(Deserialize)]

@@ -133,7 +133,7 @@ anomalyConditions:
 "#
         .parse()
         .unwrap();
-        let anomalous = |span: &SpanData| is_anomalous(span, config.conditions.as_deref());
+        let anomalous = |span: &SpanData| is_anomalous(span, config.for_capture.as_deref());
         assert!(anomalous(&span(Some(500), false, "/", 301)));
         assert!(!anomalous(&span(Some(500), false, "/", 300)));
         assert!(!anomalous(&span(Some(200), false, "/", 301)));
@@ -147,7 +147,7 @@ anomalyConditions:
     fn an_operation_is_named_by_aws_attribute_else_by_the_request_else_by_the_span() {
         let condition = "{version: 1.0, anomalyConditions: [{highLatencyMs: 0, operations: [sweep, named]}]}";
         let config: AdaptiveSampling = condition.parse().unwrap();
-        let anomalous = |span: &SpanData| is_anomalous(span, config.conditions.as_deref());
+        let anomalous = |span: &SpanData| is_anomalous(span, config.for_capture.as_deref());
         let mut sweep = finished("sweep", 1, 0);
         sweep.end_time = SystemTime::now();
         assert!(anomalous(&sweep));
@@ -163,6 +163,6 @@ anomalyConditions:
             "{version: 1.0, anomalyConditions: [{highLatencyMs: 1}]}".parse().unwrap();
         let mut span = span(None, false, "/", 0);
         span.end_time = span.start_time - Duration::from_secs(1);
-        assert!(!is_anomalous(&span, config.conditions.as_deref()));
+        assert!(!is_anomalous(&span, config.for_capture.as_deref()));
     }
 }

@@ -38,11 +38,13 @@ const MAX_ENTRIES: usize = 100;
 /// list means that nothing is. Within a condition, `errorCodeRegex` and `highLatencyMs` must both hold if both are there.
 /// The limit is one trace per second by default.
 ///
-/// Only captures are implemented: a condition with `usage: sampling-boost` is read and has no effect.
+/// A condition with `usage: sampling-boost` or `anomaly-trace-capture` counts for that only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdaptiveSampling {
     /// The conditions for a capture; `None` stands for the default.
-    pub(super) conditions: Option<Vec<Condition>>,
+    pub(super) for_capture: Option<Vec<Condition>>,
+    /// The conditions for a boost, likewise.
+    pub(super) for_boost: Option<Vec<Condition>>,
     /// The limit of captured traces per second.
     pub(super) traces_per_second: u32,
 }
@@ -126,14 +128,18 @@ impl std::str::FromStr for AdaptiveSampling {
         if written.as_ref().is_some_and(|written| written.len() > MAX_ENTRIES) {
             return Err(InvalidAdaptiveSampling::TooLong);
         }
-        let conditions = written.map(|written| {
-            let read = written.into_iter().map(|one| Ok((one.usage, one.read()?)));
-            let read: Vec<_> = read.collect::<Result<_, Self::Err>>()?;
-            let captures = |(usage, condition)| (usage != Usage::SamplingBoost).then_some(condition);
-            Ok::<_, Self::Err>(read.into_iter().filter_map(captures).collect())
-        });
-        let traces_per_second = document.anomaly_capture_limit.anomaly_traces_per_second;
-        Ok(Self { conditions: conditions.transpose()?, traces_per_second })
+        let read = |one: WrittenCondition| Ok::<_, Self::Err>((one.usage, one.read()?));
+        let conditions: Option<Vec<_>> =
+            written.map(|written| written.into_iter().map(read).collect::<Result<_, _>>()).transpose()?;
+        let all_but = |other: Usage| {
+            let conditions = conditions.as_ref()?.iter().filter(|(usage, _)| *usage != other);
+            Some(conditions.map(|(_, condition)| condition.clone()).collect())
+        };
+        Ok(Self {
+            for_capture: all_but(Usage::SamplingBoost),
+            for_boost: all_but(Usage::AnomalyTraceCapture),
+            traces_per_second: document.anomaly_capture_limit.anomaly_traces_per_second,
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{report, rules_page, rules_request, targets};
+use super::{Reporter, report, rules_page, rules_request, targets};
+use crate::anomalies::Ended;
 use crate::statistics::{Outcome, Statistics};
 use crate::target::TargetUpdate;
 use crate::tests::support::{DATE, parsed, rule};
@@ -140,7 +141,8 @@ fn requests_have_the_form_of_the_services_model() {
     statistics.count(Outcome::Borrowed);
     statistics.count(Outcome::Rate);
     statistics.count(Outcome::NotSampled);
-    let report = report("0123456789abcdef01234567", DATE, &[("orders".into(), statistics.take())]);
+    let reporter = Reporter { client_id: "0123456789abcdef01234567".to_owned(), service: "x".repeat(70) };
+    let counted = report(&reporter, DATE, &[("orders".into(), statistics.take())]);
     let expected = json!({ "SamplingStatisticsDocuments": [{
         "RuleName": "orders",
         "ClientID": "0123456789abcdef01234567",
@@ -149,7 +151,21 @@ fn requests_have_the_form_of_the_services_model() {
         "SampledCount": 2,
         "BorrowCount": 1,
     }]});
-    assert_eq!(serde_json::to_value(report).unwrap(), expected);
+    assert_eq!(serde_json::to_value(counted).unwrap(), expected);
+
+    statistics.anomalies.count(Ended::Normally);
+    statistics.anomalies.count(Ended::SampledAnomaly);
+    statistics.anomalies.count(Ended::UnsampledAnomaly);
+    let ended = report(&reporter, DATE, &[("orders".into(), statistics.take())]);
+    let expected = json!({ "SamplingStatisticsDocuments": [], "SamplingBoostStatisticsDocuments": [{
+        "RuleName": "orders",
+        "ServiceName": "x".repeat(64),
+        "Timestamp": DATE,
+        "AnomalyCount": 2,
+        "TotalCount": 3,
+        "SampledAnomalyCount": 1,
+    }]});
+    assert_eq!(serde_json::to_value(ended).unwrap(), expected);
 }
 
 /// Generates JSON with the field names of responses.

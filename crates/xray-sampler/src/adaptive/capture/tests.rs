@@ -44,6 +44,7 @@ impl Passed {
 
 /// A service whose rules sample only the path `/sampled`.
 struct Service {
+    sampler: XRaySampler,
     tracers: SdkTracerProvider,
     passed: Passed,
     clock: Arc<ManualClock>,
@@ -53,11 +54,17 @@ impl Service {
     fn start(config: &str) -> Self {
         let (passed, clock) = (Passed::default(), ManualClock::new());
         let sampler = XRaySampler::with_clock(&resource(&[]), clock.clone()).recording_unsampled();
-        let everything = rule("sampled", &json!({"FixedRate": 1.0, "URLPath": "/sampled", "Priority": 1}));
-        sampler.shared().install([everything, rule("Default", &json!({}))].iter().map(parsed).collect());
+        let boost = json!({"MaxRate": 1.0, "CooldownWindowMinutes": 5});
+        let all = json!({"FixedRate": 1.0, "URLPath": "/sampled", "Priority": 1, "SamplingRateBoost": boost});
+        let default = rule("Default", &json!({"SamplingRateBoost": boost}));
+        let without = rule("without", &json!({"URLPath": "/without", "Priority": 2}));
+        sampler.shared().install([rule("sampled", &all), without, default].iter().map(parsed).collect());
         let capture = Capture::with_clock(passed.clone(), config.parse().unwrap(), clock.clone());
-        let tracers = SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(capture).build();
-        Self { tracers, passed, clock }
+        let tracers = SdkTracerProvider::builder()
+            .with_sampler(sampler.clone())
+            .with_span_processor(capture.reporting_to(&sampler))
+            .build();
+        Self { sampler, tracers, passed, clock }
     }
 
     /// Handles a request below a parent, with a call that ends before it and another that ends after it.
@@ -138,4 +145,46 @@ fn an_error_without_a_status_counts_and_names_the_rule_that_did_not_sample_it() 
     sweep.span().end();
     let spans = service.passed.0.lock().unwrap();
     assert_eq!(spans[0].attributes, [KeyValue::new("aws.xray.sampling_rule", "Default")]);
+}
+
+/// Returns the name of each rule with its traces that have ended, the anomalous ones, and the sampled ones of these.
+fn ended(service: &Service) -> Vec<(String, [u64; 3])> {
+    let taken = service.sampler.shared().take_statistics().into_iter();
+    let ended = taken.filter_map(|(name, taken)| Some((name, taken.anomalies()?)));
+    ended
+        .map(|(name, one)| (name.to_string(), [one.total(), one.anomalies(), one.sampled_anomalies()]))
+        .collect()
+}
+
+#[test]
+fn traces_of_rules_that_may_be_boosted_are_counted_with_their_anomalies() {
+    let service = Service::start("version: 1.0");
+    for (path, status) in [("/", 503), ("/", 500), ("/", 202), ("/sampled", 503), ("/without", 503)] {
+        service.handle(&Context::new(), path, status);
+    }
+    service.handle(&caller(true), "/", 503);
+    service.handle(&caller(false), "/", 503);
+    assert_eq!(ended(&service), [("sampled".to_owned(), [1, 1, 1]), ("Default".to_owned(), [3, 2, 0])]);
+    assert_eq!(ended(&service), []);
+}
+
+#[test]
+fn conditions_may_be_for_a_boost_alone() {
+    let service =
+        Service::start("{version: 1.0, anomalyConditions: [{errorCodeRegex: '^4', usage: sampling-boost}]}");
+    service.handle(&Context::new(), "/", 404);
+    service.handle(&Context::new(), "/", 503);
+    assert!(service.passed.take().is_empty());
+    assert_eq!(ended(&service), [("Default".to_owned(), [2, 1, 0])]);
+}
+
+#[test]
+fn a_rule_can_turn_the_default_off() {
+    let service = Service::start("version: 1.0");
+    let boost = json!({"MaxRate": 1.0, "CooldownWindowMinutes": 5, "DisableDefaultAnomalyDetection": true});
+    let default = rule("Default", &json!({"SamplingRateBoost": boost}));
+    service.sampler.shared().install(vec![parsed(&default)]);
+    service.handle(&Context::new(), "/", 503);
+    assert_eq!(ended(&service), [("Default".to_owned(), [1, 0, 0])]);
+    assert_eq!(service.passed.take(), ALL, "it is about the boost alone");
 }

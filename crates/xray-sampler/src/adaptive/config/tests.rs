@@ -23,8 +23,9 @@ anomalyCaptureLimit: { anomalyTracesPerSecond: 3 }
     )
     .unwrap();
     assert_eq!(config.traces_per_second, 3);
-    let conditions = config.conditions.unwrap();
-    assert_eq!(conditions.len(), 2, "those for a boost have no effect");
+    let (conditions, for_boost) = (config.for_capture.unwrap(), config.for_boost.unwrap());
+    assert_eq!((conditions.len(), for_boost.len()), (2, 2));
+    assert!(for_boost[1].status.is_some() && conditions[0] == for_boost[0]);
     assert_eq!(conditions[0].slower_than.unwrap().as_millis(), 300);
     assert_eq!(conditions[0].operations.as_deref(), Some(&["POST /v1".to_owned()][..]));
     assert!(conditions[0].status.is_some() && conditions[1].status.is_none());
@@ -33,8 +34,8 @@ anomalyCaptureLimit: { anomalyTracesPerSecond: 3 }
 #[test]
 fn everything_but_the_version_has_a_default() {
     let config = read("version: 1.0").unwrap();
-    assert_eq!((config.conditions, config.traces_per_second), (None, 1));
-    assert_eq!(read("{version: 1.5, anomalyConditions: []}").unwrap().conditions, Some(Vec::new()));
+    assert_eq!((config.for_capture, config.for_boost, config.traces_per_second), (None, None, 1));
+    assert_eq!(read("{version: 1.5, anomalyConditions: []}").unwrap().for_capture, Some(Vec::new()));
     assert_eq!(read("version: 1").unwrap(), read(r#"{"version": 1.0}"#).unwrap(), "JSON is YAML");
 }
 
