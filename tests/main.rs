@@ -37,6 +37,7 @@ mod restart;
 mod rewards;
 mod roles;
 mod runs;
+mod sampling;
 mod schemas;
 mod soak;
 mod source;

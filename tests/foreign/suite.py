@@ -68,6 +68,7 @@ LEFT_OUT = {
     "restart::": "restarts the local cloud",
     "rewards::": "reads the logs and the dead-letter queue of redemptions that wait, and adds a rule to the bus",
     "runs::": "is about the command line, and reads the mail of the local cloud",
+    "sampling::": "is about the sampling rules of X-Ray, which is the local cloud's in both runs",
     "schemas::": "is about the command line, and needs faults on demand",
     "soak::": "measures the local cloud",
     "roles::": "needs the local cloud's record of who called what, and faults on demand",
