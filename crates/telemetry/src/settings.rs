@@ -3,6 +3,7 @@
 //! Names and defaults: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> and
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
 
+mod reader;
 mod sampler;
 
 use std::fmt;
@@ -13,7 +14,10 @@ use opentelemetry_sdk::metrics::Temporality;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
-pub use sampler::{RulesSetting, SamplerSetting};
+use self::reader::{Reader, is_plain_http};
+
+pub use self::reader::InvalidSetting;
+pub use self::sampler::{RulesSetting, SamplerSetting};
 
 /// Everything [`start`](crate::start) needs.
 #[derive(Clone, Debug)]
@@ -131,16 +135,6 @@ pub enum HistogramSetting {
     Exponential,
 }
 
-/// A variable with an invalid value. The value itself is not repeated.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{variable}: {problem}")]
-pub struct InvalidSetting {
-    /// The variable's name.
-    pub variable: &'static str,
-    /// What was expected.
-    pub problem: String,
-}
-
 impl OtelSettings {
     /// Reads the variables through `lookup`.
     ///
@@ -175,59 +169,7 @@ impl OtelSettings {
     }
 }
 
-/// Reads variables and collects their problems. An empty value counts as absent, as the specification requires.
-struct Reader<F> {
-    lookup: F,
-    problems: Vec<InvalidSetting>,
-}
-
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn get(&self, variable: &str) -> Option<String> {
-        (self.lookup)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn problem(&mut self, variable: &'static str, problem: impl Into<String>) {
-        self.problems.push(InvalidSetting { variable, problem: problem.into() });
-    }
-
-    fn parse<T: FromStr>(&mut self, variable: &'static str, expected: &str) -> Option<T> {
-        let parsed = self.get(variable)?.parse().ok();
-        if parsed.is_none() {
-            self.problem(variable, format!("expected {expected}"));
-        }
-        parsed
-    }
-
-    fn milliseconds(&mut self, variable: &'static str, default: Duration) -> Duration {
-        match self.parse::<u64>(variable, "a number of milliseconds above 0") {
-            Some(0) => {
-                self.problem(variable, "expected a number of milliseconds above 0");
-                default
-            }
-            Some(value) => Duration::from_millis(value),
-            None => default,
-        }
-    }
-
-    fn count(&mut self, variable: &'static str, default: usize) -> usize {
-        match self.parse::<usize>(variable, "a whole number above 0") {
-            Some(0) => {
-                self.problem(variable, "expected a whole number above 0");
-                default
-            }
-            Some(value) => value,
-            None => default,
-        }
-    }
-
-    fn one_of(&mut self, variable: &'static str, allowed: &[&str]) -> Option<String> {
-        let value = self.get(variable)?.to_ascii_lowercase();
-        if !allowed.contains(&value.as_str()) {
-            self.problem(variable, format!("expected {}", allowed.join(" or ")));
-        }
-        Some(value)
-    }
-
     /// Returns the full URL of one signal.
     fn endpoint(&mut self, variable: &'static str, path: &str) -> String {
         const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -280,13 +222,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         attributes
     }
-}
-
-/// The collector runs beside the service, so the connection never leaves the task and needs no TLS.
-fn is_plain_http(address: &str) -> bool {
-    address
-        .parse::<http::Uri>()
-        .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

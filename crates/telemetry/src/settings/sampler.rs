@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use xray_sampler::{AdaptiveSampling, InvalidAdaptiveSampling};
 
-use super::{Reader, is_plain_http};
+use super::reader::{Reader, is_plain_http};
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";

@@ -9,8 +9,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::AdaptiveSampling;
 use super::condition::is_anomalous;
+use super::config::AdaptiveSampling;
 use super::held::Held;
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::Limiter;
