@@ -189,20 +189,29 @@ ANALYTICS = {
 }
 
 
-def put(xray, start, segment):
-    """Puts a trace of one segment that begins at `start`, and returns the trace's id."""
+def put(xray, start, *segments):
+    """Puts traces of one segment each that begin at `start`, and returns the id of the last."""
     begin = start.timestamp()
+    documents = []
+    for segment in segments:
+        trace_id, document = traced(begin, segment)
+        documents.append(document)
+    assert xray.put_trace_segments(TraceSegmentDocuments=documents)["UnprocessedTraceSegments"] == []
+    return trace_id
+
+
+def traced(begin, segment):
+    """Returns the id of a new trace and the document of its segment."""
     trace_id = f"1-{int(begin):08x}-{secrets.token_hex(12)}"
 
     def placed(document):
-        document = {"id": secrets.token_hex(8), **document, "start_time": begin + document["start_time"], "end_time": begin + document["end_time"]}
+        times = {time: begin + document[time] for time in ("start_time", "end_time")}
+        document = {"id": secrets.token_hex(8), **document, **times}
         if "subsegments" in document:
             document["subsegments"] = [placed(each) for each in document["subsegments"]]
         return document
 
-    document = json.dumps({**placed(segment), "trace_id": trace_id})
-    assert xray.put_trace_segments(TraceSegmentDocuments=[document])["UnprocessedTraceSegments"] == []
-    return trace_id
+    return trace_id, json.dumps({**placed(segment), "trace_id": trace_id})
 
 
 def failed(kind, message):
@@ -286,6 +295,16 @@ def check_analytics(source):
     assert source.analytics(ANALYTICS["statusCode"], "fault") == {"502": 1, "-": 1}
 
 
+def check_paging(xray, source, start):
+    """More traces than a page has, and than the trace list shows."""
+    segment = {"name": "many", "start_time": 0, "end_time": 0.1}
+    for _ in range(24):
+        put(xray, start + 4 * MINUTE, *[segment] * 50)
+    assert 1000 <= len({row[0] for row in source.trace_list('service("many")')}) < 1200
+    assert source.analytics(ANALYTICS["url"], 'service("many")') == {"-": 1200}
+    assert sum(values["TotalCount"] for _, values in source.time_series('service("many")')) == 1200
+
+
 def main():
     # As Grafana's SDK, boto3 would refuse some parameters itself.
     xray = boto3.client("xray", config=Config(parameter_validation=False))
@@ -301,6 +320,7 @@ def main():
     for group in ("Default", "All"):
         for state in (None, "Active", "Closed"):
             assert source.insights(group, state) == [], "there are no insights here"
+    check_paging(xray, source, start)
     print(f"{len(ANALYTICS)} kinds of analytics, trace list, trace, time series, service map and insights: ok")
 
 

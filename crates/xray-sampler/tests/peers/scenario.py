@@ -7,8 +7,9 @@ LAMBDA = "arn:aws:lambda:eu-central-1:111122223333:function:prices"
 TASK = "arn:aws:ecs:eu-central-1:111122223333:container/shop/1"
 CLUSTER = "arn:aws:ecs:eu-central-1:111122223333:cluster/shop"
 
-# What each rule has besides what matches everything, the first that decides first. With the Default rule these are 25: samplers that
-# report on all rules in one call, as JavaScript's does, are refused beyond that.
+# How each rule differs from one that matches everything. The first that matches decides. With the Default rule these are 25,
+# the most statistics that X-Ray accepts in a call; samplers that report on all rules in one call, as JavaScript's does, get no
+# targets beyond that.
 RULES = {
     "probe": {"Attributes": {"probe": "yes"}},
     "gold": {"Attributes": {"tier": "gold", "region": "eu-*"}, "URLPath": "/orders*"},
