@@ -98,7 +98,7 @@ def check_window(what, processes, window, per_second):
     expected = per_second * (end - begin) * (1 - processes[0].rate)
     # A second's worth in all at the ends and where JavaScript's sampler begins anew with a target. What remains of a division,
     # one a second, may be given to two processes or none, if they report in different intervals.
-    remainder = end - begin if RESERVOIR % len(processes) else 0
+    remainder = end - begin if per_second == RESERVOIR and RESERVOIR % len(processes) else 0
     within(what, found, expected, 1.5 * per_second + 1 + remainder)
 
 
