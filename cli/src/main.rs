@@ -43,6 +43,7 @@ mod signed_call;
 mod span_of_time;
 mod stdio;
 mod style;
+mod svg;
 mod trace_view;
 mod wanted;
 mod xray_client;

@@ -33,6 +33,19 @@ pub(crate) fn response_time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a number and ms or s, such as 500ms or 1.5s; at most a day".to_owned())
 }
 
+/// Returns a time in seconds with its unit, in two or three digits: `4.2 ms`, `250 ms`, `1.2 s`, `3 min`.
+pub(crate) fn short(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.009_95 => format!("{:.1} ms", s * 1e3),
+        s if s < 0.999_5 => format!("{:.0} ms", s * 1e3),
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 119.5 => format!("{s:.0} s"),
+        s if s < 7_170.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.0} h", s / 3600.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +56,12 @@ mod tests {
         for invalid in ["", "15", "m", "-5m", "0s", "1w", "366d", "1.5h", "15é"] {
             assert!(seconds(invalid).is_err(), "{invalid}");
         }
+    }
+
+    #[test]
+    fn times_are_short() {
+        let times = [0.000_04, 0.004_2, 0.25, 0.999_6, 1.25, 12.3, 180.0, 7_200.0].map(short);
+        assert_eq!(times, ["40 µs", "4.2 ms", "250 ms", "1.0 s", "1.2 s", "12 s", "3 min", "2 h"]);
     }
 
     #[cfg(feature = "local")]

@@ -81,8 +81,14 @@ pub(crate) async fn run(args: SendArgs, environment: &Environment) -> anyhow::Re
         let xray = args.endpoint.xray(environment).await?;
         for trace_id in accepted.iter().take(10) {
             let id = trace_id.parse().with_context(|| format!("ingest returned the trace id {trace_id}"))?;
-            trace::show(&xray, &Wanted::Trace(id), Some(Duration::from_secs(seconds)), false, environment)
-                .await?;
+            trace::show(
+                &xray,
+                &Wanted::Trace(id),
+                Some(Duration::from_secs(seconds)),
+                &trace::Form::Tree,
+                environment,
+            )
+            .await?;
         }
     }
     if refused > 0 {

@@ -43,6 +43,7 @@ fn entry(trace: &Trace, depth: usize, node: Node<'_>, now: f64) -> Entry {
         mark: never_finished(trace, segment).map(Mark::NeverFinished).or_else(|| mark(segment)),
         depth,
         segment: !node.is_subsegment(),
+        links: segment.links.iter().map(|link| link.trace_id.to_string()).collect(),
     }
 }
 

@@ -1,9 +1,10 @@
-//! A trace as a tree in the terminal.
+//! A trace as a tree in the terminal, and as a picture.
 
 mod build;
 mod deliveries;
 mod next;
 mod sheet;
+mod timeline;
 
 use xray::{Segment, Trace};
 
@@ -18,6 +19,14 @@ pub(crate) fn is_closed(trace: &Trace) -> bool {
 
 /// Draws the trace as text that ends in a line break.
 pub(crate) fn draw(trace: &Trace, style: Style) -> String {
-    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
-    build::sheet(trace, now).draw(style)
+    build::sheet(trace, now()).draw(style)
+}
+
+/// Draws the trace as an SVG document.
+pub(crate) fn svg(trace: &Trace) -> String {
+    build::sheet(trace, now()).timeline()
+}
+
+fn now() -> f64 {
+    jiff::Timestamp::now().as_duration().as_secs_f64()
 }

@@ -51,6 +51,8 @@ pub(super) struct Entry {
     pub(super) depth: usize,
     /// Whether this is a segment (a service's own work) rather than a call.
     pub(super) segment: bool,
+    /// The traces that it refers to.
+    pub(super) links: Vec<String>,
 }
 
 /// What went wrong, worst first.
@@ -265,6 +267,7 @@ mod tests {
             mark: None,
             depth,
             segment: false,
+            links: Vec::new(),
         }
     }
 
