@@ -29,6 +29,12 @@ impl Failure {
         Self { code: UNAVAILABLE, message: message.into() }
     }
 
+    /// Reports a negative result that scripts tell from others by its exit code. The command documents the code.
+    #[cfg(feature = "local")]
+    pub(crate) fn negative(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
     /// Reports a negative result: exit code 1.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { code: REFUSED, message: message.into() }

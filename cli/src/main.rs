@@ -36,6 +36,8 @@ mod service_addresses;
 #[cfg(feature = "local")]
 mod service_environment;
 #[cfg(feature = "local")]
+mod service_map;
+#[cfg(feature = "local")]
 mod service_state;
 #[cfg(feature = "local")]
 mod signals;
@@ -106,6 +108,8 @@ enum Command {
     Trace(commands::trace::TraceArgs),
     #[cfg(feature = "local")]
     Traces(commands::traces::TracesArgs),
+    #[cfg(feature = "local")]
+    Map(commands::map::MapArgs),
     #[cfg(feature = "local")]
     Filter(commands::filter::FilterArgs),
     Logs(commands::logs::LogsArgs),
@@ -225,6 +229,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Trace(args) => Box::pin(commands::trace::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Traces(args) => Box::pin(commands::traces::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Map(args) => Box::pin(commands::map::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Filter(args) => commands::filter::run(&args),
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,

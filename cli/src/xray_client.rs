@@ -1,5 +1,8 @@
 //! Queries X-Ray for traces.
 
+#[cfg(feature = "local")]
+mod map;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 

@@ -21,6 +21,8 @@ pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;
 #[cfg(feature = "local")]
+pub(crate) mod map;
+#[cfg(feature = "local")]
 pub(crate) mod metrics;
 #[cfg(feature = "local")]
 pub(crate) mod new;

@@ -81,13 +81,7 @@ fn whole_filter(args: &TracesArgs) -> FilterExpression {
         .slower_than
         .map(|time| Expression::Number(Number::ResponseTime, Comparison::GreaterOrEqual, time.as_secs_f64()));
     let group = args.group.clone().map(|name| Expression::Group(GroupKey::Name, name));
-    let given = match args.filter.expression() {
-        Expression::All(conditions) => conditions.clone(),
-        one => vec![one.clone()],
-    };
-    let mut conditions: Vec<_> = group.into_iter().chain(slower).chain(given).collect();
-    let only = if conditions.len() == 1 { conditions.pop() } else { None };
-    FilterExpression::from(only.unwrap_or(Expression::All(conditions)))
+    filter::joined(group.into_iter().chain(slower), &args.filter)
 }
 
 /// Returns when it began, its id, how it ended, how long the entry point and everything took, and what it was about.

@@ -1,10 +1,11 @@
 //! `foostore filter`: helps to write filter expressions.
 
 mod explain;
+mod read;
 
 use clap::Subcommand;
-use xray_engine::{FilterError, FilterExpression};
 
+pub(crate) use self::read::{joined, read};
 use crate::failure::Failure;
 use crate::stdio::print;
 
@@ -52,35 +53,4 @@ pub(crate) fn run(args: &FilterArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Reads an expression.
-///
-/// # Errors
-/// A message that shows the place of the fault in the expression.
-pub(crate) fn read(expression: &str) -> Result<FilterExpression, String> {
-    expression.parse().map_err(|error| shown(expression, &error))
-}
-
-/// Returns the error below the line that has it, with a mark at its place.
-fn shown(expression: &str, error: &FilterError) -> String {
-    let before: String = expression.chars().take(error.position.saturating_sub(1)).collect();
-    let line = before.matches('\n').count();
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-    let text = expression.lines().nth(line).unwrap_or_default();
-    format!("{error}\n  {}\n  {}^", crate::style::printable(text), " ".repeat(column))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_marked_at_its_place() {
-        let error = read("ok AND\n  größe > 5").unwrap_err();
-        assert_eq!(error, "unknown keyword größe at position 10\n    größe > 5\n    ^");
-        let error = read("responsetime >").unwrap_err();
-        assert!(error.ends_with("\n  responsetime >\n                ^"), "{error}");
-        assert!(read("ok").is_ok());
-    }
 }
