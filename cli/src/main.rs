@@ -111,6 +111,8 @@ enum Command {
     #[cfg(feature = "local")]
     Map(commands::map::MapArgs),
     #[cfg(feature = "local")]
+    Latency(commands::latency::LatencyArgs),
+    #[cfg(feature = "local")]
     Filter(commands::filter::FilterArgs),
     Logs(commands::logs::LogsArgs),
     DeadLetters(commands::dead_letters::DeadLettersArgs),
@@ -231,6 +233,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Traces(args) => Box::pin(commands::traces::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Map(args) => Box::pin(commands::map::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Latency(args) => Box::pin(commands::latency::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Filter(args) => commands::filter::run(&args),
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,

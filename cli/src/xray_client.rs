@@ -1,6 +1,8 @@
 //! Queries X-Ray for traces.
 
 #[cfg(feature = "local")]
+mod latency;
+#[cfg(feature = "local")]
 mod map;
 
 use std::collections::BTreeSet;

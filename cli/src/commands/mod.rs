@@ -17,6 +17,8 @@ pub(crate) mod erased;
 pub(crate) mod faults;
 #[cfg(feature = "local")]
 pub(crate) mod filter;
+#[cfg(feature = "local")]
+pub(crate) mod latency;
 pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;
