@@ -60,6 +60,9 @@
 //! absent path, the client's address for an absent host and the cluster's ARN for an absent container's, matches only
 //! strings, and reads neither the former names, nor the original of an unknown method, nor the launch type.
 //!
+//! [`SamplingRules`] explains without sampling anything which rule would apply to a request, and why the rules before
+//! it would not.
+//!
 //! # Sampling
 //!
 //! The reservoir comes first: up to the quota of traces per second that X-Ray assigned to this service, or, without a
@@ -81,6 +84,7 @@ mod adaptive;
 mod anomalies;
 mod calls;
 mod clock;
+mod explain;
 mod glob;
 mod http;
 mod http_attributes;
@@ -104,6 +108,7 @@ mod wire;
 mod tests;
 
 pub use self::adaptive::{AdaptiveSampling, Capture, InvalidAdaptiveSampling};
+pub use self::explain::{Mismatch, RuleField, SamplingRules, Verdict};
 pub use self::http::{HttpError, HttpTransport, InvalidEndpoint};
 pub use self::poller::{Poller, PollerHandle};
 pub use self::sampler::{SAMPLING_RULE, XRaySampler};

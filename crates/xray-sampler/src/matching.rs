@@ -9,6 +9,7 @@ use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_semantic_conventions::attribute;
 
+use crate::glob::Glob;
 use crate::http_attributes::{Http, text};
 use crate::rule::Rule;
 
@@ -47,11 +48,21 @@ impl Service {
     /// Returns whether a rule can match requests of this service. X-Ray returns the rules of all services, and those of
     /// others need not be evaluated for each request.
     pub(crate) fn matches(&self, rule: &Rule) -> bool {
-        let type_matches = match &*self.types {
+        self.mismatches(rule).next().is_none()
+    }
+
+    /// Iterates over the fields of a rule that do not match this service.
+    pub(crate) fn mismatches<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = Mismatch<'a>> {
+        let type_matches = || match &*self.types {
             [] => rule.service_type.matches(""),
             types => types.iter().any(|one| rule.service_type.matches(one)),
         };
-        rule.is_default() || (type_matches && rule.service_name.matches(&self.name))
+        let name = (!rule.service_name.matches(&self.name))
+            .then(|| Mismatch { field: Field::ServiceName, found: Found::One(&self.name) });
+        let service_type = (!type_matches())
+            .then(|| Mismatch { field: Field::ServiceType, found: Found::AnyOf(&self.types) });
+        let both = [name, service_type].into_iter().flatten();
+        both.filter(|_| !rule.is_default())
     }
 }
 
@@ -104,21 +115,67 @@ impl<'a> Request<'a> {
     /// Returns whether a rule matches this request. That it [matches](Service::matches) the service is taken for
     /// granted.
     pub(crate) fn matches(&self, rule: &Rule) -> bool {
-        rule.is_default()
-            || (rule.url_path.matches(self.http.path)
-                && rule.http_method.matches(self.http.method)
-                && rule.host.matches(self.http.host)
-                && rule.resource_arn.matches(self.arn)
-                && self.has_attributes_of(rule))
+        rule.is_default() || self.mismatches(rule).next().is_none()
     }
 
-    fn has_attributes_of(&self, rule: &Rule) -> bool {
-        rule.attributes.iter().all(|(key, pattern)| {
-            // The last attribute of a key is the one that is exported.
-            let found = self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
-            found.is_some_and(|attribute| pattern.matches(&attribute.value.as_str()))
-        })
+    /// Iterates over the fields of a rule that do not match this request. Patterns are evaluated one by one, so that the
+    /// first mismatch ends a search for any.
+    pub(crate) fn mismatches<'b>(&'b self, rule: &'b Rule) -> impl Iterator<Item = Mismatch<'b>> {
+        let fields = [
+            (Field::UrlPath, &rule.url_path, self.http.path),
+            (Field::HttpMethod, &rule.http_method, self.http.method),
+            (Field::Host, &rule.host, self.http.host),
+            (Field::ResourceArn, &rule.resource_arn, self.arn),
+        ];
+        let fields = fields.into_iter().filter_map(|(field, pattern, value)| {
+            (!pattern.matches(value)).then_some(Mismatch { field, found: Found::One(value) })
+        });
+        let attributes = rule.attributes.iter().filter_map(|(key, pattern)| self.attribute(key, pattern));
+        fields.chain(attributes).filter(|_| !rule.is_default())
     }
+
+    fn attribute<'b>(&'b self, key: &'b str, pattern: &Glob) -> Option<Mismatch<'b>> {
+        let field = Field::Attribute(key);
+        // The last attribute of a key is the one that is exported.
+        match self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key) {
+            None => Some(Mismatch { field, found: Found::Nothing }),
+            Some(attribute) => {
+                let is_matched = pattern.matches(&attribute.value.as_str());
+                (!is_matched).then_some(Mismatch { field, found: Found::Attribute(&attribute.value) })
+            }
+        }
+    }
+}
+
+/// A field of a rule that does not match.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Mismatch<'a> {
+    pub(crate) field: Field<'a>,
+    pub(crate) found: Found<'a>,
+}
+
+/// A field of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field<'a> {
+    ServiceName,
+    ServiceType,
+    UrlPath,
+    HttpMethod,
+    Host,
+    ResourceArn,
+    /// The attribute with this key.
+    Attribute(&'a str),
+}
+
+/// What a field was matched against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Found<'a> {
+    /// No attribute of this key.
+    Nothing,
+    One(&'a str),
+    /// Several names, any of which may match; none if the service's type is unknown.
+    AnyOf(&'a [&'static str]),
+    Attribute(&'a Value),
 }
 
 #[cfg(test)]
