@@ -62,6 +62,12 @@ impl Endpoint {
         Ok(XRay::new(&self.local(&url, environment).await, &url))
     }
 
+    /// Whether it is AWS itself, where changes need consent.
+    #[cfg(feature = "local")]
+    pub(crate) fn is_aws(&self) -> bool {
+        self.aws
+    }
+
     async fn of_aws(&self) -> SdkConfig {
         let settings = AwsSettings { region: self.region.clone(), ..AwsSettings::default() };
         aws_clients::sdk_config(&settings).await

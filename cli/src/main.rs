@@ -113,6 +113,8 @@ enum Command {
     #[cfg(feature = "local")]
     Latency(commands::latency::LatencyArgs),
     #[cfg(feature = "local")]
+    Sampling(commands::sampling::SamplingArgs),
+    #[cfg(feature = "local")]
     Filter(commands::filter::FilterArgs),
     Logs(commands::logs::LogsArgs),
     DeadLetters(commands::dead_letters::DeadLettersArgs),
@@ -235,6 +237,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Map(args) => Box::pin(commands::map::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Latency(args) => Box::pin(commands::latency::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Sampling(args) => Box::pin(commands::sampling::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Filter(args) => commands::filter::run(&args),
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,

@@ -4,6 +4,8 @@
 mod latency;
 #[cfg(feature = "local")]
 mod map;
+#[cfg(feature = "local")]
+mod sampling;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};

@@ -42,6 +42,8 @@ pub(crate) mod pushes;
 pub(crate) mod replay;
 #[cfg(feature = "local")]
 pub(crate) mod restart;
+#[cfg(feature = "local")]
+pub(crate) mod sampling;
 pub(crate) mod send;
 pub(crate) mod service;
 #[cfg(feature = "local")]
