@@ -51,8 +51,9 @@ pub use facts::{
     ServiceId,
 };
 pub use filter::{
-    AnnotationTest, CauseKind, CausePart, CausePattern, Comparison, End, Expression, FilterError,
-    FilterExpression, Flag, GroupKey, NodePattern, Number, Problem, Text, TextComparison,
+    AnnotationTest, CauseKind, CausePart, CausePattern, Comparison, Completion, End, Expected, Expression,
+    FilterError, FilterExpression, Flag, GroupKey, NodePattern, Number, Problem, Text, TextComparison,
+    ValueOf,
 };
 pub use ingest::{MetricsSink, Rejected};
 pub use settings::Settings;

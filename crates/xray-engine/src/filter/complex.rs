@@ -4,8 +4,12 @@ use super::cursor::Cursor;
 use super::error::{FilterError, Problem};
 use super::expression::{AnnotationTest, CauseKind, CausePart, End, Expression, GroupKey, NodePattern};
 use super::keyword::Scope;
+use super::note::{Note, ValueOf};
 use super::root_cause::CausePattern;
-use super::value::{boolean, comparison, is_equal, not_an_operator, number, operator, text_comparison};
+use super::value::{
+    COMPARISONS, EQUALITY, TEXT_COMPARISONS, boolean, comparison, is_equal, not_an_operator, number,
+    operator, text_comparison,
+};
 
 /// Reads what follows a keyword, which is passed in lower case.
 type Read = fn(&mut Cursor, &str) -> Result<Condition, FilterError>;
@@ -79,7 +83,8 @@ fn annotation(
         return Err(FilterError::new(position, Problem::OutOfScope { keyword, scope: scope.name() }));
     }
     let key = if key.is_empty() { bracketed(cursor)? } else { plain(key, position)? };
-    Ok(Expression::Annotation(end, key, annotation_test(cursor)?))
+    let test = annotation_test(cursor, &key)?;
+    Ok(Expression::Annotation(end, key, test))
 }
 
 fn bracketed(cursor: &mut Cursor) -> Result<String, FilterError> {
@@ -110,14 +115,17 @@ fn plain(key: &str, position: usize) -> Result<String, FilterError> {
     Ok(key.to_owned())
 }
 
-fn annotation_test(cursor: &mut Cursor) -> Result<AnnotationTest, FilterError> {
+fn annotation_test(cursor: &mut Cursor, key: &str) -> Result<AnnotationTest, FilterError> {
     const VALUES: &str = "a quoted string, a number, true or false";
+    cursor.note(|| Note::Words(&COMPARISONS));
+    cursor.note(|| Note::Words(&TEXT_COMPARISONS));
     let Some((operator, position)) = operator(cursor) else { return Ok(AnnotationTest::IsSet) };
     let (numbers, texts) = (comparison(&operator), text_comparison(&operator));
     if numbers.is_none() && texts.is_none() {
         let operators = "=, !=, <, <=, >, >=, CONTAINS, BEGINSWITH or ENDSWITH";
         return Err(not_an_operator(cursor, position, operators));
     }
+    cursor.note(|| Note::Value(ValueOf::Annotation(key.to_owned())));
     if cursor.next_visible() == Some('"') {
         let comparison = texts.ok_or_else(|| cursor.expected("a number"))?;
         let value = cursor.quoted()?.unwrap_or_default();
@@ -138,6 +146,7 @@ fn annotation_test(cursor: &mut Cursor) -> Result<AnnotationTest, FilterError> {
 
 fn service(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
     let mut pattern = NodePattern::default();
+    cursor.note(|| Note::Words(&["("]));
     if cursor.take('(') && !cursor.take(')') {
         pattern = node(cursor)?;
         cursor.expect(')', ")")?;
@@ -148,6 +157,7 @@ fn service(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
 
 fn edge(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
     let (mut source, mut destination) = (NodePattern::default(), NodePattern::default());
+    cursor.note(|| Note::Words(&["("]));
     if cursor.take('(') && !cursor.take(')') {
         source = node(cursor)?;
         cursor.expect(',', "a comma and the second service")?;
@@ -160,6 +170,8 @@ fn edge(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
 
 /// Reads a quoted name, or `id(name: "…", type: "…", account.id: "…")`.
 fn node(cursor: &mut Cursor) -> Result<NodePattern, FilterError> {
+    cursor.note(|| Note::Value(ValueOf::ServiceName));
+    cursor.note(|| Note::Words(&["id("]));
     if let Some(name) = cursor.quoted()? {
         return Ok(NodePattern { name: Some(name), ..NodePattern::default() });
     }
@@ -169,19 +181,21 @@ fn node(cursor: &mut Cursor) -> Result<NodePattern, FilterError> {
     cursor.expect('(', "(")?;
     let mut pattern = NodePattern::default();
     loop {
+        cursor.note(|| Note::Words(&["name:", "type:", "account.id:"]));
         cursor.next_visible();
         let position = cursor.position();
         let word = cursor.word().to_ascii_lowercase();
-        let field = match &*word {
-            "name" => &mut pattern.name,
-            "type" => &mut pattern.kind,
-            "account.id" => &mut pattern.account_id,
+        let (field, value) = match &*word {
+            "name" => (&mut pattern.name, ValueOf::ServiceName),
+            "type" => (&mut pattern.kind, ValueOf::ServiceType),
+            "account.id" => (&mut pattern.account_id, ValueOf::AccountId),
             _ => {
                 cursor.rewind(position);
                 return Err(cursor.expected("name:, type: or account.id:"));
             }
         };
         cursor.expect(':', ":")?;
+        cursor.note(|| Note::Value(value));
         let value = cursor.quoted()?.ok_or_else(|| cursor.expected("a quoted string"))?;
         if field.replace(value).is_some() {
             cursor.rewind(position);
@@ -196,6 +210,9 @@ fn node(cursor: &mut Cursor) -> Result<NodePattern, FilterError> {
 
 fn group(cursor: &mut Cursor, key: GroupKey) -> Result<Condition, FilterError> {
     let equal = equal_or_not(cursor)?;
+    if key == GroupKey::Name {
+        cursor.note(|| Note::Value(ValueOf::GroupName));
+    }
     let value = cursor.quoted()?.ok_or_else(|| cursor.expected("a quoted string"))?;
     Ok(Condition::Whole(Expression::Group(key, value).holding(equal)))
 }
@@ -236,6 +253,7 @@ fn root_cause(cursor: &mut Cursor, lower: &str) -> Result<Condition, FilterError
 fn cause_pattern(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError> {
     let equal = equal_or_not(cursor)?;
     cursor.expect('#', "#[ and a list of root causes as JSON")?;
+    cursor.note(|| Note::Words(&["["]));
     if cursor.next_visible() != Some('[') {
         return Err(cursor.expected("[ and a list of root causes as JSON"));
     }
@@ -249,6 +267,7 @@ fn cause_pattern(cursor: &mut Cursor, _: &str) -> Result<Condition, FilterError>
 /// Reads `=` or `!=`. Returns whether it is the first.
 fn equal_or_not(cursor: &mut Cursor) -> Result<bool, FilterError> {
     const OPERATORS: &str = "= or !=";
+    cursor.note(|| Note::Words(&EQUALITY));
     let Some((operator, position)) = operator(cursor) else { return Err(cursor.expected(OPERATORS)) };
     is_equal(&operator).ok_or_else(|| not_an_operator(cursor, position, OPERATORS))
 }

@@ -1,16 +1,43 @@
 //! The text of an expression, read from left to right, each character once or a few times.
 
 use super::error::{FilterError, Problem};
+use super::note::Note;
 
 #[derive(Debug)]
 pub(super) struct Cursor {
     characters: Vec<char>,
     at: usize,
+    /// Where there is nothing but white space left.
+    end: usize,
+    /// What was looked for there, while an expression is completed.
+    notes: Option<Vec<Note>>,
 }
 
 impl Cursor {
     pub(super) fn new(text: &str) -> Self {
-        Self { characters: text.chars().collect(), at: 0 }
+        let characters: Vec<char> = text.chars().collect();
+        let end =
+            characters.iter().rposition(|character| !character.is_whitespace()).map_or(0, |last| last + 1);
+        Self { characters, at: 0, end, notes: None }
+    }
+
+    /// Keeps what is looked for at the end of the text.
+    pub(super) fn noting(self) -> Self {
+        Self { notes: Some(Vec::new()), ..self }
+    }
+
+    /// Returns what was looked for at the end of the text.
+    pub(super) fn into_notes(self) -> Vec<Note> {
+        self.notes.unwrap_or_default()
+    }
+
+    /// Says what may stand here. Only called before anything is read that would do.
+    pub(super) fn note(&mut self, note: impl FnOnce() -> Note) {
+        if self.at >= self.end
+            && let Some(notes) = &mut self.notes
+        {
+            notes.push(note());
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,6 +82,7 @@ impl Cursor {
 
     /// Reads this character, or says what was expected.
     pub(super) fn expect(&mut self, wanted: char, expected: &str) -> Result<(), FilterError> {
+        self.note(|| Note::Words(sign(wanted)));
         if self.take(wanted) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
@@ -147,5 +175,18 @@ impl Cursor {
             (Some(_), word) => word,
         };
         FilterError::new(self.position(), Problem::Expected { expected: expected.to_owned(), found })
+    }
+}
+
+/// Returns a sign as a list of one word.
+fn sign(character: char) -> &'static [&'static str] {
+    match character {
+        '(' => &["("],
+        ')' => &[")"],
+        '}' => &["}"],
+        ',' => &[","],
+        ':' => &[":"],
+        '#' => &["#"],
+        _ => &[],
     }
 }

@@ -233,7 +233,28 @@ impl fmt::Display for Text {
     }
 }
 
-/// Returns every keyword, for completion.
+/// Returns the keywords that apply to what is filtered. Those for annotations have a key, and are not among them.
+pub(super) fn applying_to(scope: Scope) -> impl Iterator<Item = &'static str> {
+    let flags = FLAGS.iter().map(|(flag, name)| (Keyword::Flag(*flag), *name));
+    let numbers = NUMBERS.iter().map(|(number, name)| (Keyword::Number(*number), *name));
+    let texts = TEXTS.iter().map(|(text, name)| (Keyword::Text(*text), *name));
+    let simple = flags.chain(numbers).chain(texts).filter(move |(keyword, _)| keyword.applies_to(scope));
+    let complex = COMPLEX
+        .into_iter()
+        .filter(move |name| scope == Scope::Trace && !["annotation", "json"].contains(name));
+    simple.map(|(_, name)| name).chain(complex)
+}
+
+/// Returns the words for annotations of what is filtered.
+pub(super) fn annotations(scope: Scope) -> &'static [&'static str] {
+    match scope {
+        Scope::Trace | Scope::Service => &["annotation"],
+        Scope::Edge => &["annotation", "source.annotation", "destination.annotation"],
+        Scope::CauseService | Scope::CauseEntity | Scope::SlowEntity | Scope::CauseException => &[],
+    }
+}
+
+/// Returns every keyword, for suggestions.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
     let names = FLAGS.iter().map(|(_, name)| *name).chain(NUMBERS.iter().map(|(_, name)| *name));
     names.chain(TEXTS.iter().map(|(_, name)| *name)).chain(COMPLEX)

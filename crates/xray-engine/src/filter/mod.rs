@@ -5,6 +5,7 @@
 //! negation bind, and shows no parentheses: here `!` binds closest, then AND, which may be left out, then OR, and
 //! parentheses group.
 
+mod completion;
 mod complex;
 mod cursor;
 mod error;
@@ -13,6 +14,7 @@ mod expression;
 mod groups;
 mod keyword;
 mod needs;
+mod note;
 mod parse;
 mod root_cause;
 mod select;
@@ -24,12 +26,14 @@ mod tests;
 
 use std::str::FromStr;
 
+pub use self::completion::{Completion, Expected};
 pub use self::error::{FilterError, Problem};
 pub use self::expression::{
     AnnotationTest, CauseKind, CausePart, Comparison, End, Expression, GroupKey, NodePattern, TextComparison,
 };
 pub use self::keyword::{Flag, Number, Text};
 pub(crate) use self::needs::{Indexed, Mark, Needs};
+pub use self::note::ValueOf;
 pub use self::root_cause::CausePattern;
 pub(crate) use self::select::Selector;
 use crate::facts::Facts;

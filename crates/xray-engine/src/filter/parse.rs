@@ -5,6 +5,7 @@ use super::cursor::Cursor;
 use super::error::{FilterError, Problem};
 use super::expression::Expression;
 use super::keyword::{self, Flag, Keyword, Number, Scope, Text};
+use super::note::{Note, ValueOf};
 use super::value;
 
 /// The longest expression, in characters. X-Ray's model has no limit; this bounds what a request can cost.
@@ -14,11 +15,22 @@ const MAX_DEPTH: usize = 64;
 
 /// Reads a whole expression.
 pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
-    let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
+    whole(&mut Parser { cursor: Cursor::new(text), depth: 0 })
+}
+
+/// Reads an expression that may be unfinished, and returns what was looked for at its end as well.
+pub(super) fn parse_noting(text: &str) -> (Result<Expression, FilterError>, Vec<Note>) {
+    let mut parser = Parser { cursor: Cursor::new(text).noting(), depth: 0 };
+    let result = whole(&mut parser);
+    (result, parser.cursor.into_notes())
+}
+
+fn whole(parser: &mut Parser) -> Result<Expression, FilterError> {
     if parser.cursor.len() > MAX_LENGTH {
         return Err(FilterError::new(MAX_LENGTH + 1, Problem::TooLong(MAX_LENGTH)));
     }
     if parser.cursor.next_visible().is_none() {
+        parser.cursor.note(|| Note::Condition(Scope::Trace));
         return Ok(Expression::All(Vec::new()));
     }
     let expression = parser.any(Scope::Trace)?;
@@ -36,6 +48,7 @@ struct Parser {
 impl Parser {
     fn any(&mut self, scope: Scope) -> Result<Expression, FilterError> {
         let mut conditions = vec![self.all(scope)?];
+        self.cursor.note(|| Note::Words(&["OR"]));
         while self.cursor.take_word("OR") {
             conditions.push(self.all(scope)?);
         }
@@ -46,6 +59,8 @@ impl Parser {
     fn all(&mut self, scope: Scope) -> Result<Expression, FilterError> {
         let mut conditions = vec![self.unary(scope)?];
         loop {
+            self.cursor.note(|| Note::Words(&["AND"]));
+            self.cursor.note(|| Note::Condition(scope));
             self.doubled('&', "AND")?;
             if self.cursor.take_word("AND") || self.begins_condition() {
                 conditions.push(self.unary(scope)?);
@@ -89,6 +104,7 @@ impl Parser {
 
     /// Reads the condition in braces, if there are any. Empty braces are none.
     fn braces(&mut self, scope: Scope) -> Result<Option<Box<Expression>>, FilterError> {
+        self.cursor.note(|| Note::Words(&["{"]));
         if !self.cursor.take('{') || self.cursor.take('}') {
             return Ok(None);
         }
@@ -111,6 +127,7 @@ impl Parser {
     }
 
     fn condition(&mut self, scope: Scope) -> Result<Expression, FilterError> {
+        self.cursor.note(|| Note::Condition(scope));
         self.cursor.next_visible();
         let position = self.cursor.position();
         let word = self.cursor.word();
@@ -139,6 +156,7 @@ impl Parser {
     }
 
     fn flag(&mut self, flag: Flag) -> Result<Expression, FilterError> {
+        self.cursor.note(|| Note::Words(&value::EQUALITY));
         let Some((operator, position)) = value::operator(&mut self.cursor) else {
             return Ok(Expression::Flag(flag));
         };
@@ -151,22 +169,27 @@ impl Parser {
 
     fn number(&mut self, number: Number) -> Result<Expression, FilterError> {
         const OPERATORS: &str = "=, !=, <, <=, > or >=";
+        self.cursor.note(|| Note::Words(&value::COMPARISONS));
         let Some((operator, position)) = value::operator(&mut self.cursor) else {
             return Err(self.cursor.expected(OPERATORS));
         };
         let comparison = value::comparison(&operator)
             .ok_or_else(|| value::not_an_operator(&mut self.cursor, position, OPERATORS))?;
+        // Any number: nothing to list, and yet the end of a valid beginning.
+        self.cursor.note(|| Note::Words(&[]));
         let value = value::number(&mut self.cursor)?.ok_or_else(|| self.cursor.expected("a number"))?;
         Ok(Expression::Number(number, comparison, value))
     }
 
     fn text(&mut self, text: Text) -> Result<Expression, FilterError> {
+        self.cursor.note(|| Note::Words(&value::TEXT_COMPARISONS));
         let Some((operator, position)) = value::operator(&mut self.cursor) else {
             return Ok(Expression::IsSet(text));
         };
         let comparison = value::text_comparison(&operator).ok_or_else(|| {
             value::not_an_operator(&mut self.cursor, position, "=, !=, CONTAINS, BEGINSWITH or ENDSWITH")
         })?;
+        self.cursor.note(|| Note::Value(ValueOf::Text(text)));
         if let Some(value) = self.cursor.quoted()? {
             return Ok(Expression::Text(text, comparison, value));
         }

@@ -1,5 +1,6 @@
 //! The language against a set of traces with known answers.
 
+mod completion;
 mod errors;
 mod guide;
 mod matching;

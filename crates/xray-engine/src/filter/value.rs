@@ -3,6 +3,14 @@
 use super::cursor::Cursor;
 use super::error::{FilterError, Problem};
 use super::expression::{Comparison, TextComparison};
+use super::note::Note;
+
+/// The operators of values that are true or false.
+pub(super) const EQUALITY: [&str; 2] = ["=", "!="];
+/// The operators of numbers.
+pub(super) const COMPARISONS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
+/// The operators of strings.
+pub(super) const TEXT_COMPARISONS: [&str; 5] = ["=", "!=", "CONTAINS", "BEGINSWITH", "ENDSWITH"];
 
 /// Reads an operator, and returns it in upper case with its position; `None` if there is none.
 pub(super) fn operator(cursor: &mut Cursor) -> Option<(String, usize)> {
@@ -46,6 +54,7 @@ pub(super) fn not_an_operator(cursor: &mut Cursor, position: usize, operators: &
 
 /// Reads `true` or `false`, in quotation marks or without; `None` if there is neither.
 pub(super) fn boolean(cursor: &mut Cursor) -> Result<Option<bool>, FilterError> {
+    cursor.note(|| Note::Words(&["true", "false"]));
     let position = {
         cursor.next_visible();
         cursor.position()
