@@ -240,7 +240,7 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         #[cfg(feature = "local")]
         Command::Sampling(args) => Box::pin(commands::sampling::run(args, environment)).await,
         #[cfg(feature = "local")]
-        Command::Filter(args) => commands::filter::run(&args),
+        Command::Filter(args) => Box::pin(commands::filter::run(args, environment)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(args, environment)).await,
         Command::DeadLetters(args) => Box::pin(commands::dead_letters::run(args, environment)).await,
         #[cfg(feature = "local")]
