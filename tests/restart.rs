@@ -1,11 +1,14 @@
-//! The cloud alone dies and starts again, under traffic: the layer heals without a restart of any service.
+//! The cloud alone dies and starts again, under traffic, and the layer heals without a restart of any service; everything
+//! stops and starts again, and the traces are there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::cloud::Cloud;
+use crate::documents::Documents;
 use crate::reserved::Reserved;
 use crate::world::{World, until};
 
@@ -28,6 +31,42 @@ async fn enrol_and_mail(world: &World, customer: &str) {
 
 async fn mailed(world: &World, address: &str) -> Option<()> {
     world.mails().await.iter().any(|mail| mail["to"][0] == address).then_some(())
+}
+
+/// Traces are there after a restart, and in another cloud that imports them.
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_outlive_a_restart_of_everything_and_travel_in_a_file() {
+    let data = tempfile::tempdir().unwrap();
+    let options = ["--data-dir", data.path().to_str().unwrap()];
+    let world = World::start_with(&options, &[]).await;
+    let trace = world.send(&enrolment("470000000009", "again@mail.example"), &[]).await;
+    let whole = Documents::whole(&world, &trace, None).await.all().len();
+    world.stop().await;
+
+    let world = World::start_with(&options, &[]).await;
+    assert_eq!(Documents::get(&world, &trace).await.unwrap().all().len(), whole);
+    let file = data.path().join("traces.zip");
+    let file = file.to_str().unwrap();
+    traces(&world, &["--export", file, "--filter", "annotation.customer_number = \"470000000009\""]).await;
+    world.stop().await;
+
+    let world = World::start().await;
+    assert!(Documents::get(&world, &trace).await.is_none());
+    traces(&world, &["--import", file]).await;
+    let imported = Documents::get(&world, &trace).await.unwrap();
+    imported.assert_one_tree(None);
+    assert_eq!(imported.all().len(), whole);
+    world.stop().await;
+}
+
+/// Runs `foostore traces`.
+async fn traces(world: &World, arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_foostore"))
+        .args(["traces", "--endpoint-url", &world.xray_endpoint])
+        .args(arguments)
+        .output();
+    let output = output.await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]

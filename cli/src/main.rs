@@ -46,6 +46,8 @@ mod span_of_time;
 mod stdio;
 mod style;
 mod svg;
+#[cfg(feature = "local")]
+mod trace_files;
 mod trace_view;
 mod wanted;
 mod xray_client;

@@ -5,6 +5,8 @@ mod latency;
 #[cfg(feature = "local")]
 mod map;
 #[cfg(feature = "local")]
+mod put;
+#[cfg(feature = "local")]
 mod sampling;
 
 use std::collections::BTreeSet;
@@ -184,6 +186,22 @@ impl XRay {
 
     async fn traces(&self, ids: &[TraceId]) -> anyhow::Result<Vec<Trace>> {
         let mut traces = Vec::new();
+        for (id, documents) in self.documents(ids).await? {
+            let texts = documents.iter().map(String::as_str);
+            traces.push(Trace::read(id, texts).with_context(|| format!("trace {id} cannot be read"))?);
+        }
+        traces.sort_by(|a, b| {
+            a.start_time().unwrap_or_default().total_cmp(&b.start_time().unwrap_or_default())
+        });
+        Ok(traces)
+    }
+
+    /// Returns the documents of those traces that X-Ray has.
+    ///
+    /// # Errors
+    /// When X-Ray cannot be queried.
+    pub(crate) async fn documents(&self, ids: &[TraceId]) -> anyhow::Result<Vec<(TraceId, Vec<String>)>> {
+        let mut traces = Vec::new();
         for batch in ids.chunks(BATCH) {
             let mut pages = self
                 .client
@@ -192,26 +210,20 @@ impl XRay {
                 .into_paginator()
                 .send();
             while let Some(page) = pages.next().await {
-                for trace in page.map_err(|error| self.failure(&error))?.traces() {
+                for trace in page.map_err(|error| self.failure(&error))?.traces.unwrap_or_default() {
                     let id = trace
                         .id()
                         .unwrap_or_default()
                         .parse()
                         .context("X-Ray returned a trace without an id")?;
-                    let documents: Vec<&str> =
-                        trace.segments().iter().filter_map(aws_sdk_xray::types::Segment::document).collect();
-                    if documents.is_empty() {
-                        continue;
+                    let segments = trace.segments.unwrap_or_default().into_iter();
+                    let documents: Vec<_> = segments.filter_map(|segment| segment.document).collect();
+                    if !documents.is_empty() {
+                        traces.push((id, documents));
                     }
-                    traces.push(
-                        Trace::read(id, documents).with_context(|| format!("trace {id} cannot be read"))?,
-                    );
                 }
             }
         }
-        traces.sort_by(|a, b| {
-            a.start_time().unwrap_or_default().total_cmp(&b.start_time().unwrap_or_default())
-        });
         Ok(traces)
     }
 

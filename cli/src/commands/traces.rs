@@ -1,11 +1,13 @@
 //! `foostore traces`: finds traces by a filter expression, at the local cloud or in AWS.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_xray::types::TraceSummary;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use service_runtime::Environment;
+use xray::TraceId;
 use xray_engine::{Comparison, Expression, FilterExpression, GroupKey, Number};
 
 use super::filter;
@@ -14,6 +16,8 @@ use crate::failure::Failure;
 use crate::span_of_time::{response_time, seconds};
 use crate::stdio::{print, remark};
 use crate::style::{Colour, Style, printable};
+use crate::trace_files::{self, TraceWriter};
+use crate::xray_client::XRay;
 
 /// Find traces by a filter expression
 #[derive(Debug, clap::Args)]
@@ -24,6 +28,8 @@ Examples:
   foostore traces --slower-than 500ms --filter '!partial'
   foostore traces --aws --group foostore-prod --filter 'annotation.customer_number = \"100000000001\"'
   foostore traces --json | jq -r .trace_id | head -1 | xargs foostore trace
+  foostore traces --aws --filter 'service() { fault }' --export faults.zip
+  foostore traces --import faults.zip
 
 The newest come first. `foostore filter explain` says what an expression finds. docs/schemas/traces.json describes the JSON.")]
 pub(crate) struct TracesArgs {
@@ -45,6 +51,12 @@ pub(crate) struct TracesArgs {
     /// Print each trace as a line of JSON
     #[arg(long)]
     json: bool,
+    /// Write the traces to this zip archive, a file of OTLP JSON for each
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    export: Option<PathBuf>,
+    /// Find nothing; put the traces of such an archive. X-Ray refuses those of more than 30 days ago
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["export", "json", "filter", "group", "since", "slower_than", "limit"])]
+    import: Option<PathBuf>,
     #[command(flatten)]
     endpoint: Endpoint,
 }
@@ -55,6 +67,9 @@ pub(crate) struct TracesArgs {
 /// When X-Ray cannot be queried, or finds nothing.
 pub(crate) async fn run(args: TracesArgs, environment: &Environment) -> anyhow::Result<()> {
     let xray = args.endpoint.xray(environment).await?;
+    if let Some(path) = &args.import {
+        return import(&xray, path).await;
+    }
     let limit = usize::from(args.limit);
     let from = Timestamp::now() - SignedDuration::from_secs(args.since);
     let filter = whole_filter(&args);
@@ -65,14 +80,50 @@ pub(crate) async fn run(args: TracesArgs, environment: &Environment) -> anyhow::
         let message = format!("no trace at {} since {from:.0}; --since looks further back", xray.place());
         return Err(Failure::refused(message).into());
     }
+    if let Some(path) = &args.export {
+        export(&xray, &found, path).await?;
+    }
     let style = Style::for_stream(&std::io::stdout(), environment);
-    for summary in &found {
+    for summary in found.iter().filter(|_| args.export.is_none()) {
         print(&if args.json { document(summary).to_string() } else { line(summary, style) })?;
     }
     if more {
         remark("there are more; --limit shows them");
     }
     Ok(())
+}
+
+/// Writes traces to an archive.
+async fn export(xray: &XRay, found: &[TraceSummary], path: &Path) -> anyhow::Result<()> {
+    let ids: Vec<TraceId> =
+        found.iter().filter_map(|summary| summary.id()).map(str::parse).collect::<Result<_, _>>()?;
+    let mut file = TraceWriter::create(path)?;
+    // Some at a time, so that they need little memory.
+    for ids in ids.chunks(50) {
+        for (id, documents) in xray.documents(ids).await? {
+            file.add(id, &documents)?;
+        }
+    }
+    file.finish()?;
+    print(&format!("{} traces in {}", ids.len(), path.display()))?;
+    Ok(())
+}
+
+/// Puts the traces of an archive.
+async fn import(xray: &XRay, path: &Path) -> anyhow::Result<()> {
+    let (mut traces, mut refused) = (0, Vec::new());
+    for documents in trace_files::read(path)? {
+        refused.extend(xray.put(documents?).await?);
+        traces += 1;
+    }
+    print(&format!("{traces} traces put to X-Ray at {}", xray.place()))?;
+    match refused.first() {
+        None => Ok(()),
+        Some(first) => {
+            let message = format!("{} documents were refused, the first because: {first}", refused.len());
+            Err(Failure::refused(message).into())
+        }
+    }
 }
 
 /// Joins the expression with the other conditions.

@@ -27,6 +27,9 @@ pub(crate) struct UpArgs {
     /// Let the services call AWS at this endpoint, which must be running; the local cloud then serves X-Ray alone
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
+    /// Keep traces, X-Ray's configuration and mails in this directory, so that they outlive a restart
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
     /// Create nothing at --endpoint-url, because the templates in deploy/ were deployed there as environment local
     #[arg(long, requires = "endpoint_url")]
     pub(super) no_provision: bool,

@@ -98,6 +98,7 @@ impl LocalRun {
             address: args.cloud_address,
             otlp_address: args.otlp_address,
             region: REGION.to_owned(),
+            data_dir: args.data_dir.clone(),
             ..Settings::default()
         };
         let cloud = local_cloud::start(settings).await.map_err(|error| match error {
