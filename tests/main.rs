@@ -47,3 +47,4 @@ mod thirty;
 mod traces;
 mod wallet;
 mod world;
+mod xray_commands;

@@ -61,6 +61,15 @@ async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
     let summaries = checked("traces", &foostore(&runs, &found).await);
     assert!(summaries.iter().any(|summary| summary["trace_id"] == *trace), "{summaries:?}");
 
+    let map =
+        checked("map", &foostore(&runs, &["map", "--json", "--endpoint-url", &world.xray_endpoint]).await);
+    assert!(map[0]["edges"].as_array().unwrap().iter().any(|edge| edge["message"] == true), "{map:?}");
+    let latency = ["latency", "--compare", "--json", "--endpoint-url", &world.xray_endpoint];
+    let latency = checked("latency", &foostore(&runs, &latency).await);
+    assert!(latency[0]["comparison"]["sides"].is_array(), "{latency:?}");
+    let rules = ["sampling", "rules", "--json", "--endpoint-url", &world.xray_endpoint];
+    assert!(!checked("sampling", &foostore(&runs, &rules).await).is_empty());
+
     let lines = checked("logs", &foostore(&runs, &["logs", &trace, "--json", "--log-dir", "."]).await);
     assert!(lines.iter().filter(|line| line["message"] == "event").count() >= 4, "{lines:?}");
     let all = foostore(&runs, &["logs", "--since", "1h", "--json", "--log-dir", "."]).await;

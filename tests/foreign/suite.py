@@ -76,6 +76,7 @@ LEFT_OUT = {
     "thirty::": "measures services beside the layer",
     "traces::the_tree_": "needs faults on demand",
     "wallet::": "needs the receiver of pushes to phones and faults on demand",
+    "xray_commands::": "is about the command line and the local X-Ray",
     "telemetry_docs::": "compares a document with the source and a run with faults on demand",
     "new_service::": "is about a service made by the command line, and needs faults on demand",
 }
