@@ -220,7 +220,10 @@ mod tests {
     fn a_span_says_what_other_tools_show() {
         let request = otlp(ID.parse().unwrap(), &[INGEST, CALL].map(str::to_owned)).unwrap();
         let span = |place: usize| &request["resourceSpans"][place]["scopeSpans"][0]["spans"][0];
-        assert_eq!(request["resourceSpans"][2]["resource"]["attributes"][0]["value"]["stringValue"], "ingest");
+        assert_eq!(
+            request["resourceSpans"][2]["resource"]["attributes"][0]["value"]["stringValue"],
+            "ingest"
+        );
         assert_eq!(span(0)["traceId"], "5759e988bd862e3fe1be46a994272793");
         let kinds: Vec<_> = (0..3).map(|place| span(place)["kind"].clone()).collect();
         assert_eq!(kinds, [SERVER, INTERNAL, CLIENT].map(Value::from));

@@ -17,7 +17,9 @@ impl XRay {
             let call = self.client.put_trace_segments().set_trace_segment_documents(Some(batch.to_vec()));
             let answer = call.send().await.map_err(|error| self.failure(&error))?;
             let unprocessed = answer.unprocessed_trace_segments.unwrap_or_default().into_iter();
-            refused.extend(unprocessed.map(|segment| segment.message.or(segment.error_code).unwrap_or_default()));
+            refused.extend(
+                unprocessed.map(|segment| segment.message.or(segment.error_code).unwrap_or_default()),
+            );
         }
         Ok(refused)
     }
