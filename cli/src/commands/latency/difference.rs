@@ -54,10 +54,21 @@ pub(super) fn differences(sides: [&[BTreeSet<Feature>]; 2]) -> Differences {
         })
         .filter(|difference| difference.size().abs() >= SMALLEST)
         .collect();
+    without_repetitions(&mut found);
     found.sort_by(|a, b| {
         b.size().abs().total_cmp(&a.size().abs()).then_with(|| a.expression.cmp(&b.expression))
     });
     Differences { found, distinct: distinct.into_iter().collect() }
+}
+
+/// Removes "is set" where one value says the same: all traces in which something is set have that value.
+fn without_repetitions(found: &mut Vec<Difference>) {
+    let has_value = |one: &Difference, other: &Difference| {
+        let rest = other.expression.strip_prefix(&one.expression);
+        other.counts == one.counts && rest.is_some_and(|rest| rest.starts_with(" = "))
+    };
+    let all = found.clone();
+    found.retain(|one| !all.iter().any(|other| has_value(one, other)));
 }
 
 /// Returns what has several values of which more than half occur once: ids and the like.
@@ -109,9 +120,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_is_left_out_if_one_value_says_the_same() {
+        let set = ("k is set", "annotation.k");
+        let slow = traces(&[&[set, ("k", "annotation.k = 1")], &[set, ("k", "annotation.k = 1")]]);
+        let rest = traces(&[&[], &[("l is set", "annotation.kl")]]);
+        let expressions = |slow: &[BTreeSet<Feature>]| {
+            let found = differences([slow, &rest]).found;
+            found.into_iter().map(|one| one.expression).collect::<Vec<_>>()
+        };
+        assert_eq!(expressions(&slow), ["annotation.k = 1", "annotation.kl"]);
+        let several = traces(&[&[set, ("k", "annotation.k = 1")], &[set, ("k", "annotation.k = 2")]]);
+        assert_eq!(expressions(&several)[0], "annotation.k");
+    }
+
+    #[test]
     fn a_side_may_be_empty() {
         let slow = traces(&[&[("x", "x")]]);
-        assert_eq!(differences([&slow, &[]]).found[0].shares, [1.0, 0.0]);
+        let found = differences([&slow, &[]]).found;
+        assert_eq!((found[0].counts, found[0].size()), ([1, 0], 1.0));
         assert_eq!(differences([&[], &[]]), Differences::default());
     }
 }

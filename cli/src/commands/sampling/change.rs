@@ -250,10 +250,10 @@ mod tests {
 
     #[test]
     fn a_rate_is_a_share_or_a_percentage() {
-        assert_eq!(
-            ["0", "0.25", "5%", "100%", "1"].map(|text| rate(text).unwrap()),
-            [0.0, 0.25, 0.05, 1.0, 1.0]
-        );
+        let valid = [("0", 0.0), ("0.25", 0.25), ("5%", 0.05), ("100%", 1.0), ("1", 1.0)];
+        for (text, share) in valid {
+            assert_eq!(rate(text), Ok(share), "{text}");
+        }
         for invalid in ["", "%", "-1", "1.1", "101%", "NaN", "x"] {
             assert!(rate(invalid).is_err(), "{invalid}");
         }
