@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use xray::{Annotations, Segment, SegmentId, Trace, TraceId};
@@ -404,6 +404,11 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// A method that panicked has left a transaction that ends with the next one, at worst with a document less.
+pub(super) fn lock(database: &Mutex<Database>) -> MutexGuard<'_, Database> {
+    database.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn document_id(trace: u64, place: usize) -> i64 {

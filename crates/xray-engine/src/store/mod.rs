@@ -17,12 +17,12 @@ mod upkeep;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tempfile::TempDir;
 use xray::{Segment, Trace, TraceId};
 
-use self::database::Database;
+use self::database::{Database, lock};
 pub use self::error::StoreError;
 pub(crate) use self::search::{Document, Page, Search, StoredTrace, TraceTime};
 use self::upkeep::Upkeep;
@@ -202,9 +202,4 @@ pub(crate) fn assembled(id: TraceId, documents: &[Document]) -> Trace {
     // They were read before they were put.
     let segments = documents.iter().flat_map(|document| Segment::read(&document.json));
     Trace::assemble(id, segments.collect())
-}
-
-/// A method that panicked has left a transaction that ends with the next one, at worst with a document less.
-fn lock(database: &Mutex<Database>) -> MutexGuard<'_, Database> {
-    database.lock().unwrap_or_else(PoisonError::into_inner)
 }

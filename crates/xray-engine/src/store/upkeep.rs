@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::database::Database;
-use super::{StoreError, lock};
+use super::database::{Database, lock};
+use super::error::StoreError;
 use crate::clock::epoch_seconds;
 
 /// How long what arrived may not be durable.
