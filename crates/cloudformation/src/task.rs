@@ -138,6 +138,15 @@ fn add_tracing_parameters(template: &mut Template) {
             "Description": "The share for a sampler by ratio, or polling_interval=60 for xray; otherwise empty",
         }),
     );
+    template.parameter(
+        "AdaptiveSampling",
+        json!({
+            "Type": "String",
+            "Default": "",
+            "Description": "For xray: which failures are recorded that no rule sampled (AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG), \
+                            such as {version: 1.0}; empty for none",
+        }),
+    );
 }
 
 /// Returns the name of a declared parameter in the template: `WebhookUrl` for `WEBHOOK_URL`.
@@ -293,6 +302,7 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE".into(), json!("lowmemory"));
     variables.insert("OTEL_TRACES_SAMPLER".into(), reference("TracesSampler"));
     variables.insert("OTEL_TRACES_SAMPLER_ARG".into(), reference("TracesSamplerArgument"));
+    variables.insert("AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG".into(), reference("AdaptiveSampling"));
     if service.queue.is_some() {
         variables.insert(ServiceResources::CONCURRENCY.into(), reference("Concurrency"));
     }
