@@ -240,7 +240,7 @@ impl Database {
         let encoded = block::encode(&entries);
         let after = u64::try_from(encoded.data.len()).unwrap_or_default();
         self.bytes = (self.bytes + after).saturating_sub(before);
-        let (first, last) = Times::span(entries.iter().map(|entry| &entry.times));
+        let (first, last) = Times::span(&entries.iter().map(|entry| &entry.times));
         let bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
         let mut replace = self
             .connection
@@ -347,7 +347,7 @@ impl Database {
                 .optional()?;
             match oldest.map(i64::cast_unsigned) {
                 Some(oldest) if oldest < self.next.saturating_sub(1) / block::TRACES => {
-                    self.drop_block(oldest)?
+                    self.drop_block(oldest)?;
                 }
                 _ => break,
             }

@@ -28,7 +28,7 @@ impl Times {
     }
 
     /// Returns the earliest and the latest times of traces, of which there must be some.
-    pub(super) fn span<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> (Self, Self) {
+    pub(super) fn span<'a>(all: &(impl Iterator<Item = &'a Self> + Clone)) -> (Self, Self) {
         let with = |choose: fn(f64, f64) -> f64, other: f64| {
             all.clone().fold(Self { start: other, end: other, updated: other }, |found, times| Self {
                 start: choose(found.start, times.start),

@@ -106,7 +106,7 @@ fn the_oldest_traces_are_dropped_when_there_is_no_room() {
 #[test]
 fn traces_that_nothing_was_added_to_for_long_expire() {
     let mut database = Database::open(None, PLENTY).unwrap();
-    for number in 0..u128::from(TRACES) + 1 {
+    for number in 0..=u128::from(TRACES) {
         let segment = segment(1, NOW);
         let put = if number < u128::from(TRACES) { NOW } else { NOW + 10.0 };
         database.put(id(number), &segment, &segment.to_json(), put).unwrap();
