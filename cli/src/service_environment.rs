@@ -33,7 +33,8 @@ pub(crate) const ANY: &str = "127.0.0.1:0";
 const SAMPLER: [&str; 2] = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"];
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 15] = [
+const PASSED_ON: [&str; 16] = [
+    "AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG",
     "CLAIM_LEASE_S",
     "CONSUMER_BACKOFF_CAP_S",
     "CONSUMER_VISIBILITY_TIMEOUT_S",
