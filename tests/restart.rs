@@ -44,7 +44,8 @@ async fn traces_outlive_a_restart_of_everything_and_travel_in_a_file() {
     world.stop().await;
 
     let world = World::start_with(&options, &[]).await;
-    assert_eq!(Documents::get(&world, &trace).await.unwrap().all().len(), whole);
+    let kept = Documents::get(&world, &trace).await.unwrap().all().len();
+    assert!(kept >= whole, "{kept} of {whole} and what came later");
     let file = data.path().join("traces.zip");
     let file = file.to_str().unwrap();
     traces(&world, &["--export", file, "--filter", "annotation.customer_number = \"470000000009\""]).await;
@@ -55,7 +56,7 @@ async fn traces_outlive_a_restart_of_everything_and_travel_in_a_file() {
     traces(&world, &["--import", file]).await;
     let imported = Documents::get(&world, &trace).await.unwrap();
     imported.assert_one_tree(None);
-    assert_eq!(imported.all().len(), whole);
+    assert_eq!(imported.all().len(), kept);
     world.stop().await;
 }
 

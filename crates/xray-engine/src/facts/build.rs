@@ -99,11 +99,13 @@ fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts>
     let segment = node.segment();
     let destination = *places.get(&segment.id)?;
     let parent = node.parent()?;
-    let caller = if is_call(parent) && is_message(parent.segment()) { parent } else { parent.service() };
+    let message = is_call(parent) && is_message(parent.segment());
+    let caller = if message { parent } else { parent.service() };
     let source = *places.get(&caller.segment().id)?;
     // The edge always shows what the caller saw: its subsegment, if it made one.
-    let seen = if is_call(parent) && !is_message(parent.segment()) { parent.segment() } else { segment };
-    let link = !node.is_subsegment() && !is_within(segment, parent.segment());
+    let seen = if is_call(parent) && !message { parent.segment() } else { segment };
+    // Nobody waits for who receives a message, even if that is before the call that sent it has returned.
+    let link = !node.is_subsegment() && (message || !is_within(segment, parent.segment()));
     let response_time = if link {
         parent.segment().end_time.map(|sent| rounded((segment.start_time - sent).max(0.0)))
     } else {

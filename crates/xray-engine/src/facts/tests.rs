@@ -36,6 +36,18 @@ fn edges(facts: &Facts) -> Vec<(&str, &str, bool)> {
 }
 
 #[test]
+fn a_message_that_is_received_before_the_call_has_returned_is_a_message() {
+    let facts = facts(&json!([
+        {"id": "0000000000000001", "name": "ingest", "start_time": 1.0, "end_time": 2.0},
+        {"id": "0000000000000002", "name": "EventBridge", "start_time": 1.1, "end_time": 1.2, "namespace": "aws",
+         "type": "subsegment", "parent_id": "0000000000000001"},
+        {"id": "0000000000000003", "name": "email", "start_time": 1.15, "end_time": 4.0, "parent_id": "0000000000000002"}
+    ]));
+    assert_eq!(edges(&facts), [("ingest", "EventBridge", false), ("EventBridge", "email", true)]);
+    assert_eq!(facts.calls[1].response_time, Some(0.0));
+}
+
+#[test]
 fn a_message_passes_a_node_and_a_request_does_not() {
     let facts = facts(&json!([
         {"id": "0000000000000001", "name": "ingest", "start_time": 1.0, "end_time": 2.0, "origin": "AWS::ECS::Fargate"},
