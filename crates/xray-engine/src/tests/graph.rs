@@ -63,7 +63,7 @@ async fn a_service_graph_has_the_client_the_services_and_what_they_call() {
     assert!(services[3].summary_statistics().is_none(), "a client has none");
 
     let (_, _, message) = found[0];
-    assert_eq!(message.edge_type(), None, "the message was handled while it was being published");
+    assert_eq!(message.edge_type(), Some("link"), "although it was received while it was being published");
     let (_, _, published) = found[1];
     let statistics = published.summary_statistics().unwrap();
     assert_eq!(statistics.error_statistics().unwrap().throttle_count(), Some(1));
