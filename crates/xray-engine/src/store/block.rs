@@ -152,9 +152,14 @@ pub(super) fn decode(data: &[u8]) -> Option<Vec<Entry>> {
     })
 }
 
-/// Passes the entries of a block that a search wants, from a number on, to `take`. Returns how many traces of the time range
-/// there were, or `None` if the block is damaged.
-pub(super) fn search(data: &[u8], from: u64, search: &Search, mut take: impl FnMut(Entry)) -> Option<usize> {
+/// Passes the entries of a block that a search wants, from a number on, to `take`, until that returns false. Returns how many
+/// traces of the time range were examined, or `None` if the block is damaged.
+pub(super) fn search(
+    data: &[u8],
+    from: u64,
+    search: &Search,
+    mut take: impl FnMut(Entry) -> bool,
+) -> Option<usize> {
     let mut source = Source::new(data, &[]);
     let strings = strings(&mut source)?;
     let mut source = source.with_strings(&strings);
@@ -169,8 +174,9 @@ pub(super) fn search(data: &[u8], from: u64, search: &Search, mut take: impl FnM
         if possible
             && search.needs().may_hold(&header)
             && let Some(facts) = matching(&mut facts, search)?
+            && !take(header.entry(facts))
         {
-            take(header.entry(facts));
+            break;
         }
     }
     Some(examined)

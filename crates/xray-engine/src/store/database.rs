@@ -73,10 +73,10 @@ struct Known {
 /// A part of a walk over the blocks.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    pub(super) number: u64,
-    pub(super) data: Vec<u8>,
-    /// Traces of blocks before this one that cannot be wanted.
+    /// Traces of blocks that cannot have what is wanted.
     pub(super) passed: usize,
+    /// The number and the contents of the block after them; `None` at the end.
+    pub(super) block: Option<(u64, Vec<u8>)>,
 }
 
 impl Database {
@@ -289,7 +289,7 @@ impl Database {
     }
 
     /// Returns the first block from a number on that can have what is wanted.
-    pub(super) fn candidate(&self, from: u64, search: &Search) -> Result<Option<Candidate>, StoreError> {
+    pub(super) fn candidate(&self, from: u64, search: &Search) -> Result<Candidate, StoreError> {
         let mut select = self.connection.prepare_cached(
             "SELECT number, traces, first_start, last_start, first_end, last_end, first_updated, last_updated, marks, words
              FROM block WHERE number >= ? ORDER BY number",
@@ -315,9 +315,9 @@ impl Database {
             }
             let number = row.get::<_, i64>(0)?.cast_unsigned();
             let data = self.block(number)?.unwrap_or_default();
-            return Ok(Some(Candidate { number, data, passed }));
+            return Ok(Candidate { passed, block: Some((number, data)) });
         }
-        Ok((passed > 0).then_some(Candidate { number: u64::MAX, data: Vec::new(), passed }))
+        Ok(Candidate { passed, block: None })
     }
 
     /// Drops blocks that nothing was added to since `oldest`, in epoch seconds.

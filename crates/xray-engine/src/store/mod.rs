@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tempfile::TempDir;
 use xray::{Segment, Trace, TraceId};
 
-use self::database::{Database, lock};
+use self::database::{Candidate, Database, lock};
 pub use self::error::StoreError;
 pub(crate) use self::search::{Document, Page, Search, StoredTrace, TraceTime};
 use self::upkeep::Upkeep;
@@ -161,23 +161,21 @@ impl TraceStore {
         let mut on = true;
         while on {
             // Not held while a block is read, nor while a trace is taken.
-            let candidate = self.database().candidate(next, search)?;
-            let Some(candidate) = candidate else { break };
-            examined += candidate.passed;
-            if candidate.number == u64::MAX {
-                break;
-            }
-            next = candidate.number + 1;
-            let found = block::search(&candidate.data, from, search, |entry| {
+            let Candidate { passed, block } = self.database().candidate(next, search)?;
+            examined += passed;
+            let Some((number, data)) = block else { break };
+            next = number + 1;
+            let found = block::search(&data, from, search, |entry| {
                 let trace = StoredTrace {
                     id: entry.id,
                     facts: entry.facts,
                     updated: entry.times.updated,
                     revision: entry.revision,
                 };
-                on = on && take(entry.number, trace);
+                on = take(entry.number, trace);
+                on
             });
-            examined += found.ok_or(StoreError::Damaged(candidate.number * block::TRACES))?;
+            examined += found.ok_or(StoreError::Damaged(number * block::TRACES))?;
         }
         Ok(examined)
     }
