@@ -4,6 +4,7 @@ mod complete;
 mod explain;
 mod read;
 mod seen;
+pub(crate) mod texts;
 
 use clap::Subcommand;
 use service_runtime::Environment;

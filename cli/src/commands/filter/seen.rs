@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_xray::types::{AnnotationValue, ServiceId, TraceSummary};
 use xray_engine::{Text, ValueOf};
 
+use super::texts;
+
 /// Keys and values, as they are compared.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -42,19 +44,14 @@ impl Seen {
         self.services.extend(field(ServiceId::name));
         self.types.extend(field(ServiceId::r#type));
         self.accounts.extend(field(ServiceId::account_id));
-        let http = trace.http();
-        let texts = [
-            (Text::HttpMethod, http.and_then(|http| http.http_method())),
-            (Text::HttpUrl, http.and_then(|http| http.http_url())),
-            (Text::HttpUserAgent, http.and_then(|http| http.user_agent())),
-            (Text::HttpClientIp, http.and_then(|http| http.client_ip())),
-        ];
-        let users = trace.users().iter().map(|user| (Text::User, user.user_name()));
         let zones = trace.availability_zones().iter().map(|zone| (Text::AvailabilityZone, zone.name()));
         let instances = trace.instance_ids().iter().map(|instance| (Text::InstanceId, instance.id()));
         let resources = trace.resource_arns().iter().map(|resource| (Text::ResourceArn, resource.arn()));
-        let all = texts.into_iter().chain(users).chain(zones).chain(instances).chain(resources);
-        for (text, value) in all.filter_map(|(text, value)| Some((text, value?.to_owned()))) {
+        let places = zones.chain(instances).chain(resources);
+        let places = places.filter_map(|(text, value)| Some((text, value?)));
+        for (text, value) in
+            texts::of_request(trace).chain(places).map(|(text, value)| (text, value.to_owned()))
+        {
             if !self.texts.contains(&(text, value.clone())) {
                 self.texts.push((text, value));
             }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_xray::types::{AnnotationValue, TraceSummary};
 use xray_engine::{AnnotationTest, Comparison, End, Expression, Flag, NodePattern, Text, TextComparison};
 
+use crate::commands::filter::texts;
+
 /// Something that is true of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Feature {
@@ -35,22 +37,12 @@ pub(super) fn of(trace: &TraceSummary) -> BTreeSet<Feature> {
         let service = Expression::Service(pattern(name), None);
         features.insert(Feature::new(&service, &service));
     }
-    let http = trace.http();
-    let texts = [
-        (Text::HttpMethod, http.and_then(|http| http.http_method())),
-        (Text::HttpUrl, http.and_then(|http| http.http_url())),
-        (Text::HttpUserAgent, http.and_then(|http| http.user_agent())),
-        (Text::HttpClientIp, http.and_then(|http| http.client_ip())),
-        (Text::Name, trace.entry_point().and_then(|entry| entry.name())),
-    ];
-    let users = trace.users().iter().map(|user| (Text::User, user.user_name()));
-    for (text, value) in texts.into_iter().chain(users) {
-        features.extend(value.map(|value| {
-            Feature::new(&text, &Expression::Text(text, TextComparison::Equal, value.to_owned()))
-        }));
-    }
+    let name = trace.entry_point().and_then(|entry| entry.name()).map(|name| (Text::Name, name));
+    features.extend(texts::of_request(trace).chain(name).map(|(text, value)| {
+        Feature::new(&text, &Expression::Text(text, TextComparison::Equal, value.to_owned()))
+    }));
     let number = xray_engine::Number::HttpStatus;
-    features.extend(http.and_then(|http| http.http_status()).map(|status| {
+    features.extend(trace.http().and_then(|http| http.http_status()).map(|status| {
         Feature::new(&number, &Expression::Number(number, Comparison::Equal, f64::from(status)))
     }));
     features.extend(flags(trace));

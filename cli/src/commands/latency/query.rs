@@ -1,4 +1,4 @@
-//! What is asked of X-Ray.
+//! The queries that the command sends to X-Ray.
 
 use aws_sdk_xray::types::TraceSummary;
 use jiff::{SignedDuration, Timestamp};

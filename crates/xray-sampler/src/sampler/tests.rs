@@ -1,15 +1,10 @@
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceState, Tracer as _,
     TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, TraceId};
-use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    ParentBasedSampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample as _, Span,
-    SpanData, SpanProcessor,
+    ParentBasedSampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample as _, SpanData,
 };
 use serde_json::{Value, json};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -17,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::{SAMPLING_RULE, XRaySampler};
 use crate::statistics::Counts;
-use crate::tests::support::{ManualClock, UNSAMPLED, parsed, resource, rule};
+use crate::tests::support::{Finished, ManualClock, UNSAMPLED, parsed, resource, rule};
 
 fn sampler(rules: &[Value]) -> XRaySampler {
     let sampler = XRaySampler::with_clock(&resource(&[("service.name", "orders")]), ManualClock::new());
@@ -98,26 +93,6 @@ fn clones_share_rules_limits_and_statistics() {
     assert_eq!(decision(&sampler), SamplingDecision::Drop);
     let counts = sampler.shared().take_statistics()[0].1.counts();
     assert_eq!(counts, Some(Counts { requests: 2, sampled: 1, borrowed: 1 }));
-}
-
-/// Finished spans in memory.
-#[derive(Clone, Debug, Default)]
-struct Finished(Arc<Mutex<Vec<SpanData>>>);
-
-impl SpanProcessor for Finished {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        self.0.lock().unwrap().push(span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
 }
 
 impl Finished {

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::trace::{
@@ -6,35 +6,14 @@ use opentelemetry::trace::{
     TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, TraceId};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::json;
 
 use super::Capture;
 use crate::XRaySampler;
-use crate::tests::support::{ManualClock, parsed, resource, rule};
+use crate::tests::support::{Finished, ManualClock, parsed, resource, rule};
 
-/// What the next processor received.
-#[derive(Clone, Debug, Default)]
-struct Passed(Arc<Mutex<Vec<SpanData>>>);
-
-impl SpanProcessor for Passed {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        self.0.lock().unwrap().push(span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-impl Passed {
+impl Finished {
     fn take(&self) -> Vec<String> {
         let spans = std::mem::take(&mut *self.0.lock().unwrap());
         assert!(spans.iter().all(|span| span.span_context.is_sampled()), "{spans:?}");
@@ -46,13 +25,13 @@ impl Passed {
 struct Service {
     sampler: XRaySampler,
     tracers: SdkTracerProvider,
-    passed: Passed,
+    passed: Finished,
     clock: Arc<ManualClock>,
 }
 
 impl Service {
     fn start(config: &str) -> Self {
-        let (passed, clock) = (Passed::default(), ManualClock::new());
+        let (passed, clock) = (Finished::default(), ManualClock::new());
         let sampler = XRaySampler::with_clock(&resource(&[]), clock.clone()).recording_unsampled();
         let boost = json!({"MaxRate": 1.0, "CooldownWindowMinutes": 5});
         let all = json!({"FixedRate": 1.0, "URLPath": "/sampled", "Priority": 1, "SamplingRateBoost": boost});
