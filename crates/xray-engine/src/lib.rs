@@ -2,7 +2,7 @@
 //!
 //! Spans arrive over OTLP, documents through `PutTraceSegments`. Spans become documents by the rules of the AWS
 //! collector's exporter, so that a trace looks here as it will in X-Ray. The documents of a trace may arrive late and in
-//! any order: each is stored by itself, on disk, and put together when it is asked for.
+//! any order: each is stored separately, on disk, and a trace is assembled when it is read.
 //!
 //! The engine serves two routers and opens no port itself. Signatures are not checked.
 //!

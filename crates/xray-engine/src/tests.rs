@@ -188,7 +188,7 @@ async fn batch_get_traces_returns_known_traces_and_names_unknown_ones() {
         (Some(id.as_str()), Some(2.0), Some(false))
     );
     let ids: Vec<_> = trace.segments().iter().map(|segment| segment.id().unwrap()).collect();
-    // EventBridge passes on messages, so it is a node of its own.
+    // EventBridge forwards messages, so it has its own node.
     assert_eq!(ids, ["0101010101010101", "0202020202020202", "0303030303030303", "fdfdfdfdfdfdfdfd"]);
     let inferred: serde_json::Value = serde_json::from_str(trace.segments()[3].document().unwrap()).unwrap();
     assert_eq!(inferred["inferred"], true);

@@ -121,7 +121,7 @@ fn handle(dispatch: &Dispatch, name: &'static str, parent: Incoming, fails: bool
     tracing::dispatcher::with_default(dispatch, || {
         let span = tracing::info_span!("request", otel.name = name, otel.kind = "server");
         span.set_parent(parent.into_context()).unwrap();
-        assert!(header_of(&span).unwrap().ends_with("Sampled=0"), "those that follow are told no");
+        assert!(header_of(&span).unwrap().ends_with("Sampled=0"), "later services are told not to sample");
         span.in_scope(|| drop(tracing::info_span!("call", otel.kind = "client").entered()));
         span.set_attribute("http.response.status_code", if fails { 503 } else { 202 });
     });

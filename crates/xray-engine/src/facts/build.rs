@@ -104,7 +104,7 @@ fn call(node: Node<'_>, places: &HashMap<SegmentId, usize>) -> Option<CallFacts>
     let source = *places.get(&caller.segment().id)?;
     // The edge always shows what the caller saw: its subsegment, if it made one.
     let seen = if is_call(parent) && !message { parent.segment() } else { segment };
-    // Nobody waits for who receives a message, even if that is before the call that sent it has returned.
+    // A sender does not wait for the receiver, even if the message arrives before the sending call returns.
     let link = !node.is_subsegment() && (message || !is_within(segment, parent.segment()));
     let response_time = if link {
         parent.segment().end_time.map(|sent| rounded((segment.start_time - sent).max(0.0)))

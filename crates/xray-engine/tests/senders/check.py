@@ -57,7 +57,7 @@ def main(javascript, go):
         "xray-sdk": lambda sender: send_by_daemon(xray, sender),
     }
     scenario = json.loads(SCENARIO.read_text())
-    # All are sent before any is read, so that each must be told from the others.
+    # All are sent before any is read, so that reading has to tell them apart.
     sent = [Sent(xray, scenario, name, by(name)) for name, by in senders.items()]
     for each in sent:
         print(f"{each.sender}: {len(each.traces)} traces, {check(each)} filter expressions: ok")

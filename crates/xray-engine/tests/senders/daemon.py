@@ -1,8 +1,8 @@
 """What the X-Ray daemon does with segments: takes them by UDP and passes them to PutTraceSegments.
 
 The form of a datagram is documented: a JSON line that names format and version, then the document
-(https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon). The daemon's other half, which
-signs calls about sampling rules and passes them on, is left out: the SDK is told to make them at the engine.
+(https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon). The daemon's other half, a
+signing proxy for calls about sampling rules, is left out: the SDK is configured to call the engine directly.
 """
 
 import json
