@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Makes a derived schema match exactly what is accepted: no unknown fields, no `null` in place of an absent field, and
-/// the bounds of an integer's type.
+/// the bounds of an integer's type in place of its format.
 pub(crate) fn normalize(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
     drop_null(object);
@@ -13,6 +13,8 @@ pub(crate) fn normalize(schema: &mut Value) {
     if let Some((minimum, maximum)) = object.get("format").and_then(Value::as_str).and_then(integer_bounds) {
         object.entry("minimum").or_insert(minimum);
         object.entry("maximum").or_insert(maximum);
+        // The bounds say it all; beside narrower ones, the format would say something else.
+        object.remove("format");
     }
     for keyword in ["properties", "$defs"] {
         if let Some(Value::Object(schemas)) = object.get_mut(keyword) {

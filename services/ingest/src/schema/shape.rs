@@ -136,7 +136,7 @@ impl Compiler<'_> {
             Some("array") => self.list(schema),
             Some("string") => self.text(schema),
             Some("integer") => {
-                self.only(schema, &["type", "format", "minimum", "maximum"])?;
+                self.only(schema, &["type", "minimum", "maximum"])?;
                 let bound =
                     |keyword| schema.get(keyword).and_then(Value::as_number).and_then(|n| n.as_i128());
                 Ok(Shape::Integer { minimum: bound("minimum"), maximum: bound("maximum") })

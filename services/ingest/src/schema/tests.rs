@@ -81,7 +81,8 @@ fn a_new_event_type_is_a_struct() {
     );
     let schemas = Schemas::of::<(PointsEarned,)>();
     let schema = &schemas.components["PointsEarned"];
-    assert_eq!(schema["properties"]["data"]["properties"]["points"]["description"], "How many.");
+    let points = json!({"type": "integer", "minimum": 0, "maximum": 65_535, "description": "How many."});
+    assert_eq!(schema["properties"]["data"]["properties"]["points"], points);
     assert_eq!(schema["required"], json!(["type", "customer_number", "data"]));
 }
 
