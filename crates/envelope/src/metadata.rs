@@ -1,6 +1,9 @@
 //! What is known about an event besides its data.
 
+use std::fmt;
+
 use jiff::Timestamp;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -71,16 +74,23 @@ impl Metadata {
 }
 
 fn number_or_string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(u32),
-        Text(String),
+    struct Number;
+    impl Visitor<'_> for Number {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number, or a string that holds one")
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<u32, E> {
+            u32::try_from(number).map_err(E::custom)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u32, E> {
+            text.parse().map_err(E::custom)
+        }
     }
-    match Either::deserialize(deserializer)? {
-        Either::Number(number) => Ok(number),
-        Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
-    }
+    deserializer.deserialize_any(Number)
 }
 
 /// Reads a mark. A Pipe leaves it as text, and as another text if the item had none: only `true` counts.
@@ -111,7 +121,7 @@ where
     match Option::<String>::deserialize(deserializer)? {
         None => Ok(None),
         Some(text) if text.is_empty() => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
+        Some(text) => text.parse().map(Some).map_err(D::Error::custom),
     }
 }
 

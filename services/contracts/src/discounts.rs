@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use iso_currency::Currency;
 use jiff::Timestamp;
-use regex_lite::Regex;
+use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Texts that follow a rule. The rule is written once: it checks what is read and is part of the text's schema.
 
-use regex_lite::Regex;
+use regex::Regex;
 use thiserror::Error;
 
 /// Why a text is not the value it should be. The message says what is expected and never quotes the text.
