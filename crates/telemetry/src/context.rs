@@ -180,6 +180,12 @@ impl Incoming {
         if remote.is_valid() { context.with_remote_span_context(remote) } else { context }
     }
 
+    /// Returns whether the caller has decided against recording the trace.
+    #[must_use]
+    pub fn is_unsampled(&self) -> bool {
+        self.sampled == Some(SamplingDecision::NotSampled)
+    }
+
     /// Returns the id of the span that an earlier attempt at the same message had, and the parent context of a span that
     /// stands in for it. `attempt` is the [`recorded_header`] of the earlier attempt. The parent is this message's; there is
     /// none if the message's span began a new trace. Returns `None` if `attempt` names no recorded span, or one of another
@@ -297,6 +303,12 @@ pub fn current_header() -> Option<String> {
 #[must_use]
 pub fn is_recorded(span: &Span) -> bool {
     span.context().span().span_context().is_sampled()
+}
+
+/// Whether anything keeps what is set on `span`: it is recorded, or held until it is known whether it failed.
+#[must_use]
+pub fn is_recording(span: &Span) -> bool {
+    span.context().span().is_recording()
 }
 
 /// Returns the header that names the current span, without unknown fields; `None` if it is not recorded. An attempt keeps

@@ -10,9 +10,6 @@ pub enum StartError {
     /// The log filter is not in the syntax of `RUST_LOG`.
     #[error("log filter: {0}")]
     LogFilter(#[from] InvalidLogFilter),
-    /// The exporter could not be created.
-    #[error("telemetry exporter: {0}")]
-    Exporter(#[from] reqwest::Error),
     /// The address at which sampling rules are fetched is invalid.
     #[error("endpoint of sampling rules: {0}")]
     Rules(#[from] xray_sampler::InvalidEndpoint),
@@ -25,9 +22,6 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("telemetry thread: {0}")]
     Thread(#[from] std::io::Error),
-    /// The thread that creates the exporters panicked.
-    #[error("telemetry exporters could not be created")]
-    Panicked,
 }
 
 /// Why the last telemetry did not arrive.

@@ -34,6 +34,7 @@ mod export;
 pub mod hop;
 pub mod http_call;
 mod log_line;
+mod log_output;
 mod logs;
 mod processor;
 mod providers;

@@ -1,134 +1,260 @@
 //! Renders one event as one line: a flat JSON object for CloudWatch Logs, or readable text.
 
+use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::io::Write as _;
+use std::ops::Range;
 
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use serde_json::Value;
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 
 use crate::settings::LogFormat;
+
+/// The room that most lines need, in bytes.
+const TYPICAL_LENGTH: usize = 512;
 
 /// Names with a fixed meaning in a line. An event's field of such a name gets the prefix `field_`, so that it cannot
 /// pass for the line's own. `trace_id` is not among them: an event may name its trace itself.
 const OWN: [&str; 5] = ["timestamp", "level", "service", "environment", "target"];
 
-/// The fields of every line.
+/// What every line of a process has in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    service: String,
+    /// The part of a JSON line that is the same in each: service and environment.
+    json: Vec<u8>,
+    format: LogFormat,
+}
+
+impl Common {
+    pub(crate) fn new(service: &str, environment: &str, format: LogFormat) -> Self {
+        let mut json = Vec::new();
+        json_entry(&mut json, "service", service);
+        json_entry(&mut json, "environment", environment);
+        Self { service: service.to_owned(), json, format }
+    }
+
+    /// Returns the fields of an event, to be recorded.
+    pub(crate) fn fields(&self) -> Fields {
+        Fields {
+            format: self.format,
+            message: String::new(),
+            others: Vec::with_capacity(TYPICAL_LENGTH),
+            places: Vec::new(),
+        }
+    }
+}
+
+/// A line that is complete but for its common part. Nothing of it is kept as a value: with a line for each event, that
+/// would be most of what a line costs.
 pub(crate) struct Line<'a> {
     pub(crate) timestamp: jiff::Timestamp,
     pub(crate) level: &'static str,
-    pub(crate) service: &'a str,
-    pub(crate) environment: &'a str,
     pub(crate) target: &'a str,
-    pub(crate) trace_id: Option<String>,
+    pub(crate) trace_id: Option<xray::TraceId>,
     pub(crate) fields: Fields,
 }
 
 impl Line<'_> {
     /// Renders the line with its line feed.
-    pub(crate) fn render(&self, format: LogFormat) -> String {
-        let mut line = match format {
-            LogFormat::Json => serde_json::to_string(self).unwrap_or_else(|error| {
-                format!(
-                    r#"{{"level":"ERROR","message":"a log line could not be written: {:?}"}}"#,
-                    error.classify()
-                )
-            }),
-            LogFormat::Text => self.text(),
-        };
-        line.push('\n');
+    pub(crate) fn render(&self, common: &Common) -> Vec<u8> {
+        let mut line = Vec::with_capacity(TYPICAL_LENGTH + self.fields.others.len());
+        match common.format {
+            LogFormat::Json => self.json(common, &mut line),
+            LogFormat::Text => self.text(common, &mut line),
+        }
+        line.push(b'\n');
         line
     }
 
-    fn text(&self) -> String {
-        let message = self.fields.message.as_deref().unwrap_or_default();
-        let mut line = format!("{:.6} {:>5} {} {message}", self.timestamp, self.level, self.service);
-        for (key, value) in &self.fields.others {
-            // Writing to a String cannot fail.
-            let written = match value {
-                Value::String(text) if !text.contains(char::is_whitespace) => write!(line, " {key}={text}"),
-                other => write!(line, " {key}={other}"),
-            };
-            debug_assert!(written.is_ok());
-        }
+    fn json(&self, common: &Common, line: &mut Vec<u8>) {
+        write(line, format_args!("{{\"timestamp\":\"{:.6}\"", self.timestamp));
+        json_entry(line, "level", self.level);
+        line.extend_from_slice(&common.json);
+        json_entry(line, "message", &self.fields.message);
         if let Some(trace_id) = self.trace_id() {
-            line.push_str(" trace_id=");
-            line.push_str(trace_id);
+            write(line, format_args!(",\"trace_id\":\"{trace_id}\""));
         }
-        line.replace('\n', "\\n")
+        line.extend_from_slice(&self.fields.others);
+        json_entry(line, "target", self.target);
+        line.push(b'}');
+    }
+
+    fn text(&self, common: &Common, line: &mut Vec<u8>) {
+        write(line, format_args!("{:.6} {:>5} {} ", self.timestamp, self.level, common.service));
+        for byte in self.fields.message.bytes() {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                byte => line.push(byte),
+            }
+        }
+        line.extend_from_slice(&self.fields.others);
+        if let Some(trace_id) = self.trace_id() {
+            write(line, format_args!(" trace_id={trace_id}"));
+        }
     }
 
     /// Returns the span's trace, unless the event names one itself.
-    fn trace_id(&self) -> Option<&str> {
-        let named = self.fields.others.iter().any(|(key, _)| key == "trace_id");
-        self.trace_id.as_deref().filter(|_| !named)
+    fn trace_id(&self) -> Option<xray::TraceId> {
+        self.trace_id.filter(|_| !self.fields.has("trace_id"))
     }
 }
 
-impl Serialize for Line<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timestamp", &format_args!("{:.6}", self.timestamp))?;
-        map.serialize_entry("level", self.level)?;
-        map.serialize_entry("service", self.service)?;
-        map.serialize_entry("environment", self.environment)?;
-        map.serialize_entry("message", self.fields.message.as_deref().unwrap_or_default())?;
-        if let Some(trace_id) = self.trace_id() {
-            map.serialize_entry("trace_id", trace_id)?;
-        }
-        for (key, value) in &self.fields.others {
-            map.serialize_entry(key, value)?;
-        }
-        map.serialize_entry("target", self.target)?;
-        map.end()
-    }
-}
-
-/// The fields of an event, in their order; the last one of a name wins.
-#[derive(Default)]
+/// The fields of an event in the form of the line, in their order; the last one of a name wins.
 pub(crate) struct Fields {
-    message: Option<String>,
-    others: Vec<(String, Value)>,
+    format: LogFormat,
+    message: String,
+    /// All fields but the message, each with what separates it from the one before.
+    others: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where a field is among the others.
+struct Place {
+    field: Range<usize>,
+    name: Range<usize>,
 }
 
 impl Fields {
-    fn push(&mut self, field: &Field, value: Value) {
+    fn push(&mut self, field: &Field, value: &Value<'_>) {
         let name = field.name();
         let name = name.strip_prefix("r#").unwrap_or(name);
         if name == "message" {
-            self.message = Some(match value {
-                Value::String(text) => text,
-                other => other.to_string(),
-            });
+            self.message = value.plain().into_owned();
             return;
         }
-        let key = if OWN.contains(&name) { format!("field_{name}") } else { name.to_owned() };
-        match self.others.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
-            None => self.others.push((key, value)),
+        let prefix = if OWN.contains(&name) { "field_" } else { "" };
+        let start = self.others.len();
+        let (before, between) = match self.format {
+            LogFormat::Json => (",\"", "\":"),
+            LogFormat::Text => (" ", "="),
+        };
+        self.others.extend_from_slice(before.as_bytes());
+        let name_start = self.others.len();
+        self.others.extend_from_slice(prefix.as_bytes());
+        self.others.extend_from_slice(name.as_bytes());
+        let name = name_start..self.others.len();
+        self.others.extend_from_slice(between.as_bytes());
+        match self.format {
+            LogFormat::Json => value.write_json(&mut self.others),
+            LogFormat::Text => value.write_text(&mut self.others),
+        }
+        match self.places.iter().position(|place| self.others[place.name.clone()] == self.others[name.clone()]) {
+            None => self.places.push(Place { field: start..self.others.len(), name }),
+            Some(known) => self.replace(known, start),
         }
     }
+
+    /// Puts the field that begins at `start`, the last, in the place of a known one of the same name.
+    fn replace(&mut self, known: usize, start: usize) {
+        let last = self.others.split_off(start);
+        let before = self.places[known].field.len();
+        self.others.splice(self.places[known].field.clone(), last.iter().copied());
+        let moved = |at: usize| at + last.len() - before;
+        self.places[known].field.end = moved(self.places[known].field.end);
+        for Place { field, name } in &mut self.places[known + 1..] {
+            *field = moved(field.start)..moved(field.end);
+            *name = moved(name.start)..moved(name.end);
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.places.iter().any(|place| self.others[place.name.clone()] == *name.as_bytes())
+    }
+}
+
+/// The value of a field, written where it belongs without a copy in between.
+enum Value<'a> {
+    Text(&'a str),
+    Debug(&'a dyn fmt::Debug),
+    F64(f64),
+    I64(i64),
+    U64(u64),
+    Bool(bool),
+}
+
+impl Value<'_> {
+    fn plain(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Debug(value) => Cow::Owned(format!("{value:?}")),
+            Self::F64(value) => Cow::Owned(value.to_string()),
+            Self::I64(value) => Cow::Owned(value.to_string()),
+            Self::U64(value) => Cow::Owned(value.to_string()),
+            Self::Bool(value) => Cow::Owned(value.to_string()),
+        }
+    }
+
+    /// Writes the value, in quotation marks if it has white space.
+    fn write_text(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(_) | Self::Debug(_) => {
+                let plain = self.plain();
+                if plain.contains(char::is_whitespace) {
+                    json(out, &plain);
+                } else {
+                    out.extend_from_slice(plain.as_bytes());
+                }
+            }
+            number => number.write_json(out),
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Text(text) => json(out, text),
+            Self::Debug(value) => json(out, &format_args!("{value:?}")),
+            Self::F64(value) => json(out, &value),
+            Self::I64(value) => json(out, &value),
+            Self::U64(value) => json(out, &value),
+            Self::Bool(value) => json(out, &value),
+        }
+    }
+}
+
+/// Appends a member to an object that has one already. `name` needs no escapes.
+fn json_entry(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    json(out, value);
+}
+
+/// Appends a JSON value; `null` for a `Debug` that fails.
+fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// Appends text. Writing to memory cannot fail.
+fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok());
 }
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, value.into());
+        self.push(field, &Value::F64(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, value.into());
+        self.push(field, &Value::I64(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, value.into());
+        self.push(field, &Value::U64(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, value.into());
+        self.push(field, &Value::Bool(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, value.into());
+        self.push(field, &Value::Text(value));
     }
 
     /// Records an error with its causes, outermost first.
@@ -140,37 +266,98 @@ impl Visit for Fields {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        self.push(field, text.into());
+        self.push(field, &Value::Text(&text));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.push(field, format!("{value:?}").into());
+        self.push(field, &Value::Debug(value));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
+    use tracing_subscriber::{Layer, Registry};
+
     use super::*;
+
+    /// Renders each event at one time in one trace.
+    struct Rendered(Common, Arc<Mutex<Vec<u8>>>);
+
+    impl<S: Subscriber> Layer<S> for Rendered {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let mut fields = self.0.fields();
+            event.record(&mut fields);
+            let line = Line {
+                timestamp: "2026-11-23T02:34:56.789012Z".parse().unwrap(),
+                level: "INFO",
+                target: "consumer",
+                trace_id: Some("1-5759e988-bd862e3fe1be46a994272793".parse().unwrap()),
+                fields,
+            };
+            self.1.lock().unwrap().extend(line.render(&self.0));
+        }
+    }
+
+    fn rendered(format: LogFormat, log: impl FnOnce()) -> String {
+        let lines = Arc::new(Mutex::default());
+        let layer = Rendered(Common::new("membership", "local", format), Arc::clone(&lines));
+        tracing::subscriber::with_default(Registry::default().with(layer), log);
+        let lines = std::mem::take(&mut *lines.lock().unwrap());
+        String::from_utf8(lines).unwrap()
+    }
 
     #[test]
     fn text_is_one_readable_line() {
-        let line = Line {
-            timestamp: "2026-11-23T02:34:56.789012Z".parse().unwrap(),
-            level: "INFO",
-            service: "membership",
-            environment: "local",
-            target: "consumer",
-            trace_id: Some("1-5759e988-bd862e3fe1be46a994272793".to_owned()),
-            fields: Fields {
-                message: Some("event\nforged line".to_owned()),
-                others: vec![("attempt".into(), 2.into()), ("reason".into(), "two words".into())],
-            },
-        };
+        let line = rendered(LogFormat::Text, || {
+            tracing::info!(attempt = 2, reason = "two words", code = ?Some(1), "event\nforged line");
+        });
         assert_eq!(
-            line.render(LogFormat::Text),
+            line,
             "2026-11-23T02:34:56.789012Z  INFO membership event\\nforged line attempt=2 reason=\"two words\" \
-             trace_id=1-5759e988-bd862e3fe1be46a994272793\n"
+             code=Some(1) trace_id=1-5759e988-bd862e3fe1be46a994272793\n"
         );
-        assert_eq!(line.render(LogFormat::Json).lines().count(), 1);
+    }
+
+    #[test]
+    fn json_is_one_flat_object() {
+        let line = rendered(LogFormat::Json, || {
+            tracing::info!(attempt = 2, ratio = 0.5, sick = f64::NAN, ok = true, text = "a \"b\"\n", "event");
+        });
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"timestamp":"2026-11-23T02:34:56.789012Z","level":"INFO","service":"membership","environment":"local","#,
+                r#""message":"event","trace_id":"1-5759e988-bd862e3fe1be46a994272793","attempt":2,"ratio":0.5,"sick":null,"#,
+                r#""ok":true,"text":"a \"b\"\n","target":"consumer"}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn the_last_field_of_a_name_wins_in_the_place_of_the_first() {
+        let log = || tracing::info!(a = 1, b = "between", a = "longer than before", c = 3, b = 2, "event");
+        let line: serde_json::Value = serde_json::from_str(&rendered(LogFormat::Json, log)).unwrap();
+        assert_eq!((&line["a"], &line["b"], &line["c"]), (&"longer than before".into(), &2.into(), &3.into()));
+        let text = rendered(LogFormat::Text, log);
+        assert!(text.contains("event a=\"longer than before\" b=2 c=3 trace_id="), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_shown_spoils_nothing_else() {
+        struct Broken;
+        impl fmt::Debug for Broken {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("begun")?;
+                Err(fmt::Error)
+            }
+        }
+        let line = rendered(LogFormat::Json, || tracing::info!(broken = ?Broken, after = 1, "event"));
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["broken"], &line["after"]), (&serde_json::Value::Null, &1.into()));
     }
 }

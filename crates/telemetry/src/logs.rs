@@ -1,43 +1,40 @@
 //! The layer that writes a line for each event that passes the log filter.
 
 use std::io::Write;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use opentelemetry::Context as OtelContext;
 use tracing::dispatcher::WeakDispatch;
-use tracing::{Dispatch, Event, Subscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::Registry;
 
 use crate::context;
-use crate::log_line::{Fields, Line};
-use crate::settings::{LogFormat, Settings};
+use crate::log_line::{Common, Line};
+use crate::log_output::Output;
+use crate::settings::Settings;
 
 /// Writes log lines to `W`. It looks up an event's trace in the whole subscriber rather than in its own filtered view,
 /// so that a log filter that hides a span does not hide the trace id.
 pub(crate) struct LogLines<W> {
-    service: String,
-    environment: String,
-    format: LogFormat,
-    writer: Mutex<W>,
+    common: Common,
+    output: Arc<Output<W>>,
     dispatch: OnceLock<WeakDispatch>,
 }
 
 impl<W: Write> LogLines<W> {
-    pub(crate) fn new(settings: &Settings, writer: W) -> Self {
+    pub(crate) fn new(settings: &Settings, output: Arc<Output<W>>) -> Self {
         Self {
-            service: settings.service_name.clone(),
-            environment: settings.environment.clone(),
-            format: settings.logs,
-            writer: Mutex::new(writer),
+            common: Common::new(&settings.service_name, &settings.environment, settings.logs),
+            output,
             dispatch: OnceLock::new(),
         }
     }
 
     /// Returns the trace of the event's span: the span it names, else the current one.
-    fn trace_id(&self, event: &Event<'_>) -> Option<String> {
+    fn trace_id(&self, event: &Event<'_>) -> Option<xray::TraceId> {
         let of_span = || {
             let dispatch = self.dispatch.get()?.upgrade()?;
             let id = match event.parent() {
@@ -49,7 +46,6 @@ impl<W: Write> LogLines<W> {
         };
         of_span()
             .or_else(|| event.is_contextual().then(|| OtelContext::map_current(context::trace_id)).flatten())
-            .map(|trace_id| trace_id.to_string())
     }
 }
 
@@ -64,24 +60,17 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = self.common.fields();
         event.record(&mut fields);
         let line = Line {
             timestamp: jiff::Timestamp::now(),
             level: event.metadata().level().as_str(),
-            service: &self.service,
-            environment: &self.environment,
             target: event.metadata().target(),
             trace_id: self.trace_id(event),
             fields,
         }
-        .render(self.format);
-        // One write per line keeps lines whole. If it fails, there is nowhere to report that.
-        if let Ok(mut writer) = self.writer.lock()
-            && writer.write_all(line.as_bytes()).is_ok()
-        {
-            drop(writer.flush());
-        }
+        .render(&self.common);
+        self.output.write(&line, *event.metadata().level() <= Level::WARN);
     }
 }
 

@@ -89,7 +89,7 @@ fn tracer_provider(
             .build();
         return Ok((provider, Departures::default()));
     };
-    let collector = Collector::new(endpoint, settings.export_timeout)?;
+    let collector = Collector::new(endpoint, settings.export_timeout);
     let limits = Limits {
         capacity: settings.max_queue_size,
         batch: settings.max_export_batch_size.min(settings.max_queue_size),
@@ -132,7 +132,7 @@ fn meter_provider(
 ) -> Result<SdkMeterProvider, StartError> {
     let provider = SdkMeterProvider::builder().with_resource(resource);
     let Some(endpoint) = &settings.metrics_endpoint else { return Ok(provider.build()) };
-    let collector = Collector::new(endpoint, settings.export_timeout)?;
+    let collector = Collector::new(endpoint, settings.export_timeout);
     let delivery = Delivery::of_metrics(collector, Arc::clone(ending), Arc::clone(&losses.data_points));
     let provider = match settings.histograms {
         HistogramSetting::ExplicitBuckets => provider,

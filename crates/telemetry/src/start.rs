@@ -16,6 +16,7 @@ use tracing_subscriber::{Layer as _, Registry};
 
 use crate::error::{ShutdownError, StartError};
 use crate::export::Departures;
+use crate::log_output::{Gathering, Output};
 use crate::logs::LogLines;
 use crate::providers::{Providers, SCOPE};
 use crate::resource::resource;
@@ -34,6 +35,7 @@ pub struct Telemetry {
     providers: Arc<Providers>,
     /// Present if X-Ray's sampling rules are followed.
     polling: Option<Polling>,
+    log_lines: Gathering,
 }
 
 /// Starts telemetry and installs the subscriber of this process. Log lines go to the standard output.
@@ -63,21 +65,14 @@ impl Telemetry {
         logs: impl Write + Send + 'static,
     ) -> Result<(Self, Dispatch), StartError> {
         let filter = log_filter(&settings.log_filter)?;
-        // A separate thread, because a blocking HTTP client cannot be created inside an async runtime.
-        let (settings, providers) = thread::Builder::new()
-            .name("telemetry-start".to_owned())
-            .spawn(move || {
-                let providers = Providers::new(&settings.otel, resource(&settings));
-                (settings, providers)
-            })?
-            .join()
-            .map_err(|_| StartError::Panicked)?;
-        let (providers, poller) = providers?;
-        let log_lines = LogLines::new(&settings, logs).with_filter(filter);
+        let (providers, poller) = Providers::new(&settings.otel, resource(&settings))?;
+        let output = Arc::new(Output::new(logs));
+        let gathering = Gathering::start(&output)?;
+        let log_lines = LogLines::new(&settings, output).with_filter(filter);
         let subscriber = Registry::default().with(spans_to(&providers.tracers)).with(log_lines);
         let dispatch = Dispatch::new(subscriber);
         let polling = poller.map(|poller| Polling::start(poller, &dispatch)).transpose()?;
-        Ok((Self { providers: Arc::new(providers), polling }, dispatch))
+        Ok((Self { providers: Arc::new(providers), polling, log_lines: gathering }, dispatch))
     }
 
     /// Returns the meter that creates every instrument of the process.
@@ -86,10 +81,10 @@ impl Telemetry {
         self.providers.meters.meter(SCOPE)
     }
 
-    /// Returns the departures of this process's spans.
+    /// Returns the departures of this process's spans and log lines.
     #[must_use]
     pub fn departures(&self) -> Departures {
-        self.providers.departures.clone()
+        self.providers.departures.clone().with_lines(Arc::clone(self.log_lines.lines()))
     }
 
     /// Flushes pending telemetry and stops. Takes at most five seconds, even if the collector is unavailable, and

@@ -29,6 +29,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 use self::asked::Asked;
+use crate::log_output::Output;
 use crate::logs::LogLines;
 use crate::providers::tracer_provider_with;
 use crate::sampler::Sampling;
@@ -87,7 +88,7 @@ impl Recorder {
         let sampler = Asked::of(Sampling::new(sampler, &resource).sampler);
         let asked = sampler.spans.clone();
         let tracers = tracer_provider_with(spans.clone(), Box::new(sampler), resource);
-        let log_lines = LogLines::new(&settings, logs.clone()).with_filter(filter);
+        let log_lines = LogLines::new(&settings, Arc::new(Output::new(logs.clone()))).with_filter(filter);
         let subscriber = Registry::default().with(spans_to(&tracers)).with(log_lines);
         Self { dispatch: Dispatch::new(subscriber), spans, asked, logs }
     }

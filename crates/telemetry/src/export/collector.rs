@@ -1,14 +1,13 @@
 //! Requests to the collector: OTLP over HTTP with protobuf (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
 
 use std::error::Error;
-use std::io::Read as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::blocking::{Client, Response};
+use http::{Response, StatusCode};
 use thiserror::Error;
+use ureq::{Agent, Body};
 
 /// The longest response that is read; a longer one counts as empty.
 const MAX_RESPONSE: u64 = 64 * 1024;
@@ -35,29 +34,29 @@ pub(crate) enum ExportError {
 /// The collector's address for one signal.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    client: Client,
+    agent: Agent,
     url: String,
     timeout: Duration,
 }
 
 impl Collector {
-    /// Creates a blocking client, because exports run on threads without an async runtime; call this on such a thread
-    /// too. A collector on this host is never reached through a proxy.
-    pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = Client::builder();
-        let client = if is_loopback(url) { client.no_proxy() } else { client };
-        Ok(Self { client: client.build()?, url: url.to_owned(), timeout })
+    /// Creates a blocking client without threads of its own, because exports run on threads without an async runtime. The
+    /// collector is never reached through a proxy: it is near the service, and its address is plain HTTP.
+    pub(crate) fn new(url: &str, timeout: Duration) -> Self {
+        let config = Agent::config_builder().proxy(None).http_status_as_error(false).max_redirects(0);
+        Self { agent: config.build().new_agent(), url: url.to_owned(), timeout }
     }
 
     /// Sends one request, within the export timeout and at most `within`. Returns the body of the response.
-    pub(crate) fn post(&self, request: Bytes, within: Duration) -> Result<Vec<u8>, ExportError> {
+    pub(crate) fn post(&self, request: &Bytes, within: Duration) -> Result<Vec<u8>, ExportError> {
         let response = self
-            .client
+            .agent
             .post(&self.url)
             .header(CONTENT_TYPE, "application/x-protobuf")
-            .timeout(self.timeout.min(within))
-            .body(request)
-            .send()
+            .config()
+            .timeout_global(Some(self.timeout.min(within)))
+            .build()
+            .send(&request[..])
             .map_err(|error| ExportError::Unavailable { reason: cause(&error), retry_after: None })?;
         match response.status() {
             status if status.is_success() => Ok(body(response)),
@@ -83,36 +82,13 @@ fn cause(error: &dyn Error) -> String {
 }
 
 /// Returns the pause that the response asks for in seconds. A date is ignored: the backoff is as good.
-fn retry_after(response: &Response) -> Option<Duration> {
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-fn body(response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    match response.take(MAX_RESPONSE).read_to_end(&mut body) {
-        Ok(read) if (read as u64) < MAX_RESPONSE => body,
-        // The request was accepted; only the details of how are unknown.
-        _ => Vec::new(),
-    }
-}
-
-fn is_loopback(url: &str) -> bool {
-    let Ok(uri) = url.parse::<http::Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn only_this_host_is_loopback() {
-        assert!(is_loopback("http://localhost:4318/v1/traces"));
-        assert!(is_loopback("http://127.0.0.1:4318/v1/traces"));
-        assert!(is_loopback("http://[::1]:4318/v1/traces"));
-        assert!(!is_loopback("http://collector:4318/v1/traces"));
-        assert!(!is_loopback("http://10.0.0.7:4318/v1/traces"));
-    }
+fn body(mut response: Response<Body>) -> Vec<u8> {
+    let read = response.body_mut().with_config().limit(MAX_RESPONSE).read_to_vec();
+    // The request was accepted; only the details of how are unknown.
+    read.unwrap_or_default()
 }

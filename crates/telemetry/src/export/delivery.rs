@@ -77,7 +77,7 @@ impl Delivery {
         let mut pause = FIRST_PAUSE;
         loop {
             let left = || self.ending.period().map_or(Duration::MAX, |period| period.left(share));
-            let error = match self.collector.post(request.clone(), left()) {
+            let error = match self.collector.post(request, left()) {
                 Ok(response) => {
                     self.with_report(|report| report.succeeded(Instant::now(), &self.lost));
                     return Ok(response);
