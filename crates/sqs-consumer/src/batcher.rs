@@ -1,14 +1,17 @@
-//! Settles messages in batches: each task submits one entry and receives the result for that entry.
+//! Settles messages in batches. Whoever submits an entry does not wait for it: what the message holds, its permit above all,
+//! goes along and is freed when it is settled.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use tokio::sync::{mpsc, oneshot};
+use telemetry::Departures;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::held::Held;
 use crate::metrics::Metrics;
 use crate::queue::{MAX_BATCH, Queue, QueueError, Receipt, Rejected, VisibilityChange};
 use crate::settings::SettleSettings;
@@ -24,17 +27,29 @@ pub(crate) trait BatchCall: Send + Sync + 'static {
     /// Makes the call for at most [`MAX_BATCH`] entries.
     fn call(&self, entries: &[Self::Entry])
     -> impl Future<Output = Result<Vec<Rejected>, QueueError>> + Send;
+
+    /// Logs what follows from an entry that was not settled after all attempts.
+    fn failed(&self, entry: &Self::Entry, code: &str);
 }
 
-/// Deletes messages.
-pub(crate) struct Delete<Q>(pub(crate) Arc<Q>);
+/// Deletes messages, whose log lines are written before.
+pub(crate) struct Delete<Q>(pub(crate) Arc<Q>, pub(crate) Departures);
 
 impl<Q: Queue> BatchCall for Delete<Q> {
     type Entry = Receipt;
     const OPERATION: &'static str = "delete";
 
     async fn call(&self, entries: &[Receipt]) -> Result<Vec<Rejected>, QueueError> {
+        self.1.write_lines();
         self.0.delete(entries).await
+    }
+
+    fn failed(&self, entry: &Receipt, code: &str) {
+        tracing::error!(
+            message_id = entry.message_id(),
+            error = code,
+            "message settled but not deleted: it will be redelivered when its visibility timeout ends"
+        );
     }
 }
 
@@ -48,23 +63,23 @@ impl<Q: Queue> BatchCall for ChangeVisibility<Q> {
     async fn call(&self, entries: &[VisibilityChange]) -> Result<Vec<Rejected>, QueueError> {
         self.0.change_visibility(entries).await
     }
+
+    fn failed(&self, entry: &VisibilityChange, code: &str) {
+        tracing::warn!(
+            message_id = entry.receipt.message_id(),
+            error = code,
+            delay_s = entry.timeout.as_secs(),
+            "visibility not changed: the message becomes visible when its visibility timeout ends instead"
+        );
+    }
 }
 
-/// The error of an entry that was not settled after all attempts.
-#[derive(Debug, thiserror::Error)]
-#[error("{code}")]
-pub(crate) struct Unsettled {
-    pub(crate) code: String,
-}
-
-struct Waiting<E> {
-    entry: E,
-    reply: oneshot::Sender<Result<(), Unsettled>>,
-}
+/// An entry that waits, with what is freed when it is settled.
+type Waiting<E> = (E, Held);
 
 /// A handle that submits entries to the batching task.
 pub(crate) struct Batcher<E> {
-    entries: mpsc::Sender<Waiting<E>>,
+    entries: mpsc::UnboundedSender<Waiting<E>>,
 }
 
 impl<E: Send + Sync + 'static> Batcher<E> {
@@ -75,54 +90,48 @@ impl<E: Send + Sync + 'static> Batcher<E> {
         settings: SettleSettings,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send) {
-        // Callers wait for their entry's result, so there are never more entries than messages in flight.
-        let (entries, waiting) = mpsc::channel(MAX_BATCH * settings.concurrency);
+        // Each entry is a message in flight, of which there are no more than permits.
+        let (entries, waiting) = mpsc::unbounded_channel();
         (Self { entries }, run(Arc::new(call), waiting, settings, metrics))
     }
 
-    /// Settles one message. Returns when the queue has confirmed it or every attempt has failed.
-    pub(crate) async fn settle(&self, entry: E) -> Result<(), Unsettled> {
-        let (reply, answer) = oneshot::channel();
-        let stopped = || Unsettled { code: "stopped".to_owned() };
-        self.entries.send(Waiting { entry, reply }).await.map_err(|_| stopped())?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+    /// Settles one message. What it holds is dropped when the queue has confirmed it or every attempt has failed.
+    pub(crate) fn settle(&self, entry: E, held: Held) {
+        // Without the task the consumer has ended, and with it everything that its messages held.
+        drop(self.entries.send((entry, held)));
     }
 }
 
 async fn run<C: BatchCall>(
     call: Arc<C>,
-    mut waiting: mpsc::Receiver<Waiting<C::Entry>>,
+    mut waiting: mpsc::UnboundedReceiver<Waiting<C::Entry>>,
     settings: SettleSettings,
     metrics: Metrics,
 ) {
     let mut calls = JoinSet::new();
-    while let Some(first) = waiting.recv().await {
-        let batch = fill(first, &mut waiting, settings.linger).await;
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        fill(&mut batch, &mut waiting, settings.linger).await;
         while calls.try_join_next().is_some() {}
         if calls.len() >= settings.concurrency {
             calls.join_next().await;
         }
+        let batch = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
         calls.spawn(settle(Arc::clone(&call), batch, settings, metrics.clone()));
     }
     while calls.join_next().await.is_some() {}
 }
 
 /// Collects entries until the batch is full or `linger` has passed.
-async fn fill<E>(
-    first: Waiting<E>,
-    waiting: &mut mpsc::Receiver<Waiting<E>>,
-    linger: Duration,
-) -> Vec<Waiting<E>> {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    batch.push(first);
+async fn fill<T>(batch: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<T>, linger: Duration) {
     let until = Instant::now() + linger;
     while batch.len() < MAX_BATCH {
-        match timeout_at(until, waiting.recv()).await {
-            Ok(Some(next)) => batch.push(next),
-            Ok(None) | Err(_) => break,
+        let room = MAX_BATCH - batch.len();
+        match timeout_at(until, waiting.recv_many(batch, room)).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => break,
         }
     }
-    batch
 }
 
 /// Makes the call and repeats it for the entries that failed, until each is settled or has used up its attempts.
@@ -132,33 +141,37 @@ async fn settle<C: BatchCall>(
     settings: SettleSettings,
     metrics: Metrics,
 ) {
-    let mut rng: StdRng = rand::make_rng();
-    let (mut entries, mut replies): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|waiting| (waiting.entry, waiting.reply)).unzip();
+    let (mut entries, mut held): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     for attempt in 1.. {
         let started = Instant::now();
         let result = call.call(&entries).await;
-        let failed = result.as_ref().err().map(|error| error.code.as_str());
-        metrics.call(C::OPERATION, started.elapsed(), failed);
-
-        let mut verdicts = verdicts(result, entries.len());
+        metrics.call(C::OPERATION, started.elapsed(), result.as_ref().err().map(|error| error.code.as_str()));
+        let verdicts = match result {
+            // Each of them is dropped, and with it what it holds.
+            Ok(rejected) if rejected.is_empty() => return,
+            result => verdicts(result, entries.len()),
+        };
         let last = attempt >= settings.attempts;
-        let mut retried = (Vec::new(), Vec::new());
-        for ((entry, reply), verdict) in entries.into_iter().zip(replies).zip(verdicts.drain(..)) {
+        let mut again = (Vec::new(), Vec::new());
+        for ((entry, held), verdict) in entries.into_iter().zip(held).zip(verdicts) {
             match verdict {
+                Verdict::Settled => {}
                 Verdict::Retry { .. } if !last => {
-                    retried.0.push(entry);
-                    retried.1.push(reply);
+                    again.0.push(entry);
+                    again.1.push(held);
                 }
-                Verdict::Settled => answer(reply, Ok(())),
-                Verdict::Retry { code } | Verdict::Refused { code } => answer(reply, Err(Unsettled { code })),
+                Verdict::Retry { code } | Verdict::Refused { code } => {
+                    metrics.unsettled(C::OPERATION, &code);
+                    call.failed(&entry, &code);
+                }
             }
         }
-        (entries, replies) = retried;
+        (entries, held) = again;
         if entries.is_empty() {
             return;
         }
-        sleep(settings.backoff.pause(attempt, &mut rng)).await;
+        let pause = settings.backoff.pause(attempt, &mut rand::make_rng::<StdRng>());
+        sleep(pause).await;
     }
 }
 
@@ -181,9 +194,4 @@ fn verdicts(result: Result<Vec<Rejected>, QueueError>, entries: usize) -> Vec<Ve
             verdicts
         }
     }
-}
-
-fn answer(reply: oneshot::Sender<Result<(), Unsettled>>, result: Result<(), Unsettled>) {
-    // The receiver may be gone if the message's task was aborted during shutdown.
-    drop(reply.send(result));
 }

@@ -7,10 +7,12 @@ use telemetry::Departures;
 use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::batcher::{Batcher, ChangeVisibility, Delete};
 use crate::clock::{Clock, SystemClock};
 use crate::handler::AtLeastOnceHandler;
+use crate::held::InHand;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::readiness::{OnHealth, OnWork, Readiness};
@@ -73,7 +75,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         self
     }
 
-    /// Deletes a message whose trace is recorded only after its spans have left: if the process is killed before they do,
+    /// Deletes a message only after its log line has been written and, if its trace is recorded, its spans have left: if the process is killed before they do,
     /// the message is redelivered, and the next attempt can send what is missing ([`Delivery::stand_in_for`]).
     ///
     /// [`Delivery::stand_in_for`]: crate::Delivery::stand_in_for
@@ -93,10 +95,12 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         let Self { queue, handler, settings, meter, clock, departures, on_health, on_work } = self;
         settings.validate()?;
         let queue = Arc::new(queue);
-        let metrics = Metrics::new(&meter, queue.name());
+        let in_hand = InHand::new(settings.max_bytes);
+        let metrics = Metrics::new(&meter, queue.name(), &in_hand);
         let rejections = Rejections::new(settings.circuit.window);
         let in_flight = InFlightMessages::new(settings.visibility);
-        let (deletes, deleting) = Batcher::new(Delete(Arc::clone(&queue)), settings.settle, metrics.clone());
+        let delete = Delete(Arc::clone(&queue), departures.clone());
+        let (deletes, deleting) = Batcher::new(delete, settings.settle, metrics.clone());
         let (visibility, changing) =
             Batcher::new(ChangeVisibility(Arc::clone(&queue)), settings.settle, metrics.clone());
 
@@ -117,12 +121,23 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             deletes,
             visibility,
             in_flight,
+            in_hand,
             rejections,
             undeliverable: Reported::default(),
             grace_over: CancellationToken::new(),
         };
-        let result = Running::new(Arc::new(shared), on_health, on_work).run(shutdown).await;
-        // Every message's task has ended or been aborted, so nothing waits for these tasks any more.
+        // A task like those it starts and hears from: on the thread that waits for the service, each of their reports would
+        // have to wake that thread.
+        let running = Running::new(Arc::new(shared), on_health, on_work).run(shutdown);
+        let result = match AbortOnDropHandle::new(tokio::spawn(running)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and drops this as well.
+                Err(_) => std::future::pending().await,
+            },
+        };
+        // Every message is settled or given up, so nothing waits for these tasks any more.
         background.shutdown().await;
         result.map_err(|DrainOverran { unsettled }| ConsumerError::DrainOverran { unsettled })
     }

@@ -1,7 +1,6 @@
 //! One receive: permits first, then messages.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -77,33 +76,5 @@ impl Permits {
         {
             taken.merge(another);
         }
-    }
-}
-
-/// The bytes of the messages in flight.
-#[derive(Debug, Default)]
-pub(crate) struct InHand(AtomicUsize);
-
-impl InHand {
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Counts a message until the result is dropped, however its task ends.
-    pub(crate) fn add(self: &Arc<Self>, bytes: usize) -> Weight {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Weight { of: Arc::clone(self), bytes }
-    }
-}
-
-/// A message's share of the bytes in flight.
-pub(crate) struct Weight {
-    of: Arc<InHand>,
-    bytes: usize,
-}
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.of.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,8 @@
 //! The consumer's metrics. None has a customer or an event as an attribute: those belong in log lines and traces.
 
+mod frequent;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -10,6 +11,10 @@ use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::{attributes, bounds};
 
 use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RELEASED, RETRY};
+use crate::held::InHand;
+
+pub(crate) use self::frequent::OfType;
+use self::frequent::{Lazily, Types};
 
 /// Ages of events, when received and when done.
 pub(crate) const EVENT_AGE: &str = "consumer.event.age";
@@ -45,6 +50,9 @@ const DEPENDENCY: &str = "dependency";
 /// The metric attribute for when an event's age was measured, `received` or `done`.
 const STAGE: &str = "stage";
 
+/// The operation of handling a message.
+const PROCESS: &str = "process";
+
 /// Bucket bounds for ages in seconds: from delays no customer notices to those that end on the dead-letter queue.
 const AGES: [f64; 14] =
     [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
@@ -61,12 +69,16 @@ struct Instruments {
     process_duration: Histogram<f64>,
     call_duration: Histogram<f64>,
     event_age: Histogram<f64>,
-    event_delay: Histogram<f64>,
     outcomes: Counter<u64>,
     retries: Counter<u64>,
     dead_letters: Counter<u64>,
     undeliverable: Counter<u64>,
-    in_flight: Arc<AtomicI64>,
+    /// What is measured of every message, by its type of event.
+    types: Types,
+    /// The time taken to handle a message, if it succeeded.
+    handled_duration: Lazily,
+    /// The delay of an event that is done.
+    delay: Lazily,
     batch_fill: Histogram<f64>,
     pollers: Gauge<u64>,
     extensions: Counter<u64>,
@@ -76,7 +88,7 @@ struct Instruments {
 }
 
 impl Metrics {
-    pub(crate) fn new(meter: &Meter, queue: &str) -> Self {
+    pub(crate) fn new(meter: &Meter, queue: &str, in_hand: &Arc<InHand>) -> Self {
         let counter = |name, text| meter.u64_counter(name).with_description(text).build();
         let histogram = |name, unit, bounds: &[f64], text| {
             let builder = meter.f64_histogram(name).with_unit(unit).with_description(text);
@@ -86,16 +98,23 @@ impl Metrics {
             KeyValue::new(attribute::MESSAGING_SYSTEM, crate::trace::AWS_SQS),
             KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, queue.to_owned()),
         ];
+        report_in_flight(meter, common.clone(), in_hand);
+        let process_duration = histogram(
+            metric::MESSAGING_PROCESS_DURATION,
+            "s",
+            &bounds::DURATIONS,
+            "time taken to handle a message",
+        );
+        let event_delay = histogram(EVENT_DELAY, "s", &AGES, "time since the event was published");
+        let mut processing = common.to_vec();
+        processing.push(KeyValue::new(attribute::MESSAGING_OPERATION_NAME, PROCESS));
         Self(Arc::new(Instruments {
-            in_flight: in_flight(meter, common.clone()),
+            types: Types::default(),
+            handled_duration: Lazily::new(&process_duration, processing),
+            delay: Lazily::new(&event_delay, common.to_vec()),
             common,
+            process_duration,
             consumed: counter(metric::MESSAGING_CLIENT_CONSUMED_MESSAGES, "messages received"),
-            process_duration: histogram(
-                metric::MESSAGING_PROCESS_DURATION,
-                "s",
-                &bounds::DURATIONS,
-                "time taken to handle a message",
-            ),
             call_duration: histogram(
                 metric::MESSAGING_CLIENT_OPERATION_DURATION,
                 "s",
@@ -103,7 +122,6 @@ impl Metrics {
                 "time taken by calls to the queue",
             ),
             event_age: histogram(EVENT_AGE, "s", &AGES, "time since the event occurred"),
-            event_delay: histogram(EVENT_DELAY, "s", &AGES, "time since the event was published"),
             outcomes: counter(OUTCOMES, "messages by outcome"),
             retries: counter(RETRIES, "messages to be retried"),
             dead_letters: counter(DEAD_LETTERS, "messages moved to the dead-letter queue"),
@@ -155,25 +173,33 @@ impl Metrics {
         self.0.call_duration.record(took.as_secs_f64(), &attributes);
     }
 
-    /// Records the age of an event at `stage`.
-    pub(crate) fn event_age(&self, stage: &'static str, age: Duration, event_type: &str) {
-        let attributes = self.with([
-            KeyValue::new(STAGE, stage),
-            KeyValue::new(attributes::EVENT_TYPE, event_type.to_owned()),
-        ]);
-        self.0.event_age.record(age.as_secs_f64(), &attributes);
+    /// Returns what is measured for a type of event.
+    pub(crate) fn of(&self, event_type: &str) -> Arc<OfType> {
+        self.0.types.of(event_type, || {
+            let event_type = KeyValue::new(attributes::EVENT_TYPE, event_type.to_owned());
+            let at = |stage| self.with([KeyValue::new(STAGE, stage), event_type.clone()]);
+            let age = |stage| Lazily::new(&self.0.event_age, at(stage));
+            OfType::new(event_type.clone(), age("received"), age("done"))
+        })
     }
 
     /// Records how long ago an event was published when it is done.
     pub(crate) fn event_delay(&self, delay: Duration) {
-        self.0.event_delay.record(delay.as_secs_f64(), &self.0.common);
+        self.0.delay.record(delay.as_secs_f64());
     }
 
     /// Records the end of a message.
-    pub(crate) fn processed(&self, took: Duration, event_type: Option<&str>, conclusion: &Conclusion) {
-        let mut attributes = self.with([KeyValue::new(attributes::OUTCOME, conclusion.outcome)]);
-        attributes.extend(event_type.map(|kind| KeyValue::new(attributes::EVENT_TYPE, kind.to_owned())));
-        let mut duration = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "process")]);
+    pub(crate) fn processed(&self, took: Duration, of_type: Option<&OfType>, conclusion: &Conclusion) {
+        let outcome = KeyValue::new(attributes::OUTCOME, conclusion.outcome);
+        if let (Some(of_type), None) = (of_type, &conclusion.problem) {
+            of_type.handled(conclusion.outcome, || {
+                self.0.outcomes.bind(&self.with([outcome, of_type.event_type.clone()]))
+            });
+            return self.0.handled_duration.record(took.as_secs_f64());
+        }
+        let mut attributes = self.with([outcome]);
+        attributes.extend(of_type.map(|of_type| of_type.event_type.clone()));
+        let mut duration = self.with([KeyValue::new(attribute::MESSAGING_OPERATION_NAME, PROCESS)]);
         if let Some(Problem { reason, dependency, .. }) = &conclusion.problem {
             let mut why = vec![KeyValue::new(REASON, *reason)];
             why.extend(dependency.map(|dependency| KeyValue::new(DEPENDENCY, dependency)));
@@ -203,12 +229,6 @@ impl Metrics {
         self.0.outcomes.add(messages as u64, &self.with([outcome]));
     }
 
-    /// Counts a message in flight until the guard is dropped.
-    pub(crate) fn in_flight(&self) -> InFlightCount {
-        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlightCount(self.clone())
-    }
-
     pub(crate) fn pollers(&self, wanted: usize) {
         self.0.pollers.record(wanted as u64, &self.0.common);
     }
@@ -236,25 +256,13 @@ impl Metrics {
     }
 }
 
-/// Registers the gauge of messages in flight, and returns the count it observes at each export. It is a gauge because
-/// the collector's CloudWatch exporter treats the sum of an up-down counter as a running total and sends only its
-/// increase.
-fn in_flight(meter: &Meter, attributes: [KeyValue; 2]) -> Arc<AtomicI64> {
-    let count = Arc::new(AtomicI64::new(0));
-    let observed = Arc::clone(&count);
+/// Registers the gauge of messages in flight. It is a gauge because the collector's CloudWatch exporter treats the sum of an
+/// up-down counter as a running total and sends only its increase.
+fn report_in_flight(meter: &Meter, attributes: [KeyValue; 2], in_hand: &Arc<InHand>) {
+    let in_hand = Arc::clone(in_hand);
     meter
-        .i64_observable_gauge(IN_FLIGHT)
+        .u64_observable_gauge(IN_FLIGHT)
         .with_description("messages in flight")
-        .with_callback(move |gauge| gauge.observe(observed.load(Ordering::Relaxed), &attributes))
+        .with_callback(move |gauge| gauge.observe(in_hand.messages() as u64, &attributes))
         .build();
-    count
-}
-
-/// Counts one message in flight for as long as it lives.
-pub(crate) struct InFlightCount(Metrics);
-
-impl Drop for InFlightCount {
-    fn drop(&mut self) {
-        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -16,11 +16,11 @@ use crate::conclusion::{Conclusion, RELEASED, Settlement};
 use crate::failed::Failed;
 use crate::failure::{NEVER_FINISHED, PANIC, TIMEOUT};
 use crate::handler::{AtLeastOnceHandler, Delivery};
+use crate::held::Held;
 use crate::hop::Hop;
-use crate::queue::{MAX_RECEIVES, Message, Queue, Receipt};
+use crate::queue::{MAX_RECEIVES, Message, Queue};
 use crate::shared::Shared;
 use crate::trace::{Place, ProcessSpan, age};
-use crate::visibility::InFlight;
 
 /// The handler's result, or that the handler was cut off.
 enum Verdict {
@@ -28,26 +28,32 @@ enum Verdict {
     GraceOver,
 }
 
-/// Handles one message and settles it. `in_flight` keeps the message invisible until then. Returns the signal for the
-/// circuit, and the delay of a message that was returned to the queue.
+/// Handles one message and has it settled, which frees what it holds. Returns the signal for the circuit, and the delay of
+/// a message that is returned to the queue.
 pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
-    in_flight: InFlight,
+    mut held: Held,
     received_at: Timestamp,
 ) -> (Signal, Option<Duration>) {
-    let _counted = shared.metrics.in_flight();
     let receipt = message.receipt.clone();
     let Handled { settlement, signal, recorded } = handle(shared, message, received_at).await;
-    let returned = match &settlement {
-        Settlement::Delete => None,
-        Settlement::ReturnToQueue(delay) => Some(*delay),
-    };
     if recorded && let Some(departure) = shared.departures.of_ended() {
         departure.wait().await;
     }
-    settle(shared, receipt, in_flight, settlement).await;
-    (signal, returned)
+    match settlement {
+        Settlement::Delete => {
+            // The message stays in flight until it is deleted, so that it isn't redelivered while the delete is
+            // retried.
+            shared.deletes.settle(receipt, held);
+            (signal, None)
+        }
+        Settlement::ReturnToQueue(delay) => {
+            held.release().await;
+            shared.return_to_queue(receipt, delay, held);
+            (signal, Some(delay))
+        }
+    }
 }
 
 /// What remains of a message when its span has ended.
@@ -73,11 +79,11 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     let recorded = context::is_recorded(&span);
     async {
         let mut hop = Hop::new(&message, received_at);
-        let (verdict, envelope) = match read {
+        let (verdict, event) = match read {
             Ok(received) => {
                 let metadata = &received.envelope.metadata;
-                let event_age = age(metadata.occurred_at, received_at);
-                shared.metrics.event_age("received", event_age, &received.envelope.event_type);
+                let of_type = shared.metrics.of(&received.envelope.event_type);
+                of_type.received.record(age(metadata.occurred_at, received_at).as_secs_f64());
                 hop.sent_at = message.sent_at.unwrap_or(metadata.published_at);
                 // A replay hands an event out again, and what it is late by begins there.
                 let replayed = received.is_replayed();
@@ -88,28 +94,25 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
                 } else {
                     attempt(shared, &delivery).await
                 };
-                (verdict, Some(delivery.envelope))
+                (verdict, Some((delivery.envelope, of_type)))
             }
             // A body that is not an event now will not be one at the next attempt either.
             Err(error) => (Verdict::Returned(Err(Failure::permanent(MALFORMED_EVENT).because(error))), None),
         };
-        let envelope = envelope.as_ref();
+        let (envelope, of_type) = event.as_ref().map(|(envelope, of_type)| (envelope, &**of_type)).unzip();
         let conclusion = conclude(shared, message, envelope, hop.sent_at, verdict).await;
 
         process.finish(&conclusion);
-        shared.metrics.processed(
-            started.elapsed(),
-            envelope.map(|envelope| envelope.event_type.as_str()),
-            &conclusion,
-        );
-        if let (Some(envelope), None) = (envelope, &conclusion.problem)
+        let took = started.elapsed();
+        shared.metrics.processed(took, of_type, &conclusion);
+        if let (Some(envelope), Some(of_type), None) = (envelope, of_type, &conclusion.problem)
             && conclusion.outcome != RELEASED
         {
             let now = shared.clock.now();
-            shared.metrics.event_age("done", age(envelope.metadata.occurred_at, now), &envelope.event_type);
+            of_type.done.record(age(envelope.metadata.occurred_at, now).as_secs_f64());
             shared.metrics.event_delay(age(hop.published_at, now));
         }
-        hop.log(envelope, started.elapsed(), &conclusion);
+        hop.log(envelope, took, &conclusion);
         Handled { settlement: conclusion.settlement, signal: conclusion.signal, recorded }
     }
     .instrument(span)
@@ -188,33 +191,6 @@ async fn conclude<Q: Queue, H>(
         },
         Verdict::Returned(Err(failure)) => {
             Failed { shared, message, event_type, sent_at }.conclude(failure).await
-        }
-    }
-}
-
-async fn settle<Q: Queue, H>(
-    shared: &Shared<Q, H>,
-    receipt: Receipt,
-    in_flight: InFlight,
-    settlement: Settlement,
-) {
-    match settlement {
-        Settlement::Delete => {
-            // The message stays in flight until it is deleted, so that it isn't redelivered while the delete is
-            // retried.
-            if let Err(error) = shared.deletes.settle(receipt.clone()).await {
-                shared.metrics.unsettled("delete", &error.code);
-                tracing::error!(
-                    message_id = receipt.message_id(),
-                    error = error.code,
-                    "message settled but not deleted: it will be redelivered when its visibility timeout ends"
-                );
-            }
-            drop(in_flight);
-        }
-        Settlement::ReturnToQueue(delay) => {
-            in_flight.release().await;
-            shared.return_to_queue(receipt, delay).await;
         }
     }
 }

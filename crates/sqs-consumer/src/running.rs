@@ -1,31 +1,37 @@
-//! The running consumer: decides when to receive, starts a task for each message, and drains on shutdown.
+//! The running consumer: decides when to receive, starts a task for the messages of each receive, and drains on shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::circuit::{Admission, Change, Circuit, Signal, Trouble};
+use crate::circuit::{Admission, Change, Circuit, Trouble};
 use crate::handler::AtLeastOnceHandler;
-use crate::intake::{InHand, Permits, Polled, poll};
+use crate::held::{Held, InHand};
+use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
-use crate::process::process;
-use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receipt, Receive};
+use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};
 use crate::readiness::{OnHealth, OnWork, Readiness};
+use crate::received::{Finished, Purpose, handle_all};
 use crate::shared::Shared;
 use outcome::describe;
 
-/// The running consumer. One task owns all the state that decisions depend on; receives and messages are separate tasks
+/// The running consumer. One task owns all the state that decisions depend on; receives and their messages are separate tasks
 /// that report back to it, so no decision needs a lock.
 pub(crate) struct Running<Q, H> {
     shared: Arc<Shared<Q, H>>,
     permits: Arc<Permits>,
     in_hand: Arc<InHand>,
     polls: JoinSet<(Polled, Purpose)>,
-    messages: JoinSet<Option<Finished>>,
+    received: JoinSet<()>,
+    ends: UnboundedReceiver<Finished>,
+    /// What the tasks of messages report their ends to.
+    ends_to: UnboundedSender<Finished>,
     pollers: Pollers,
     circuit: Circuit,
     /// Whether a probe is in flight, from its receive to the end of its message.
@@ -45,21 +51,6 @@ pub(crate) struct DrainOverran {
     pub(crate) unsettled: usize,
 }
 
-/// The result of a message's task.
-struct Finished {
-    message: Receipt,
-    signal: Signal,
-    /// When the message becomes visible again, if it was returned to the queue.
-    visible: Option<Instant>,
-    purpose: Purpose,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Work,
-    Probe,
-}
-
 /// Whether the last receive worked.
 enum Receiving {
     Unknown,
@@ -70,11 +61,15 @@ enum Receiving {
 impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     pub(crate) fn new(shared: Arc<Shared<Q, H>>, on_health: OnHealth, on_work: OnWork) -> Self {
         let settings = &shared.settings;
+        // No more than the messages in flight.
+        let (ends_to, ends) = mpsc::unbounded_channel();
         Self {
             permits: Arc::new(Permits::new(settings.concurrency)),
-            in_hand: Arc::default(),
+            in_hand: Arc::clone(&shared.in_hand),
             polls: JoinSet::new(),
-            messages: JoinSet::new(),
+            received: JoinSet::new(),
+            ends,
+            ends_to,
             pollers: Pollers::new(settings.max_pollers),
             circuit: Circuit::new(settings.circuit, settings.brake),
             probing: false,
@@ -103,8 +98,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 // more messages do.
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(finished) = self.messages.join_next() => self.finished(finished),
+                Some(finished) = self.ends.recv() => self.finished(finished),
+                Some(ended) = self.received.join_next() => self.ended(ended),
                 Some(polled) = self.polls.join_next() => self.polled(polled),
+                () = self.in_hand.eased() => {}
                 () = resume => {}
             }
             self.report_work();
@@ -114,7 +111,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
 
     /// Reports whether messages are in flight, if that has changed.
     fn report_work(&mut self) {
-        let at_work = !self.messages.is_empty();
+        let at_work = self.in_hand.messages() > 0;
         if at_work != self.at_work {
             self.at_work = at_work;
             (self.on_work)(at_work);
@@ -129,7 +126,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         {
             return Some(until);
         }
-        if self.in_hand.bytes() >= self.shared.settings.max_bytes {
+        if !self.in_hand.has_room() {
             // The end of a message is what this waits for.
             return None;
         }
@@ -201,7 +198,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                         Admission::NothingUntil(until) => until.duration_since(Instant::now()),
                         Admission::All | Admission::OneProbe => Duration::ZERO,
                     };
-                    return self.release(messages, Duration::from_secs(delay.as_secs() + 1));
+                    return self.release(messages, &mut permits, Duration::from_secs(delay.as_secs() + 1));
                 }
                 if purpose == Purpose::Probe && messages.is_empty() {
                     self.probing = false;
@@ -212,28 +209,33 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     self.pollers.observe(requested, messages.len());
                     self.shared.metrics.pollers(self.pollers.wanted());
                 }
-                let received_at = self.shared.clock.now();
-                let mut surplus = Vec::new();
-                for message in messages {
-                    let Some(permit) = permits.split(1) else {
-                        // The contract rules out more messages than requested, but losing one would be worse.
-                        surplus.push(message);
-                        continue;
-                    };
-                    let shared = Arc::clone(&self.shared);
-                    let receipt = message.receipt.clone();
-                    let in_flight = shared.in_flight.add(receipt.clone());
-                    let weight = self.in_hand.add(message.body.len());
-                    self.messages.spawn(async move {
-                        let (signal, returned) = process(&shared, message, in_flight, received_at).await;
-                        drop((permit, weight));
-                        let visible = returned.map(|delay| Instant::now() + delay);
-                        Some(Finished { message: receipt, signal, visible, purpose })
-                    });
-                }
-                self.release(surplus, Duration::ZERO);
+                self.start(messages, &mut permits, purpose);
             }
         }
+    }
+
+    /// Starts handling the messages of a receive.
+    fn start(&mut self, messages: Vec<Message>, permits: &mut OwnedSemaphorePermit, purpose: Purpose) {
+        if messages.is_empty() {
+            return;
+        }
+        let received_at = self.shared.clock.now();
+        let now = Instant::now();
+        let mut held = Vec::with_capacity(messages.len());
+        let mut surplus = Vec::new();
+        for message in messages {
+            let Some(permit) = permits.split(1) else {
+                // The contract rules out more messages than requested, but losing one would be worse.
+                surplus.push(message);
+                continue;
+            };
+            let in_flight = Some(self.shared.in_flight.add(message.receipt.clone(), now));
+            let weight = self.in_hand.add(message.body.len());
+            held.push((message, Held::new(in_flight, weight, Some(permit))));
+        }
+        self.release(surplus, permits, Duration::ZERO);
+        let ends = self.ends_to.clone();
+        self.received.spawn(handle_all(Arc::clone(&self.shared), held, received_at, purpose, ends));
     }
 
     fn receive_failed(&mut self, error: &QueueError) {
@@ -270,20 +272,20 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         self.report();
     }
 
-    fn finished(&mut self, finished: Result<Option<Finished>, JoinError>) {
-        let Finished { message, signal, visible, purpose } = match finished {
-            Ok(Some(finished)) => finished,
-            Ok(None) => return,
-            Err(error) => {
-                // A bug in the consumer itself: a handler's panic is caught before it gets here.
-                self.probing = false;
-                tracing::error!(
-                    error = describe(&error),
-                    "a message's task failed: the message becomes visible when its visibility timeout ends"
-                );
-                return;
-            }
-        };
+    /// Notes the end of the task of one receive.
+    fn ended(&mut self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            // A bug in the consumer itself: a handler's panic is caught before it gets here.
+            self.probing = false;
+            tracing::error!(
+                error = describe(&error),
+                "the task of received messages failed: they become visible when their visibility timeout ends"
+            );
+        }
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        let Finished { message, signal, visible, purpose } = finished;
         self.probing &= purpose != Purpose::Probe;
         if let Some(visible) = visible {
             self.circuit.returned(visible);
@@ -364,15 +366,16 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     }
 
     /// Returns unhandled messages to the queue, visible again after `delay`.
-    fn release(&mut self, messages: Vec<Message>, delay: Duration) {
+    fn release(&mut self, messages: Vec<Message>, permits: &mut OwnedSemaphorePermit, delay: Duration) {
+        if messages.is_empty() {
+            return;
+        }
         self.shared.metrics.released(messages.len());
         self.circuit.returned(Instant::now() + delay);
         for message in messages {
-            let shared = Arc::clone(&self.shared);
-            self.messages.spawn(async move {
-                shared.return_to_queue(message.receipt, delay).await;
-                None
-            });
+            let weight = self.in_hand.add(message.body.len());
+            let held = Held::new(None, weight, permits.split(1));
+            self.shared.return_to_queue(message.receipt, delay, held);
         }
     }
 
@@ -380,19 +383,21 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
     async fn drain(mut self) -> Result<(), DrainOverran> {
         let started = Instant::now();
         let (drain, last) = (self.shared.settings.drain, self.shared.settings.settle_timeout);
-        tracing::info!(queue = self.shared.queue.name(), in_flight = self.messages.len(), "draining");
+        let in_flight = self.in_hand.messages();
+        tracing::info!(queue = self.shared.queue.name(), in_flight, "draining");
         // Only polls without a receive in flight end here. A receive in flight is waited for: SQS has already hidden
         // the messages it returns, and only their receipts can make them visible again.
         self.stop_waiting.cancel();
-        while !(self.polls.is_empty() && self.messages.is_empty()) {
+        let in_hand = Arc::clone(&self.in_hand);
+        while !self.polls.is_empty() || in_hand.messages() > 0 {
             tokio::select! {
                 biased;
-                Some(_) = self.messages.join_next() => {}
                 Some(polled) = self.polls.join_next() => {
-                    if let Ok((Polled::Received { messages, .. }, _)) = polled {
-                        self.release(messages, Duration::ZERO);
+                    if let Ok((Polled::Received { messages, mut permits, .. }, _)) = polled {
+                        self.release(messages, &mut permits, Duration::ZERO);
                     }
                 }
+                () = in_hand.eased() => {}
                 () = sleep_until(started + drain) => break,
             }
         }
@@ -405,10 +410,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
         }
         // Handlers still running are dropped, and their messages are released at once.
         self.shared.grace_over.cancel();
-        let settled = timeout(last, async { while self.messages.join_next().await.is_some() {} }).await;
-        let unsettled = self.messages.len();
+        let settled = timeout(last, in_hand.until_empty()).await;
+        let unsettled = in_hand.messages();
+        self.received.shutdown().await;
         if settled.is_err() && unsettled > 0 {
-            self.messages.shutdown().await;
             return Err(DrainOverran { unsettled });
         }
         self.report_work();

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batcher::Batcher;
 use crate::clock::Clock;
+use crate::held::{Held, InHand};
 use crate::metrics::Metrics;
 use crate::queue::{Receipt, VisibilityChange};
 use crate::rejections::Rejections;
@@ -28,6 +29,7 @@ pub(crate) struct Shared<Q, H> {
     pub(crate) deletes: Batcher<Receipt>,
     pub(crate) visibility: Batcher<VisibilityChange>,
     pub(crate) in_flight: Arc<InFlightMessages>,
+    pub(crate) in_hand: Arc<InHand>,
     pub(crate) rejections: Rejections,
     /// The messages whose dead letters are refused.
     pub(crate) undeliverable: Reported,
@@ -36,17 +38,8 @@ pub(crate) struct Shared<Q, H> {
 }
 
 impl<Q, H> Shared<Q, H> {
-    /// Makes a message visible again after `delay`.
-    pub(crate) async fn return_to_queue(&self, receipt: Receipt, delay: Duration) {
-        let change = VisibilityChange { receipt: receipt.clone(), timeout: delay };
-        if let Err(error) = self.visibility.settle(change).await {
-            self.metrics.unsettled("change_visibility", &error.code);
-            tracing::warn!(
-                message_id = receipt.message_id(),
-                error = error.code,
-                delay_s = delay.as_secs(),
-                "visibility not changed: the message becomes visible when its visibility timeout ends instead"
-            );
-        }
+    /// Makes a message visible again after `delay`. What it holds is freed then.
+    pub(crate) fn return_to_queue(&self, receipt: Receipt, delay: Duration, held: Held) {
+        self.visibility.settle(VisibilityChange { receipt, timeout: delay }, held);
     }
 }

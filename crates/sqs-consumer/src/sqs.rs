@@ -7,7 +7,7 @@ use aws_clients::{AwsError, service};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{Builder, Config};
+use aws_sdk_sqs::config::Config;
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
@@ -27,6 +27,10 @@ const DELETE: &str = "DeleteMessageBatch";
 const CHANGE: &str = "ChangeMessageVisibilityBatch";
 const SEND: &str = "SendMessage";
 
+/// The longest that SQS waits for messages
+/// ([ReceiveMessage](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html)).
+const MAX_WAIT: Duration = Duration::from_secs(20);
+
 /// How long a call may take beyond the time it waits for messages: generous for SQS, and short enough to retry an entry
 /// before its message's visibility timeout ends.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +41,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// metrics, not spans, and the consumer creates the span of a dead letter itself.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
+    /// For calls that are answered at once.
     client: Client,
+    /// For receives that wait. A configuration of its own for each call would be a tenth of what the call costs.
+    waiting: Client,
     url: String,
     dead_letter_url: String,
 }
@@ -50,7 +57,13 @@ impl SqsQueue {
         queue_url: impl Into<String>,
         dead_letter_queue_url: impl Into<String>,
     ) -> Self {
-        Self { client, url: queue_url.into(), dead_letter_url: dead_letter_queue_url.into() }
+        let within = |limit| Client::from_conf(configured(&client, limit));
+        Self {
+            waiting: within(MAX_WAIT + CALL_TIMEOUT),
+            client: within(CALL_TIMEOUT),
+            url: queue_url.into(),
+            dead_letter_url: dead_letter_queue_url.into(),
+        }
     }
 }
 
@@ -76,8 +89,8 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, QueueError> {
-        let output = self
-            .client
+        let client = if request.wait.is_zero() { &self.client } else { &self.waiting };
+        let output = client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(number(request.max as u64))
@@ -85,8 +98,6 @@ impl Queue for SqsQueue {
             .visibility_timeout(number(request.visibility.as_secs()))
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
-            .customize()
-            .config_override(call_within(request.wait + CALL_TIMEOUT))
             .send()
             .await
             .map_err(|error| AwsError::of(service::SQS, RECEIVE, error))?;
@@ -106,7 +117,7 @@ impl Queue for SqsQueue {
                 .map_err(|error| AwsError::unbuildable(service::SQS, DELETE, error))?;
             call = call.entries(entry);
         }
-        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        let output = call.send().await;
         Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, DELETE, error))?.failed))
     }
 
@@ -124,7 +135,7 @@ impl Queue for SqsQueue {
                 .map_err(|error| AwsError::unbuildable(service::SQS, CHANGE, error))?;
             call = call.entries(entry);
         }
-        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        let output = call.send().await;
         Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, CHANGE, error))?.failed))
     }
 
@@ -148,21 +159,22 @@ impl Queue for SqsQueue {
                 value.map_err(invalid)?,
             );
         }
-        let output = call.customize().config_override(call_within(CALL_TIMEOUT)).send().await;
+        let output = call.send().await;
         let output = output.map_err(|error| AwsError::of(service::SQS, SEND, error))?;
         let request_id = output.request_id().map(str::to_owned);
         Ok(SentDeadLetter { message_id: output.message_id, request_id })
     }
 }
 
-/// Returns the configuration of a call that makes a single request and takes at most `limit`. The SDK's retries are
+/// Returns the client's configuration for calls that make a single request and take at most `limit`. The SDK's retries are
 /// off: the consumer's own take batches and the shutdown into account.
-fn call_within(limit: Duration) -> Builder {
+fn configured(client: &Client, limit: Duration) -> Config {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(limit)
         .operation_attempt_timeout(limit)
         .read_timeout(limit);
-    Config::builder().timeout_config(timeouts.build()).retry_config(RetryConfig::disabled())
+    let config = client.config().to_builder().timeout_config(timeouts.build());
+    config.retry_config(RetryConfig::disabled()).build()
 }
 
 /// Returns the last part of a queue's URL, `https://sqs.<region>.amazonaws.com/<account>/<name>`.

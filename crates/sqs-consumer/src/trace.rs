@@ -10,7 +10,7 @@ use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::Status;
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute;
-use telemetry::context::Incoming;
+use telemetry::context::{self, Incoming};
 use telemetry::{attributes, span_id};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -31,8 +31,8 @@ const SQS: &str = "SQS";
 /// The span of one message.
 pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
-    /// The annotations that the span has from the start.
-    annotations: Vec<&'static str>,
+    /// The annotations that the span has from the start; `None` if nothing set on the span would be kept.
+    annotations: Option<Vec<&'static str>>,
 }
 
 /// What receives the messages, as their spans name it.
@@ -41,25 +41,36 @@ pub(crate) struct Source {
     service: String,
     queue: String,
     url: String,
+    span_name: String,
 }
 
 impl Source {
     pub(crate) fn new<Q: Queue>(queue: &Q, service: &str) -> Self {
-        Self { service: service.to_owned(), queue: queue.name().to_owned(), url: queue.url().to_owned() }
+        Self {
+            service: service.to_owned(),
+            queue: queue.name().to_owned(),
+            url: queue.url().to_owned(),
+            span_name: format!("process {}", queue.name()),
+        }
     }
 
-    /// Starts the span of a message.
-    fn span(&self, parent: Context, message_id: &str) -> Span {
+    /// Creates the span of a message without attributes.
+    fn bare_span(&self, parent: Context) -> Span {
         let span = tracing::info_span!(
             parent: None,
             "process",
-            otel.name = format_args!("process {}", self.queue),
+            otel.name = self.span_name,
             otel.kind = "consumer",
         );
         if let Err(error) = span.set_parent(parent) {
             // Happens only without a telemetry subscriber, where there is no trace to continue.
             tracing::trace!(error = %error, "no parent set");
         }
+        span
+    }
+
+    /// Sets what the spans of all messages have.
+    fn describe(&self, span: &Span, message_id: &str) {
         span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
         span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "process");
         span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "process");
@@ -68,7 +79,6 @@ impl Source {
         span.set_attribute(attribute::AWS_SQS_QUEUE_URL, self.url.clone());
         // Makes the exporter name the segment after the service; without it it would be named after the span.
         span.set_attribute(attributes::AWS_REMOTE_SERVICE, self.service.clone());
-        span
     }
 }
 
@@ -88,7 +98,11 @@ impl Place {
             return;
         }
         let first = self.incoming.trace_id().is_none();
-        let span = span_id::start_with(id, || self.source.span(parent, message_id));
+        let span = span_id::start_with(id, || {
+            let span = self.source.bare_span(parent);
+            self.source.describe(&span, message_id);
+            span
+        });
         span.set_attribute(attributes::AWS_XRAY_IN_PROGRESS, true);
         let began = i64::try_from(began.as_nanosecond()).unwrap_or(i64::MAX);
         span.set_attribute(attributes::BEGAN_AT_UNIX_NANO, began);
@@ -148,7 +162,14 @@ impl ProcessSpan {
             (incoming.clone().into_context(), incoming)
         };
 
-        let span = source.span(parent, message.receipt.message_id());
+        let unsampled = incoming.is_unsampled();
+        let place = Place { source: Arc::clone(source), incoming };
+        let span = source.bare_span(parent);
+        // Attributes that nothing keeps would be most of what such a span costs.
+        if unsampled && !context::is_recording(&span) {
+            return (Self { span, annotations: None }, place);
+        }
+        source.describe(&span, message.receipt.message_id());
         span.set_attribute(attribute::MESSAGING_MESSAGE_BODY_SIZE, int(message.body.len() as u128));
         if let Some(metadata) = metadata {
             let correlation = metadata.correlation_id.to_string();
@@ -160,18 +181,18 @@ impl ProcessSpan {
         // Set before the span starts, so that it has them even if this process is killed meanwhile.
         let envelope = received.map(|received| &received.envelope);
         let known = known(envelope, message.receive_count, origin, first);
-        let annotations = known.iter().map(|(key, _)| *key).collect();
+        let annotations = Some(known.iter().map(|(key, _)| *key).collect());
         for (key, value) in known {
             span.set_attribute(key, value);
         }
-        let place = Place { source: Arc::clone(source), incoming };
         (Self { span, annotations }, place)
     }
 
     /// Records how the message ended.
     pub(crate) fn finish(&self, conclusion: &Conclusion) {
+        let Some(annotations) = &self.annotations else { return };
         let outcome = [(attributes::OUTCOME, conclusion.outcome.into())];
-        attributes::annotate_with(&self.span, &self.annotations, outcome);
+        attributes::annotate_with(&self.span, annotations, outcome);
         if let (RETRY, Settlement::ReturnToQueue(delay)) = (conclusion.outcome, &conclusion.settlement) {
             self.span.set_attribute(attributes::RETRY_DELAY_MS, int(delay.as_millis()));
         }

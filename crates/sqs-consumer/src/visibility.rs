@@ -55,9 +55,8 @@ impl InFlightMessages {
         })
     }
 
-    /// Adds a message that has just been received.
-    pub(crate) fn add(self: &Arc<Self>, receipt: Receipt) -> InFlight {
-        let now = Instant::now();
+    /// Adds a message that was received at `now`.
+    pub(crate) fn add(self: &Arc<Self>, receipt: Receipt, now: Instant) -> InFlight {
         let mut entries = self.lock();
         let number = entries.next;
         entries.next += 1;
