@@ -1,0 +1,117 @@
+//! The queue of the local cloud that the measured programs read, and the messages on it.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_clients::AwsSettings;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+use xray::TraceId;
+
+/// How often the end is looked for.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Two queues of the local cloud, one of them for dead letters.
+pub(crate) struct Queue {
+    client: Client,
+    pub(crate) url: String,
+    pub(crate) dead_letter_url: String,
+}
+
+impl Queue {
+    /// Creates the queues at `endpoint`.
+    pub(crate) async fn create(endpoint: &str, name: &str) -> anyhow::Result<Self> {
+        let lookup = |variable: &str| match variable {
+            "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("benchmarks".to_owned()),
+            _ => None,
+        };
+        let client = Client::new(&aws_clients::sdk_config(&AwsSettings::read(lookup)).await);
+        let create = async |name: String| {
+            let created = client.create_queue().queue_name(name).send().await?;
+            created.queue_url.context("a queue without a URL")
+        };
+        let url = create(name.to_owned()).await?;
+        let dead_letter_url = create(format!("{name}-dead-letter")).await?;
+        Ok(Self { client, url, dead_letter_url })
+    }
+
+    /// Sends `messages`, of whose traces every `sampled`-th is recorded; none if it is 0.
+    pub(crate) async fn fill(&self, messages: usize, sampled: usize) -> anyhow::Result<()> {
+        let now = Timestamp::now();
+        for first in (0..messages).step_by(10) {
+            let mut send = self.client.send_message_batch().queue_url(&self.url);
+            for number in first..messages.min(first + 10) {
+                let recorded = sampled > 0 && number % sampled == 0;
+                let header = trace_header(now, recorded);
+                let attribute =
+                    MessageSystemAttributeValue::builder().data_type("String").string_value(&header).build()?;
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .message_body(body(now, &header))
+                    .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, attribute);
+                send = send.entries(entry.build()?);
+            }
+            anyhow::ensure!(send.send().await?.failed.is_empty(), "a message was refused");
+        }
+        Ok(())
+    }
+
+    /// Waits until every message has been deleted.
+    pub(crate) async fn drained(&self) -> anyhow::Result<()> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        loop {
+            let call = self.client.get_queue_attributes().queue_url(&self.url);
+            let found = call.set_attribute_names(Some(names.to_vec())).send().await?.attributes;
+            let found = found.context("a queue without attributes")?;
+            if names.iter().all(|name| found.get(name).is_some_and(|number| number == "0")) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+fn trace_header(now: Timestamp, recorded: bool) -> String {
+    let mut id = Uuid::new_v4().into_bytes();
+    id[..4].copy_from_slice(&u32::try_from(now.as_second()).unwrap_or_default().to_be_bytes());
+    let trace = TraceId::from_bytes(id);
+    let parent = Uuid::new_v4().simple().to_string();
+    format!("Root={trace};Parent={};Sampled={}", &parent[..16], u8::from(recorded))
+}
+
+/// Returns what EventBridge puts on a queue for an event of the CRM.
+fn body(now: Timestamp, trace: &str) -> String {
+    let event_id = Uuid::new_v4();
+    let body = json!({
+        "version": "0",
+        "id": Uuid::new_v4(),
+        "detail-type": "CustomerRenamed",
+        "source": "foostore.crm",
+        "account": "000000000000",
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "metadata": {
+                "event_id": event_id,
+                "occurred_at": now,
+                "published_at": now,
+                "schema_version": 1,
+                "correlation_id": event_id,
+                "trace": trace,
+            },
+            "data": {"customer_number": "123456789012", "name": {"given": "Ada", "family": "Lovelace"}},
+        },
+    });
+    body.to_string()
+}
