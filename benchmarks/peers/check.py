@@ -108,7 +108,7 @@ def drain(command, environment, output, left_over, awaited):
         finally:
             errors.seek(0)
             reported = errors.read()
-            sys.stderr.write(reported)
+            sys.stderr.write(reported[-2_000:])
     return reported
 
 
