@@ -27,7 +27,7 @@ def logger(enabled):
     """Returns a logger that is set up as structlog recommends where logging must be fast."""
     structlog.configure(
         cache_logger_on_first_use=True,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if enabled else logging.CRITICAL + 1),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if enabled else logging.CRITICAL),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
