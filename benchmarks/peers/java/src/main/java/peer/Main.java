@@ -1,6 +1,7 @@
 package peer;
 
 import io.opentelemetry.api.trace.Tracer;
+import software.amazon.awssdk.http.crt.AwsCrtHttpClient;
 import software.amazon.awssdk.services.sqs.SqsClient;
 
 /** Drains an SQS queue as a service written with the AWS SDK for Java and OpenTelemetry would. */
@@ -12,7 +13,12 @@ public final class Main {
             System.setProperty("LOG_LEVEL", "OFF");
         }
         Tracer tracer = Telemetry.tracerProvider().get(Telemetry.SERVICE);
-        // The default client keeps up to 50 connections open, more than are ever in use.
-        new Consumer(settings, SqsClient.create(), new Handler(settings.queueUrl(), tracer)).start();
+        new Consumer(settings, client(settings), new Handler(settings.queueUrl(), tracer)).start();
+    }
+
+    /** Keeps a connection for every call that can be in flight. */
+    private static SqsClient client(Settings settings) {
+        int calls = settings.pollers() + settings.concurrency();
+        return SqsClient.builder().httpClient(AwsCrtHttpClient.builder().maxConcurrency(calls).build()).build();
     }
 }
