@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path"
 	"strconv"
@@ -25,6 +26,8 @@ const (
 	applied = "applied"
 	retry   = "retry"
 )
+
+var errNoEvent = errors.New("body without an event")
 
 type event struct {
 	DetailType string `json:"detail-type"`
@@ -74,6 +77,9 @@ func (h *handler) handle(ctx context.Context, message *types.Message, receivedAt
 	var received event
 	err := json.Unmarshal([]byte(*message.Body), &received)
 	meta := &received.Detail.Metadata
+	if err == nil && meta.EventID == "" {
+		err = errNoEvent
+	}
 
 	ctx = xray.Propagator{}.Extract(ctx, carrier(meta.Trace))
 	ctx, span := h.tracer.Start(ctx, h.spanName, trace.WithSpanKind(trace.SpanKindConsumer))
