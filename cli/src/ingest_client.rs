@@ -14,6 +14,9 @@ use crate::style::printable;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The path that events are posted to.
 const PATH: &str = "/v1/events";
+/// What the type of each of ingest's problems begins with.
+#[cfg(feature = "local")]
+const PROBLEM: &str = "urn:foostore:problem:";
 
 /// A client of one ingest.
 #[derive(Clone)]
@@ -35,6 +38,22 @@ pub(crate) enum Answer {
     },
     /// It was refused; the problem in words.
     Refused(String),
+}
+
+/// The outcome of one post, for programs.
+#[cfg(feature = "local")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Response {
+    /// EventBridge has accepted the event, in the trace with this id.
+    Accepted {
+        /// As X-Ray writes it.
+        trace_id: String,
+    },
+    /// It was refused.
+    Rejected {
+        /// The type of the problem without its prefix, or else the status.
+        problem: String,
+    },
 }
 
 impl IngestClient {
@@ -71,6 +90,16 @@ impl IngestClient {
             // One problem for the whole request: too large, not signed, not JSON.
             other => Ok(vec![read_answer(status, &other); events.len()]),
         }
+    }
+
+    /// Posts one event as JSON.
+    ///
+    /// # Errors
+    /// When ingest cannot be reached or its answer cannot be read.
+    #[cfg(feature = "local")]
+    pub(crate) async fn respond(&self, event: String) -> anyhow::Result<Response> {
+        let (status, answer) = self.exchange(event).await?;
+        Ok(read_response(status, &answer))
     }
 
     async fn exchange(&self, body: String) -> anyhow::Result<(u16, Value)> {
@@ -127,6 +156,18 @@ fn read_answer(status: u16, answer: &Value) -> Answer {
     }
 }
 
+#[cfg(feature = "local")]
+fn read_response(status: u16, answer: &Value) -> Response {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    match text("trace_id") {
+        Some(trace_id) if status < 300 => Response::Accepted { trace_id: trace_id.to_owned() },
+        _ => {
+            let kind = text("type").and_then(|kind| kind.strip_prefix(PROBLEM)).map(printable);
+            Response::Rejected { problem: kind.unwrap_or_else(|| format!("status {status}")) }
+        }
+    }
+}
+
 /// Renders RFC 9457 problem details: the problem, then a line for each invalid field.
 fn problem(status: u64, answer: &Value) -> String {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(printable);
@@ -172,5 +213,18 @@ mod tests {
             Answer::Refused("422 the event is not valid\n    /data/email: is no e-mail address".to_owned())
         );
         assert_eq!(read_answer(502, &json!("bad gateway")), Answer::Refused("502 bad gateway".to_owned()));
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn a_refusal_is_known_by_its_type() {
+        let rejected = |problem: &str| Response::Rejected { problem: problem.to_owned() };
+        assert_eq!(
+            read_response(202, &json!({"event_id": "e", "trace_id": "1-a"})),
+            Response::Accepted { trace_id: "1-a".to_owned() }
+        );
+        let overloaded = json!({"type": "urn:foostore:problem:overloaded", "trace_id": "1-a"});
+        assert_eq!(read_response(503, &overloaded), rejected("overloaded"));
+        assert_eq!(read_response(502, &json!("bad gateway")), rejected("status 502"));
     }
 }

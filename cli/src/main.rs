@@ -115,6 +115,8 @@ enum Command {
     #[cfg(feature = "local")]
     Latency(commands::latency::LatencyArgs),
     #[cfg(feature = "local")]
+    Load(Box<commands::load::LoadArgs>),
+    #[cfg(feature = "local")]
     Sampling(commands::sampling::SamplingArgs),
     #[cfg(feature = "local")]
     Filter(commands::filter::FilterArgs),
@@ -239,6 +241,8 @@ async fn dispatch(command: Command, environment: &Environment) -> anyhow::Result
         Command::Map(args) => Box::pin(commands::map::run(args, environment)).await,
         #[cfg(feature = "local")]
         Command::Latency(args) => Box::pin(commands::latency::run(args, environment)).await,
+        #[cfg(feature = "local")]
+        Command::Load(args) => Box::pin(commands::load::run(*args, environment)).await,
         #[cfg(feature = "local")]
         Command::Sampling(args) => Box::pin(commands::sampling::run(args, environment)).await,
         #[cfg(feature = "local")]

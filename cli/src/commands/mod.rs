@@ -19,6 +19,8 @@ pub(crate) mod faults;
 pub(crate) mod filter;
 #[cfg(feature = "local")]
 pub(crate) mod latency;
+#[cfg(feature = "local")]
+pub(crate) mod load;
 pub(crate) mod logs;
 #[cfg(feature = "local")]
 pub(crate) mod mail;

@@ -158,11 +158,7 @@ impl Customer {
     fn next(&mut self, random: &mut impl Rng, now: Timestamp) -> (&'static str, Value) {
         if !self.enrolled {
             self.enrolled = true;
-            let email = format!("customer-{}@example.com", self.number);
-            let locale = pick(&LOCALES, random);
-            let data =
-                json!({"name": name(random), "email": email, "channels": channels(random), "locale": locale});
-            return (CustomerEnrolled::TYPE, data);
+            return (CustomerEnrolled::TYPE, enrolment(self.number, random));
         }
         self.unused.retain(|(_, valid_until)| *valid_until > now);
         match random.random_range(0..100) {
@@ -192,25 +188,35 @@ impl Customer {
         self.discounts += 1;
         let discount_id = format!("GIFT-{}", self.discounts);
         let valid_until = now.saturating_add(VALID).unwrap_or(now);
-        let value = if random.random_bool(0.5) {
-            json!({"percentage": random.random_range(1..=30)})
-        } else {
-            json!({"amount": {"minor_units": random.random_range(1..=20) * 100, "currency": "EUR"}})
-        };
         self.unused.push((discount_id.clone(), valid_until));
-        (
-            DiscountGifted::TYPE,
-            json!({"discount_id": discount_id, "value": value, "valid_until": valid_until}),
-        )
+        (DiscountGifted::TYPE, gift(&discount_id, valid_until, random))
     }
 }
 
-fn name(random: &mut impl Rng) -> Value {
+/// Returns the data of an enrolment of the customer with this number.
+pub(super) fn enrolment(number: u64, random: &mut impl Rng) -> Value {
+    let email = format!("customer-{number}@example.com");
+    let locale = pick(&LOCALES, random);
+    json!({"name": name(random), "email": email, "channels": channels(random), "locale": locale})
+}
+
+/// Returns the data of a gift.
+pub(super) fn gift(discount_id: &str, valid_until: Timestamp, random: &mut impl Rng) -> Value {
+    let value = if random.random_bool(0.5) {
+        json!({"percentage": random.random_range(1..=30)})
+    } else {
+        json!({"amount": {"minor_units": random.random_range(1..=20) * 100, "currency": "EUR"}})
+    };
+    json!({"discount_id": discount_id, "value": value, "valid_until": valid_until})
+}
+
+/// Makes up a name.
+pub(super) fn name(random: &mut impl Rng) -> Value {
     json!({"given": pick(&GIVEN, random), "family": pick(&FAMILY, random)})
 }
 
 /// Chooses e-mail nearly always, so that most traces reach SES.
-fn channels(random: &mut impl Rng) -> Value {
+pub(super) fn channels(random: &mut impl Rng) -> Value {
     match random.random_range(0..10) {
         0 => json!(["app"]),
         1..4 => json!(["email", "app"]),

@@ -5,6 +5,7 @@ mod capture;
 #[cfg(feature = "local")]
 mod file;
 mod file_names;
+mod followed;
 #[cfg(feature = "local")]
 mod install;
 mod line;
@@ -14,7 +15,7 @@ mod select;
 
 #[cfg(feature = "local")]
 pub(crate) use file::{BoundedLines, LogFile};
-pub(crate) use file_names::EXTENSION;
+pub(crate) use followed::LogFiles;
 #[cfg(feature = "local")]
 pub(crate) use install::{install, to_standard_error};
 pub(crate) use line::Line;

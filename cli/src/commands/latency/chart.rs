@@ -16,13 +16,13 @@ const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
 /// A bucket: the times above the bound of the one before and up to its own, in seconds, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Bucket {
-    pub(super) up_to: f64,
-    pub(super) count: u64,
+pub(in crate::commands) struct Bucket {
+    pub(in crate::commands) up_to: f64,
+    pub(in crate::commands) count: u64,
 }
 
 /// Returns buckets bounded by 1, 2 and 5 times powers of ten, from the first to the last that is not empty.
-pub(super) fn buckets(times: &Histogram) -> Vec<Bucket> {
+pub(in crate::commands) fn buckets(times: &Histogram) -> Vec<Bucket> {
     let mut buckets: Vec<Bucket> = Vec::new();
     let mut bounds = bounds();
     let mut bound = SHORTEST;
@@ -50,8 +50,8 @@ fn bounds() -> impl Iterator<Item = f64> {
     (-4..9).flat_map(|power| STEPS.map(|step| step * 10_f64.powi(power))).filter(|bound| *bound > SHORTEST)
 }
 
-/// Draws the chart; every line ends in a line break.
-pub(super) fn draw(times: &Histogram, style: Style) -> String {
+/// Draws the chart of times of one thing, named in the singular; every line ends in a line break.
+pub(in crate::commands) fn draw(times: &Histogram, what: &str, style: Style) -> String {
     let buckets = buckets(times);
     let most = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0);
     let total = times.total();
@@ -66,8 +66,8 @@ pub(super) fn draw(times: &Histogram, style: Style) -> String {
         let time = times.percentile(*share).map_or_else(|| "-".to_owned(), short);
         format!("{} {time}", style.paint(Colour::Dim, name))
     });
-    let plural = if total == 1 { "response" } else { "responses" };
-    let parts = [format!("{total} {plural}")].into_iter().chain(percentiles);
+    let plural = if total == 1 { "" } else { "s" };
+    let parts = [format!("{total} {what}{plural}")].into_iter().chain(percentiles);
     text.extend(["\n", &style.flow(parts, "  ", "  "), "\n"]);
     text
 }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_chart_has_percentiles() {
         let times = Histogram::of(&[(0.004, 97), (0.3, 2), (1.5, 1)]);
-        let drawn = draw(&times, Style::PLAIN);
+        let drawn = draw(&times, "response", Style::PLAIN);
         assert_eq!(
             drawn,
             "\

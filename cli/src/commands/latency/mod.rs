@@ -10,6 +10,7 @@ mod query;
 use service_runtime::Environment;
 use xray_engine::FilterExpression;
 
+pub(super) use self::chart::{buckets, draw};
 use self::query::Query;
 use super::filter;
 use crate::endpoint::Endpoint;
@@ -78,7 +79,7 @@ pub(crate) async fn run(args: LatencyArgs, environment: &Environment) -> anyhow:
         return Ok(print(&document::document(&query, &times, comparison.as_ref()).to_string())?);
     }
     let style = Style::for_stream(&std::io::stdout(), environment);
-    print(&chart::draw(&times, style))?;
+    print(&chart::draw(&times, "response", style))?;
     if let Some(comparison) = comparison {
         print(&format!("\n{}", comparison.draw(style)))?;
     }

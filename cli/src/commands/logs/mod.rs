@@ -1,7 +1,6 @@
 //! `foostore logs`: shows the log lines of one event, trace or customer, or by service, outcome and reason: of a run on
 //! this machine or of a deployment.
 
-mod files;
 mod groups;
 mod insights;
 mod query;
@@ -14,11 +13,10 @@ use anyhow::Context as _;
 use serde_json::Value;
 use service_runtime::Environment;
 
-use self::files::LogFiles;
 use self::groups::Deployment;
 use crate::failure::Failure;
 use crate::layer;
-use crate::log_lines::{Filters, Line, Record, Renderer, Selection, prefixed};
+use crate::log_lines::{Filters, Line, LogFiles, Record, Renderer, Selection, prefixed};
 use crate::runs;
 use crate::span_of_time::seconds;
 use crate::stdio::{print, remark};

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+#[cfg(feature = "local")]
+use std::io::Seek as _;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::file_names::EXTENSION;
+use super::line::Line;
+use super::select::Record;
 use crate::failure::Failure;
-use crate::log_lines::{EXTENSION, Line, Record};
 
 /// The log files of a directory.
 #[derive(Debug)]
-pub(super) struct LogFiles {
+pub(crate) struct LogFiles {
     directory: PathBuf,
     /// By device and inode, because a full file is renamed.
     open: BTreeMap<(u64, u64), Open>,
@@ -30,20 +34,51 @@ struct Open {
 
 impl LogFiles {
     /// Opens nothing yet.
-    pub(super) fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), open: BTreeMap::new() }
+    }
+
+    /// Passes over what has been written so far.
+    ///
+    /// # Errors
+    /// When the directory has no log files, or one cannot be read.
+    #[cfg(feature = "local")]
+    pub(crate) fn at_end(directory: &Path) -> anyhow::Result<Self> {
+        let mut files = Self::new(directory);
+        for path in files.paths()? {
+            let unreadable = || format!("{} cannot be read", path.display());
+            let mut file = File::open(&path).with_context(unreadable)?;
+            file.seek(io::SeekFrom::End(0)).with_context(unreadable)?;
+            let metadata = file.metadata().with_context(unreadable)?;
+            let open = Open { service: service(&path), file, rest: Vec::new() };
+            files.open.insert((metadata.dev(), metadata.ino()), open);
+        }
+        Ok(files)
     }
 
     /// Returns the records that were written since the last call.
     ///
     /// # Errors
     /// When the directory has no log files, or one cannot be read.
-    pub(super) fn read(&mut self) -> anyhow::Result<Vec<Record>> {
-        let unreadable = || format!("{} cannot be read", self.directory.display());
+    pub(crate) fn read(&mut self) -> anyhow::Result<Vec<Record>> {
         let mut records = Vec::new();
+        self.lines(|service, line| {
+            if let Line::Record(fields) = Line::read(line) {
+                records.push(Record { service: service.to_owned(), fields });
+            }
+        })?;
+        Ok(records)
+    }
+
+    /// Passes each whole line that was written since the last call to `take`, with its service.
+    ///
+    /// # Errors
+    /// When the directory has no log files, or one cannot be read.
+    pub(crate) fn lines(&mut self, mut take: impl FnMut(&str, &str)) -> anyhow::Result<()> {
+        let unreadable = || format!("{} cannot be read", self.directory.display());
         // What was there before a file took its place is read to its end, and then closed.
         for open in self.open.values_mut() {
-            open.read(&mut records).with_context(unreadable)?;
+            open.lines(&mut take).with_context(unreadable)?;
         }
         let mut found = BTreeMap::new();
         let paths = self.paths()?;
@@ -60,13 +95,13 @@ impl LogFiles {
                 open
             } else {
                 let mut open = Open { service: service(path), file, rest: Vec::new() };
-                open.read(&mut records).with_context(unreadable)?;
+                open.lines(&mut take).with_context(unreadable)?;
                 open
             };
             found.insert(id, open);
         }
         self.open = found;
-        Ok(records)
+        Ok(())
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
@@ -87,14 +122,12 @@ impl LogFiles {
 }
 
 impl Open {
-    fn read(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
+    fn lines(&mut self, take: &mut impl FnMut(&str, &str)) -> io::Result<()> {
         self.file.read_to_end(&mut self.rest)?;
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
         let whole: Vec<u8> = self.rest.drain(..=end).collect();
         for line in String::from_utf8_lossy(&whole).lines() {
-            if let Line::Record(fields) = Line::read(line) {
-                records.push(Record { service: self.service.clone(), fields });
-            }
+            take(&self.service, line);
         }
         Ok(())
     }
@@ -148,5 +181,17 @@ mod tests {
         read.sort();
         assert_eq!(read, ["email 3", "email 4", "ingest 5"]);
         assert!(messages(&mut files).is_empty());
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn what_was_written_before_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("email.jsonl");
+        std::fs::write(&path, "{\"message\":\"1\"}\n").unwrap();
+        let mut files = LogFiles::at_end(directory.path()).unwrap();
+        assert!(messages(&mut files).is_empty());
+        File::options().append(true).open(&path).unwrap().write_all(b"{\"message\":\"2\"}\n").unwrap();
+        assert_eq!(messages(&mut files), ["email 2"]);
     }
 }
