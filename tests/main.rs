@@ -22,6 +22,7 @@ mod foreign;
 mod hanging;
 mod headers;
 mod killed;
+mod load;
 mod logs;
 mod mails;
 mod metrics;

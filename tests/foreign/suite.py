@@ -58,6 +58,7 @@ LEFT_OUT = {
     "collector::away::": "counts spans, and compares no AWS",
     "collector::killed::": "needs faults on demand",
     "poison::messages_too_large_": "needs SQS's limit of message sizes",
+    "load::": "is about the command line, and measures nothing of AWS",
     "logs::": "is about the command line, and its answers from CloudWatch Logs are scripted",
     "mails::": "needs faults on demand, and the order and tags of mails as the local cloud keeps them",
     "metrics::": "is about the command line, and reads the metrics that the local cloud keeps",

@@ -20,7 +20,7 @@ pub(super) struct Chains {
     expected: Arc<Expected>,
     /// The time from which microseconds are counted.
     start: Timestamp,
-    chains: HashMap<Uuid, Chain>,
+    by_event: HashMap<Uuid, Chain>,
     hops: BTreeMap<(usize, Input), HopTimes>,
     /// Accepted events whose chain is not complete.
     unfinished: usize,
@@ -78,7 +78,7 @@ impl Chains {
         Self {
             expected,
             start,
-            chains: HashMap::new(),
+            by_event: HashMap::new(),
             hops: BTreeMap::new(),
             unfinished: 0,
             no_times,
@@ -103,12 +103,12 @@ impl Chains {
             must_announce: false,
             seen: vec![root],
         };
-        self.chains.insert(id, chain);
+        self.by_event.insert(id, chain);
     }
 
     /// Notes that ingest has accepted an event.
     pub(super) fn accepted(&mut self, id: Uuid, at: i64, trace: Option<TraceId>) {
-        if let Some(chain) = self.chains.get_mut(&id) {
+        if let Some(chain) = self.by_event.get_mut(&id) {
             chain.accepted = Some(at);
             chain.trace = trace;
             self.unfinished += usize::from(!chain.complete);
@@ -117,8 +117,8 @@ impl Chains {
 
     /// Notes a hop. Returns whether it belongs to one of the events and is news.
     pub(super) fn hop(&mut self, hop: &Hop) -> bool {
-        let Some(chain) = self.chains.get_mut(&hop.correlation_id) else { return false };
-        let input = chain.input(hop, &self.expected);
+        let Some(chain) = self.by_event.get_mut(&hop.correlation_id) else { return false };
+        let input = input(hop, &self.expected);
         let empty = &self.no_times;
         let times = self.hops.entry((hop.service, input)).or_insert_with(|| HopTimes::none(empty));
         if hop.outcome == Outcome::Again {
@@ -149,7 +149,7 @@ impl Chains {
 
     /// Iterates over the accepted events, in no order.
     pub(super) fn accepted_ones(&self) -> impl Iterator<Item = (Uuid, &Chain)> {
-        self.chains.iter().filter(|(_, chain)| chain.accepted.is_some()).map(|(id, chain)| (*id, chain))
+        self.by_event.iter().filter(|(_, chain)| chain.accepted.is_some()).map(|(id, chain)| (*id, chain))
     }
 
     /// Iterates over the hops, in the order of the layer.
@@ -159,14 +159,6 @@ impl Chains {
 }
 
 impl Chain {
-    fn input(&self, hop: &Hop, expected: &Expected) -> Input {
-        match hop.kind {
-            _ if hop.event_id == hop.correlation_id => Input::Event,
-            Some(kind) if expected.is_notification(kind) => Input::Notification,
-            _ => Input::Announcement,
-        }
-    }
-
     /// Notes that a service is done with an event. Returns false if it was before.
     fn settle(&mut self, hop: &Hop, at: i64, places: &Places, expected: &Expected) -> bool {
         let place = self.seen.iter().position(|seen| seen.id == hop.event_id).unwrap_or_else(|| {
@@ -211,6 +203,15 @@ impl Chain {
             && notifications >= notified
             && (!self.must_announce || self.seen.len() - notifications > 1)
             && self.seen.iter().all(handled)
+    }
+}
+
+/// Returns where in its chain the event of a hop is.
+fn input(hop: &Hop, expected: &Expected) -> Input {
+    match hop.kind {
+        _ if hop.event_id == hop.correlation_id => Input::Event,
+        Some(kind) if expected.is_notification(kind) => Input::Notification,
+        _ => Input::Announcement,
     }
 }
 

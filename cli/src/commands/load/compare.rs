@@ -82,7 +82,8 @@ impl Comparison {
             let ratio = row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             let ratio = style.paint(Colour::Bold, &format!("{ratio:>7}"));
             let [a, b] = [row.a, row.b].map(|value| row.unit.draw(value));
-            text.push_str(&format!("{ratio}  {:NAME$} {a:>10} {b:>10}\n", row.measure));
+            let line = format!("{ratio}  {:NAME$} {a:>10} {b:>10}", row.measure);
+            text.extend([&line, "\n"]);
         }
         text
     }

@@ -104,6 +104,8 @@ pub(super) struct Effects {
     pub(super) finished_per_s: f64,
     /// By how many unfinished events there were more at the end of the step than at its half.
     pub(super) backlog_growth: i64,
+    /// Unfinished events at the end of the step.
+    pub(super) backlog: i64,
     pub(super) processes: Vec<Process>,
     pub(super) services_cpu_s: Option<f64>,
     pub(super) events_per_cpu_s: Option<f64>,

@@ -148,10 +148,9 @@ fn load(args: &LoadArgs) -> anyhow::Result<Load> {
     }
     let target = Target::of(args.url.as_deref(), &args.log_dir)?;
     if target.run.is_none() && args.drain.is_some() {
+        let (url, directory) = (&target.url, args.log_dir.display());
         let message = format!(
-            "--drain follows the log of a run of `foostore up`, and {} is none in {}; leave it out",
-            target.url,
-            args.log_dir.display()
+            "--drain follows the log of a run of `foostore up`, and none in {directory} has its ingest at {url}; leave it out, or name the directory with --log-dir"
         );
         return Err(Failure::usage(message).into());
     }

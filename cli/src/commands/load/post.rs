@@ -96,14 +96,13 @@ impl Poster {
             tokio::time::sleep_until(self.clock.instant + due).await;
             let intended = microseconds(due);
             lateness.own.count(self.clock.now() - intended.max(held_until));
-            let permit = match Arc::clone(&permits).try_acquire_owned() {
-                Ok(permit) => permit,
-                Err(_) => {
-                    lateness.waited_for_connection += 1;
-                    let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return lateness };
-                    held_until = self.clock.now();
-                    permit
-                }
+            let permit = if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+                permit
+            } else {
+                lateness.waited_for_connection += 1;
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return lateness };
+                held_until = self.clock.now();
+                permit
             };
             lateness.most_in_flight =
                 lateness.most_in_flight.max(self.connections - permits.available_permits());

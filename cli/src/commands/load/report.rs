@@ -14,8 +14,9 @@ const NAME: usize = 24;
 /// Draws what was measured against; every line ends in a line break.
 pub(super) fn heading(document: &Document, style: Style) -> String {
     let tracing = document.tracing.as_ref().map(|tracing| {
-        let argument = tracing.argument.iter().map(|argument| format!(" {argument}")).collect::<String>();
-        format!("sampler {}{argument}", tracing.sampler)
+        format!("sampler {} {}", tracing.sampler, tracing.argument.as_deref().unwrap_or_default())
+            .trim_end()
+            .to_owned()
     });
     let parts = [
         style.paint(Colour::Bold, &document.url),
@@ -121,7 +122,8 @@ fn latencies(step: &Step, style: Style) -> String {
     let mut row = |name: &str, count: Option<u64>, times: Option<Percentiles>| {
         let Some(times) = times else { return };
         let count = count.map_or_else(|| "-".to_owned(), |count| count.to_string());
-        text.push_str(&format!("{name:NAME$} {count:>9}{}\n", columns(times)));
+        let line = format!("{name:NAME$} {count:>9}{}\n", columns(times));
+        text.push_str(&line);
     };
     row("generator's own lag", Some(step.sent), step.generator.lag_s);
     row("accept", Some(step.accepted), step.accept_s);
@@ -154,7 +156,7 @@ fn columns(times: Percentiles) -> String {
 }
 
 fn row_of_titles(name: &str, titles: &[&str], style: Style) -> String {
-    let titles: String = titles.iter().map(|title| format!(" {title:>9}")).collect();
+    let titles = titles.iter().map(|title| format!(" {title:>9}")).collect::<Vec<_>>().concat();
     format!("\n{}\n", style.paint(Colour::Dim, &format!("{name:NAME$}{titles}")))
 }
 
@@ -186,7 +188,8 @@ fn trails(effects: &Effects, style: Style) -> String {
         for trail in trails {
             let time = trail.last_effect_s.map_or_else(|| "none".to_owned(), short);
             let trace = trail.trace_id.as_deref().unwrap_or("-");
-            text.push_str(&format!("{:NAME$} {time:>9}  {} {trace}\n", trail.event_type, trail.event_id));
+            let line = format!("{:NAME$} {time:>9}  {} {trace}\n", trail.event_type, trail.event_id);
+            text.push_str(&line);
         }
     }
     text

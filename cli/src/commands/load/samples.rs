@@ -56,6 +56,7 @@ pub(super) fn step(rate_per_s: f64, kept_up: bool) -> Step {
             slowest: Vec::new(),
             finished_per_s: rate_per_s,
             backlog_growth: 0,
+            backlog: 3,
             processes: vec![process("foostore", 8.0), process("membership", 1.5), process("email", 0.5)],
             services_cpu_s: Some(2.0),
             events_per_cpu_s: Some(500.0),

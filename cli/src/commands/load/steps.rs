@@ -1,18 +1,20 @@
 //! Whether a layer keeps up with a rate, and which rate to try next.
 
-use super::document::{Saturation, Step};
+use super::document::{Effects, Saturation, Step};
 use super::schedule::Rate;
 
 /// By how much each step is faster than the one before.
 const FASTER: f64 = 1.5;
 /// Two rates closer together than this are not told apart.
 const CLOSE: f64 = 1.15;
+/// The most steps of one load.
+const MOST_STEPS: usize = 20;
 /// The longest time in which 99 in a hundred events are accepted by a layer that keeps up.
 const ACCEPT_P99_S: f64 = 1.0;
 /// The share of the events of half a step by which the backlog may grow: what is in flight varies.
 const GROWTH: f64 = 0.05;
-/// Growth that is never counted, since few events vary more.
-const FEW: i64 = 5;
+/// A layer that finishes what it takes within this time keeps up, however the number in flight varies.
+const BEHIND_S: f64 = 1.0;
 /// The generator is late if 99 in a hundred events do not begin within this time of their own.
 const LAG_P99_S: f64 = 0.05;
 
@@ -25,10 +27,13 @@ pub(super) fn not_kept_up(step: &Step) -> Option<String> {
     if let Some(p99) = step.accept_s.map(|times| times.p99).filter(|p99| *p99 > ACCEPT_P99_S) {
         return Some(format!("accepting took {p99:.1} s at p99, more than {ACCEPT_P99_S:.0} s"));
     }
-    let growth = step.effects.as_ref().map(|effects| effects.backlog_growth)?;
-    let in_half = step.rate_per_s * step.for_s / 2.0;
-    (growth > FEW && as_f64(growth) > in_half * GROWTH)
-        .then(|| format!("the backlog grew by {growth} events in the second half"))
+    let effects = step.effects.as_ref()?;
+    let is_behind = as_f64(effects.backlog) > step.rate_per_s * BEHIND_S;
+    let grows = as_f64(effects.backlog_growth) > step.rate_per_s * step.for_s / 2.0 * GROWTH;
+    (is_behind && grows).then(|| {
+        let Effects { backlog, backlog_growth, .. } = effects;
+        format!("{backlog} events were unfinished at the end, {backlog_growth} more than at half time")
+    })
 }
 
 /// Whether the generator was late for reasons of its own, so that the step says nothing of the layer.
@@ -68,9 +73,6 @@ pub(super) fn next(steps: &[Step]) -> Next {
     Rate::per_second(rate)
         .map_or_else(|| Next::End("the next rate is beyond the generator".to_owned()), Next::Try)
 }
-
-/// The most steps of one load.
-pub(super) const MOST_STEPS: usize = 20;
 
 /// Returns the highest rate that the layer kept up with, and the lowest with which it did not.
 fn bounds(steps: &[Step]) -> (Option<f64>, Option<f64>) {
@@ -145,11 +147,11 @@ mod tests {
     #[test]
     fn a_layer_does_not_keep_up_if_it_refuses_is_slow_or_falls_behind() {
         let mut fine = step(100.0, true);
-        fine.effects.as_mut().unwrap().backlog_growth = 20;
+        fine.effects.as_mut().unwrap().backlog_growth = 40;
         assert_eq!(not_kept_up(&fine), None);
         let mut behind = fine.clone();
-        behind.effects.as_mut().unwrap().backlog_growth = 40;
-        assert!(not_kept_up(&behind).unwrap().contains("backlog grew by 40"));
+        behind.effects.as_mut().unwrap().backlog = 120;
+        assert!(not_kept_up(&behind).unwrap().starts_with("120 events were unfinished at the end, 40 more"));
         let mut slow = fine.clone();
         slow.accept_s = slow.accept_s.map(|times| super::super::times::Percentiles { p99: 1.5, ..times });
         assert!(not_kept_up(&slow).unwrap().contains("1.5 s at p99"));

@@ -117,6 +117,7 @@ fn effects(
         slowest: trails(chains, expected, |chain| chain.complete),
         finished_per_s: finished_between(chains, end / 2, end) / (schedule.length.as_secs_f64() / 2.0),
         backlog_growth: backlog(chains, end) - backlog(chains, end / 2),
+        backlog: backlog(chains, end),
         events_per_cpu_s: services_cpu_s.filter(|cpu_s| *cpu_s > 0.0).map(|cpu_s| as_f64(finished) / cpu_s),
         services_cpu_s,
         processes,
