@@ -27,6 +27,8 @@ pub(super) const BLOCKS: u64 = 699_999;
 const REST: Duration = Duration::from_secs(2);
 /// The points and discounts that are remembered of a customer.
 const REMEMBERED: usize = 16;
+/// The customers looked at for one who can do what is due.
+const CANDIDATES: usize = 8;
 /// How long discounts are valid: none expires during a run.
 const VALID: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -97,12 +99,24 @@ impl Customers {
             CustomerEnrolled::TYPE => self.join(at),
             _ if self.pool.is_empty() => self.join(at),
             kind => {
-                let place = self.random.random_range(0..self.pool.len());
+                let place = self.who(kind, at);
                 let customer = &mut self.pool[place];
                 let (kind, data) = customer.next(kind, at, self.today, &mut self.random);
                 made(kind, customer.number, data)
             }
         }
+    }
+
+    /// Chooses a customer, if possible one who can do this.
+    fn who(&mut self, kind: &str, at: Duration) -> usize {
+        let mut place = 0;
+        for _ in 0..CANDIDATES {
+            place = self.random.random_range(0..self.pool.len());
+            if self.pool[place].can(kind, at) {
+                break;
+            }
+        }
+        place
     }
 
     fn newcomer(&mut self) -> (Customer, Made) {
@@ -139,6 +153,16 @@ impl Customers {
 }
 
 impl Customer {
+    fn can(&self, kind: &str, at: Duration) -> bool {
+        let has_rested =
+            |queue: &VecDeque<(Duration, u32)>| queue.front().is_some_and(|(since, _)| rested(*since, at));
+        match kind {
+            PointsRedeemed::TYPE => has_rested(&self.earned),
+            DiscountRedeemed::TYPE => has_rested(&self.unused),
+            _ => true,
+        }
+    }
+
     fn next(
         &mut self,
         kind: &'static str,
@@ -243,9 +267,10 @@ mod tests {
             let erased = history.iter().position(|kind| *kind == CustomerErased::TYPE);
             assert!(erased.is_none_or(|place| place == history.len() - 1), "{history:?}");
         }
+        // In the first seconds, nobody can redeem or leave yet.
         for (kind, share) in Mix::default().shares() {
             let found = all.iter().filter(|made| made.kind == kind).count();
-            let [low, high] = [share - 0.05, share + 0.05].map(|share| share * 4020.0);
+            let [low, high] = [share - 0.03, share + 0.03].map(|share| share * 4020.0);
             let found = f64::from(u32::try_from(found).unwrap());
             assert!(low < found && found < high, "{kind}: {found} instead of {share}");
         }
