@@ -136,7 +136,8 @@ impl Observation {
         Ok(())
     }
 
-    fn take(&mut self, report: Report) {
+    /// Notes what happened to an event.
+    pub(super) fn take(&mut self, report: Report) {
         match report {
             Report::Sent { id, kind, intended } => {
                 *self.types.entry(kind).or_default() += 1;

@@ -155,3 +155,64 @@ impl Poster {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::super::mix::Mix;
+    use super::*;
+    use crate::ingest_client::http_client;
+
+    /// How long the server takes for its first answer.
+    const STALL: Duration = Duration::from_millis(300);
+
+    /// Starts a server that stalls once, and returns its address.
+    async fn stalling_once() -> String {
+        let has_stalled = Arc::new(AtomicBool::new(false));
+        let answer = move || async move {
+            if !has_stalled.swap(true, Ordering::Relaxed) {
+                tokio::time::sleep(STALL).await;
+            }
+            (StatusCode::ACCEPTED, r#"{"trace_id": "1-5759e988-bd862e3fe1be46a994272793"}"#)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, Router::new().route("/v1/events", post(answer))).into_future());
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_stall_counts_for_every_event_that_was_due_meanwhile() {
+        let ingest = IngestClient::new(http_client().unwrap(), &stalling_once().await, None);
+        let schedule = Schedule { rate: "100/s".parse().unwrap(), length: Duration::from_millis(100) };
+        let clock = Clock::start();
+        let mut customers = Customers::new(1, Mix::default(), 0, clock.wall);
+        let (reports, mut received) = unbounded_channel();
+        let poster = Poster { ingest, connections: 1, clock, reports };
+        let no_times = Times::none().unwrap();
+        let lateness = poster.open_loop(schedule, &mut customers, Duration::ZERO, no_times).await;
+        drop(poster);
+        assert_eq!((lateness.most_in_flight, lateness.own.total()), (1, 10));
+        assert!(lateness.waited_for_connection >= 9, "{}", lateness.waited_for_connection);
+
+        let mut times = Vec::new();
+        while let Some(report) = received.recv().await {
+            if let Report::Ended { intended, at, answer, .. } = report {
+                assert!(matches!(answer, Answer::Accepted(Some(_))), "{answer:?}");
+                times.push((intended, at - intended));
+            }
+        }
+        assert_eq!(times.len(), 10);
+        for (number, (intended, took)) in (0..).zip(times) {
+            assert_eq!(intended, number * 10_000);
+            assert!(took >= microseconds(STALL) - intended, "event {number} took {took} µs");
+        }
+    }
+}

@@ -195,3 +195,71 @@ fn as_f64(number: u64) -> f64 {
 fn seconds(microseconds: i64) -> f64 {
     microseconds as f64 / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::super::lines::{Hop as Line, Outcome};
+    use super::super::post::{Answer, Report};
+    use super::super::processes::Processes;
+    use super::*;
+
+    /// Renames four customers in four seconds: the last effect comes after 0.1, 0.2, 2.5 seconds, and never.
+    fn observed(expected: &Arc<Expected>, no_times: &Times) -> Observation {
+        let chains = Chains::new(Arc::clone(expected), Timestamp::UNIX_EPOCH, no_times.clone());
+        let nothing = Processes::watch(std::path::Path::new("nowhere"));
+        let mut observed = Observation::new(chains, no_times.clone(), Some(nothing));
+        for (number, effect_ms) in [(0, Some(100)), (1, Some(1_200)), (2, Some(4_500)), (3, None)] {
+            let id = Uuid::from_u128(number);
+            let intended = i64::try_from(number).unwrap() * 1_000_000;
+            observed.take(Report::Sent { id, kind: "CustomerRenamed", intended });
+            let answer = Answer::Accepted(None);
+            observed.take(Report::Ended { id, intended, at: intended + 5_000, answer });
+            for (service, ms) in [("membership", effect_ms), ("archive", Some(9_000))] {
+                let Some(ms) = ms else { continue };
+                observed.chains.hop(&Line {
+                    service: expected.place(service).unwrap(),
+                    at: Timestamp::from_millisecond(ms).unwrap(),
+                    event_id: id,
+                    correlation_id: id,
+                    kind: expected.kind("CustomerRenamed"),
+                    outcome: Outcome::Applied,
+                    waiting_ms: Some(1),
+                    processing_ms: 1,
+                });
+            }
+        }
+        observed
+    }
+
+    #[test]
+    fn what_is_unfinished_is_lost_and_the_backlog_is_that_of_its_time() {
+        let (expected, no_times) = (Arc::new(Expected::of_the_layer().unwrap()), Times::none().unwrap());
+        let observed = observed(&expected, &no_times);
+        let lateness = Lateness { own: no_times.clone(), waited_for_connection: 0, most_in_flight: 1 };
+        let circumstances = |drained| Circumstances {
+            schedule: Schedule { rate: "1/s".parse().unwrap(), length: Duration::from_secs(4) },
+            lateness: &lateness,
+            generator_cpu_s: None,
+            drained,
+            no_times: &no_times,
+            expected: &expected,
+        };
+        let Result { step, times } = result(&observed, &circumstances(true));
+        let effects = step.effects.unwrap();
+        assert_eq!((step.sent, step.accepted, effects.finished, effects.lost), (4, 4, 3, Some(1)));
+        // At half time only the third was due and unfinished, at the end the fourth as well.
+        assert_eq!((effects.backlog, effects.backlog_growth), (2, 1));
+        assert!((effects.finished_per_s - 0.0).abs() < 1e-9, "{}", effects.finished_per_s);
+        assert_eq!(times.total(), 3);
+        assert_eq!(effects.unfinished_events[0].event_id, Uuid::from_u128(3).to_string());
+        assert_eq!(effects.slowest[0].event_id, Uuid::from_u128(2).to_string());
+        assert_eq!(effects.events_per_cpu_s, None, "no process is known");
+        let unlimited = result(&observed, &circumstances(false)).step.effects.unwrap();
+        assert_eq!((unlimited.lost, unlimited.unfinished), (None, 1));
+    }
+}
