@@ -147,8 +147,7 @@ async fn settle<C: BatchCall>(
         let result = call.call(&entries).await;
         metrics.call(C::OPERATION, started.elapsed(), result.as_ref().err().map(|error| error.code.as_str()));
         let verdicts = match result {
-            // Each of them is dropped, and with it what it holds.
-            Ok(rejected) if rejected.is_empty() => return,
+            Ok(rejected) if rejected.is_empty() => return Held::free_all(held),
             result => verdicts(result, entries.len()),
         };
         let last = attempt >= settings.attempts;

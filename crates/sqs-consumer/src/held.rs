@@ -13,7 +13,7 @@ pub(crate) struct Held {
     in_flight: Option<InFlight>,
     _weight: Weight,
     /// `None` for a message beyond those requested, of which there should be none.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Held {
@@ -22,7 +22,17 @@ impl Held {
         weight: Weight,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { in_flight, _weight: weight, _permit: permit }
+        Self { in_flight, _weight: weight, permit }
+    }
+
+    /// Frees what several messages hold, their permits together: freed one at a time, each would be taken for a receive of its
+    /// own.
+    pub(crate) fn free_all(all: Vec<Self>) {
+        let permits = all.into_iter().filter_map(|mut held| held.permit.take());
+        drop(permits.reduce(|mut all, permit| {
+            all.merge(permit);
+            all
+        }));
     }
 
     /// Ends the extensions of the message's visibility, before it is returned to the queue.

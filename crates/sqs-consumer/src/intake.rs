@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::queue::{Message, Queue, QueueError, Receive};
 
-/// How long a poll waits for more permits after its first. When all permits are taken they become free one at a time,
+/// How long a poll waits for more permits after its first, unless there are enough before. When all permits are taken they become free one at a time,
 /// and each receive would fetch a single message.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -63,18 +63,25 @@ impl Permits {
         let _gathering = self.gathering.lock().await;
         let mut taken = Arc::clone(&self.free).acquire_owned().await.ok()?;
         self.take_free(&mut taken, most);
-        if taken.num_permits() < most {
-            sleep(GATHER).await;
-            self.take_free(&mut taken, most);
+        let missing = missing(&taken, most);
+        if missing > 0 {
+            match timeout(GATHER, Arc::clone(&self.free).acquire_many_owned(missing)).await {
+                Ok(rest) => taken.merge(rest.ok()?),
+                Err(_) => self.take_free(&mut taken, most),
+            }
         }
         Some(taken)
     }
 
     fn take_free(&self, taken: &mut OwnedSemaphorePermit, most: usize) {
-        while taken.num_permits() < most
-            && let Ok(another) = Arc::clone(&self.free).try_acquire_owned()
-        {
-            taken.merge(another);
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        let wanted = missing(taken, most).min(free);
+        if let Ok(more) = Arc::clone(&self.free).try_acquire_many_owned(wanted) {
+            taken.merge(more);
         }
     }
+}
+
+fn missing(taken: &OwnedSemaphorePermit, most: usize) -> u32 {
+    u32::try_from(most.saturating_sub(taken.num_permits())).unwrap_or(u32::MAX)
 }
