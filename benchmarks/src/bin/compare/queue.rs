@@ -25,8 +25,10 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Creates the queues at `endpoint`.
-    pub(crate) async fn create(endpoint: &str, name: &str) -> anyhow::Result<Self> {
+    /// Creates the queues at `endpoint`, under names of their own: SQS has a name back only a minute after its queue was
+    /// deleted.
+    pub(crate) async fn create(endpoint: &str) -> anyhow::Result<Self> {
+        let name = format!("benchmark-{}", Uuid::new_v4());
         let lookup = |variable: &str| match variable {
             "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("benchmarks".to_owned()),
@@ -37,7 +39,7 @@ impl Queue {
             let created = client.create_queue().queue_name(name).send().await?;
             created.queue_url.context("a queue without a URL")
         };
-        let url = create(name.to_owned()).await?;
+        let url = create(name.clone()).await?;
         let dead_letter_url = create(format!("{name}-dead-letter")).await?;
         Ok(Self { client, url, dead_letter_url })
     }
@@ -59,6 +61,14 @@ impl Queue {
                 send = send.entries(entry.build()?);
             }
             anyhow::ensure!(send.send().await?.failed.is_empty(), "a message was refused");
+        }
+        Ok(())
+    }
+
+    /// Deletes both queues.
+    pub(crate) async fn delete(self) -> anyhow::Result<()> {
+        for url in [self.url, self.dead_letter_url] {
+            self.client.delete_queue().queue_url(url).send().await?;
         }
         Ok(())
     }

@@ -1,24 +1,21 @@
-//! A service whose handler reads its event and does nothing: what remains is what the consumer costs.
+//! A service whose handler reads its event and does nothing else: what remains is what the consumer costs.
 
 use std::process::ExitCode;
 
+use benchmarks::Progress;
 use contracts::CustomerRenamed;
 use outcome::{Done, Failure};
 use service_runtime::{BoxError, Runtime};
 use sqs_consumer::{AtLeastOnceHandler, Delivery, QueueSettings};
 
-use super::Progress;
+/// The allocator of the services.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NAME: &str = "consumer";
 
-pub(super) fn run() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::FAILURE,
-    };
-    let environment = service_runtime::Environment::from_process();
-    let version = env!("CARGO_PKG_VERSION");
-    runtime.block_on(service_runtime::run("benchmarks", NAME, version, environment, serve))
+fn main() -> ExitCode {
+    service_runtime::main("benchmarks", NAME, env!("CARGO_PKG_VERSION"), serve)
 }
 
 async fn serve(runtime: Runtime) -> Result<(), BoxError> {
