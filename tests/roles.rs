@@ -110,6 +110,9 @@ async fn drive(world: &World, roles: &Roles) {
     Documents::whole(world, &trace_id, None).await;
     phone.told(1).await;
     assert_eq!(phone.unregister().await, 200);
+    // A member who enrols again takes along what waited for that.
+    let trace_id = world.send(&enrolled("460000000000", "Ada", "ada@mail.example"), &[]).await;
+    Documents::whole(world, &trace_id, None).await;
     until("empty queues", || async { (depth(world, false).await == 0).then_some(()) }).await;
     until("the ledger of points to be erased", || async {
         let items = table(world, "rewards").await;

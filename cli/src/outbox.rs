@@ -47,9 +47,13 @@ impl Outbox {
             .client
             .scan()
             .table_name(&self.table)
-            .filter_expression("begins_with(#key, :prefix)")
+            .filter_expression(
+                "attribute_exists(#data) AND (begins_with(#key, :item) OR begins_with(#key, :marker))",
+            )
+            .expression_attribute_names("#data", outbox::DATA)
             .expression_attribute_names("#key", outbox::PARTITION_KEY)
-            .expression_attribute_values(":prefix", AttributeValue::S(outbox::KEY_PREFIX.to_owned()))
+            .expression_attribute_values(":item", AttributeValue::S(outbox::KEY_PREFIX.to_owned()))
+            .expression_attribute_values(":marker", AttributeValue::S(outbox::MARKER_PREFIX.to_owned()))
             .into_paginator()
             .items()
             .send();
@@ -64,7 +68,7 @@ impl Outbox {
 
     /// Has the table's Pipe announce an event once more, under the same id.
     ///
-    /// A Pipe takes what is inserted, so a copy is inserted under another key. It is removed at once, because the table's
+    /// A Pipe takes what is inserted, so a copy is inserted under another key, that of an item which is no marker. It is removed at once, because the table's
     /// stream keeps what was inserted, and an erasure knows nothing of copies. The item itself is not touched: to delete
     /// it and put it back would lose it if the command were killed in between.
     ///
@@ -88,7 +92,8 @@ impl Announcement {
     /// Reads an item. Returns `None` for one that is not an announcement, and for a copy of one.
     fn read(item: HashMap<String, AttributeValue>) -> Option<Self> {
         let key = text(&item, outbox::PARTITION_KEY)?;
-        if key.strip_prefix(outbox::KEY_PREFIX) != text(&item, "event_id") {
+        let own = key.strip_prefix(outbox::KEY_PREFIX);
+        if own.is_some() && own != text(&item, "event_id") {
             return None;
         }
         let published_at = text(&item, "published_at")?.parse().ok()?;

@@ -9,6 +9,9 @@ use topology::{
 use crate::RenderError;
 use crate::template::{LONGEST_ENVIRONMENT, Template, arn, arn_text, logical_id, sub};
 
+/// What the names of the parameters end in that hold the name of a Pipe.
+pub(crate) const PIPE_OF_MARKERS: &str = "/pipe-of-markers";
+
 /// The longest name of a load balancer, a target group or a sampling rule.
 const LONGEST_NAME: usize = 32;
 
@@ -121,6 +124,12 @@ impl<'a> Context<'a> {
     /// Returns where the stack of a service's data leaves the id of a key.
     pub(crate) fn key_parameter(key: &str) -> String {
         format!("{key}/key-id")
+    }
+
+    /// Returns where the stack of a service's data leaves the name of a Pipe that takes announcements with their markers. A
+    /// service that writes such cannot be deployed before that stack is, as a Pipe of an earlier version passes them over.
+    pub(crate) fn pipe_parameter(&self, pipe: &str) -> String {
+        format!("{}{PIPE_OF_MARKERS}", self.logical(pipe))
     }
 
     /// Returns where the stack with a service's secret leaves its ARN. It is the secret's name too, after the slash.

@@ -75,6 +75,8 @@ fn add_pipe(template: &mut Template, context: &Context<'_>, pipe: &Pipe) {
     let stream = attribute(&context.id(&pipe.table, "Table"), "StreamArn");
     let dead_letters = attribute(&context.id(&pipe.dead_letter_queue, "Queue"), "Arn");
     add_pipe_role(template, context, pipe, &role, &stream, &dead_letters);
+    // A reference, so that it is left once the Pipe takes them.
+    context.leave_for_other_stacks(template, &context.pipe_parameter(&pipe.name), reference(&id));
     template.resource(
         id,
         "AWS::Pipes::Pipe",

@@ -10,6 +10,8 @@ use crate::template::{Template, arn, attribute, logical_id, reference, sub};
 /// Logical id of the task definition.
 pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
 /// Whether the collector's image is another one.
+/// The parameter that says where announcements are written.
+const OUTBOX_ITEMS: &str = "OutboxItems";
 const OWN_COLLECTOR: &str = "OwnCollector";
 /// The port of an HTTP service.
 pub(crate) const PORT: u16 = 8080;
@@ -85,6 +87,18 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             _ => "32",
         };
         template.number("Concurrency", messages, 1, "Messages that a task handles at a time");
+    }
+    if service.variables.contains_key(ServiceResources::OUTBOX_ITEMS) {
+        template.parameter(
+            OUTBOX_ITEMS,
+            json!({
+                "Type": "String",
+                "AllowedValues": [ServiceResources::WITH_MARKER, ServiceResources::SEPARATE],
+                "Default": ServiceResources::WITH_MARKER,
+                "Description": "Where an event is announced: with the marker of the one that caused it, or in an item of its \
+                                own, as tasks of an earlier version do that still run or shall run again",
+            }),
+        );
     }
     if service.sends_email {
         add_email_parameters(template);
@@ -321,10 +335,12 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
         let value = match value {
             Variable::Text(_) if name == "EMAIL_SENDER" => reference("EmailSender"),
             Variable::Text(_) if name == ServiceResources::CONCURRENCY => reference("Concurrency"),
+            Variable::Text(_) if name == ServiceResources::OUTBOX_ITEMS => reference(OUTBOX_ITEMS),
             Variable::Text(text) => sub(text.as_str()),
             Variable::QueueUrl(queue) => Context::queue_url(queue),
             Variable::TopicArn(topic) => Context::topic_arn(topic),
             Variable::BucketName(bucket) => Context::bucket_name(bucket),
+            Variable::PipeName(pipe) => context.left_by_other_stack(&context.pipe_parameter(pipe)),
         };
         variables.insert(name.clone(), value);
     }

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::RenderError;
+use crate::context::PIPE_OF_MARKERS;
 use crate::task::TASK_DEFINITION;
 use crate::template::{Template, pretty};
 
@@ -60,8 +61,11 @@ fn lower(key: &str) -> String {
 /// Replaces the placeholders in a text.
 fn text_of(template: &Template, text: &str) -> Result<String, RenderError> {
     if let Some(left) = text.strip_prefix("{{resolve:ssm:/").and_then(|rest| rest.strip_suffix("}}")) {
-        // The ARN of a secret of this name.
         let name = text_of(template, left)?;
+        if let Some(pipe) = name.strip_suffix(PIPE_OF_MARKERS) {
+            return Ok(pipe.replace('/', "-"));
+        }
+        // The ARN of a secret of this name.
         return Ok(format!("arn:aws:secretsmanager:${{AWS_REGION}}:${{AWS_ACCOUNT_ID}}:secret:{name}"));
     }
     let mut result = String::new();

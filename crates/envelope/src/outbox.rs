@@ -6,6 +6,9 @@
 pub const PARTITION_KEY: &str = "pk";
 /// What the partition key of an outbox item starts with; the event id follows.
 pub const KEY_PREFIX: &str = "OUTBOX#";
+/// What the partition key of a marker starts with, which may carry an announcement as well; the handler, `#` and the id of
+/// the event that was handled follow.
+pub const MARKER_PREFIX: &str = "EVENT#";
 /// EventBridge's `source`.
 pub const SOURCE: &str = "source";
 /// EventBridge's `detail-type`.

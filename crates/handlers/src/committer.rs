@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use envelope::Envelope;
+use idempotency::outbox::Announcing;
 use idempotency::{Commit, CommitError, Retry, Transaction};
 use sqs_consumer::{Done, Failure};
 use telemetry::context::recorded_header;
@@ -36,6 +37,7 @@ pub struct Committer {
     client: Client,
     table: String,
     service: String,
+    announcing: Announcing,
     turns: Turns,
 }
 
@@ -78,7 +80,15 @@ impl Committer {
     /// attribute is `expires_at`. `service` distinguishes its markers from those of others in the same table.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>) -> Self {
-        Self { client, table: table.into(), service: service.into(), turns: Turns::default() }
+        let (table, service) = (table.into(), service.into());
+        Self { client, table, service, announcing: Announcing::default(), turns: Turns::default() }
+    }
+
+    /// Sets where announcements are written; by default, the first of an effect is a part of the marker.
+    #[must_use]
+    pub fn announcing(mut self, announcing: Announcing) -> Self {
+        self.announcing = announcing;
+        self
     }
 
     /// Commits the effect that `decide` returns for `cause`. If a condition of the effect does not hold, an item has changed
@@ -109,7 +119,7 @@ impl Committer {
                 .map_err(|error| Failure::permanent("invalid-effect").because(error))?;
             let mut transaction =
                 Transaction::new(&self.table, cause, &self.service).attempt(attempt.clone());
-            transaction = transaction.without_waiting_out_contention();
+            transaction = transaction.announcing(self.announcing).without_waiting_out_contention();
             if let Some(record) = parts.record {
                 transaction = transaction.record(record);
             }

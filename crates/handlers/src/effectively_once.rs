@@ -4,6 +4,7 @@ use std::future::Future;
 
 use aws_sdk_dynamodb::Client;
 use envelope::Event;
+use idempotency::outbox::Announcing;
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
 
 use crate::{Committed, Committer, Dispatch, Effect, Route, Subscriber};
@@ -39,6 +40,13 @@ impl<H: Subscriber> EffectivelyOnce<H> {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>, handler: H) -> Self {
         Self { committer: Committer::new(client, table, service), handler }
+    }
+
+    /// Sets where announcements are written; by default, the first of an effect is a part of the event's marker.
+    #[must_use]
+    pub fn announcing(mut self, announcing: Announcing) -> Self {
+        self.committer = self.committer.announcing(announcing);
+        self
     }
 }
 

@@ -96,4 +96,5 @@ pub use committer::{CONTENDED_WITHIN, Committed, Committer, Refused};
 pub use dispatch::{Dispatch, Route};
 pub use effect::{Effect, announcement_id};
 pub use effectively_once::{EffectivelyOnce, Handle};
+pub use idempotency::outbox::Announcing;
 pub use subscriber::{Subscriber, subscriptions};

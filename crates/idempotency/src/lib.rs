@@ -3,7 +3,7 @@
 //! Queues deliver at least once, so a handler may see the same event again. A [`Transaction`] atomically writes a
 //! handler's change, a marker that says "this handler has handled this event", and the events that the change
 //! announces: a redelivery finds the marker and changes nothing. The announced events leave the table through its
-//! stream (see [`outbox`]).
+//! stream (see [`outbox`]); the first of them is written into the marker, so that marker and announcement are one item.
 //!
 //! An effect outside DynamoDB, such as a mail, cannot be part of a transaction. [`Claims`] lets one worker at a time
 //! attempt it, for the duration of a lease.
@@ -40,7 +40,7 @@ mod transaction;
 pub use claim::{Claim, ClaimError, Claims, Token};
 pub use commit_error::CommitError;
 pub use retry::{Attempts, Retry};
-pub use transaction::{Commit, MARKER_PREFIX, Transaction};
+pub use transaction::{Commit, Transaction};
 
 /// The attribute of a marker, and of a claim, for the trace header of the attempt that wrote it.
 pub(crate) const ATTEMPT: &str = "attempt";

@@ -14,13 +14,12 @@ use uuid::Uuid;
 
 use crate::cancellation::{self, Cancellation};
 use crate::fingerprint::{FINGERPRINT, fingerprint};
-use crate::{ATTEMPT, CommitError, REFUSAL, Retry, outbox};
+use crate::outbox::{self, Announcing};
+use crate::{ATTEMPT, CommitError, REFUSAL, Retry};
 
 #[cfg(test)]
 mod tests;
 
-/// The prefix of a marker's partition key; the handler, `#` and the event id follow.
-pub const MARKER_PREFIX: &str = "EVENT#";
 const HANDLER: &str = "handler";
 const OPERATION: &str = "TransactWriteItems";
 
@@ -42,7 +41,8 @@ pub enum Commit {
 ///
 /// The marker and the outbox share a table, whose partition key is the string `pk` and whose TTL attribute is
 /// `expires_at`; changes may be in that table or in others. The marker is written even if nothing else is, so that a
-/// reused event id with another body is detected.
+/// reused event id with another body is detected. It also carries the first announcement ([`Announcing`]): a marker that
+/// exists was inserted once, by the transaction that made the change, so that is what the stream has and the Pipe announces.
 #[derive(Debug)]
 #[must_use = "nothing is written before commit"]
 pub struct Transaction {
@@ -54,6 +54,7 @@ pub struct Transaction {
     refusal: Option<&'static str>,
     changes: Vec<TransactWriteItem>,
     announcements: Vec<Envelope>,
+    announcing: Announcing,
     attempt: Option<String>,
     retry: Retry,
     waits_out_contention: bool,
@@ -74,6 +75,7 @@ impl Transaction {
             refusal: None,
             changes: Vec::new(),
             announcements: Vec::new(),
+            announcing: Announcing::default(),
             attempt: None,
             retry: Retry::default(),
             waits_out_contention: true,
@@ -106,6 +108,12 @@ impl Transaction {
     /// Adds an event to be announced through the outbox.
     pub fn announce(mut self, event: &Envelope) -> Self {
         self.announcements.push(event.clone());
+        self
+    }
+
+    /// Sets where announcements are written; by default, the first is a part of the marker.
+    pub fn announcing(mut self, announcing: Announcing) -> Self {
+        self.announcing = announcing;
         self
     }
 
@@ -188,14 +196,19 @@ impl Transaction {
     /// Returns the items to write, first the marker and then the record: the reasons of a cancellation are in the same
     /// order.
     fn items(&self, now: Timestamp) -> Result<Vec<TransactWriteItem>, BuildError> {
-        let mut items = vec![if_new(&self.table, self.marker(now))?];
+        let mut marker = self.marker(now);
+        let mut announcements = self.announcements.iter();
+        if self.announcing == Announcing::WithMarker {
+            marker.extend(announcements.next().map(outbox::attributes).into_iter().flatten());
+        }
+        let mut items = vec![if_new(&self.table, marker)?];
         if let Some(record) = &self.record {
             let refusal = self.refusal.map(|reason| (REFUSAL.to_owned(), text(reason)));
             let item = record.item().clone().into_iter().chain(refusal);
             items.push(if_new(record.table_name(), item.collect())?);
         }
         items.extend(self.changes.iter().cloned());
-        for event in &self.announcements {
+        for event in announcements {
             let put =
                 Put::builder().table_name(&self.table).set_item(Some(outbox::item(event, now))).build()?;
             items.push(TransactWriteItem::builder().put(put).build());
@@ -204,15 +217,14 @@ impl Transaction {
     }
 
     fn marker(&self, now: Timestamp) -> HashMap<String, AttributeValue> {
-        let expires_at = now.as_second().saturating_add(outbox::retention().as_secs());
-        let key = format!("{MARKER_PREFIX}{}#{}", self.handler, self.event_id);
+        let key = outbox::marker_key(&self.handler, self.event_id);
         let attempt = self.attempt.as_deref().map(|header| (ATTEMPT.to_owned(), text(header)));
         let refusal = self.refusal.map(|reason| (REFUSAL.to_owned(), text(reason)));
         let marker = [
             (envelope::outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key)),
             (FINGERPRINT.to_owned(), AttributeValue::S(self.fingerprint.clone())),
             (HANDLER.to_owned(), AttributeValue::S(self.handler.clone())),
-            (envelope::outbox::EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string())),
+            (envelope::outbox::EXPIRES_AT.to_owned(), AttributeValue::N(outbox::expiry(now).to_string())),
         ];
         marker.into_iter().chain(attempt).chain(refusal).collect()
     }

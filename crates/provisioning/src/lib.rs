@@ -186,7 +186,7 @@ fn value_of(
     bucket_names: &BTreeMap<String, String>,
 ) -> Result<String, ProvisionError> {
     match variable {
-        Variable::Text(text) => Ok(text.clone()),
+        Variable::Text(text) | Variable::PipeName(text) => Ok(text.clone()),
         Variable::QueueUrl(queue) => error::known(queue_urls, queue).map(str::to_owned),
         Variable::TopicArn(topic) => error::known(topic_arns, topic).map(str::to_owned),
         Variable::BucketName(bucket) => error::known(bucket_names, bucket).map(str::to_owned),

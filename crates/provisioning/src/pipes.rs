@@ -6,7 +6,7 @@ use aws_sdk_pipes::Client;
 use aws_sdk_pipes::types::{
     DeadLetterConfig, DynamoDbStreamStartPosition, Filter, FilterCriteria, OnPartialBatchItemFailureStreams,
     PipeSourceDynamoDbStreamParameters, PipeSourceParameters, PipeTargetEventBridgeEventBusParameters,
-    PipeTargetParameters,
+    PipeTargetParameters, UpdatePipeSourceParameters,
 };
 use topology::Pipe;
 
@@ -33,13 +33,33 @@ pub(crate) async fn create(
             .send()
             .await;
         match created {
-            // A Pipe's source cannot be changed; what else it needs is the same by construction.
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conflict_exception()) => {}
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conflict_exception()) => {
+                update(client, pipe, bus_arn).await?;
+            }
             Err(error) => return Err(call("CreatePipe", &pipe.name, error)),
             Ok(_) => {}
         }
     }
     Ok(())
+}
+
+/// Brings an existing Pipe up to date: an earlier version may have created it with another filter, by which it would pass
+/// announcements over. Its source cannot be changed.
+async fn update(client: &Client, pipe: &Pipe, bus_arn: &str) -> Result<(), ProvisionError> {
+    let updated = client
+        .update_pipe()
+        .name(&pipe.name)
+        .source_parameters(UpdatePipeSourceParameters::builder().filter_criteria(filter(pipe)).build())
+        .target_parameters(target(pipe))
+        .role_arn(role_arn(bus_arn, &pipe.name))
+        .send()
+        .await;
+    updated.map(drop).map_err(|error| call("UpdatePipe", &pipe.name, error))
+}
+
+fn filter(pipe: &Pipe) -> FilterCriteria {
+    let filter = Filter::builder().pattern(pipe.filter_pattern.to_string()).build();
+    FilterCriteria::builder().filters(filter).build()
 }
 
 fn source(
@@ -59,10 +79,9 @@ fn source(
         )
         .build()
         .map_err(|error| call("CreatePipe", &pipe.name, error))?;
-    let filter = Filter::builder().pattern(pipe.filter_pattern.to_string()).build();
     Ok(PipeSourceParameters::builder()
         .dynamo_db_stream_parameters(stream)
-        .filter_criteria(FilterCriteria::builder().filters(filter).build())
+        .filter_criteria(filter(pipe))
         .build())
 }
 

@@ -261,6 +261,19 @@ impl TestCloud {
         items
     }
 
+    /// Returns the items of a table (by its logical name) that announce an event, be they markers or not.
+    ///
+    /// # Panics
+    /// If there is no such table.
+    pub async fn announcements(&self, table: &str) -> Vec<Item> {
+        let mut items = self.items(table, "").await;
+        items.retain(|item| {
+            let key = item["pk"].as_s().unwrap();
+            (key.starts_with("EVENT#") || key.starts_with("OUTBOX#")) && item.contains_key("data")
+        });
+        items
+    }
+
     /// Shuts the cloud down.
     pub async fn shutdown(self) {
         self.local.shutdown().await;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use handlers::Announcing;
+
 /// The longest pause of a place after an item.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -21,6 +23,9 @@ pub struct SweeperSettings {
     pub duty_percent: u32,
     /// How long a bucket stays with a task that died. `SWEEPER_LEASE_S`, 30.
     pub lease: Duration,
+    /// Where announcements are written. `OUTBOX_ITEMS`, `separate` unless the deployment says that the table's Pipe takes
+    /// them with the marker.
+    pub announcing: Announcing,
 }
 
 impl SweeperSettings {
@@ -34,6 +39,7 @@ impl SweeperSettings {
             concurrency: 1,
             duty_percent: 20,
             lease: Duration::from_secs(30),
+            announcing: Announcing::default(),
         }
     }
 
@@ -52,6 +58,7 @@ impl SweeperSettings {
             concurrency: settings.parse("SWEEPER_CONCURRENCY", default.concurrency),
             duty_percent: settings.parse("SWEEPER_DUTY_PERCENT", default.duty_percent),
             lease: settings.duration_s("SWEEPER_LEASE_S", default.lease),
+            announcing: settings.parse(Announcing::VARIABLE, Announcing::Separately),
             ..default
         };
         for (name, wrong, rule) in [
@@ -83,6 +90,7 @@ mod tests {
         let expected = SweeperSettings {
             lag: Duration::from_millis(250),
             lease: Duration::from_secs(5),
+            announcing: Announcing::Separately,
             ..SweeperSettings::new("discounts")
         };
         assert_eq!(read, expected);

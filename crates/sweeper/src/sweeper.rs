@@ -77,7 +77,8 @@ impl<H: HandleDue> Sweeper<H> {
         let shared = Arc::new(Shared {
             handler,
             clock,
-            committer: Committer::new(aws_clients::dynamodb(&aws), &table, &settings.service),
+            committer: Committer::new(aws_clients::dynamodb(&aws), &table, &settings.service)
+                .announcing(settings.announcing),
             leases: Leases::new(untraced.clone(), &table, settings.lease),
             metrics: Metrics::new(&meter, &table),
             places: Semaphore::new(settings.concurrency),

@@ -5,11 +5,15 @@ use std::fmt::Write;
 use envelope::outbox;
 use serde_json::{Value, json};
 
-/// Matches inserted outbox items and nothing else in the stream.
+/// Matches inserted outbox items, and inserted markers that carry an announcement, and nothing else in the stream.
 pub(crate) fn filter_pattern() -> Value {
+    let keys = [outbox::KEY_PREFIX, outbox::MARKER_PREFIX].map(|prefix| json!({"prefix": prefix}));
     json!({
         "eventName": ["INSERT"],
-        "dynamodb": {"Keys": {outbox::PARTITION_KEY: {"S": [{"prefix": outbox::KEY_PREFIX}]}}}
+        "dynamodb": {
+            "Keys": {outbox::PARTITION_KEY: {"S": keys}},
+            "NewImage": {outbox::DATA: {"S": [{"exists": true}]}},
+        }
     })
 }
 
@@ -41,6 +45,16 @@ pub(crate) fn input_template() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The pattern is applied by `local-cloud`, with the fixture `pipe.json`, and by AWS.
+    #[test]
+    fn the_filter_takes_what_announces_under_either_key() {
+        let filter = filter_pattern();
+        assert_eq!(filter["eventName"], json!(["INSERT"]));
+        let keys = &filter["dynamodb"]["Keys"]["pk"]["S"];
+        assert_eq!(*keys, json!([{"prefix": "OUTBOX#"}, {"prefix": "EVENT#"}]));
+        assert_eq!(filter["dynamodb"]["NewImage"]["data"]["S"], json!([{"exists": true}]));
+    }
 
     #[test]
     fn the_template_is_json_once_its_placeholders_are_filled() {

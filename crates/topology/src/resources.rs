@@ -332,6 +332,13 @@ pub struct ServiceResources {
 impl ServiceResources {
     /// The variable with the number of messages that a task handles at a time, if the service declares one.
     pub const CONCURRENCY: &str = "CONSUMER_CONCURRENCY";
+    /// The variable that says where a service with an outbox writes announcements: [`WITH_MARKER`](Self::WITH_MARKER), or
+    /// [`SEPARATE`](Self::SEPARATE) where a deployment chooses so.
+    pub const OUTBOX_ITEMS: &str = "OUTBOX_ITEMS";
+    /// The first announcement of an event is a part of its marker.
+    pub const WITH_MARKER: &str = "with-marker";
+    /// Each announcement is an item of its own.
+    pub const SEPARATE: &str = "separate";
 }
 
 /// The value of an environment variable: known now, or known once the resource exists.
@@ -345,6 +352,8 @@ pub enum Variable {
     TopicArn(String),
     /// The name of the bucket with this physical name, which has account and region besides.
     BucketName(String),
+    /// The physical name of a Pipe that takes announcements with their markers.
+    PipeName(String),
 }
 
 impl Topology {
@@ -429,7 +438,10 @@ impl Resources {
                 access: table.access.iter().copied().collect(),
             });
             if table.outbox {
-                self.add_pipe(name);
+                let items = Variable::Text(ServiceResources::WITH_MARKER.to_owned());
+                set(ServiceResources::OUTBOX_ITEMS.into(), items);
+                let pipe = self.add_pipe(name);
+                set(variable(table.name, "OUTBOX_PIPE_NAME"), Variable::PipeName(pipe));
             }
         }
         for bucket in &service.buckets {
@@ -552,12 +564,13 @@ impl Resources {
         senders
     }
 
-    fn add_pipe(&mut self, table: String) {
+    /// Adds the Pipe from a table's stream to the bus, and returns its name.
+    fn add_pipe(&mut self, table: String) -> String {
         let name = format!("{table}-outbox");
         let dead_letter_queue_name = format!("{name}-dead-letter");
         self.queues.push(dead_letter_queue(dead_letter_queue_name.clone(), Vec::new()));
         self.pipes.push(Pipe {
-            name,
+            name: name.clone(),
             table,
             filter_pattern: outbox::filter_pattern(),
             target: PipeTarget {
@@ -570,6 +583,7 @@ impl Resources {
             maximum_retry_attempts: 100,
             parallelization_factor: PIPE_PARALLELIZATION,
         });
+        name
     }
 
     fn long_names(&self) -> Vec<Problem> {

@@ -62,6 +62,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let discounts = Discounts::new(dynamodb.clone(), settings.table.clone());
     let due = HandleDueDiscounts::new(discounts.clone());
     sweeper::start(&runtime, settings.sweeper, settings.table.clone(), due);
-    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, HandleDiscounts::new(discounts));
+    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, HandleDiscounts::new(discounts))
+        .announcing(settings.announcing);
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

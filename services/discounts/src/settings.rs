@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::Announcing;
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 use sweeper::SweeperSettings;
@@ -11,6 +12,9 @@ use sweeper::SweeperSettings;
 pub(crate) struct Settings {
     /// `DISCOUNTS_TABLE_NAME`.
     pub(crate) table: String,
+    /// `OUTBOX_ITEMS`: whether the first announcement of an event is a part of its marker (`with-marker`), or each is an item
+    /// of its own (`separate`, also if the variable is absent).
+    pub(crate) announcing: Announcing,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
     /// `SWEEPER_*`.
@@ -30,6 +34,7 @@ impl Settings {
         let mut settings = environment.settings();
         let read = Self {
             table: settings.required("DISCOUNTS_TABLE_NAME"),
+            announcing: settings.parse(Announcing::VARIABLE, Announcing::Separately),
             queue: QueueSettings::read(service, grace, &mut settings),
             sweeper: SweeperSettings::read(service, &mut settings),
         };

@@ -107,7 +107,8 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
             settings.announcements_table,
             NAME,
             MarkAddresses::new(recipients.clone()),
-        ),
+        )
+        .announcing(settings.announcing),
         mails: Claimed::new(dynamodb, settings.table, settings.lease, mails),
         members: AtLeastOnce::new(FollowMembers::new(recipients)),
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handlers::Lease;
+use handlers::{Announcing, Lease};
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 
@@ -23,6 +23,9 @@ pub(crate) struct Settings {
     /// How long a mail stays claimed by a process that has died: `CLAIM_LEASE_S`, 28, above the consumer's limit for a
     /// message and below the visibility timeout. And when a call to SES is abandoned: `SEND_TIMEOUT_MS`, 5,000.
     pub(crate) lease: Lease,
+    /// `OUTBOX_ITEMS`: whether the first announcement of an event is a part of its marker (`with-marker`), or each is an item
+    /// of its own (`separate`, also if the variable is absent).
+    pub(crate) announcing: Announcing,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
 }
@@ -55,6 +58,7 @@ impl Settings {
             sender: sender(&mut settings).map(|sender| sender.header()).unwrap_or_default(),
             configuration_set: settings.required("EMAIL_CONFIGURATION_SET"),
             lease,
+            announcing: settings.parse(Announcing::VARIABLE, Announcing::Separately),
             queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;

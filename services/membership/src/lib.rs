@@ -1,10 +1,10 @@
 //! The membership service: who is a member, what their name is and how to reach them.
 //!
 //! It consumes what the CRM says about customers and announces what that means for the loyalty programme.
-//! Each event is one DynamoDB transaction of the member, an idempotency marker and an outbox item; the
+//! Each event is one DynamoDB transaction of the member and an idempotency marker that carries the announcement; the
 //! announcements leave the table through its stream and a Pipe.
 //!
-//! An erasure leaves no personal data in the table: it removes the customer's earlier announcements from the outbox, and
+//! An erasure leaves no personal data in the table: it removes the customer's earlier announcements from their markers, and
 //! the erasure's announcement once it has come back from the bus.
 //!
 //! ```
@@ -40,6 +40,7 @@ pub fn topology() -> Service {
         .owns(Table::new("members").markers().outbox().personal_data().access([
             TableAccess::Get,
             TableAccess::Put,
+            TableAccess::Update,
             TableAccess::Delete,
         ]))
         .emits::<Emits>()
@@ -48,7 +49,8 @@ pub fn topology() -> Service {
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `MEMBERS_TABLE_NAME`, `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ANNOUNCE_UNCHANGED` (`false`: whether an event
-/// that changes nothing, such as a rename to the same name, is announced) and the `CONSUMER_*` settings.
+/// that changes nothing, such as a rename to the same name, is announced), `OUTBOX_ITEMS` (`separate`: whether an
+/// announcement is an item of its own, or, `with-marker`, a part of the marker) and the `CONSUMER_*` settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`] if a setting is missing or wrong; otherwise the consumer's error, such
@@ -56,12 +58,13 @@ pub fn topology() -> Service {
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
-    let members = Members::new(dynamodb.clone(), settings.table.clone());
+    let members = Members::new(dynamodb.clone(), settings.table.clone(), settings.announcing);
     let handler = EffectivelyOnce::new(
         dynamodb,
         settings.table,
         NAME,
         Membership::new(members, settings.announces_unchanged),
-    );
+    )
+    .announcing(settings.announcing);
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::builders::DeleteBuilder;
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put};
 use contracts::CustomerNumber;
-use handlers::Effect;
+use envelope::Metadata;
+use handlers::{Announcing, Effect};
 use idempotency::outbox;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -29,7 +30,8 @@ const PENDING_PREFIX: &str = "PENDING#";
 const KNOWN: &str = "known";
 /// Counts the writes of an item; a write succeeds only if nothing was written since the read.
 const REVISION: &str = "revision";
-/// Event ids of the latest announcements, the oldest first: an erasure removes their items from the outbox.
+/// The latest announcements, the oldest first: an erasure removes them from the outbox. Each is listed by the id of the event
+/// whose marker carries it, or, if it is an item of its own, by its own event id.
 const OUTBOX: &str = "outbox";
 /// The most announcements that an item lists. An erasure removes all of them in one transaction, of at most 100 items
 /// ([`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)).
@@ -40,6 +42,7 @@ const MOST_LISTED: usize = 90;
 pub(crate) struct Members {
     client: Client,
     table: String,
+    announcing: Announcing,
 }
 
 /// A member as read, with the revision that a write depends on.
@@ -73,8 +76,9 @@ impl From<ReadError> for Failure {
 }
 
 impl Members {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    /// `announcing` says where the service's announcements are written.
+    pub(crate) fn new(client: Client, table: impl Into<String>, announcing: Announcing) -> Self {
+        Self { client, table: table.into(), announcing }
     }
 
     /// Reads the member, consistently: after a stale read the write would fail for nothing.
@@ -101,23 +105,31 @@ impl Members {
         Ok(answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 
-    /// Returns `effect` with the write that replaces `read` with `member` if nothing was written in between. `None` if
-    /// `member` cannot be represented as an item.
+    /// Returns the effect that replaces `read` with `member` if nothing was written in between. `cause` is the event that
+    /// changes the member, and `announced` the id of the event that announces the change.
     ///
-    /// `announced` is the id of the event that announces the change. The outbox keeps the latest announcements of a
-    /// customer; with an erasure, it keeps only that of the erasure.
-    pub(crate) fn replace(
+    /// The outbox keeps the latest announcements of a customer; with an erasure, it keeps only that of the erasure.
+    ///
+    /// # Errors
+    /// DynamoDB's, and `member-unwritable` if `member` cannot be represented as an item.
+    pub(crate) async fn replace(
         &self,
-        effect: Effect,
         read: &Stored,
         member: &Member,
+        cause: &Metadata,
         announced: Option<Uuid>,
-    ) -> Option<Effect> {
-        let Ok(Value::Object(mut fields)) = serde_json::to_value(member) else { return None };
+    ) -> Result<Effect, Failure> {
+        let Ok(Value::Object(mut fields)) = serde_json::to_value(member) else {
+            return Err(Failure::permanent("member-unwritable"));
+        };
         let erases = member.erased_at() != read.member.erased_at();
         let keep = if erases { 0 } else { MOST_LISTED - usize::from(announced.is_some()) };
         let (outdated, kept) = read.outbox.split_at(read.outbox.len().saturating_sub(keep));
-        let listed = kept.iter().copied().chain(announced);
+        let listed_as = |id| match self.announcing {
+            Announcing::WithMarker => cause.event_id,
+            Announcing::Separately => id,
+        };
+        let listed = kept.iter().copied().chain(announced.map(listed_as));
         let listed: Vec<_> = listed.map(|id| AttributeValue::S(id.to_string())).collect();
 
         let pending = if member.is_erased() { fields.remove(KNOWN) } else { None };
@@ -127,18 +139,12 @@ impl Members {
         if !listed.is_empty() {
             item.insert(OUTBOX.to_owned(), AttributeValue::L(listed));
         }
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = if read.revision == 0 {
-            put.condition_expression("attribute_not_exists(#pk)")
-                .expression_attribute_names("#pk", PARTITION_KEY)
-        } else {
-            put.condition_expression("#revision = :read")
-                .expression_attribute_names("#revision", REVISION)
-                .expression_attribute_values(":read", AttributeValue::N(read.revision.to_string()))
-        };
-        let effect = outdated.iter().map(|id| unannounced(*id)).fold(effect.put(put), Effect::delete);
+        let effect = Effect::applied().put(self.if_unchanged(read, item));
+        // The marker of an event that is delivered again is written, and found, by the commit itself.
+        let outdated: Vec<_> = outdated.iter().copied().filter(|id| *id != cause.event_id).collect();
+        let effect = self.withdraw(effect, &outdated).await?;
         let pending_key = key(PENDING_PREFIX, member.customer_number());
-        Some(match pending {
+        Ok(match pending {
             Some(known) => effect.put(
                 Put::builder()
                     .item(PARTITION_KEY, pending_key)
@@ -151,11 +157,58 @@ impl Members {
             None => effect,
         })
     }
+
+    /// Returns the write of a member's `item`, on the condition that nothing was written since `read`.
+    fn if_unchanged(&self, read: &Stored, item: HashMap<String, AttributeValue>) -> PutBuilder {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        if read.revision == 0 {
+            return put
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PARTITION_KEY);
+        }
+        put.condition_expression("#revision = :read")
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":read", AttributeValue::N(read.revision.to_string()))
+    }
+
+    /// Returns `effect` with the removal of these announcements from the outbox. They have been announced or will be: the
+    /// table's stream keeps the inserted items, from which the Pipe reads.
+    ///
+    /// A marker stays, without the announcement: it still tells that its event was handled. It is read first, because a
+    /// marker that has expired must not come into being again without what identifies its event. If it expires between the
+    /// read and the commit, the commit fails and the decision is made again.
+    async fn withdraw(&self, mut effect: Effect, listed: &[Uuid]) -> Result<Effect, AwsError> {
+        for id in listed {
+            effect = match self.announcing_marker(*id).await? {
+                Some(marker_key) => effect.update(outbox::withdrawal(&marker_key)),
+                None => effect.delete(unannounced(*id)),
+            };
+        }
+        Ok(effect)
+    }
+
+    /// Returns the effect of an announcement's return from the bus: it is removed from the outbox.
+    pub(crate) async fn returned(&self, announcement: &Metadata) -> Result<Effect, AwsError> {
+        let carrier = match announcement.causation_id {
+            Some(cause) => self.announcing_marker(cause).await?,
+            None => None,
+        };
+        Ok(match carrier {
+            Some(marker_key) => Effect::applied().update(outbox::withdrawal(&marker_key)),
+            None => Effect::applied().delete(unannounced(announcement.event_id)),
+        })
+    }
+
+    /// Returns the key of the marker of the event with this id, if it carries an announcement.
+    async fn announcing_marker(&self, event_id: Uuid) -> Result<Option<String>, AwsError> {
+        let key = outbox::marker_key(crate::NAME, event_id);
+        let marker = self.item(AttributeValue::S(key.clone())).await?;
+        Ok(marker.filter(outbox::announces).map(|_| key))
+    }
 }
 
-/// Returns the removal of an announcement from the outbox. It has been announced or will be: the table's stream keeps the
-/// inserted item, from which the Pipe reads.
-pub(crate) fn unannounced(event_id: Uuid) -> DeleteBuilder {
+/// Returns the removal of an announcement that is an item of its own.
+fn unannounced(event_id: Uuid) -> DeleteBuilder {
     Delete::builder().key(PARTITION_KEY, AttributeValue::S(outbox::key(event_id)))
 }
 

@@ -11,7 +11,7 @@ use sqs_consumer::{Delivery, Failure};
 use uuid::Uuid;
 
 use crate::domain::{Announced, Announcement, Change, UpdatesMember, Version};
-use crate::members::{Members, unannounced};
+use crate::members::Members;
 
 #[cfg(test)]
 mod tests;
@@ -55,10 +55,7 @@ impl<E: Event + UpdatesMember + Clone> Handle<E> for Membership {
             Change::Applied { member, announcement } => {
                 let announcement = announcement.filter(|announced| self.announces(announced));
                 let event_id = announcement.as_ref().map(|announced| id_of(&announced.event, metadata));
-                let effect = self
-                    .members
-                    .replace(Effect::applied(), &read, &member, event_id)
-                    .ok_or(Failure::permanent("member-unwritable"))?;
+                let effect = self.members.replace(&read, &member, metadata, event_id).await?;
                 Ok(match announcement {
                     Some(announced) => announce(effect, &announced.event),
                     None => effect,
@@ -72,11 +69,11 @@ impl<E: Event + UpdatesMember + Clone> Handle<E> for Membership {
 
 /// Removes the farewell from the outbox: its contact is the last of the customer's data in the table.
 ///
-/// An announcement that comes back from the bus has certainly left the outbox, so the item need not wait 14 days to
+/// An announcement that comes back from the bus has certainly left the outbox, so it need not wait there for 14 days to
 /// expire.
 impl Handle<MemberErased> for Membership {
     async fn handle(&self, _: &MemberErased, delivery: &Delivery) -> Result<Effect, Failure> {
-        Ok(Effect::applied().delete(unannounced(delivery.envelope.metadata.event_id)))
+        Ok(self.members.returned(&delivery.envelope.metadata).await?)
     }
 }
 

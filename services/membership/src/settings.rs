@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::Announcing;
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 
@@ -12,6 +13,9 @@ pub(crate) struct Settings {
     pub(crate) table: String,
     /// `ANNOUNCE_UNCHANGED`: whether to announce events that change nothing, such as a rename to the same name.
     pub(crate) announces_unchanged: bool,
+    /// `OUTBOX_ITEMS`: whether the first announcement of an event is a part of its marker (`with-marker`), or each is an item
+    /// of its own (`separate`, also if the variable is absent).
+    pub(crate) announcing: Announcing,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
 }
@@ -30,6 +34,7 @@ impl Settings {
         let read = Self {
             table: settings.required("MEMBERS_TABLE_NAME"),
             announces_unchanged: settings.parse("ANNOUNCE_UNCHANGED", false),
+            announcing: settings.parse(Announcing::VARIABLE, Announcing::Separately),
             queue: QueueSettings::read(service, grace, &mut settings),
         };
         settings.finish()?;

@@ -2,7 +2,8 @@
 //!
 //! It keeps a ledger of every event that moved points and, for each customer, the sums: the balance, which points enter
 //! when they are earned and leave when they are redeemed, and the points of the last twelve months, which decide on the
-//! tier. Each event is one DynamoDB transaction of the ledger's entry, the sums, an idempotency marker and outbox items.
+//! tier. Each event is one DynamoDB transaction of the ledger's entry, the sums, an idempotency marker that carries the first announcement, and an outbox item
+//! for a second one.
 //!
 //! A redemption beyond the balance waits for points that may be under way, and is refused after a grace period
 //! (`RedemptionRefused`).
@@ -83,6 +84,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let rewards = Rewards::new(dynamodb.clone(), settings.table.clone());
     sweeper::start(&runtime, settings.sweeper, settings.table.clone(), SweepAccounts::new(rewards.clone()));
     let points = KeepPoints::new(rewards, settings.grace, SystemClock);
-    let handler = EffectivelyOnce::new(dynamodb, settings.table, NAME, points);
+    let handler =
+        EffectivelyOnce::new(dynamodb, settings.table, NAME, points).announcing(settings.announcing);
     Ok(sqs_consumer::serve(&runtime, settings.queue, handler).await?)
 }

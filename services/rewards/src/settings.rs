@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::Announcing;
 use service_runtime::{Environment, SettingsError};
 use sqs_consumer::QueueSettings;
 use sweeper::SweeperSettings;
@@ -13,6 +14,9 @@ pub(crate) struct Settings {
     pub(crate) table: String,
     /// `REDEMPTION_GRACE_S`: how long a redemption waits for points that are still under way.
     pub(crate) grace: Duration,
+    /// `OUTBOX_ITEMS`: whether the first announcement of an event is a part of its marker (`with-marker`), or each is an item
+    /// of its own (`separate`, also if the variable is absent).
+    pub(crate) announcing: Announcing,
     /// `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `CONSUMER_*`.
     pub(crate) queue: QueueSettings,
     /// `SWEEPER_*`.
@@ -33,6 +37,7 @@ impl Settings {
         let read = Self {
             table: settings.required("REWARDS_TABLE_NAME"),
             grace: settings.duration_s("REDEMPTION_GRACE_S", Duration::from_mins(15)),
+            announcing: settings.parse(Announcing::VARIABLE, Announcing::Separately),
             queue: QueueSettings::read(service, grace, &mut settings),
             sweeper: SweeperSettings::read(service, &mut settings),
         };

@@ -16,7 +16,7 @@ const ZONES: f64 = 2.0;
 const FREE_DASHBOARDS: u32 = 3;
 
 // Assumptions of docs/capacity.md, by their numbers there.
-/// A13: marker, outbox item and claim of an event, in KB, and the days that they are kept.
+/// A13: marker, announcement and claims of an event, in KB, and the days that they are kept.
 const STORED_KB: f64 = 1.25;
 const STORED_DAYS: f64 = 14.0;
 /// A19: objects that a task writes in a minute if it has something to write all the time: one every two seconds.

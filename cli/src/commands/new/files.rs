@@ -139,7 +139,7 @@ fn announced(spec: &Spec) -> String {
     if spec.emits.is_empty() {
         return String::new();
     }
-    format!("    assert_eq!(cloud.items(crate::TABLE, \"OUTBOX#\").await.len(), {});\n", spec.emits.len())
+    format!("    assert_eq!(cloud.announcements(crate::TABLE).await.len(), {});\n", spec.emits.len())
 }
 
 fn contracts(spec: &Spec) -> String {

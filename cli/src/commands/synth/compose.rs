@@ -233,7 +233,7 @@ fn resolved(
     account: &str,
 ) -> BTreeMap<String, String> {
     let value = |variable: &Variable| match variable {
-        Variable::Text(text) => text.clone(),
+        Variable::Text(text) | Variable::PipeName(text) => text.clone(),
         Variable::QueueUrl(queue) => format!("{queues}/{queue}"),
         Variable::TopicArn(topic) => format!("arn:aws:sns:{region}:{account}:{topic}"),
         Variable::BucketName(bucket) => topology::bucket_name(bucket, account, region),

@@ -44,8 +44,9 @@ pub(super) const ALL: &[Assumption] = &[
     },
     Assumption {
         name: PIPE_EVENT,
-        assumed: "A Pipe takes source, detail type and every field of the input template from the record, and the \
-                  event that comes out reads as the one that was put into the outbox",
+        assumed: "A Pipe's filter takes a marker by its key and by the attribute that only an announcement has; the Pipe \
+                  takes source, detail type and every field of the input template from the record, and the event that \
+                  comes out reads as the one that was put into the outbox",
         otherwise: "Announcements do not arrive, or arrive on the consumers' dead-letter queues: do not go live",
     },
     Assumption {

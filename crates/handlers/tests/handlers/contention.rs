@@ -99,7 +99,7 @@ async fn no_update_is_lost_and_the_tenth_is_announced_once() {
     assert_eq!(outcomes.iter().filter(|done| **done == Done::DUPLICATE).count(), 12);
     let card = cloud.item("cards", "CARD#7").await.unwrap();
     assert_eq!(card["stamps"].as_n().unwrap(), "12");
-    assert_eq!(cloud.items("cards", "OUTBOX#").await.len(), 1);
+    assert_eq!(cloud.announcements("cards").await.len(), 1);
     cloud.shutdown().await;
 }
 

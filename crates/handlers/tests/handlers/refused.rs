@@ -109,13 +109,18 @@ async fn a_refusal_is_final_whatever_the_handler_decides_later() {
     for delivery in ["the first", "after a kill before the message was dead-lettered"] {
         assert_eq!(shop.deliver(&event).await, refused("out-of-stock", ""), "{delivery}");
     }
-    assert_eq!(shop.cloud.items("stock", "OUTBOX#").await.len(), 1);
+    assert_eq!(shop.cloud.announcements("stock").await.len(), 1);
 
     shop.empty.store(false, Ordering::Relaxed);
     assert_eq!(shop.deliver(&event).await, refused("refused-before", "out-of-stock"));
+    assert_eq!(shop.cloud.announcements("stock").await.len(), 1);
     shop.expire_marker(&event).await;
     assert_eq!(shop.deliver(&event).await, refused("refused-before", "out-of-stock"));
-    assert_eq!(shop.cloud.items("stock", "OUTBOX#").await.len(), 1);
+    assert_eq!(
+        shop.cloud.announcements("stock").await.len(),
+        0,
+        "it went with the marker; no other is announced"
+    );
     shop.cloud.shutdown().await;
 }
 

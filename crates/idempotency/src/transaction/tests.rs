@@ -93,8 +93,19 @@ fn change() -> TransactWriteItem {
     TransactWriteItem::builder().put(put.build().unwrap()).build()
 }
 
+/// Returns an announcement that `event` causes.
+fn announcement(id: u128) -> Envelope {
+    let metadata = Metadata { event_id: Uuid::from_u128(id), ..event().metadata };
+    Envelope { source: "foostore.loyalty".into(), event_type: "MemberRenamed".into(), metadata, ..event() }
+}
+
 fn transaction() -> Transaction {
-    Transaction::new("members", &event(), "membership").announce(&event()).change(change())
+    Transaction::new("members", &event(), "membership").announce(&announcement(8)).change(change())
+}
+
+fn keys(request: &Value) -> Vec<String> {
+    let items = request["TransactItems"].as_array().unwrap();
+    items.iter().map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect()
 }
 
 async fn commit(
@@ -106,14 +117,15 @@ async fn commit(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_marker_comes_first_then_the_change_then_the_outbox() {
+async fn the_marker_comes_first_and_carries_the_announcement() {
     let (result, requests) = commit([done()]).await;
     assert_eq!(result.unwrap(), Commit::Applied);
-    let items = requests[0]["TransactItems"].as_array().unwrap();
-    let keys: Vec<_> = items.iter().map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap()).collect();
     let id = event().metadata.event_id;
-    assert_eq!(keys, [&format!("EVENT#membership#{id}"), "MEMBER#1", &format!("OUTBOX#{id}")]);
-    let marker = &items[0]["Put"];
+    assert_eq!(keys(&requests[0]), [&format!("EVENT#membership#{id}"), "MEMBER#1"]);
+    let marker = &requests[0]["TransactItems"][0]["Put"];
+    assert_eq!(marker["Item"]["event_id"]["S"], announcement(8).metadata.event_id.to_string());
+    assert_eq!(marker["Item"]["event_type"]["S"], "MemberRenamed");
+    assert_eq!(marker["Item"]["data"]["S"], r#"{"name":"Ada"}"#);
     assert_eq!(marker["ConditionExpression"], "attribute_not_exists(#pk)");
     assert_eq!(marker["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
     assert_eq!(marker["Item"]["handler"]["S"], "membership");
@@ -121,6 +133,23 @@ async fn the_marker_comes_first_then_the_change_then_the_outbox() {
     let expires_at: i64 = marker["Item"]["expires_at"]["N"].as_str().unwrap().parse().unwrap();
     let days = (expires_at - Timestamp::now().as_second()) / 86_400;
     assert!((13..=14).contains(&days), "{days}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn further_announcements_are_items_and_all_are_if_they_shall_be_separate() {
+    let (first, second) = (announcement(8).metadata.event_id, announcement(9).metadata.event_id);
+    let marker = format!("EVENT#membership#{}", event().metadata.event_id);
+    let (script, client) = Script::of([done(), done()]);
+    let two = || transaction().announce(&announcement(9));
+    two().commit(&client).await.unwrap();
+    two().announcing(Announcing::Separately).commit(&client).await.unwrap();
+    let [with_marker, separate] = script.requests().try_into().unwrap();
+    let (change, first, second) =
+        ("MEMBER#1".to_owned(), format!("OUTBOX#{first}"), format!("OUTBOX#{second}"));
+    assert_eq!(keys(&with_marker), [marker.clone(), change.clone(), second.clone()]);
+    assert_eq!(keys(&separate), [marker, change, first, second]);
+    let marker = &separate["TransactItems"][0]["Put"]["Item"];
+    assert!(marker.get("data").is_none() && marker.get("event_id").is_none(), "{marker}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_clients::ErrorClass;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use envelope::{Envelope, Metadata};
+use idempotency::outbox::{self, Announcing};
 use idempotency::{Commit, CommitError, Retry, Transaction};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -78,7 +79,53 @@ async fn a_duplicate_changes_nothing_whatever_its_layout_and_trace() {
         );
     }
     assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("1"));
-    assert_eq!(cloud.items().await.len(), 3, "marker, change and outbox item");
+    assert_eq!(cloud.items().await.len(), 2, "the marker with the announcement, and the change");
+    cloud.shutdown().await;
+}
+
+/// While a deployment replaces tasks, those of two versions handle the same events.
+#[tokio::test]
+async fn a_marker_counts_whether_or_not_it_carries_the_announcement() {
+    let cloud = Cloud::start().await;
+    let ways = [Announcing::Separately, Announcing::WithMarker];
+    for [first, second] in [ways, [ways[1], ways[0]]] {
+        let event = event(Uuid::new_v4(), "{}");
+        let committed = counting(&event).announcing(first).commit(&cloud.client).await;
+        assert_eq!(committed.unwrap(), Commit::Applied);
+        let again = counting(&event).announcing(second).commit(&cloud.client).await;
+        assert_eq!(again.unwrap(), Commit::Duplicate { attempt: None, refusal: None });
+        let reused = self::event(event.metadata.event_id, "[]");
+        let error = counting(&reused).announcing(second).commit(&cloud.client).await.unwrap_err();
+        assert!(matches!(error, CommitError::EventIdReused { .. }), "{error:?}");
+    }
+    // Two markers, one announcement each, and the item that was changed.
+    assert_eq!(times(&cloud, "COUNT").await.as_deref(), Some("2"));
+    assert_eq!(cloud.items().await.iter().filter(|item| outbox::announces(item)).count(), 2);
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_announcement_leaves_the_marker() {
+    let cloud = Cloud::start().await;
+    let event = event(Uuid::new_v4(), r#"{"name":"Ada"}"#);
+    counting(&event).commit(&cloud.client).await.unwrap();
+    let withdraw = async |id: Uuid| {
+        let update = outbox::withdrawal(&outbox::marker_key("test", id)).table_name(TABLE).build().unwrap();
+        let update = TransactWriteItem::builder().update(update).build();
+        cloud.client.transact_write_items().transact_items(update).send().await
+    };
+    withdraw(event.metadata.event_id).await.unwrap();
+    let marker = cloud.item(&outbox::marker_key("test", event.metadata.event_id)).await.unwrap();
+    let mut names: Vec<_> = marker.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["expires_at", "fingerprint", "handler", "pk"]);
+    let again = counting(&event).commit(&cloud.client).await.unwrap();
+    assert_eq!(again, Commit::Duplicate { attempt: None, refusal: None });
+
+    // One that has expired does not come into being again.
+    let expired = Uuid::new_v4();
+    assert!(withdraw(expired).await.unwrap_err().as_service_error().is_some());
+    assert_eq!(cloud.item(&outbox::marker_key("test", expired)).await, None);
     cloud.shutdown().await;
 }
 
@@ -110,7 +157,6 @@ async fn a_condition_that_fails_is_a_conflict_and_leaves_no_marker() {
     let error = once(&second).commit(&cloud.client).await.unwrap_err();
     assert!(matches!(error, CommitError::Conflict), "{error:?}");
     assert_eq!(cloud.item(&format!("EVENT#test#{}", second.metadata.event_id)).await, None);
-    assert_eq!(cloud.item(&format!("OUTBOX#{}", second.metadata.event_id)).await, None);
 
     // A redelivery of the first is a duplicate, although its condition fails as well.
     assert_eq!(

@@ -173,8 +173,9 @@ async fn announced(client: &Client) -> u64 {
         // The local cloud reads a page without a limit from the whole of the table.
         let scan = client.scan().table_name(TABLE).select(Select::Count).limit(5_000);
         let scan = scan
-            .filter_expression("begins_with(pk, :prefix)")
-            .expression_attribute_values(":prefix", s("OUTBOX#"))
+            .filter_expression("begins_with(pk, :prefix) AND attribute_exists(#data)")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_values(":prefix", s("EVENT#"))
             .set_exclusive_start_key(start.clone());
         let page = match scan.send().await {
             Ok(page) => page,

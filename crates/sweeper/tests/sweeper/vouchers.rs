@@ -135,7 +135,7 @@ impl Vouchers {
 
     /// Returns the announced events, in any order.
     pub(crate) async fn announced(&self) -> Vec<Item> {
-        self.all("OUTBOX#").await
+        self.cloud.announcements(TABLE).await
     }
 
     pub(crate) async fn all(&self, prefix: &str) -> Vec<Item> {

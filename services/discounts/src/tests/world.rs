@@ -107,7 +107,7 @@ impl World {
     }
 
     async fn outbox(&self) -> Vec<(String, Value)> {
-        let items = self.cloud.items(crate::TABLE, "OUTBOX#").await;
+        let items = self.cloud.announcements(crate::TABLE).await;
         let text = |item: &Item, name: &str| item[name].as_s().unwrap().clone();
         items
             .iter()

@@ -44,7 +44,7 @@ impl House {
 
     /// Returns what was announced, with the metadata in the outbox.
     async fn announced(&self) -> Vec<(Item, AddressUndeliverable)> {
-        let items = self.cloud.items("email-announcements", "OUTBOX#").await.into_iter();
+        let items = self.cloud.announcements("email-announcements").await.into_iter();
         items
             .map(|item| {
                 assert_eq!(item["event_type"].as_s().unwrap(), "AddressUndeliverable");

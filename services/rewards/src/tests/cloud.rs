@@ -86,14 +86,14 @@ impl Cloud {
 
     /// Returns each announcement as its item.
     pub(super) async fn outbox(&self, event_type: &str) -> Vec<Item> {
-        let mut outbox = self.items("OUTBOX#").await;
+        let mut outbox = self.test.announcements(TABLE).await;
         outbox.retain(|item| text(item, "event_type") == event_type);
         outbox
     }
 
     /// Returns type and data of each announcement, in the order of the revision, those without one first.
     pub(super) async fn announced(&self) -> Vec<(String, Value)> {
-        let outbox = self.items("OUTBOX#").await;
+        let outbox = self.test.announcements(TABLE).await;
         let mut announced: Vec<_> = outbox
             .iter()
             .map(|item| {

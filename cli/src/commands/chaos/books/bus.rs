@@ -43,8 +43,10 @@ pub(super) fn check(history: &History, facts: &Facts, account: &mut Account) {
         }
     }
     for table in facts.tables.keys() {
-        for (id, item) in facts.items(table, "OUTBOX#") {
+        let markers = facts.items(table, envelope::outbox::MARKER_PREFIX);
+        for (_, item) in facts.items(table, envelope::outbox::KEY_PREFIX).chain(markers) {
             if customer(item).is_some_and(|customer| history.customers.contains_key(&customer)) {
+                let id = item.get("event_id").and_then(Value::as_str).unwrap_or_default();
                 let announced = id.parse().is_ok_and(|id| facts.bus.contains_key(&id));
                 account.expect(announced, || format!("announcement {id} of {table} on the bus"));
             }
@@ -52,7 +54,7 @@ pub(super) fn check(history: &History, facts: &Facts, account: &mut Account) {
     }
 }
 
-/// Returns the customer whom an item of an outbox concerns.
+/// Returns the customer whom an announcement concerns; `None` for a marker without one.
 fn customer(item: &Item) -> Option<String> {
     let data: Value = serde_json::from_str(item.get("data")?.as_str()?).ok()?;
     Some(data["customer_number"].as_str()?.to_owned())

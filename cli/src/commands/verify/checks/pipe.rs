@@ -1,9 +1,13 @@
-//! Puts an item into the outbox, and looks at the event that leaves the Pipe.
+//! Puts a marker with an announcement into the outbox, and looks at the event that leaves the Pipe.
+
+use std::collections::HashMap;
 
 use ::xray::TraceHeader;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
 use envelope::{Envelope, Metadata};
+use idempotency::outbox;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -52,7 +56,7 @@ async fn arrived(bench: &Bench) -> anyhow::Result<Arrived> {
     Client::new(&bench.place.config)
         .put_item()
         .table_name(bench.physical(TABLE))
-        .set_item(Some(idempotency::outbox::item(&sent, now)))
+        .set_item(Some(marker(&sent, now)))
         .customize()
         .mutate_request(move |request| header::put_on(request, &on_request))
         .send()
@@ -65,6 +69,14 @@ async fn arrived(bench: &Bench) -> anyhow::Result<Arrived> {
         None => bench.inbox(&format!("{TABLE}-outbox-dead-letter")).await?.depth().await?,
     };
     Ok(Arrived { message, sent, header, given_up })
+}
+
+/// Returns a marker that announces `event`, as a service writes it.
+fn marker(event: &Envelope, now: Timestamp) -> HashMap<String, AttributeValue> {
+    let mut marker = outbox::item(event, now);
+    let key = outbox::marker_key(TABLE, Uuid::new_v4());
+    marker.insert(envelope::outbox::PARTITION_KEY.to_owned(), AttributeValue::S(key));
+    marker
 }
 
 fn data(body: &str) -> Finding {

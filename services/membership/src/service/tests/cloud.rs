@@ -3,7 +3,7 @@
 use contracts::{Contact, CustomerNumber};
 use contracts::{ContactPreferencesChanged, CustomerEnrolled, CustomerErased, CustomerRenamed};
 use envelope::Envelope;
-use handlers::EffectivelyOnce;
+use handlers::{Announcing, EffectivelyOnce};
 use jiff::Timestamp;
 use serde_json::Value;
 use service_test::{TestCloud, delivery};
@@ -29,18 +29,20 @@ impl Cloud {
 
     /// Starts the service, which announces events that change nothing if `announces_unchanged`.
     pub(super) async fn start_announcing(announces_unchanged: bool) -> Self {
+        Self::start_with(announces_unchanged, Announcing::WithMarker).await
+    }
+
+    async fn start_with(announces_unchanged: bool, announcing: Announcing) -> Self {
         type Crm = (CustomerEnrolled, CustomerRenamed, ContactPreferencesChanged, CustomerErased);
         let crm = Service::new("crm").publishes_to_bus().emits::<Crm>();
         let test = TestCloud::start([crate::topology(), crm]).await;
-        let table = test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
-        let members = Members::new(test.dynamodb(), table.clone());
-        let service = EffectivelyOnce::new(
-            test.dynamodb(),
-            table,
-            crate::NAME,
-            Membership::new(members, announces_unchanged),
-        );
+        let service = service(&test, announces_unchanged, announcing);
         Self { test, service }
+    }
+
+    /// Replaces the service by one that writes announcements elsewhere, on the same table.
+    pub(super) fn announce(&mut self, announcing: Announcing) {
+        self.service = service(&self.test, false, announcing);
     }
 
     /// Delivers `event` to the service.
@@ -58,7 +60,7 @@ impl Cloud {
 
     /// Returns the outbox's items, in the order of occurrence.
     pub(super) async fn outbox(&self) -> Vec<Item> {
-        let mut items = self.test.items(TABLE, "OUTBOX#").await;
+        let mut items = self.test.announcements(TABLE).await;
         items.sort_by_key(|item| text(item, "occurred_at").parse::<Timestamp>().unwrap());
         items
     }
@@ -75,6 +77,17 @@ impl Cloud {
     pub(super) async fn shutdown(self) {
         self.test.shutdown().await;
     }
+}
+
+fn service(
+    test: &TestCloud,
+    announces_unchanged: bool,
+    announcing: Announcing,
+) -> EffectivelyOnce<Membership> {
+    let table = test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
+    let members = Members::new(test.dynamodb(), table.clone(), announcing);
+    let handler = Membership::new(members, announces_unchanged);
+    EffectivelyOnce::new(test.dynamodb(), table, crate::NAME, handler).announcing(announcing)
 }
 
 pub(super) fn is(item: &Item, key_prefix: &str) -> bool {
