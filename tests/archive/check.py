@@ -20,7 +20,9 @@ import urllib.request
 import boto3
 import duckdb
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "archive.md"
 BUCKET = "foostore-local-event-archive-000000000000-eu-central-1"
@@ -60,8 +62,14 @@ def decrypt(line, dynamodb, kms):
     # DuckDB takes ids for UUIDs.
     if line["data"] is None or item.get("key_id", {}).get("S") != str(line["data"]["key_id"]):
         return None
-    context = {"service": "archive", "customer": customer}
+    wrapped = item["wrapped_key"]["B"]
+    assert wrapped.startswith(b"branch:"), wrapped[:7]
+    branch, salt, nonce, wrapped = wrapped[7:14].decode(), wrapped[14:30], wrapped[30:42], wrapped[42:]
+    item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": f"BRANCH#{branch}"}})["Item"]
+    context = {"service": "archive", "branch": branch}
     key = kms.decrypt(CiphertextBlob=item["wrapped_key"]["B"], EncryptionContext=context)["Plaintext"]
+    key = HKDF(hashes.SHA256(), 32, salt, customer.encode()).derive(key)
+    key = AESGCM(key).decrypt(nonce, wrapped, customer.encode())
     nonce, ciphertext = (base64.b64decode(line["data"][field]) for field in ("nonce", "ciphertext"))
     additional = f"{customer}/{line['metadata']['event_id']}".encode()
     try:

@@ -15,6 +15,9 @@ pub enum KeyError {
     /// The customer's item is not what this service writes, or its key has the wrong length.
     #[error("the item of the data key cannot be read")]
     Unreadable,
+    /// The branch key was not found in the time of one call.
+    #[error("the branch key was not found in time")]
+    TooLate,
     /// Others made and removed the customer's key all the time.
     #[error("the data key was changed again and again while it was looked for")]
     Contended,
@@ -31,6 +34,7 @@ impl From<KeyError> for Failure {
         match error {
             KeyError::Aws(error) => error.into(),
             KeyError::Unreadable => Self::permanent("data-key-unreadable").because(error),
+            KeyError::TooLate => Self::transient("branch-key-too-late").on(service::KMS).because(error),
             KeyError::Contended => Self::transient("contention").on(service::DYNAMODB).because(error),
         }
     }

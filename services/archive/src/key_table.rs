@@ -1,6 +1,7 @@
-//! The table of data keys: an item for each customer, `CUSTOMER#<customer number>`, and one that belongs to nobody, `NOBODY`.
+//! The table of keys: an item for each customer, `CUSTOMER#<customer number>`, one that belongs to nobody, `NOBODY`, and one for
+//! each branch key, `BRANCH#<month>`.
 //!
-//! An item has the customer's wrapped key, and when the customer was erased. The two are decided together, under a condition:
+//! A customer's item has the customer's wrapped key, and when the customer was erased. The two are decided together, under a condition:
 //! no task makes a second key beside another's, and none makes one for what an erasure covers.
 
 use std::collections::HashMap;
@@ -20,9 +21,10 @@ use crate::key_error::KeyError;
 const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 const CUSTOMER_PREFIX: &str = "CUSTOMER#";
 const NOBODY: &str = "NOBODY";
+const BRANCH_PREFIX: &str = "BRANCH#";
 /// The key's id.
 const KEY_ID: &str = "key_id";
-/// The key, wrapped by KMS.
+/// The key, wrapped by a branch key or by KMS.
 const WRAPPED_KEY: &str = "wrapped_key";
 /// When the key was made.
 const MADE_AT: &str = "made_at";
@@ -38,7 +40,7 @@ pub(crate) struct KeyTable {
     table: String,
 }
 
-/// A data key as KMS wrapped it.
+/// A data key as a branch key or KMS wrapped it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WrappedKey {
     pub(crate) id: Uuid,
@@ -84,10 +86,7 @@ impl KeyTable {
             .expression_attribute_names("#made_at", MADE_AT)
             .expression_attribute_names("#erased_at", ERASED_AT)
             .expression_attribute_values(":key_id", text(made.id.to_string()))
-            .expression_attribute_values(
-                ":wrapped_key",
-                AttributeValue::B(Blob::new(made.ciphertext.clone())),
-            )
+            .expression_attribute_values(":wrapped_key", bytes(made.ciphertext.clone()))
             .expression_attribute_values(":made_at", text(sortable(Timestamp::now())))
             .expression_attribute_values(":occurred_at", text(sortable(occurred_at)));
         Ok(settled(Box::pin(update.send()).await)?.is_some())
@@ -113,9 +112,57 @@ impl KeyTable {
         Ok(Stored::read(&old)?.key.map(|key| key.id))
     }
 
+    /// Replaces what wraps a key, unless the item has another key, or the same wrapped otherwise, by now.
+    pub(crate) async fn replace(
+        &self,
+        customer_number: Option<&str>,
+        wrapped: &WrappedKey,
+        rewrapped: Vec<u8>,
+    ) -> Result<(), KeyError> {
+        let update = self
+            .update(customer_number)
+            .update_expression("SET #wrapped_key = :rewrapped")
+            .condition_expression("#key_id = :key_id AND #wrapped_key = :wrapped_key")
+            .expression_attribute_names("#key_id", KEY_ID)
+            .expression_attribute_names("#wrapped_key", WRAPPED_KEY)
+            .expression_attribute_values(":key_id", text(wrapped.id.to_string()))
+            .expression_attribute_values(":wrapped_key", bytes(wrapped.ciphertext.clone()))
+            .expression_attribute_values(":rewrapped", bytes(rewrapped));
+        settled(Box::pin(update.send()).await)?;
+        Ok(())
+    }
+
+    /// Returns a branch key, wrapped by KMS, if there is one with this name. It is written once and never changed.
+    pub(crate) async fn branch(&self, name: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let got = Box::pin(get.key(PARTITION_KEY, text(branch_key(name))).send()).await;
+        let item = got.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item;
+        let wrapped = item.map(|mut item| match item.remove(WRAPPED_KEY) {
+            Some(AttributeValue::B(wrapped)) => Ok(wrapped.into_inner()),
+            _ => Err(KeyError::Unreadable),
+        });
+        wrapped.transpose()
+    }
+
+    /// Adds a branch key, wrapped by KMS. Returns `false` if there is one with this name by now.
+    pub(crate) async fn add_branch(&self, name: &str, wrapped: Vec<u8>) -> Result<bool, KeyError> {
+        let update = self
+            .update_of(branch_key(name))
+            .update_expression("SET #wrapped_key = :wrapped_key, #made_at = :made_at")
+            .condition_expression("attribute_not_exists(#wrapped_key)")
+            .expression_attribute_names("#wrapped_key", WRAPPED_KEY)
+            .expression_attribute_names("#made_at", MADE_AT)
+            .expression_attribute_values(":wrapped_key", bytes(wrapped))
+            .expression_attribute_values(":made_at", text(sortable(Timestamp::now())));
+        Ok(settled(Box::pin(update.send()).await)?.is_some())
+    }
+
     fn update(&self, customer_number: Option<&str>) -> UpdateItemFluentBuilder {
-        let update = self.client.update_item().table_name(&self.table);
-        update.key(PARTITION_KEY, text(key(customer_number)))
+        self.update_of(key(customer_number))
+    }
+
+    fn update_of(&self, key: String) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).key(PARTITION_KEY, text(key))
     }
 }
 
@@ -166,6 +213,14 @@ fn key(customer_number: Option<&str>) -> String {
 
 fn sortable(at: Timestamp) -> String {
     format!("{at:.9}")
+}
+
+fn branch_key(name: &str) -> String {
+    format!("{BRANCH_PREFIX}{name}")
+}
+
+fn bytes(value: Vec<u8>) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {

@@ -1,25 +1,23 @@
-//! The data keys of customers: made and unwrapped by KMS, kept in a table.
+//! The data keys of customers, kept in a table: wrapped by a branch key, or, older ones, by KMS itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::DataKeySpec;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use topology::Key;
 use uuid::Uuid;
 
+use crate::branch_key::branch_of;
+use crate::branches::Branches;
 use crate::cache::Cache;
 use crate::data_key::DataKey;
-use crate::domain::{Line, NAME};
+use crate::domain::Line;
 use crate::key_error::KeyError;
 use crate::key_table::{KeyTable, WrappedKey};
+use crate::kms::Kms;
 
-/// The entry of KMS's encryption context that ties a wrapped key to its customer.
-const CUSTOMER: &str = "customer";
+/// Whom the key of events about no customer belongs to.
+const NOBODY: &str = "nobody";
 /// Keys in memory, each of a few hundred bytes.
 const CACHED: usize = 10_000;
 /// Keys that are looked for at once. Hundreds of events may wait for their batch, and so many calls at a time would only make
@@ -28,26 +26,31 @@ const AT_ONCE: usize = 16;
 /// How often a key is looked for that another task makes or removes at the same time.
 const ATTEMPTS: u32 = 4;
 
-/// Where the keys are.
+/// Where the keys are, and how they are wrapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySettings {
     /// `ARCHIVE_KEYS_TABLE_NAME`.
     pub table: String,
-    /// `ARCHIVE_KEY_ID`: the key of KMS that wraps the data keys.
+    /// `ARCHIVE_KEY_ID`: the key of KMS.
     pub key_id: String,
     /// `ARCHIVE_KEY_LIFE_S`, 300: how long an unwrapped data key stays in memory.
     pub life: Duration,
+    /// `ARCHIVE_BRANCH_KEYS`: whether branch keys wrap data keys. Those that are wrapped either way are read in any case.
+    pub branch_keys: bool,
+    /// `ARCHIVE_BRANCH_KEY_LIFE_S`, 3,600: how long an unwrapped branch key stays in memory.
+    pub branch_life: Duration,
 }
 
 /// The data keys of customers.
 ///
-/// The table is read consistently for each event, and only what KMS unwraps is kept in memory, under the key's id. So an erasure
-/// counts for every task at once, and no event is encrypted with a key that had been removed before.
+/// The table is read consistently for each event, and only what was unwrapped is kept in memory, under the key's id. So an
+/// erasure counts for every task at once, and no event is encrypted with a key that had been removed before.
 #[derive(Debug)]
 pub struct Keys {
     table: KeyTable,
-    kms: aws_sdk_kms::Client,
-    key_id: String,
+    kms: Kms,
+    branches: Branches,
+    wraps_with_branches: bool,
     cache: Cache,
     lookups: Semaphore,
 }
@@ -56,12 +59,12 @@ impl Keys {
     /// Creates the keys of an archive.
     #[must_use]
     pub fn new(dynamodb: aws_sdk_dynamodb::Client, kms: aws_sdk_kms::Client, settings: KeySettings) -> Self {
-        let KeySettings { table, key_id, life } = settings;
         Self {
-            table: KeyTable::new(dynamodb, table),
-            kms,
-            key_id,
-            cache: Cache::new(CACHED, life),
+            table: KeyTable::new(dynamodb, settings.table),
+            kms: Kms::new(kms, settings.key_id),
+            branches: Branches::new(settings.branch_life),
+            wraps_with_branches: settings.branch_keys,
+            cache: Cache::new(CACHED, settings.life),
             lookups: Semaphore::new(AT_ONCE),
         }
     }
@@ -81,13 +84,16 @@ impl Keys {
                 return Ok(None);
             }
             if let Some(wrapped) = stored.key {
-                return self.unwrap(customer_number, wrapped).await.map(Some);
+                if let Some(key) = self.cache.get(wrapped.id) {
+                    return Ok(Some(key));
+                }
+                let material = self.unwrap(customer_number, &wrapped).await?;
+                self.rewrap(customer_number, &wrapped, &material).await?;
+                return self.keep(wrapped.id, &material).map(Some);
             }
-            let (wrapped, made) = self.generate(customer_number).await?;
+            let (wrapped, material) = self.generate(customer_number).await?;
             if self.table.add(customer_number, &wrapped, occurred_at).await? {
-                let made = Arc::new(made);
-                self.cache.put(&made);
-                return Ok(Some(made));
+                return self.keep(wrapped.id, &material).map(Some);
             }
         }
         Err(KeyError::Contended)
@@ -102,10 +108,12 @@ impl Keys {
         let Some(sealed) = &line.data else { return Ok(None) };
         let customer_number = line.customer_number.as_deref();
         let stored = self.table.get(customer_number).await?;
-        match stored.key.filter(|key| key.id == sealed.key_id) {
-            Some(wrapped) => self.unwrap(customer_number, wrapped).await.map(Some),
-            None => Ok(None),
+        let Some(wrapped) = stored.key.filter(|key| key.id == sealed.key_id) else { return Ok(None) };
+        if let Some(key) = self.cache.get(wrapped.id) {
+            return Ok(Some(key));
         }
+        let material = self.unwrap(customer_number, &wrapped).await?;
+        self.keep(wrapped.id, &material).map(Some)
     }
 
     /// Removes the key of a customer who was erased at `erased_at`, for good.
@@ -116,50 +124,48 @@ impl Keys {
         Ok(())
     }
 
-    async fn unwrap(
-        &self,
-        customer_number: Option<&str>,
-        wrapped: WrappedKey,
-    ) -> Result<Arc<DataKey>, KeyError> {
-        if let Some(key) = self.cache.get(wrapped.id) {
-            return Ok(key);
-        }
-        let decrypt = self
-            .kms
-            .decrypt()
-            .key_id(&self.key_id)
-            .set_encryption_context(Some(context(customer_number)))
-            .ciphertext_blob(Blob::new(wrapped.ciphertext));
-        let answer = Box::pin(decrypt.send()).await;
-        let answer = answer.map_err(|error| AwsError::of(service::KMS, "Decrypt", error))?;
-        let key = Arc::new(DataKey::new(wrapped.id, plaintext(answer.plaintext.as_ref()))?);
+    fn keep(&self, id: Uuid, material: &[u8]) -> Result<Arc<DataKey>, KeyError> {
+        let key = Arc::new(DataKey::new(id, material)?);
         self.cache.put(&key);
         Ok(key)
     }
 
-    async fn generate(&self, customer_number: Option<&str>) -> Result<(WrappedKey, DataKey), KeyError> {
-        let generate = self
-            .kms
-            .generate_data_key()
-            .key_id(&self.key_id)
-            .key_spec(DataKeySpec::Aes256)
-            .set_encryption_context(Some(context(customer_number)));
-        let answer = Box::pin(generate.send()).await;
-        let answer = answer.map_err(|error| AwsError::of(service::KMS, "GenerateDataKey", error))?;
-        let id = Uuid::new_v4();
-        let key = DataKey::new(id, plaintext(answer.plaintext.as_ref()))?;
-        let ciphertext = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
-        Ok((WrappedKey { id, ciphertext }, key))
+    async fn unwrap(&self, customer_number: Option<&str>, wrapped: &WrappedKey) -> Result<Vec<u8>, KeyError> {
+        let customer = customer_number.unwrap_or(NOBODY);
+        match branch_of(&wrapped.ciphertext) {
+            Some(name) => {
+                let branch = self.branches.named(&self.table, &self.kms, name).await?;
+                Ok(branch.unwrap(customer, &wrapped.ciphertext)?)
+            }
+            None => self.kms.unwrap_data_key(customer, wrapped.ciphertext.clone()).await,
+        }
     }
-}
 
-fn plaintext(blob: Option<&Blob>) -> &[u8] {
-    blob.map(AsRef::as_ref).unwrap_or_default()
-}
+    /// Has a branch key wrap what KMS wrapped itself, so that KMS need not be asked for it again. If the customer's key has
+    /// changed meanwhile, nothing is written.
+    async fn rewrap(
+        &self,
+        customer_number: Option<&str>,
+        wrapped: &WrappedKey,
+        material: &[u8],
+    ) -> Result<(), KeyError> {
+        if !self.wraps_with_branches || branch_of(&wrapped.ciphertext).is_some() {
+            return Ok(());
+        }
+        let branch = self.branches.current(&self.table, &self.kms, Timestamp::now()).await?;
+        let rewrapped = branch.wrap(customer_number.unwrap_or(NOBODY), material)?;
+        self.table.replace(customer_number, wrapped, rewrapped).await
+    }
 
-fn context(customer_number: Option<&str>) -> HashMap<String, String> {
-    HashMap::from([
-        (Key::SERVICE.to_owned(), NAME.to_owned()),
-        (CUSTOMER.to_owned(), customer_number.unwrap_or("nobody").to_owned()),
-    ])
+    async fn generate(&self, customer_number: Option<&str>) -> Result<(WrappedKey, Vec<u8>), KeyError> {
+        let (id, customer) = (Uuid::new_v4(), customer_number.unwrap_or(NOBODY));
+        if self.wraps_with_branches {
+            let branch = self.branches.current(&self.table, &self.kms, Timestamp::now()).await?;
+            let material = branch.generate()?;
+            let ciphertext = branch.wrap(customer, &material)?;
+            return Ok((WrappedKey { id, ciphertext }, material.to_vec()));
+        }
+        let made = self.kms.generate_data_key(customer).await?;
+        Ok((WrappedKey { id, ciphertext: made.wrapped }, made.plaintext))
+    }
 }

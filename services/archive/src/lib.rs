@@ -4,8 +4,9 @@
 //! stored again, and readers keep one line for each event id. Nothing but the messages in flight is in memory, and the
 //! consumer bounds their number and their bytes.
 //!
-//! What an event says is encrypted with a data key of its customer, which KMS wraps. An erasure removes the key, and with it
-//! the meaning of every line about the customer, in objects that nobody may change any more.
+//! What an event says is encrypted with a data key of its customer. A branch key wraps the data keys of a month, and KMS wraps the
+//! branch key, so that KMS is asked once an hour and not for each customer. An erasure removes the data key, and with it the
+//! meaning of every line about the customer, in objects that nobody may change any more.
 //!
 //! Whoever reads the archive needs [`domain::Line`] and [`Keys::of_line`].
 //!
@@ -23,6 +24,8 @@
 //! ```
 
 mod batch;
+mod branch_key;
+mod branches;
 mod bucket;
 mod cache;
 pub mod data_key;
@@ -31,6 +34,7 @@ mod handler;
 mod key_error;
 mod key_table;
 mod keys;
+mod kms;
 mod metrics;
 mod settings;
 #[cfg(test)]
@@ -41,7 +45,7 @@ use std::time::Duration;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use service_runtime::{BoxError, Runtime};
-use topology::{Bucket, BucketAccess, Key, Service, Table, TableAccess};
+use topology::{Bucket, BucketAccess, Key, Parameter, Service, Table, TableAccess};
 
 use crate::batch::Batches;
 use crate::bucket::EventArchive;
@@ -55,9 +59,9 @@ pub use crate::keys::{KeySettings, Keys};
 
 /// The bucket of the objects.
 pub const BUCKET: &str = "event-archive";
-/// The table of the wrapped data keys, an item for each customer.
+/// The table of the wrapped keys, an item for each customer and one for each month.
 pub const TABLE: &str = "archive-keys";
-/// The key of KMS that wraps the data keys.
+/// The key of KMS that wraps the branch keys.
 pub const KEY: &str = "archive";
 
 /// Messages in flight: more than other services have, since each waits for its batch.
@@ -82,6 +86,14 @@ pub fn topology() -> Service {
         )
         .owns(Table::new(TABLE).access([TableAccess::Get, TableAccess::Update]))
         .encrypts_with(Key::new(KEY))
+        .parameter(
+            Parameter::new(
+                "ARCHIVE_BRANCH_KEYS",
+                "Whether branch keys wrap data keys; false has KMS wrap each, as tasks of an earlier version need",
+            )
+            .one_of(&["true", "false"])
+            .or("true"),
+        )
         .handles_at_once(HANDLES_AT_ONCE)
         .handles_within(HANDLES_WITHIN)
 }
@@ -90,7 +102,8 @@ pub fn topology() -> Service {
 ///
 /// It reads `EVENT_ARCHIVE_BUCKET_NAME`, `ARCHIVE_KEYS_TABLE_NAME`, `ARCHIVE_KEY_ID`, `ARCHIVE_BATCH_AGE_MS` (2,000: when a
 /// batch is stored at the latest), `ARCHIVE_BATCH_BYTES` (4,194,304: the size at which it is stored earlier),
-/// `ARCHIVE_KEY_LIFE_S` (300: how long a data key stays in memory), `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*`
+/// `ARCHIVE_KEY_LIFE_S` (300: how long a data key stays in memory), `ARCHIVE_BRANCH_KEYS` (`true`: whether branch keys wrap the
+/// data keys, or KMS wraps each), `ARCHIVE_BRANCH_KEY_LIFE_S` (3,600: how long a branch key stays in memory), `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and the `CONSUMER_*`
 /// settings.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ const LONGEST_AGE: Duration = Duration::from_secs(10);
 pub(crate) struct Settings {
     /// `EVENT_ARCHIVE_BUCKET_NAME`.
     pub(crate) bucket: String,
-    /// `ARCHIVE_KEYS_TABLE_NAME`, `ARCHIVE_KEY_ID`, `ARCHIVE_KEY_LIFE_S`.
+    /// `ARCHIVE_KEYS_TABLE_NAME`, `ARCHIVE_KEY_ID`, `ARCHIVE_KEY_LIFE_S`, `ARCHIVE_BRANCH_KEYS`, `ARCHIVE_BRANCH_KEY_LIFE_S`.
     pub(crate) keys: KeySettings,
     /// `ARCHIVE_BATCH_*`.
     pub(crate) batch: BatchSettings,
@@ -40,6 +40,8 @@ impl Settings {
             table: settings.required("ARCHIVE_KEYS_TABLE_NAME"),
             key_id: settings.required("ARCHIVE_KEY_ID"),
             life: settings.duration_s("ARCHIVE_KEY_LIFE_S", Duration::from_mins(5)),
+            branch_keys: settings.parse("ARCHIVE_BRANCH_KEYS", true),
+            branch_life: settings.duration_s("ARCHIVE_BRANCH_KEY_LIFE_S", Duration::from_hours(1)),
         };
         let age = settings.duration_ms("ARCHIVE_BATCH_AGE_MS", Duration::from_secs(2));
         if age > LONGEST_AGE {
@@ -79,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_message_has_time_for_every_attempt_of_every_call() {
-        // The key is read, made, and lost to another task's, which is read and unwrapped; then the batch, and the object.
+        // The key is read, made, and lost to another task's, which is read and unwrapped; a branch key is found within the time
+        // of one call; then the batch, and the object.
         let table = aws_clients::dynamodb_limits::CALL_TIMEOUT * 3;
         let longest = table + crate::CALL_TIMEOUT * 2 + LONGEST_AGE + crate::CALL_TIMEOUT;
         assert!(longest < crate::HANDLES_WITHIN, "{longest:?}");

@@ -22,6 +22,7 @@ use crate::handler::ArchiveEvents;
 use crate::keys::{KeySettings, Keys};
 use crate::metrics::Metrics;
 
+mod branches;
 mod erasing;
 mod storing;
 
@@ -61,18 +62,28 @@ impl House {
     }
 
     fn task_with(&self, settings: BatchSettings) -> ArchiveEvents {
+        self.task_of(settings, self.keys())
+    }
+
+    fn task_of(&self, settings: BatchSettings, keys: Keys) -> ArchiveEvents {
         let metrics = Metrics::new(&NoopMeterProvider::new().meter("test"));
         let bucket = EventArchive::new(aws_clients::untraced_s3(self.cloud.aws()), self.bucket());
         let (batches, storing) = Batches::new(bucket, settings, metrics, CancellationToken::new());
         tokio::spawn(storing);
-        ArchiveEvents::new(self.keys(), batches)
+        ArchiveEvents::new(keys, batches)
     }
 
     fn keys(&self) -> Keys {
+        self.keys_wrapped_by(true)
+    }
+
+    fn keys_wrapped_by(&self, branch_keys: bool) -> Keys {
         let settings = KeySettings {
             table: self.cloud.variable(crate::NAME, "ARCHIVE_KEYS_TABLE_NAME"),
             key_id: self.cloud.variable(crate::NAME, "ARCHIVE_KEY_ID"),
             life: Duration::from_mins(5),
+            branch_keys,
+            branch_life: Duration::from_hours(1),
         };
         Keys::new(self.cloud.dynamodb(), aws_clients::kms(self.cloud.aws()), settings)
     }

@@ -21,6 +21,8 @@ const STORED_KB: f64 = 1.25;
 const STORED_DAYS: f64 = 14.0;
 /// A19: objects that a task writes in a minute if it has something to write all the time: one every two seconds.
 const OBJECTS_A_MINUTE: f64 = 30.0;
+/// A21: branch keys that a task of archive has KMS unwrap in an hour: those of a year, one for each month.
+const BRANCH_KEYS: f64 = 12.0;
 /// A20: an archived event, in KB: encrypted data does not compress.
 const ARCHIVED_KB: f64 = 0.6;
 /// A14: records of metrics that a task writes in a minute, in KB.
@@ -153,8 +155,8 @@ impl<'a> Sum<'a, '_> {
             ),
             fee(
                 "KMS, requests",
-                "events × data keys (A21)",
-                n * f64::from(flow.data_keys),
+                "tasks of archive × hours × 12 (A21)",
+                f64::from(flow.key_owners) * f64::from(self.tasks.each) * HOURS * BRANCH_KEYS / 1e6,
                 &prices.key_request,
             ),
         ]

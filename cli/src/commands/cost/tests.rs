@@ -34,13 +34,13 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
             ("SQS, requests", 363.0),              // 43.2 × 7 × 3 × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
-            ("DynamoDB, writes", 428.0),           // 43.2 × 13 × 0.7625
-            ("DynamoDB, reads", 40.0),             // 43.2 × 6 × 0.1525
+            ("DynamoDB, writes", 362.0),           // 43.2 × 11 × 0.7625
+            ("DynamoDB, reads", 46.0),             // 43.2 × 7 × 0.1525
             ("DynamoDB, storage", 8.0),            // 20.16 million × 1.25 KB = 25.2 GB × 0.306
             ("S3, writes", 247.0),                 // (43.2 + 2 × 43,200 × 30 = 2.592) × 5.40
             ("S3, reads", 19.0),                   // 43.2 × 0.43
             ("S3, storage", 1.0),                  // 86.4 million × 0.6 KB = 51.8 GB × 0.0245
-            ("KMS, requests", 130.0),              // 43.2 × 3.00
+            ("KMS, requests", 0.0),                // 2 × 720 × 12 = 17,280 × 3.00 a million
             ("Fargate, vCPU", 121.0),              // 18 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 27.0),             // 18 × 0.5 × 720 × 0.00409
             ("Load balancer", 19.0),               // 720 × 0.027
@@ -69,8 +69,8 @@ fn ten_thousand_a_minute_with_twelve_services() {
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
             ("SQS, requests", 5_184.0),     // 432 × 10 × 3 × 0.40
-            ("DynamoDB, writes", 5_270.0),  // 432 × 16 × 0.7625
-            ("DynamoDB, reads", 395.0),     // 432 × 6 × 0.1525
+            ("DynamoDB, writes", 4_612.0),  // 432 × 14 × 0.7625
+            ("DynamoDB, reads", 461.0),     // 432 × 7 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
             ("NAT gateway, data", 1_123.0), // 432 million × 50 KB = 21,600 GB × 0.052
@@ -97,13 +97,13 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             // 43,200 × 7 × 1.2 = 362,880: 100,000 × 0.40 + 100,000 × 0.30 + 162,880 × 0.24
             ("SQS, requests", 109_091.0),
             ("SNS, publishes", 21_600.0),       // 43,200 × 0.50
-            ("DynamoDB, writes", 351_000.0),    // 43,200 × 13 × 0.625
-            ("DynamoDB, reads", 32_400.0),      // 43,200 × 6 × 0.125
+            ("DynamoDB, writes", 297_000.0),    // 43,200 × 11 × 0.625
+            ("DynamoDB, reads", 37_800.0),      // 43,200 × 7 × 0.125
             ("DynamoDB, storage", 6_300.0),     // 20,160 million × 1.25 KB = 25,200 GB × 0.25
             ("S3, writes", 216_181.0),          // (43,200 + 28 × 43,200 × 30 = 36.288) × 5.00
             ("S3, reads", 17_280.0),            // 43,200 × 0.40
             ("S3, storage", 1_192.0),           // 86,400 million × 0.6 KB = 51,840 GB × 0.023
-            ("KMS, requests", 129_600.0),       // 43,200 × 3.00
+            ("KMS, requests", 1.0),             // 28 × 720 × 12 = 241,920 × 3.00 a million
             ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
             ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
@@ -127,7 +127,7 @@ fn a_million_a_minute_with_thirty_three_services() {
         &[
             // 43,200 × 31 × 1.2 = 1,607,040: 100,000 × 0.40 + 100,000 × 0.30 + 1,407,040 × 0.24
             ("SQS, requests", 407_690.0),
-            ("DynamoDB, writes", 1_218_780.0), // 43,200 × 37 × 0.7625
+            ("DynamoDB, writes", 1_152_900.0), // 43,200 × 35 × 0.7625
             ("NAT gateway, data", 348_192.0),  // 43,200 million × 155 KB = 6,696,000 GB × 0.052
             ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
             ("Metrics", 594.0),                // 33 × 60 × 0.30

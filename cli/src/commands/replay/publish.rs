@@ -38,8 +38,13 @@ pub(super) enum Ended {
 impl Replayer {
     pub(super) fn new(config: &SdkConfig, resources: &Resources, dry_run: bool, silent: bool) -> Self {
         let alias = format!("alias/{}", resources.physical_name(archive::KEY));
-        let settings =
-            KeySettings { table: resources.physical_name(archive::TABLE), key_id: alias, life: KEY_LIFE };
+        let settings = KeySettings {
+            table: resources.physical_name(archive::TABLE),
+            key_id: alias,
+            life: KEY_LIFE,
+            branch_keys: false,
+            branch_life: KEY_LIFE,
+        };
         let keys = Keys::new(aws_clients::dynamodb(config), aws_clients::kms(config), settings);
         let client = aws_sdk_eventbridge::Client::new(config);
         // The metrics of a command go nowhere.
