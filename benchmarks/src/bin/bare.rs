@@ -46,7 +46,8 @@ async fn receive_and_delete(
         progress.add(messages.len());
         for (index, message) in messages.into_iter().enumerate() {
             let handle = message.receipt_handle.context("a message without a receipt handle")?;
-            let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle);
+            let entry =
+                DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle);
             delete = delete.entries(entry.build()?);
         }
         delete.send().await?;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Config;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::Config;
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
@@ -52,6 +52,7 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// Creates the queue at `queue_url` with its dead-letter queue.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the caller has no more use for it")]
     pub fn new(
         client: Client,
         queue_url: impl Into<String>,

@@ -140,7 +140,11 @@ impl Fields {
             LogFormat::Json => value.write_json(&mut self.others),
             LogFormat::Text => value.write_text(&mut self.others),
         }
-        match self.places.iter().position(|place| self.others[place.name.clone()] == self.others[name.clone()]) {
+        match self
+            .places
+            .iter()
+            .position(|place| self.others[place.name.clone()] == self.others[name.clone()])
+        {
             None => self.places.push(Place { field: start..self.others.len(), name }),
             Some(known) => self.replace(known, start),
         }
@@ -339,7 +343,10 @@ mod tests {
     fn the_last_field_of_a_name_wins_in_the_place_of_the_first() {
         let log = || tracing::info!(a = 1, b = "between", a = "longer than before", c = 3, b = 2, "event");
         let line: serde_json::Value = serde_json::from_str(&rendered(LogFormat::Json, log)).unwrap();
-        assert_eq!((&line["a"], &line["b"], &line["c"]), (&"longer than before".into(), &2.into(), &3.into()));
+        assert_eq!(
+            (&line["a"], &line["b"], &line["c"]),
+            (&"longer than before".into(), &2.into(), &3.into())
+        );
         let text = rendered(LogFormat::Text, log);
         assert!(text.contains("event a=\"longer than before\" b=2 c=3 trace_id="), "{text}");
     }

@@ -52,7 +52,7 @@ impl Providers {
         let followed = sampling.by_rules.as_ref().filter(|_| settings.traces_endpoint.is_some());
         let poller = followed.map(rules::poller).transpose()?;
         let (tracers, departures) = tracer_provider(settings, sampling, resource.clone(), &losses, &ending)?;
-        let meters = meter_provider(settings, resource, &losses, &ending)?;
+        let meters = meter_provider(settings, resource, &losses, &ending);
         let meter = meters.meter(SCOPE);
         losses.spans.count_in(meter.u64_counter("telemetry.spans.lost").build());
         losses.data_points.count_in(meter.u64_counter("telemetry.data_points.lost").build());
@@ -129,9 +129,9 @@ fn meter_provider(
     resource: Resource,
     losses: &Losses,
     ending: &Arc<Ending>,
-) -> Result<SdkMeterProvider, StartError> {
+) -> SdkMeterProvider {
     let provider = SdkMeterProvider::builder().with_resource(resource);
-    let Some(endpoint) = &settings.metrics_endpoint else { return Ok(provider.build()) };
+    let Some(endpoint) = &settings.metrics_endpoint else { return provider.build() };
     let collector = Collector::new(endpoint, settings.export_timeout);
     let delivery = Delivery::of_metrics(collector, Arc::clone(ending), Arc::clone(&losses.data_points));
     let provider = match settings.histograms {
@@ -141,7 +141,7 @@ fn meter_provider(
     let reader = PeriodicReader::builder(UntilAccepted::new(delivery, settings.metric_temporality))
         .with_interval(settings.metric_interval)
         .build();
-    Ok(provider.with_reader(reader).build())
+    provider.with_reader(reader).build()
 }
 
 /// Makes every histogram exponential, whatever bounds its instrument has. Size and scale are the standard's

@@ -45,7 +45,7 @@ pub struct Telemetry {
 /// keeps the sampling rules up to date until the [shutdown](Telemetry::shutdown), or until the handle is dropped.
 ///
 /// # Errors
-/// When the log filter is invalid, an exporter cannot be created, the process already has a subscriber, or there are
+/// When the log filter is invalid, a thread cannot be started, the process already has a subscriber, or there are
 /// sampling rules to fetch and no Tokio runtime. An unreachable collector is not an error here: exports and fetching rules
 /// fail later and are logged.
 pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
@@ -60,6 +60,7 @@ impl Telemetry {
     ///
     /// # Errors
     /// As [`start`].
+    #[expect(clippy::needless_pass_by_value, reason = "the caller has no more use for them")]
     pub fn build(
         settings: Settings,
         logs: impl Write + Send + 'static,

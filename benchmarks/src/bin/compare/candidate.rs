@@ -76,16 +76,17 @@ pub(crate) async fn peers(
             missing.push((language, reason));
             continue;
         }
-        let settings: [(&str, usize, &[(&'static str, &'static str)]); 3] =
-            [("unsampled", 0, &[]), ("100 %", 1, &[]), ("unsampled, no log", 0, &[("LOG", "off")])];
-        built.extend(settings.map(|(setting, sampled, variables)| Candidate {
+        let peer = |setting: &str, sampled, variables: &[(&'static str, &'static str)]| Candidate {
             name: format!("{language}, {setting}"),
             program: source.join("run"),
             arguments: vec![target.clone().into()],
             variables: variables.to_vec(),
             sampled,
             warm_ups: if language == "java" { 10 } else { 1 },
-        }));
+        };
+        built.push(peer("unsampled", 0, &[]));
+        built.push(peer("100 %", 1, &[]));
+        built.push(peer("unsampled, no log", 0, &[("LOG", "off")]));
     }
     Ok((built, missing))
 }

@@ -52,8 +52,10 @@ impl Queue {
             for number in first..messages.min(first + 10) {
                 let recorded = sampled > 0 && number % sampled == 0;
                 let header = trace_header(now, recorded);
-                let attribute =
-                    MessageSystemAttributeValue::builder().data_type("String").string_value(&header).build()?;
+                let attribute = MessageSystemAttributeValue::builder()
+                    .data_type("String")
+                    .string_value(&header)
+                    .build()?;
                 let entry = SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())
                     .message_body(body(now, &header))

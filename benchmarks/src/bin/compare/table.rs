@@ -46,16 +46,14 @@ pub(crate) fn summaries(rows: &[Row]) -> Vec<Summary> {
 
 /// Renders the table, in Markdown.
 pub(crate) fn table(summaries: &[Summary]) -> String {
-    let mut table = String::from(
-        "| consumer | CPU by that of the bare loop | CPU of a message | requests for a message | messages a second \
-         | memory at most |\n|---|---|---|---|---|---|\n",
-    );
-    for Summary { name, ratio, cpu_us, requests, per_second, peak_mib } in summaries {
-        table += &format!(
+    let heads = "| consumer | CPU by that of the bare loop | CPU of a message | requests for a message \
+         | messages a second | memory at most |\n|---|---|---|---|---|---|\n";
+    let rows = summaries.iter().map(|Summary { name, ratio, cpu_us, requests, per_second, peak_mib }| {
+        format!(
             "| {name} | {ratio:.2} | {cpu_us:.1} µs | {requests:.2} | {per_second:.0} | {peak_mib:.0} MiB |\n"
-        );
-    }
-    table
+        )
+    });
+    std::iter::once(heads.to_owned()).chain(rows).collect()
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -70,11 +68,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Returns what is worse than in `before` by more than `share`: the candidates with the ratios before and now.
-pub(crate) fn worse<'a>(
-    before: &[(String, f64)],
-    now: &'a [Summary],
-    share: f64,
-) -> Vec<(&'a Summary, f64)> {
+pub(crate) fn worse<'a>(before: &[(String, f64)], now: &'a [Summary], share: f64) -> Vec<(&'a Summary, f64)> {
     let known = |name: &str| before.iter().find(|(known, _)| known == name).map(|(_, ratio)| *ratio);
     let with_before = now.iter().filter_map(|summary| Some((summary, known(&summary.name)?)));
     with_before.filter(|(summary, before)| summary.ratio > before * (1.0 + share)).collect()
@@ -93,7 +87,12 @@ mod tests {
     use super::*;
 
     fn row(name: &str, cpu_us: &[f64]) -> Row {
-        let measured = |cpu_us: &f64| Measured { cpu_us: *cpu_us, requests: 0.2, per_second: 1.0, peak_memory: 1_048_576 };
+        let measured = |cpu_us: &f64| Measured {
+            cpu_us: *cpu_us,
+            requests: 0.2,
+            per_second: 1.0,
+            peak_memory: 1_048_576,
+        };
         Row { name: name.to_owned(), rounds: cpu_us.iter().map(measured).collect() }
     }
 
@@ -108,7 +107,8 @@ mod tests {
 
     #[test]
     fn what_got_worse_by_more_than_the_share_is_named() {
-        let summaries = summaries(&[row(BARE, &[10.0]), row("a", &[12.0]), row("b", &[12.0]), row("new", &[99.0])]);
+        let summaries =
+            summaries(&[row(BARE, &[10.0]), row("a", &[12.0]), row("b", &[12.0]), row("new", &[99.0])]);
         let before = [("a".to_owned(), 1.1), ("b".to_owned(), 1.0)];
         let worse = worse(&before, &summaries, 0.15);
         assert_eq!(complaint(&worse), "b: 1.20 times the bare loop, 1.00 before\n");
