@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::batcher::{Batcher, ChangeVisibility, Delete};
 use crate::clock::{Clock, SystemClock};
 use crate::handler::AtLeastOnceHandler;
-use crate::held::InHand;
+use crate::in_hand::InHand;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::readiness::{OnHealth, OnWork, Readiness};

@@ -70,6 +70,7 @@ mod failure;
 mod handler;
 mod held;
 mod hop;
+mod in_hand;
 mod intake;
 mod metrics;
 mod pollers;

@@ -11,7 +11,7 @@ use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::{attributes, bounds};
 
 use crate::conclusion::{Conclusion, DEAD_LETTER, Problem, RELEASED, RETRY};
-use crate::held::InHand;
+use crate::in_hand::InHand;
 
 pub(crate) use self::frequent::OfType;
 use self::frequent::{Lazily, Types};

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::circuit::{Admission, Change, Circuit, Trouble};
 use crate::handler::AtLeastOnceHandler;
-use crate::held::{Held, InHand};
+use crate::held::Held;
+use crate::in_hand::InHand;
 use crate::intake::{Permits, Polled, poll};
 use crate::pollers::Pollers;
 use crate::queue::{MAX_BATCH, Message, Queue, QueueError, Receive};

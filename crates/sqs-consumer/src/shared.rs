@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batcher::Batcher;
 use crate::clock::Clock;
-use crate::held::{Held, InHand};
+use crate::held::Held;
+use crate::in_hand::InHand;
 use crate::metrics::Metrics;
 use crate::queue::{Receipt, VisibilityChange};
 use crate::rejections::Rejections;

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::CALL_TIMEOUT;
 use crate::branch_key::BranchKey;
 use crate::key_error::KeyError;
 use crate::key_table::KeyTable;
-use crate::kms::Kms;
+use crate::kms::{CALL_TIMEOUT, Kms};
 
 /// Branch keys in memory: those of more than twenty years.
 const CACHED: usize = 256;

@@ -1,6 +1,7 @@
 //! What the archive asks of KMS: keys, wrapped with the archive's key and tied to their purpose by the encryption context.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_kms::primitives::Blob;
@@ -10,6 +11,9 @@ use topology::Key;
 use crate::branch_key::BranchKey;
 use crate::domain::NAME;
 use crate::key_error::KeyError;
+
+/// How long a call to KMS or S3 may take with all its attempts. An object may have a few megabytes.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The entry of the encryption context that ties a data key to its customer.
 const CUSTOMER: &str = "customer";

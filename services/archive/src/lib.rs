@@ -50,6 +50,7 @@ use topology::{Bucket, BucketAccess, Key, Parameter, Service, Table, TableAccess
 use crate::batch::Batches;
 use crate::bucket::EventArchive;
 use crate::handler::ArchiveEvents;
+use crate::kms::CALL_TIMEOUT;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
@@ -69,8 +70,6 @@ const HANDLES_AT_ONCE: u32 = 500;
 
 /// How long handling a message may take: its data key, the age of its batch, and the object, each with all attempts.
 const HANDLES_WITHIN: Duration = Duration::from_mins(1);
-/// How long a call to KMS or S3 may take with all its attempts. An object may have a few megabytes.
-const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What the service consumes and owns.
 #[must_use]

@@ -58,6 +58,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kms::CALL_TIMEOUT;
 
     const REQUIRED: [(&str, &str); 5] = [
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/archive"),
@@ -84,7 +85,7 @@ mod tests {
         // The key is read, made, and lost to another task's, which is read and unwrapped; a branch key is found within the time
         // of one call; then the batch, and the object.
         let table = aws_clients::dynamodb_limits::CALL_TIMEOUT * 3;
-        let longest = table + crate::CALL_TIMEOUT * 2 + LONGEST_AGE + crate::CALL_TIMEOUT;
+        let longest = table + CALL_TIMEOUT * 2 + LONGEST_AGE + CALL_TIMEOUT;
         assert!(longest < crate::HANDLES_WITHIN, "{longest:?}");
     }
 

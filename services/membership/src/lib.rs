@@ -58,7 +58,7 @@ pub fn topology() -> Service {
 pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
-    let members = Members::new(dynamodb.clone(), settings.table.clone(), settings.announcing);
+    let members = Members::new(dynamodb.clone(), settings.table.clone(), NAME, settings.announcing);
     let handler = EffectivelyOnce::new(
         dynamodb,
         settings.table,

@@ -42,6 +42,7 @@ const MOST_LISTED: usize = 90;
 pub(crate) struct Members {
     client: Client,
     table: String,
+    handler: &'static str,
     announcing: Announcing,
 }
 
@@ -76,9 +77,14 @@ impl From<ReadError> for Failure {
 }
 
 impl Members {
-    /// `announcing` says where the service's announcements are written.
-    pub(crate) fn new(client: Client, table: impl Into<String>, announcing: Announcing) -> Self {
-        Self { client, table: table.into(), announcing }
+    /// `announcing` says where the announcements of the handler of this name are written.
+    pub(crate) fn new(
+        client: Client,
+        table: impl Into<String>,
+        handler: &'static str,
+        announcing: Announcing,
+    ) -> Self {
+        Self { client, table: table.into(), handler, announcing }
     }
 
     /// Reads the member, consistently: after a stale read the write would fail for nothing.
@@ -201,7 +207,7 @@ impl Members {
 
     /// Returns the key of the marker of the event with this id, if it carries an announcement.
     async fn announcing_marker(&self, event_id: Uuid) -> Result<Option<String>, AwsError> {
-        let key = outbox::marker_key(crate::NAME, event_id);
+        let key = outbox::marker_key(self.handler, event_id);
         let marker = self.item(AttributeValue::S(key.clone())).await?;
         Ok(marker.filter(outbox::announces).map(|_| key))
     }

@@ -85,7 +85,7 @@ fn service(
     announcing: Announcing,
 ) -> EffectivelyOnce<Membership> {
     let table = test.variable(crate::NAME, "MEMBERS_TABLE_NAME");
-    let members = Members::new(test.dynamodb(), table.clone(), announcing);
+    let members = Members::new(test.dynamodb(), table.clone(), crate::NAME, announcing);
     let handler = Membership::new(members, announces_unchanged);
     EffectivelyOnce::new(test.dynamodb(), table, crate::NAME, handler).announcing(announcing)
 }
