@@ -135,7 +135,9 @@ impl Vouchers {
 
     /// Returns the announced events, in any order.
     pub(crate) async fn announced(&self) -> Vec<Item> {
-        self.cloud.announcements(TABLE).await
+        let mut markers = self.all("EVENT#").await;
+        markers.retain(|marker| marker.contains_key("data"));
+        markers
     }
 
     pub(crate) async fn all(&self, prefix: &str) -> Vec<Item> {
