@@ -80,9 +80,12 @@ def matches(pattern, value):
 def accepts(condition, value):
     if not isinstance(condition, dict):
         return condition == value
-    if set(condition) != {"prefix"}:
-        raise SystemExit(f"unsupported filter condition: {condition}")
-    return isinstance(value, str) and value.startswith(condition["prefix"])
+    match condition:
+        case {"prefix": prefix, **rest} if not rest:
+            return isinstance(value, str) and value.startswith(prefix)
+        case {"exists": exists, **rest} if not rest:
+            return (value is not None and not isinstance(value, dict)) == exists
+    raise SystemExit(f"unsupported filter condition: {condition}")
 
 
 def at(record, path):
