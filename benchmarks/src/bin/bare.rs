@@ -1,5 +1,5 @@
-//! What the SDK costs by itself: the fewest calls with which messages can be received and deleted. A program of its own, so
-//! that it has the allocator that a program has by default.
+//! What the SDK alone costs: the fewest calls with which messages can be received and deleted. It is a separate program, so
+//! that it has the default allocator.
 
 use std::process::ExitCode;
 

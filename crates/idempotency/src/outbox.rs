@@ -3,7 +3,7 @@
 //! The table's stream carries the item to a Pipe, which puts the event on the bus. The attribute names come from
 //! [`envelope::outbox`], because the Pipe's filter and its template read them too.
 //!
-//! An announcement is a part of the marker of the event that caused it, or an item of its own ([`Announcing`]). Both stay as
+//! An announcement is a part of the marker of the event that caused it, or a separate item ([`Announcing`]). Both stay as
 //! long as a marker, so that what the Pipe could not put on the bus can be announced again.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub enum Announcing {
     /// The table's Pipe must take it: one of an earlier version passes such an item over.
     #[default]
     WithMarker,
-    /// Each in an item of its own, as earlier versions did.
+    /// Each in a separate item, as earlier versions did.
     Separately,
 }
 

@@ -75,8 +75,9 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         self
     }
 
-    /// Deletes a message only after its log line has been written and, if its trace is recorded, its spans have left: if the process is killed before they do,
-    /// the message is redelivered, and the next attempt can send what is missing ([`Delivery::stand_in_for`]).
+    /// Deletes a message only after its log line has been written and, if its trace is recorded, its spans have left: if the
+    /// process is killed before they do, the message is redelivered, and the next attempt can send what is missing
+    /// ([`Delivery::stand_in_for`]).
     ///
     /// [`Delivery::stand_in_for`]: crate::Delivery::stand_in_for
     #[must_use]

@@ -23,8 +23,8 @@ impl Held {
         Self { in_flight, _weight: weight, permit }
     }
 
-    /// Frees what several messages hold, their permits together: freed one at a time, each would be taken for a receive of its
-    /// own.
+    /// Frees what several messages hold, their permits together: freed one at a time, each would be taken for a
+    /// separate receive.
     pub(crate) fn free_all(all: Vec<Self>) {
         let permits = all.into_iter().filter_map(|mut held| held.permit.take());
         drop(permits.reduce(|mut all, permit| {

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::queue::{Message, Queue, QueueError, Receive};
 
-/// How long a poll waits for more permits after its first, unless there are enough before. When all permits are taken they become free one at a time,
-/// and each receive would fetch a single message.
+/// How long a poll waits for more permits after its first, unless there are enough before. When all permits are taken they
+/// become free a few at a time, and each receive would fetch as few messages.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How a poll ended.

@@ -43,7 +43,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqsQueue {
     /// For calls that are answered at once.
     client: Client,
-    /// For receives that wait. A configuration of its own for each call would be a tenth of what the call costs.
+    /// For receives that wait. Overriding the configuration for each call would be a tenth of what the call costs.
     waiting: Client,
     url: String,
     dead_letter_url: String,

@@ -58,7 +58,7 @@ pub(crate) fn own() -> anyhow::Result<Vec<Candidate>> {
     ])
 }
 
-/// Builds the peers in the directory `sources`, each into a directory of its own below `cache`. Returns them, and those that
+/// Builds the peers in the directory `sources`, each into a separate directory below `cache`. Returns them, and those that
 /// could not be built with the reason.
 pub(crate) async fn peers(
     sources: &Path,

@@ -1,6 +1,6 @@
 //! Compares consumers, all in one run on one machine: the bare SDK, this project's in several settings, and its peers.
 //!
-//! The local cloud with the queues is part of this process. Every consumer is a process of its own, whose processor time is
+//! The local cloud with the queues is part of this process. Every consumer is a separate process, whose processor time is
 //! read from the end of its warm-up until its queue is empty.
 
 mod candidate;

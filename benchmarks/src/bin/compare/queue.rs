@@ -25,8 +25,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Creates the queues at `endpoint`, under names of their own: SQS has a name back only a minute after its queue was
-    /// deleted.
+    /// Creates the queues at `endpoint` under new names: SQS accepts the name of a deleted queue only after a minute.
     pub(crate) async fn create(endpoint: &str) -> anyhow::Result<Self> {
         let name = format!("benchmark-{}", Uuid::new_v4());
         let lookup = |variable: &str| match variable {

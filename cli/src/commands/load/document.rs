@@ -71,7 +71,7 @@ pub(super) struct Count {
 /// How well the generator kept its schedule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Generator {
-    /// How much later than intended it was ready to send, for reasons of its own.
+    /// How much later than intended the generator itself was ready to send.
     pub(super) lag_s: Option<Percentiles>,
     /// Events that waited for a connection because the layer had not answered earlier ones.
     pub(super) waited_for_connection: u64,

@@ -40,7 +40,7 @@ use crate::style::Style;
 /// The most events of a step: each is remembered until its effects are known.
 const MOST_EVENTS: u64 = 1_000_000;
 
-/// Post events at a fixed rate and measure how fast and how surely each has its effects
+/// Post events at a fixed rate and measure how soon, and whether, each has its effects
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -36,7 +36,7 @@ pub(super) fn not_kept_up(step: &Step) -> Option<String> {
     })
 }
 
-/// Whether the generator was late for reasons of its own, so that the step says nothing of the layer.
+/// Whether the generator itself was late, so that the step says nothing about the layer.
 pub(super) fn generator_was_late(step: &Step) -> bool {
     step.generator.lag_s.is_some_and(|lag| lag.p99 > LAG_P99_S)
 }

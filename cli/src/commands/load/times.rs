@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::service_map;
 
-/// The longest time that is told from longer ones.
+/// The longest time recorded; longer ones count as this.
 const LONGEST_US: u64 = 3_600_000_000;
 /// Significant decimal digits.
 const DIGITS: u8 = 3;

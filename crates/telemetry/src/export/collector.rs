@@ -40,7 +40,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Creates a blocking client without threads of its own, because exports run on threads without an async runtime. The
+    /// Creates a blocking client that starts no threads, because exports run on threads without an async runtime. The
     /// collector is never reached through a proxy: it is near the service, and its address is plain HTTP.
     pub(crate) fn new(url: &str, timeout: Duration) -> Self {
         let config = Agent::config_builder().proxy(None).http_status_as_error(false).max_redirects(0);
