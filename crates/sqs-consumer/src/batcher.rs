@@ -1,5 +1,4 @@
-//! Settles messages in batches. Whoever submits an entry does not wait for it: what the message holds, its permit above all,
-//! goes along and is freed when it is settled.
+//! Settles messages in batches. What a message holds, its permit above all, goes along and is freed when it is settled.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use telemetry::Departures;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -75,102 +74,127 @@ impl<Q: Queue> BatchCall for ChangeVisibility<Q> {
 }
 
 /// An entry that waits, with what is freed when it is settled.
-type Waiting<E> = (E, Held);
+type Waiting<C> = (<C as BatchCall>::Entry, Held);
 
-/// A handle that submits entries to the batching task.
-pub(crate) struct Batcher<E> {
-    entries: mpsc::UnboundedSender<Waiting<E>>,
+/// A handle that submits entries.
+pub(crate) struct Batcher<C: BatchCall> {
+    entries: mpsc::UnboundedSender<Vec<Waiting<C>>>,
+    calls: Arc<Calls<C>>,
 }
 
-impl<E: Send + Sync + 'static> Batcher<E> {
+/// The calls in flight.
+struct Calls<C> {
+    call: C,
+    settings: SettleSettings,
+    metrics: Metrics,
+    /// A permit for each call that may be in flight.
+    free: Semaphore,
+}
+
+impl<C: BatchCall> Batcher<C> {
     /// Creates the handle, and the task that the caller has to run for it. The task ends when the handle is dropped and
     /// every submitted entry is settled.
-    pub(crate) fn new<C: BatchCall<Entry = E>>(
+    pub(crate) fn new(
         call: C,
         settings: SettleSettings,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send) {
         // Each entry is a message in flight, of which there are no more than permits.
         let (entries, waiting) = mpsc::unbounded_channel();
-        (Self { entries }, run(Arc::new(call), waiting, settings, metrics))
+        let calls = Calls { call, settings, metrics, free: Semaphore::new(settings.concurrency) };
+        let calls = Arc::new(calls);
+        (Self { entries, calls: Arc::clone(&calls) }, run(calls, waiting))
     }
 
-    /// Settles one message. What it holds is dropped when the queue has confirmed it or every attempt has failed.
-    pub(crate) fn settle(&self, entry: E, held: Held) {
+    /// Has messages settled. What each holds is dropped when the queue has confirmed it or every attempt has failed. A full
+    /// batch needs no others, and is settled within this call.
+    pub(crate) async fn settle(&self, entries: Vec<Waiting<C>>) {
+        match entries.len() {
+            0 => {}
+            MAX_BATCH => self.calls.settle(entries).await,
+            _ => self.submit(entries),
+        }
+    }
+
+    /// Has messages settled together with others.
+    pub(crate) fn submit(&self, entries: Vec<Waiting<C>>) {
         // Without the task the consumer has ended, and with it everything that its messages held.
-        drop(self.entries.send((entry, held)));
+        drop(self.entries.send(entries));
     }
 }
 
-async fn run<C: BatchCall>(
-    call: Arc<C>,
-    mut waiting: mpsc::UnboundedReceiver<Waiting<C::Entry>>,
-    settings: SettleSettings,
-    metrics: Metrics,
-) {
-    let mut calls = JoinSet::new();
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        fill(&mut batch, &mut waiting, settings.linger).await;
-        while calls.try_join_next().is_some() {}
-        if calls.len() >= settings.concurrency {
-            calls.join_next().await;
+async fn run<C: BatchCall>(calls: Arc<Calls<C>>, mut waiting: mpsc::UnboundedReceiver<Vec<Waiting<C>>>) {
+    let mut in_flight = JoinSet::new();
+    let mut gathered = Vec::new();
+    while !gathered.is_empty() || fill_first(&mut gathered, &mut waiting).await {
+        fill(&mut gathered, &mut waiting, calls.settings.linger).await;
+        let rest = gathered.split_off(gathered.len().min(MAX_BATCH));
+        let batch = std::mem::replace(&mut gathered, rest);
+        while in_flight.try_join_next().is_some() {}
+        if in_flight.len() >= calls.settings.concurrency {
+            in_flight.join_next().await;
         }
-        let batch = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
-        calls.spawn(settle(Arc::clone(&call), batch, settings, metrics.clone()));
+        let calls = Arc::clone(&calls);
+        in_flight.spawn(async move { calls.settle(batch).await });
     }
-    while calls.join_next().await.is_some() {}
+    while in_flight.join_next().await.is_some() {}
 }
 
-/// Collects entries until the batch is full or `linger` has passed.
-async fn fill<T>(batch: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<T>, linger: Duration) {
+/// Waits for the first entries of a batch. Returns whether there will be any.
+async fn fill_first<T>(gathered: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<Vec<T>>) -> bool {
+    let first = waiting.recv().await;
+    first.map(|first| *gathered = first).is_some()
+}
+
+/// Collects entries until they fill a batch or `linger` has passed.
+async fn fill<T>(gathered: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<Vec<T>>, linger: Duration) {
     let until = Instant::now() + linger;
-    while batch.len() < MAX_BATCH {
-        let room = MAX_BATCH - batch.len();
-        match timeout_at(until, waiting.recv_many(batch, room)).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => break,
+    while gathered.len() < MAX_BATCH {
+        match timeout_at(until, waiting.recv()).await {
+            Ok(Some(more)) => gathered.extend(more),
+            Ok(None) | Err(_) => break,
         }
     }
 }
 
-/// Makes the call and repeats it for the entries that failed, until each is settled or has used up its attempts.
-async fn settle<C: BatchCall>(
-    call: Arc<C>,
-    batch: Vec<Waiting<C::Entry>>,
-    settings: SettleSettings,
-    metrics: Metrics,
-) {
-    let (mut entries, mut held): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-    for attempt in 1.. {
-        let started = Instant::now();
-        let result = call.call(&entries).await;
-        metrics.call(C::OPERATION, started.elapsed(), result.as_ref().err().map(|error| error.code.as_str()));
-        let verdicts = match result {
-            Ok(rejected) if rejected.is_empty() => return Held::free_all(held),
-            result => verdicts(result, entries.len()),
-        };
-        let last = attempt >= settings.attempts;
-        let mut again = (Vec::new(), Vec::new());
-        for ((entry, held), verdict) in entries.into_iter().zip(held).zip(verdicts) {
-            match verdict {
-                Verdict::Settled => {}
-                Verdict::Retry { .. } if !last => {
-                    again.0.push(entry);
-                    again.1.push(held);
-                }
-                Verdict::Retry { code } | Verdict::Refused { code } => {
-                    metrics.unsettled(C::OPERATION, &code);
-                    call.failed(&entry, &code);
+impl<C: BatchCall> Calls<C> {
+    /// Makes the call and repeats it for the entries that failed, until each is settled or has used up its attempts.
+    async fn settle(&self, batch: Vec<Waiting<C>>) {
+        // The semaphore is never closed.
+        let _permit = self.free.acquire().await;
+        let Self { call, settings, metrics, .. } = self;
+        let (mut entries, mut held): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        for attempt in 1.. {
+            let started = Instant::now();
+            let result = call.call(&entries).await;
+            let code = result.as_ref().err().map(|error| error.code.as_str());
+            metrics.call(C::OPERATION, started.elapsed(), code);
+            let verdicts = match result {
+                Ok(rejected) if rejected.is_empty() => return Held::free_all(held),
+                result => verdicts(result, entries.len()),
+            };
+            let last = attempt >= settings.attempts;
+            let mut again = (Vec::new(), Vec::new());
+            for ((entry, held), verdict) in entries.into_iter().zip(held).zip(verdicts) {
+                match verdict {
+                    Verdict::Settled => {}
+                    Verdict::Retry { .. } if !last => {
+                        again.0.push(entry);
+                        again.1.push(held);
+                    }
+                    Verdict::Retry { code } | Verdict::Refused { code } => {
+                        metrics.unsettled(C::OPERATION, &code);
+                        call.failed(&entry, &code);
+                    }
                 }
             }
+            (entries, held) = again;
+            if entries.is_empty() {
+                return;
+            }
+            let pause = settings.backoff.pause(attempt, &mut rand::make_rng::<StdRng>());
+            sleep(pause).await;
         }
-        (entries, held) = again;
-        if entries.is_empty() {
-            return;
-        }
-        let pause = settings.backoff.pause(attempt, &mut rand::make_rng::<StdRng>());
-        sleep(pause).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use opentelemetry::metrics::Meter;
 use telemetry::Departures;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -110,6 +111,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         background.spawn(changing);
         background.spawn(Arc::clone(&in_flight).extend(Arc::clone(&queue), metrics.clone()));
 
+        let leaving = Arc::new(Semaphore::new(settings.leaving()));
         let source = Arc::new(Source::new(&*queue, &settings.service));
         let shared = Shared {
             queue,
@@ -123,6 +125,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
             visibility,
             in_flight,
             in_hand,
+            leaving,
             rejections,
             undeliverable: Reported::default(),
             grace_over: CancellationToken::new(),

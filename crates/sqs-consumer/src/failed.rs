@@ -27,7 +27,7 @@ const PACED_RECEIVES: u32 = MAX_RECEIVES * 8 / 10;
 const LONGEST_PACE: Duration = Duration::from_mins(15);
 
 /// A message whose handler failed, and when it was put on the queue.
-pub(crate) struct Failed<'a, Q, H> {
+pub(crate) struct Failed<'a, Q: Queue, H> {
     pub(crate) shared: &'a Shared<Q, H>,
     pub(crate) message: Message,
     /// The type of its event; `None` if the body is not an event.

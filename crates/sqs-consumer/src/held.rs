@@ -1,6 +1,8 @@
 //! What a message in flight holds.
 
-use tokio::sync::OwnedSemaphorePermit;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::in_hand::Weight;
 use crate::visibility::InFlight;
@@ -10,8 +12,9 @@ pub(crate) struct Held {
     /// Keeps the message invisible, unless it is being returned to the queue.
     in_flight: Option<InFlight>,
     _weight: Weight,
-    /// `None` for a message beyond those requested, of which there should be none.
+    /// `None` for a message beyond those requested, of which there should be none, and for one that is leaving.
     permit: Option<OwnedSemaphorePermit>,
+    leaving: Option<OwnedSemaphorePermit>,
 }
 
 impl Held {
@@ -20,13 +23,27 @@ impl Held {
         weight: Weight,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { in_flight, _weight: weight, permit }
+        Self { in_flight, _weight: weight, permit, leaving: None }
     }
 
-    /// Frees what several messages hold, their permits together: freed one at a time, each would be taken for a
-    /// separate receive.
-    pub(crate) fn free_all(all: Vec<Self>) {
-        let permits = all.into_iter().filter_map(|mut held| held.permit.take());
+    /// Frees what several messages hold.
+    pub(crate) fn free_all(mut all: Vec<Self>) {
+        Self::free_permits(all.iter_mut());
+    }
+
+    /// Exchanges the permits of several messages for those of `leaving`, if there are enough.
+    pub(crate) fn exchange_permits(all: &mut [(impl Sized, Self)], leaving: &Arc<Semaphore>) {
+        let number = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let Ok(mut leaving) = Arc::clone(leaving).try_acquire_many_owned(number) else { return };
+        for (_, held) in &mut *all {
+            held.leaving = leaving.split(1);
+        }
+        Self::free_permits(all.iter_mut().map(|(_, held)| held));
+    }
+
+    /// Frees permits together: freed one at a time, each would be taken for a separate receive.
+    fn free_permits<'a>(all: impl Iterator<Item = &'a mut Self>) {
+        let permits = all.filter_map(|held| held.permit.take());
         drop(permits.reduce(|mut all, permit| {
             all.merge(permit);
             all

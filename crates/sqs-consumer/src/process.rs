@@ -1,4 +1,4 @@
-//! Processing of one message, from receive to settlement.
+//! Handling of one message, from its receive to the end of its span.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -16,9 +16,8 @@ use crate::conclusion::{Conclusion, RELEASED, Settlement};
 use crate::failed::Failed;
 use crate::failure::{NEVER_FINISHED, PANIC, TIMEOUT};
 use crate::handler::{AtLeastOnceHandler, Delivery};
-use crate::held::Held;
 use crate::hop::Hop;
-use crate::queue::{MAX_RECEIVES, Message, Queue};
+use crate::queue::{MAX_RECEIVES, Message, Queue, Receipt};
 use crate::shared::Shared;
 use crate::trace::{Place, ProcessSpan, age};
 
@@ -28,49 +27,23 @@ enum Verdict {
     GraceOver,
 }
 
-/// Handles one message and has it settled, which frees what it holds. Returns the signal for the circuit, and the delay of
-/// a message that is returned to the queue.
-pub(crate) async fn process<Q: Queue, H: AtLeastOnceHandler>(
-    shared: &Shared<Q, H>,
-    message: Message,
-    mut held: Held,
-    received_at: Timestamp,
-) -> (Signal, Option<Duration>) {
-    let receipt = message.receipt.clone();
-    let Handled { settlement, signal, recorded } = handle(shared, message, received_at).await;
-    if recorded && let Some(departure) = shared.departures.of_ended() {
-        departure.wait().await;
-    }
-    match settlement {
-        Settlement::Delete => {
-            // The message stays in flight until it is deleted, so that it isn't redelivered while the delete is
-            // retried.
-            shared.deletes.settle(receipt, held);
-            (signal, None)
-        }
-        Settlement::ReturnToQueue(delay) => {
-            held.release().await;
-            shared.return_to_queue(receipt, delay, held);
-            (signal, Some(delay))
-        }
-    }
-}
-
 /// What remains of a message when its span has ended.
-struct Handled {
-    settlement: Settlement,
-    signal: Signal,
+pub(crate) struct Handled {
+    pub(crate) receipt: Receipt,
+    pub(crate) settlement: Settlement,
+    pub(crate) signal: Signal,
     /// Whether the span is recorded.
-    recorded: bool,
+    pub(crate) recorded: bool,
 }
 
 /// Handles one message inside its span.
-async fn handle<Q: Queue, H: AtLeastOnceHandler>(
+pub(crate) async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     shared: &Shared<Q, H>,
     message: Message,
     received_at: Timestamp,
 ) -> Handled {
     let started = Instant::now();
+    let receipt = message.receipt.clone();
     let read = Envelope::read(&message.body);
     let new_trace_after = shared.settings.new_trace_after;
     let (process, place) =
@@ -113,7 +86,7 @@ async fn handle<Q: Queue, H: AtLeastOnceHandler>(
             shared.metrics.event_delay(age(hop.published_at, now));
         }
         hop.log(envelope, took, &conclusion);
-        Handled { settlement: conclusion.settlement, signal: conclusion.signal, recorded }
+        Handled { receipt, settlement: conclusion.settlement, signal: conclusion.signal, recorded }
     }
     .instrument(span)
     .await
@@ -190,7 +163,8 @@ async fn conclude<Q: Queue, H>(
             signal: Signal::Unclear,
         },
         Verdict::Returned(Err(failure)) => {
-            Failed { shared, message, event_type, sent_at }.conclude(failure).await
+            // In a box, because it is rare and large: the future of every message would have room for it.
+            Box::pin(Failed { shared, message, event_type, sent_at }.conclude(failure)).await
         }
     }
 }

@@ -24,15 +24,15 @@ use outcome::describe;
 
 /// The running consumer. One task owns all the state that decisions depend on; receives and their messages are separate tasks
 /// that report back to it, so no decision needs a lock.
-pub(crate) struct Running<Q, H> {
+pub(crate) struct Running<Q: Queue, H> {
     shared: Arc<Shared<Q, H>>,
     permits: Arc<Permits>,
     in_hand: Arc<InHand>,
     polls: JoinSet<(Polled, Purpose)>,
     received: JoinSet<()>,
-    ends: UnboundedReceiver<Finished>,
+    ends: UnboundedReceiver<Vec<Finished>>,
     /// What the tasks of messages report their ends to.
-    ends_to: UnboundedSender<Finished>,
+    ends_to: UnboundedSender<Vec<Finished>>,
     pollers: Pollers,
     circuit: Circuit,
     /// Whether a probe is in flight, from its receive to the end of its message.
@@ -99,7 +99,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 // more messages do.
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(finished) = self.ends.recv() => self.finished(finished),
+                Some(finished) = self.ends.recv() => finished.into_iter().for_each(|one| self.finished(one)),
                 Some(ended) = self.received.join_next() => self.ended(ended),
                 Some(polled) = self.polls.join_next() => self.polled(polled),
                 () = self.in_hand.eased() => {}

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use crate::Backoff;
 use crate::queue::MAX_VISIBILITY;
@@ -14,7 +15,8 @@ pub struct ConsumerSettings {
     /// The service's name. Process spans become segments with this name, and dead letters name the service that sent
     /// them.
     pub service: String,
-    /// The most messages in flight at the same time. `CONSUMER_CONCURRENCY`, 32.
+    /// The most messages in flight at the same time. Three times as many may be in flight beyond them that have been
+    /// handled, and whose spans are on their way to the collector. `CONSUMER_CONCURRENCY`, 32.
     pub concurrency: usize,
     /// The bytes of bodies in flight from which on nothing more is received. What the receives in flight bring comes on top:
     /// ten messages each. `CONSUMER_MAX_BYTES`, 33,554,432: 32 MiB.
@@ -182,6 +184,12 @@ impl ConsumerSettings {
         self.drain = grace.saturating_sub(self.settle_timeout + second).max(second);
         self.wait = self.wait.min(second * whole(self.drain.saturating_sub(second)));
         self
+    }
+
+    /// Returns how many messages may be in flight beyond [`concurrency`](Self::concurrency) because only their spans have to
+    /// leave, which takes milliseconds.
+    pub(crate) fn leaving(&self) -> usize {
+        self.concurrency.saturating_mul(3).min(Semaphore::MAX_PERMITS)
     }
 
     /// Returns the delay of a message that a dependency rejected. It is short, since the circuit's window decides

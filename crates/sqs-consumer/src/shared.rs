@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telemetry::Departures;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::batcher::Batcher;
+use crate::batcher::{Batcher, ChangeVisibility, Delete};
 use crate::clock::Clock;
 use crate::held::Held;
 use crate::in_hand::InHand;
 use crate::metrics::Metrics;
-use crate::queue::{Receipt, VisibilityChange};
+use crate::queue::{Queue, Receipt, VisibilityChange};
 use crate::rejections::Rejections;
 use crate::reported::Reported;
 use crate::settings::ConsumerSettings;
@@ -19,7 +20,7 @@ use crate::trace::Source;
 use crate::visibility::InFlightMessages;
 
 /// The state shared by the tasks of all messages.
-pub(crate) struct Shared<Q, H> {
+pub(crate) struct Shared<Q: Queue, H> {
     pub(crate) queue: Arc<Q>,
     pub(crate) source: Arc<Source>,
     pub(crate) handler: H,
@@ -27,10 +28,12 @@ pub(crate) struct Shared<Q, H> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) departures: Departures,
     pub(crate) metrics: Metrics,
-    pub(crate) deletes: Batcher<Receipt>,
-    pub(crate) visibility: Batcher<VisibilityChange>,
+    pub(crate) deletes: Batcher<Delete<Q>>,
+    pub(crate) visibility: Batcher<ChangeVisibility<Q>>,
     pub(crate) in_flight: Arc<InFlightMessages>,
     pub(crate) in_hand: Arc<InHand>,
+    /// Permits for messages that only wait for their spans to leave, so that they keep no other from being received.
+    pub(crate) leaving: Arc<Semaphore>,
     pub(crate) rejections: Rejections,
     /// The messages whose dead letters are refused.
     pub(crate) undeliverable: Reported,
@@ -38,9 +41,9 @@ pub(crate) struct Shared<Q, H> {
     pub(crate) grace_over: CancellationToken,
 }
 
-impl<Q, H> Shared<Q, H> {
+impl<Q: Queue, H> Shared<Q, H> {
     /// Makes a message visible again after `delay`. What it holds is freed then.
     pub(crate) fn return_to_queue(&self, receipt: Receipt, delay: Duration, held: Held) {
-        self.visibility.settle(VisibilityChange { receipt, timeout: delay }, held);
+        self.visibility.submit(vec![(VisibilityChange { receipt, timeout: delay }, held)]);
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_clients::{AwsError, service};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::Config;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{Config, StalledStreamProtectionConfig};
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
@@ -68,6 +68,7 @@ impl SqsQueue {
     }
 }
 
+/// Calls are made in boxes: their futures are large, and the futures around them are moved several times.
 impl Queue for SqsQueue {
     fn name(&self) -> &str {
         name_in(&self.url)
@@ -91,17 +92,16 @@ impl Queue for SqsQueue {
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, QueueError> {
         let client = if request.wait.is_zero() { &self.client } else { &self.waiting };
-        let output = client
+        let call = client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(number(request.max as u64))
             .wait_time_seconds(number(request.wait.as_secs()))
             .visibility_timeout(number(request.visibility.as_secs()))
             .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await
-            .map_err(|error| AwsError::of(service::SQS, RECEIVE, error))?;
+            .message_attribute_names("All");
+        let output = Box::pin(call.send()).await;
+        let output = output.map_err(|error| AwsError::of(service::SQS, RECEIVE, error))?;
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
@@ -118,7 +118,7 @@ impl Queue for SqsQueue {
                 .map_err(|error| AwsError::unbuildable(service::SQS, DELETE, error))?;
             call = call.entries(entry);
         }
-        let output = call.send().await;
+        let output = Box::pin(call.send()).await;
         Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, DELETE, error))?.failed))
     }
 
@@ -136,7 +136,7 @@ impl Queue for SqsQueue {
                 .map_err(|error| AwsError::unbuildable(service::SQS, CHANGE, error))?;
             call = call.entries(entry);
         }
-        let output = call.send().await;
+        let output = Box::pin(call.send()).await;
         Ok(rejected(output.map_err(|error| AwsError::of(service::SQS, CHANGE, error))?.failed))
     }
 
@@ -160,7 +160,7 @@ impl Queue for SqsQueue {
                 value.map_err(invalid)?,
             );
         }
-        let output = call.send().await;
+        let output = Box::pin(call.send()).await;
         let output = output.map_err(|error| AwsError::of(service::SQS, SEND, error))?;
         let request_id = output.request_id().map(str::to_owned);
         Ok(SentDeadLetter { message_id: output.message_id, request_id })
@@ -170,11 +170,14 @@ impl Queue for SqsQueue {
 /// Returns the client's configuration for calls that make a single request and take at most `limit`. The SDK's retries are
 /// off: the consumer's own take batches and the shutdown into account.
 fn configured(client: &Client, limit: Duration) -> Config {
+    // One limit for the call, which is a single attempt: each further one would be a timer.
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(limit)
-        .operation_attempt_timeout(limit)
-        .read_timeout(limit);
+        .disable_operation_attempt_timeout()
+        .disable_read_timeout();
     let config = client.config().to_builder().timeout_config(timeouts.build());
+    // The limit bounds a stalled stream as well.
+    let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config.retry_config(RetryConfig::disabled()).build()
 }
 

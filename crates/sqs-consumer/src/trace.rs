@@ -27,6 +27,8 @@ const EXCEPTION: &str = "exception";
 const EVENT_AGE_MS: &str = "event.age_ms";
 /// `rpc.service` of SQS, which names its node in X-Ray.
 const SQS: &str = "SQS";
+/// The operation of a span that handles a message.
+const PROCESS: &str = "process";
 
 /// The span of one message.
 pub(crate) struct ProcessSpan {
@@ -62,23 +64,119 @@ impl Source {
             otel.name = self.span_name,
             otel.kind = "consumer",
         );
-        if let Err(error) = span.set_parent(parent) {
-            // Happens only without a telemetry subscriber, where there is no trace to continue.
-            tracing::trace!(error = %error, "no parent set");
-        }
+        below(parent, &span);
         span
     }
 
-    /// Sets what the spans of all messages have.
-    fn describe(&self, span: &Span, message_id: &str) {
-        span.set_attribute(attribute::MESSAGING_SYSTEM, AWS_SQS);
-        span.set_attribute(attribute::MESSAGING_OPERATION_NAME, "process");
-        span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, "process");
-        span.set_attribute(attribute::MESSAGING_DESTINATION_NAME, self.queue.clone());
-        span.set_attribute(attribute::MESSAGING_MESSAGE_ID, message_id.to_owned());
-        span.set_attribute(attribute::AWS_SQS_QUEUE_URL, self.url.clone());
-        // Makes the exporter name the segment after the service; without it it would be named after the span.
-        span.set_attribute(attributes::AWS_REMOTE_SERVICE, self.service.clone());
+    /// Creates the span of a message with all that is known from the start, so that it has it even if this process is killed
+    /// meanwhile. As fields of the span, attributes are set at once; each one set later is looked up by itself.
+    fn span(&self, parent: Context, message: &Described<'_>) -> Span {
+        let Known { event_id, event_type, customer_number, attempt, origin } = &message.known;
+        let span = tracing::info_span!(
+            parent: None,
+            "process",
+            otel.name = self.span_name,
+            otel.kind = "consumer",
+            { attribute::MESSAGING_SYSTEM } = AWS_SQS,
+            { attribute::MESSAGING_OPERATION_NAME } = PROCESS,
+            { attribute::MESSAGING_OPERATION_TYPE } = PROCESS,
+            { attribute::MESSAGING_DESTINATION_NAME } = self.queue,
+            { attribute::MESSAGING_MESSAGE_ID } = message.id,
+            { attribute::AWS_SQS_QUEUE_URL } = self.url,
+            // Makes the exporter name the segment after the service; without it it would be named after the span.
+            { attributes::AWS_REMOTE_SERVICE } = self.service,
+            { attribute::MESSAGING_MESSAGE_BODY_SIZE } = message.body_size,
+            { attribute::MESSAGING_MESSAGE_CONVERSATION_ID } = message.correlation_id,
+            { EVENT_AGE_MS } = message.age_ms,
+            { attributes::EVENT_ID } = event_id,
+            { attributes::EVENT_TYPE } = event_type,
+            { attributes::CUSTOMER_NUMBER } = customer_number,
+            { attributes::ATTEMPT } = attempt,
+            { attributes::ORIGIN_TRACE_ID } = origin,
+        );
+        below(parent, &span);
+        span
+    }
+}
+
+fn below(parent: Context, span: &Span) {
+    if let Err(error) = span.set_parent(parent) {
+        // Happens only without a telemetry subscriber, where there is no trace to continue.
+        tracing::trace!(error = %error, "no parent set");
+    }
+}
+
+/// What the span of a message says of it.
+struct Described<'a> {
+    id: &'a str,
+    body_size: Option<i64>,
+    correlation_id: Option<String>,
+    age_ms: Option<i64>,
+    known: Known<'a>,
+}
+
+impl Described<'_> {
+    /// Sets the same on a span that is recorded although the caller decided against it, by a sampler that asks no caller.
+    fn add_to(&self, span: Span, source: &Source) -> Span {
+        let text = |text: &str| Some(Value::from(text.to_owned()));
+        let Known { event_id, event_type, customer_number, attempt, origin } = &self.known;
+        let attributes = [
+            (attribute::MESSAGING_SYSTEM, Some(AWS_SQS.into())),
+            (attribute::MESSAGING_OPERATION_NAME, Some(PROCESS.into())),
+            (attribute::MESSAGING_OPERATION_TYPE, Some(PROCESS.into())),
+            (attribute::MESSAGING_DESTINATION_NAME, text(&source.queue)),
+            (attribute::MESSAGING_MESSAGE_ID, text(self.id)),
+            (attribute::AWS_SQS_QUEUE_URL, text(&source.url)),
+            (attributes::AWS_REMOTE_SERVICE, text(&source.service)),
+            (attribute::MESSAGING_MESSAGE_BODY_SIZE, self.body_size.map(Value::from)),
+            (attribute::MESSAGING_MESSAGE_CONVERSATION_ID, self.correlation_id.as_deref().and_then(text)),
+            (EVENT_AGE_MS, self.age_ms.map(Value::from)),
+            (attributes::EVENT_ID, event_id.as_deref().and_then(text)),
+            (attributes::EVENT_TYPE, event_type.and_then(text)),
+            (attributes::CUSTOMER_NUMBER, customer_number.and_then(text)),
+            (attributes::ATTEMPT, attempt.map(Value::from)),
+            (attributes::ORIGIN_TRACE_ID, origin.as_deref().and_then(text)),
+        ];
+        for (name, value) in attributes {
+            if let Some(value) = value {
+                span.set_attribute(name, value);
+            }
+        }
+        span
+    }
+}
+
+/// The annotations that are known before the message is handled.
+struct Known<'a> {
+    event_id: Option<String>,
+    event_type: Option<&'a str>,
+    customer_number: Option<&'a str>,
+    attempt: Option<i64>,
+    origin: Option<String>,
+}
+
+impl<'a> Known<'a> {
+    fn new(envelope: Option<&'a Envelope>, attempt: u32, origin: Option<xray::TraceId>, first: bool) -> Self {
+        Self {
+            event_id: envelope.map(|envelope| envelope.metadata.event_id.to_string()),
+            event_type: envelope.map(|envelope| envelope.event_type.as_str()),
+            customer_number: envelope
+                .filter(|_| first)
+                .and_then(|envelope| envelope.customer_number.as_deref()),
+            attempt: (attempt > 1).then(|| attempt.into()),
+            origin: origin.map(|origin| origin.to_string()),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let all = [
+            (attributes::EVENT_ID, self.event_id.is_some()),
+            (attributes::EVENT_TYPE, self.event_type.is_some()),
+            (attributes::CUSTOMER_NUMBER, self.customer_number.is_some()),
+            (attributes::ATTEMPT, self.attempt.is_some()),
+            (attributes::ORIGIN_TRACE_ID, self.origin.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, known)| known.then_some(name)).collect()
     }
 }
 
@@ -98,15 +196,15 @@ impl Place {
             return;
         }
         let first = self.incoming.trace_id().is_none();
-        let span = span_id::start_with(id, || {
-            let span = self.source.bare_span(parent);
-            self.source.describe(&span, message_id);
-            span
-        });
+        let known = Known::new(Some(envelope), 1, None, first);
+        let names = known.names();
+        let described =
+            Described { id: message_id, body_size: None, correlation_id: None, age_ms: None, known };
+        let span = span_id::start_with(id, || self.source.span(parent, &described));
         span.set_attribute(attributes::AWS_XRAY_IN_PROGRESS, true);
         let began = i64::try_from(began.as_nanosecond()).unwrap_or(i64::MAX);
         span.set_attribute(attributes::BEGAN_AT_UNIX_NANO, began);
-        attributes::annotate(&span, known(Some(envelope), 1, None, first));
+        attributes::annotate_with(&span, &names, []);
     }
 }
 
@@ -164,27 +262,27 @@ impl ProcessSpan {
 
         let unsampled = incoming.is_unsampled();
         let place = Place { source: Arc::clone(source), incoming };
-        let span = source.bare_span(parent);
         // Attributes that nothing keeps would be most of what such a span costs.
-        if unsampled && !context::is_recording(&span) {
-            return (Self { span, annotations: None }, place);
+        let bare = unsampled.then(|| source.bare_span(parent.clone()));
+        if let Some(span) = bare.as_ref().filter(|span| !context::is_recording(span)) {
+            return (Self { span: span.clone(), annotations: None }, place);
         }
-        source.describe(&span, message.receipt.message_id());
-        span.set_attribute(attribute::MESSAGING_MESSAGE_BODY_SIZE, int(message.body.len() as u128));
-        if let Some(metadata) = metadata {
-            let correlation = metadata.correlation_id.to_string();
-            span.set_attribute(attribute::MESSAGING_MESSAGE_CONVERSATION_ID, correlation);
-            span.set_attribute(EVENT_AGE_MS, int(age(metadata.occurred_at, now).as_millis()));
-        }
+        let envelope = received.map(|received| &received.envelope);
         let origin = carried.filter(|_| starts_anew);
         let first = starts_anew || carried.is_none();
-        // Set before the span starts, so that it has them even if this process is killed meanwhile.
-        let envelope = received.map(|received| &received.envelope);
-        let known = known(envelope, message.receive_count, origin, first);
-        let annotations = Some(known.iter().map(|(key, _)| *key).collect());
-        for (key, value) in known {
-            span.set_attribute(key, value);
-        }
+        let known = Known::new(envelope, message.receive_count, origin, first);
+        let annotations = Some(known.names());
+        let described = Described {
+            id: message.receipt.message_id(),
+            body_size: Some(int(message.body.len() as u128)),
+            correlation_id: metadata.map(|metadata| metadata.correlation_id.to_string()),
+            age_ms: metadata.map(|metadata| int(age(metadata.occurred_at, now).as_millis())),
+            known,
+        };
+        let span = match bare {
+            Some(span) => described.add_to(span, source),
+            None => source.span(parent, &described),
+        };
         (Self { span, annotations }, place)
     }
 
@@ -200,30 +298,6 @@ impl ProcessSpan {
             failed(&self.span, reason, detail.as_deref());
         }
     }
-}
-
-/// Returns the annotations that are known before the message is handled.
-fn known(
-    envelope: Option<&Envelope>,
-    attempt: u32,
-    origin: Option<xray::TraceId>,
-    first: bool,
-) -> Vec<(&'static str, Value)> {
-    let mut known: Vec<(&'static str, Value)> = Vec::new();
-    if let Some(envelope) = envelope {
-        known.push((attributes::EVENT_ID, envelope.metadata.event_id.to_string().into()));
-        known.push((attributes::EVENT_TYPE, envelope.event_type.clone().into()));
-        if let Some(number) = envelope.customer_number.as_ref().filter(|_| first) {
-            known.push((attributes::CUSTOMER_NUMBER, number.clone().into()));
-        }
-    }
-    if attempt > 1 {
-        known.push((attributes::ATTEMPT, i64::from(attempt).into()));
-    }
-    if let Some(origin) = origin {
-        known.push((attributes::ORIGIN_TRACE_ID, origin.to_string().into()));
-    }
-    known
 }
 
 /// Marks a span as failed: the reason is its error type, the detail the message of its exception.

@@ -14,6 +14,9 @@ use crate::settings::LogFormat;
 /// The room that most lines need, in bytes.
 const TYPICAL_LENGTH: usize = 512;
 
+/// The fields that most events have at most.
+const TYPICAL_NUMBER: usize = 16;
+
 /// Names with a fixed meaning in a line. An event's field of such a name gets the prefix `field_`, so that it cannot
 /// pass for the line's own. `trace_id` is not among them: an event may name its trace itself.
 const OWN: [&str; 5] = ["timestamp", "level", "service", "environment", "target"];
@@ -41,7 +44,7 @@ impl Common {
             format: self.format,
             message: String::new(),
             others: Vec::with_capacity(TYPICAL_LENGTH),
-            places: Vec::new(),
+            places: Vec::with_capacity(TYPICAL_NUMBER),
         }
     }
 }

@@ -71,13 +71,18 @@ impl SegmentId {
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (epoch, rest) = self.0.split_at(4);
-        write!(f, "1-{}-{}", hex::encode(epoch), hex::encode(rest))
+        let mut text = *b"1-00000000-000000000000000000000000";
+        hex::encode_to_slice(epoch, &mut text[2..10]).map_err(|_| fmt::Error)?;
+        hex::encode_to_slice(rest, &mut text[11..]).map_err(|_| fmt::Error)?;
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
 impl fmt::Display for SegmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        let mut text = [0; 16];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
