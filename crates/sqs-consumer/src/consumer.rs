@@ -102,7 +102,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         let rejections = Rejections::new(settings.circuit.window);
         let in_flight = InFlightMessages::new(settings.visibility);
         let delete = Delete(Arc::clone(&queue), departures.clone());
-        let (deletes, deleting) = Batcher::new(delete, settings.settle, metrics.clone());
+        let (deletes, deleting) = Batcher::new(delete, settings.deletes(), metrics.clone());
         let (visibility, changing) =
             Batcher::new(ChangeVisibility(Arc::clone(&queue)), settings.settle, metrics.clone());
 

@@ -38,6 +38,8 @@ pub(crate) struct Running<Q: Queue, H> {
     /// Whether a probe is in flight, from its receive to the end of its message.
     probing: bool,
     receiving: Receiving,
+    /// When the pause ends after a receive that was not full.
+    next_receive: Option<Instant>,
     /// Ends the polls that wait for permits; replaced at the start of each pause.
     stop_waiting: CancellationToken,
     rng: StdRng,
@@ -75,6 +77,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
             circuit: Circuit::new(settings.circuit, settings.brake),
             probing: false,
             receiving: Receiving::Unknown,
+            next_receive: None,
             stop_waiting: CancellationToken::new(),
             rng: rand::make_rng(),
             on_health,
@@ -139,6 +142,9 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 self.start_poll(1, Purpose::Probe);
             }
             Admission::All => {
+                if let Some(until) = self.next_receive.filter(|until| now < *until) {
+                    return Some(until);
+                }
                 let most = MAX_BATCH.min(self.shared.settings.concurrency);
                 while self.polls.len() < self.pollers.wanted() {
                     self.start_poll(most, Purpose::Work);
@@ -208,6 +214,10 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                 }
                 if purpose == Purpose::Work {
                     self.pollers.observe(requested, messages.len());
+                    // An empty receive has waited for longer than this pause.
+                    let sparse = !messages.is_empty() && messages.len() < requested;
+                    let interval = self.shared.settings.receive_interval;
+                    self.next_receive = (sparse && !interval.is_zero()).then(|| Instant::now() + interval);
                     self.shared.metrics.pollers(self.pollers.wanted());
                 }
                 self.start(messages, &mut permits, purpose);

@@ -7,7 +7,13 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::Backoff;
-use crate::queue::MAX_VISIBILITY;
+use crate::queue::{MAX_BATCH, MAX_VISIBILITY};
+
+/// The longest pause between receives: more arrives in it than a receive returns, or nothing.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The longest time that a delete may wait: a third of the time that the shortest shutdown leaves for the last deletes.
+const LONGEST_LINGER: Duration = Duration::from_secs(1);
 
 /// The settings of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +31,14 @@ pub struct ConsumerSettings {
     pub max_pollers: usize,
     /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS allows.
     pub wait: Duration,
+    /// The pause after a receive that returned fewer messages than it asked for, in which more arrive: SQS charges by
+    /// request, and every message waits for half of it on average. `CONSUMER_RECEIVE_INTERVAL_MS`, 0.
+    pub receive_interval: Duration,
+    /// How long a handled message waits to be deleted together with others, in place of [`SettleSettings::linger`]: SQS
+    /// charges by request, and nobody waits for a delete. A process that is killed meanwhile has the message redelivered.
+    /// Without effect where it would take permits that messages need, with a [`concurrency`](Self::concurrency) below 20.
+    /// `CONSUMER_DELETE_LINGER_MS`, not set.
+    pub delete_linger: Option<Duration>,
     /// How long a message stays invisible unless it is extended, and so how long it is delayed when the process is
     /// killed. `CONSUMER_VISIBILITY_TIMEOUT_S`, 30.
     pub visibility: Duration,
@@ -104,6 +118,8 @@ impl ConsumerSettings {
             max_bytes: 32 * 1024 * 1024,
             max_pollers: 4,
             wait: Duration::from_secs(20),
+            receive_interval: Duration::ZERO,
+            delete_linger: None,
             visibility: Duration::from_secs(30),
             max_processing: Duration::from_secs(25),
             backoff: Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(15) },
@@ -157,6 +173,18 @@ impl ConsumerSettings {
         seconds("CONSUMER_CIRCUIT_WINDOW_S", &mut settings.circuit.window)?;
         seconds("CONSUMER_DRAIN_S", &mut settings.drain)?;
         seconds("CONSUMER_SETTLE_S", &mut settings.settle_timeout)?;
+        number(
+            &lookup,
+            "CONSUMER_RECEIVE_INTERVAL_MS",
+            Duration::from_millis,
+            &mut settings.receive_interval,
+        )?;
+        number(
+            &lookup,
+            "CONSUMER_DELETE_LINGER_MS",
+            |n| Some(Duration::from_millis(n)),
+            &mut settings.delete_linger,
+        )?;
         number(&lookup, "CONSUMER_BACKOFF_BASE_MS", Duration::from_millis, &mut settings.backoff.base)?;
         number(&lookup, "CONSUMER_CONCURRENCY", |n| n, &mut settings.concurrency)?;
         number(&lookup, "CONSUMER_MAX_BYTES", |n| n, &mut settings.max_bytes)?;
@@ -186,6 +214,12 @@ impl ConsumerSettings {
         self
     }
 
+    /// Returns how deletes are batched and retried.
+    pub(crate) fn deletes(&self) -> SettleSettings {
+        let linger = self.delete_linger.filter(|_| self.concurrency >= 2 * MAX_BATCH);
+        SettleSettings { linger: linger.unwrap_or(self.settle.linger), ..self.settle }
+    }
+
     /// Returns how many messages may be in flight beyond [`concurrency`](Self::concurrency) because only their spans have to
     /// leave, which takes milliseconds.
     pub(crate) fn leaving(&self) -> usize {
@@ -207,6 +241,12 @@ impl ConsumerSettings {
         let second = Duration::from_secs(1);
         let conflict = |name, rule| Err(SettingsError::Conflict { name, rule });
         match self {
+            _ if self.receive_interval > LONGEST_INTERVAL => {
+                conflict("CONSUMER_RECEIVE_INTERVAL_MS", "at most 10000")
+            }
+            _ if self.delete_linger.is_some_and(|linger| linger > LONGEST_LINGER) => {
+                conflict("CONSUMER_DELETE_LINGER_MS", "at most 1000")
+            }
             _ if self.concurrency == 0 => conflict("CONSUMER_CONCURRENCY", "at least 1"),
             _ if self.max_bytes == 0 => conflict("CONSUMER_MAX_BYTES", "at least 1"),
             _ if self.max_pollers == 0 => conflict("CONSUMER_MAX_POLLERS", "at least 1"),
@@ -302,6 +342,11 @@ mod tests {
             (&[("CONSUMER_WAIT_S", "21")], "CONSUMER_WAIT_S must be at most 20"),
             (&[("CONSUMER_DRAIN_S", "5")], "CONSUMER_DRAIN_S must be more than CONSUMER_WAIT_S"),
             (&[("CONSUMER_VISIBILITY_TIMEOUT_S", "1")], "CONSUMER_VISIBILITY_TIMEOUT_S must be at least 3"),
+            (
+                &[("CONSUMER_RECEIVE_INTERVAL_MS", "10001")],
+                "CONSUMER_RECEIVE_INTERVAL_MS must be at most 10000",
+            ),
+            (&[("CONSUMER_DELETE_LINGER_MS", "1001")], "CONSUMER_DELETE_LINGER_MS must be at most 1000"),
         ] {
             assert_eq!(read(variables).unwrap_err().to_string(), message);
         }

@@ -10,4 +10,5 @@ mod settling;
 mod shutting_down;
 mod sqs;
 mod telemetry_of_a_hop;
+mod thrifty;
 mod visibility;
