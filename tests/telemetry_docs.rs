@@ -435,7 +435,9 @@ fn log_lines(services: &[String], files: &[PathBuf]) -> Vec<Value> {
         // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let all = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.extend(all.filter(|line| is_ours(line["target"].as_str().unwrap())));
+        // Only the hop line has no target.
+        let ours = |line: &Value| line["target"].as_str().map_or(line["message"] == "event", is_ours);
+        lines.extend(all.filter(ours));
     }
     lines
 }

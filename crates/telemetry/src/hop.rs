@@ -2,6 +2,9 @@
 
 use tracing::Level;
 
+/// The target of the lines written here, which their `message` says as well.
+pub(crate) const TARGET: &str = module_path!();
+
 /// The fields of a hop's log line; those that are `None` are left out.
 ///
 /// ```
@@ -95,6 +98,7 @@ mod tests {
             (&lines[0]["event_type"], &lines[0]["outcome"]),
             (&"CustomerRenamed".into(), &"retry".into())
         );
+        assert!(lines[0].get("target").is_none(), "{}", lines[0]);
         assert!(lines[0].get("reason").is_none() && lines[0].get("attempt").is_none(), "{}", lines[0]);
     }
 }
