@@ -39,6 +39,7 @@
 
 mod alarm;
 mod alarms;
+mod capacity;
 mod collector;
 mod context;
 mod dashboard;

@@ -114,14 +114,16 @@ fn sealed_by(context: &Context<'_>, service: &ServiceResources) -> Vec<String> {
 
 /// Writes a template in JSON, which is shorter than YAML.
 fn document(template: &Template) -> String {
-    let parameters: Map<String, Value> = template.parameters.iter().cloned().collect();
-    let resources: Map<String, Value> = template.resources.iter().cloned().collect();
-    let document = json!({
+    let section = |entries: &[(String, Value)]| entries.iter().cloned().collect::<Map<String, Value>>();
+    let mut document = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": template.description,
-        "Parameters": parameters,
-        "Resources": resources,
+        "Parameters": section(&template.parameters),
+        "Resources": section(&template.resources),
     });
+    if !template.conditions.is_empty() {
+        document["Conditions"] = section(&template.conditions).into();
+    }
     sorted(&document).to_string()
 }
 
@@ -254,6 +256,17 @@ mod tests {
             Value::Array(list) => list.iter().for_each(|value| referred(value, found)),
             _ => {}
         }
+    }
+
+    /// As in production, the parameter decides; the whole layer in one stack has tables on demand.
+    #[test]
+    fn data_in_a_disposable_stack_has_the_conditions_of_production() {
+        let data: Value =
+            serde_json::from_str(&scratch_data(&resources(), "orders", false).unwrap()).unwrap();
+        let table = &data["Resources"]["OrdersTable"]["Properties"];
+        let condition = table["BillingMode"]["Fn::If"][0].as_str().unwrap();
+        assert!(data["Conditions"][condition].is_object(), "{data}");
+        assert_eq!(rendered()["Resources"]["OrdersTable"]["Properties"]["BillingMode"], "PAY_PER_REQUEST");
     }
 
     #[test]

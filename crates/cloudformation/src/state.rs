@@ -8,7 +8,7 @@ use topology::ServiceResources;
 
 use crate::context::Context;
 use crate::template::{Template, reference};
-use crate::{RenderError, data, images, logs, messaging, storage};
+use crate::{RenderError, capacity, data, images, logs, messaging, storage};
 
 /// Renders the template of the stack of a service's data.
 pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Result<Template, RenderError> {
@@ -28,6 +28,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
                                 a protected table would block the rollback",
             }),
         );
+        capacity::add_parameters(&mut template);
     }
     storage::add_parameters(&mut template, context, service);
     logs::add_parameter(&mut template);
@@ -41,6 +42,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
     messaging::add(&mut template, context, service);
     messaging::add_configuration_set(&mut template, context, service);
     data::add(&mut template, context, service)?;
+    capacity::add(&mut template, context, service);
     storage::add(&mut template, context, service)?;
     add_secrets(&mut template, context, service);
     Ok(template)

@@ -84,6 +84,12 @@ impl Template {
         }
     }
 
+    /// Returns the properties of a resource that was added before.
+    pub(crate) fn properties_mut(&mut self, id: &str) -> Option<&mut Value> {
+        let found = self.resources.iter_mut().find(|(known, _)| known == id);
+        found.map(|(_, resource)| &mut resource["Properties"])
+    }
+
     /// Records why the role added last has a wildcard resource.
     pub(crate) fn wildcard_because(&mut self, reasons: Value) {
         self.with("Metadata", json!({"Wildcards": reasons}));

@@ -192,7 +192,7 @@ pub struct TopicSubscription {
     pub dead_letter_queue: String,
 }
 
-/// A DynamoDB table, billed per request, with a string partition key.
+/// A DynamoDB table with a string partition key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableResource {
     /// Physical name.

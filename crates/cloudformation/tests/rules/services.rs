@@ -117,7 +117,8 @@ fn without_cpu(deployment: &Deployment) -> Vec<String> {
     const CPU: &str =
         "/TargetTrackingScalingPolicyConfiguration/PredefinedMetricSpecification/PredefinedMetricType";
     let targets = deployment.of_type("AWS::ApplicationAutoScaling::ScalableTarget");
-    let lacking = targets.filter(|(file, id, _)| {
+    let services = targets.filter(|(_, _, target)| target["ServiceNamespace"] != "dynamodb");
+    let lacking = services.filter(|(file, id, _)| {
         let policies = deployment.of_type("AWS::ApplicationAutoScaling::ScalingPolicy");
         let mut of_target = policies.filter(|(other, _, policy)| {
             other == file && policy["ScalingTargetId"]["Ref"].as_str() == Some(id)
