@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
+use super::choice::{Capacity, Choice, Services};
 use super::estimate::Estimate;
 use super::load::Load;
 use super::number::{grouped, mark, quantity};
 use super::report::consumers;
+use super::tables::Units;
 use super::{ceilings, prices};
 
 /// The region that the services are deployed to by default.
@@ -14,6 +17,10 @@ const REGION: &str = "eu-central-1";
 /// Events a minute, and the share of them that is traced.
 const RATES: [(u32, f64); 3] = [(1_000, 0.05), (10_000, 0.05), (1_000_000, 0.01)];
 const SERVICES: [u32; 3] = [9, 12, 33];
+/// Services that take an event from the CRM to a mail.
+const SHORTEST: [&str; 4] = ["ingest", "membership", "notifier", "email"];
+/// A pause between receives that lets them fill.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The page consists of text and of blocks between these two lines.
 const BEGIN: &str = "<!-- rendered: ";
@@ -44,15 +51,41 @@ fn rendered(page: &str) -> String {
 
 fn block(name: &str) -> String {
     let region = prices::find(REGION).unwrap().unwrap();
-    let estimate = |(events_a_minute, sampling_rate), services| {
-        Estimate::of(&region, Load { events_a_minute, sampling_rate }, Some(services)).unwrap()
+    let choice = |(events_a_minute, sampling_rate)| Choice::of(Load { events_a_minute, sampling_rate });
+    let estimate = |rate, services| {
+        let services = Services::Count(services);
+        Estimate::of(&region, Choice { services, ..choice(rate) }).unwrap()
+    };
+    let provisioned = |rate| {
+        let choice = Choice { capacity: Capacity::Provisioned, ..choice(rate) };
+        Estimate::of(&region, choice).unwrap()
     };
     let declared: Vec<_> = RATES.into_iter().map(|rate| estimate(rate, SERVICES[0])).collect();
     match name {
         "ceilings" => ceilings_table(&declared[0]),
         "consumers" => consumers_table(&SERVICES.map(|services| estimate(RATES[1], services))),
         "tasks" => tasks_table(&declared),
-        "prices" => prices_table(&declared[0]),
+        "prices" => prices_table(&declared[0], &provisioned(RATES[0])),
+        "batches" => batches_table(&RATES.map(|rate| {
+            let paused = Choice { receive_pause: PAUSE, ..choice(rate) };
+            [choice(rate), paused].map(|choice| Estimate::of(&region, choice).unwrap())
+        })),
+        "capacity" => capacity_table(&RATES.map(|rate| (estimate(rate, SERVICES[0]), provisioned(rate)))),
+        "million" => {
+            let services = [Services::Declared, Services::Only(SHORTEST.map(str::to_owned).to_vec())];
+            million_table(&services.map(|services| {
+                [
+                    (Capacity::OnDemand, Duration::ZERO),
+                    (Capacity::Provisioned, Duration::ZERO),
+                    (Capacity::Provisioned, PAUSE),
+                ]
+                .map(|(capacity, receive_pause)| {
+                    let services = services.clone();
+                    let choice = Choice { services, capacity, receive_pause, ..choice(RATES[1]) };
+                    Estimate::of(&region, choice).unwrap()
+                })
+            }))
+        }
         "fees" => fees_table(&declared),
         "services" => {
             let all = RATES.into_iter().flat_map(|rate| SERVICES.map(|services| estimate(rate, services)));
@@ -133,12 +166,15 @@ fn tasks_table(estimates: &[Estimate<'_>]) -> String {
     text
 }
 
-fn prices_table(estimate: &Estimate<'_>) -> String {
+fn prices_table(on_demand: &Estimate<'_>, provisioned: &Estimate<'_>) -> String {
     let mut text = "| line | price | read |\n|---|---|---|\n".to_owned();
-    for fee in estimate.bill.fees.iter().chain([&estimate.bill.mail]) {
+    let all = on_demand.bill.fees.iter().chain([&on_demand.bill.mail]).map(|fee| (fee, ""));
+    let of_units = provisioned.bill.fees.iter().filter(|fee| fee.price.per.contains("unit and hour"));
+    let of_tables = of_units.filter(|fee| fee.name.starts_with("DynamoDB")).map(|fee| (fee, ", provisioned"));
+    for (fee, mode) in all.chain(of_tables) {
         writeln!(
             text,
-            "| {} | [{} per {}]({}) | {} |",
+            "| {}{mode} | [{} per {}]({}) | {} |",
             fee.name,
             fee.price.amounts(),
             fee.price.per,
@@ -146,6 +182,67 @@ fn prices_table(estimate: &Estimate<'_>) -> String {
             fee.price.read.as_deref().unwrap_or("unverified"),
         )
         .unwrap();
+    }
+    text
+}
+
+fn batches_table(estimates: &[[Estimate<'_>; 2]]) -> String {
+    let mut text = "| events a minute | a second and task | messages of a receive | after a pause of 100 ms | messages of a \
+                    delete | requests a message | with the pause |\n|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for [without, with] in estimates {
+        writeln!(
+            text,
+            "| {} | {} | {:.1} | {:.1} | {:.1} | {:.2} | {:.2} |",
+            grouped(f64::from(without.load.events_a_minute)),
+            grouped(without.load.a_second() / f64::from(without.tasks.each)),
+            without.batches.receive,
+            with.batches.receive,
+            without.batches.delete,
+            without.batches.requests(),
+            with.batches.requests(),
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn capacity_table(estimates: &[(Estimate<'_>, Estimate<'_>)]) -> String {
+    let mut text =
+        "| events a minute | write units | read units | alarms | provisioned, with alarms | on demand |\n\
+                    |---|---|---|---|---|---|\n"
+            .to_owned();
+    for (on_demand, provisioned) in estimates {
+        let units = Units::of(&provisioned.flow, &provisioned.load);
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            grouped(f64::from(on_demand.load.events_a_minute)),
+            grouped(units.write),
+            grouped(units.read),
+            units.alarms,
+            grouped(provisioned.bill.provisioned_usd),
+            grouped(on_demand.bill.on_demand_usd),
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn million_table(estimates: &[[Estimate<'_>; 3]]) -> String {
+    let mut text = "| services | tables on demand | provisioned | and a pause of 100 ms between receives |\n\
+                    |---|---|---|---|\n"
+        .to_owned();
+    for estimates in estimates {
+        let which = match &estimates[0].choice.services {
+            Services::Only(names) => names.join(", "),
+            _ => format!("all {}", estimates[0].flow.services),
+        };
+        write!(text, "| {which} |").unwrap();
+        for estimate in estimates {
+            write!(text, " {:.1} |", estimate.bill.usd_a_million()).unwrap();
+        }
+        text.push('\n');
     }
     text
 }

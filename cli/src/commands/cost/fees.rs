@@ -1,9 +1,12 @@
 //! What a month costs, line by line.
 
+use super::batches::Batches;
+use super::choice::Capacity;
 use super::deployed::Deployed;
 use super::flow::Flow;
 use super::load::Load;
 use super::prices::{Price, Prices};
+use super::tables::Units;
 use super::tasks::Tasks;
 
 /// Hours of a month of 30 days.
@@ -36,9 +39,8 @@ const INSIGHTS_OF_A_SERVICE: u32 = 17;
 const INSIGHTS_RECORDS_KB: f64 = 4.0;
 /// A17: a request and its response at the load balancer, in KB. A capacity unit is 1 GB an hour; connections are kept.
 const REQUEST_KB: f64 = 2.0;
-/// A18: what passes the NAT gateway, in KB: of an event with the declared services, and of each added service.
-const OUTGOING_KB: f64 = 35.0;
-const OUTGOING_KB_OF_A_CONSUMER: f64 = 5.0;
+/// A18: what passes the NAT gateway, in KB, of an event for each service that it reaches.
+const OUTGOING_KB: f64 = 5.0;
 
 /// One line of the bill.
 #[derive(Debug)]
@@ -68,12 +70,36 @@ pub(super) struct Bill<'a> {
     pub(super) endpoints_usd: f64,
     /// What one publish an event to another topic costs.
     pub(super) topic_usd: f64,
+    /// What requests to tables, or their units and alarms, cost in either mode.
+    pub(super) on_demand_usd: f64,
+    pub(super) provisioned_usd: f64,
+    /// The most units that one table or index needs if it is provisioned.
+    pub(super) largest_units: f64,
+    /// Events a month in millions.
+    millions: f64,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deployment {
+    pub(super) tasks: Tasks,
+    pub(super) batches: Batches,
+    pub(super) deployed: Deployed,
 }
 
 impl<'a> Bill<'a> {
     /// Computes the bill of a month of 30 days at a constant rate.
-    pub(super) fn of(prices: &'a Prices, flow: &Flow, load: &Load, tasks: Tasks, deployed: Deployed) -> Self {
-        let sum = Sum { prices, flow, tasks, deployed, millions: load.millions_a_month(), load };
+    pub(super) fn of(
+        prices: &'a Prices,
+        flow: &Flow,
+        load: &Load,
+        deployment: Deployment,
+        capacity: Capacity,
+    ) -> Self {
+        let Deployment { tasks, batches, deployed } = deployment;
+        let units = Units::of(flow, load);
+        let millions = load.millions_a_month();
+        let sum = Sum { prices, flow, load, tasks, batches, deployed, capacity, units, millions };
         let parts = [sum.events(), sum.tables(), sum.objects(), sum.running(), sum.network(), sum.watching()];
         let fees = parts.into_iter().flatten().collect();
         Self {
@@ -82,12 +108,22 @@ impl<'a> Bill<'a> {
             endpoints_usd: prices.endpoint.of(f64::from(deployed.endpoints) * ZONES * HOURS)
                 + prices.endpoint_data.of(sum.outgoing_gb()),
             topic_usd: prices.topic_publish.of(sum.millions),
+            on_demand_usd: sum.requests().iter().map(Fee::usd).sum(),
+            provisioned_usd: sum.units().iter().map(Fee::usd).sum::<f64>()
+                + prices.alarm_metric.of(f64::from(units.alarms)),
+            largest_units: units.largest,
+            millions,
         }
     }
 
     /// Returns the sum of all lines but the mails.
     pub(super) fn usd(&self) -> f64 {
         self.fees.iter().map(Fee::usd).sum()
+    }
+
+    /// Returns the sum of all lines but the mails, for a million events.
+    pub(super) fn usd_a_million(&self) -> f64 {
+        self.usd() / self.millions
     }
 
     /// Returns what the NAT gateway costs.
@@ -101,7 +137,10 @@ struct Sum<'a, 'b> {
     flow: &'b Flow,
     load: &'b Load,
     tasks: Tasks,
+    batches: Batches,
     deployed: Deployed,
+    capacity: Capacity,
+    units: Units,
     /// Events a month in millions.
     millions: f64,
 }
@@ -109,27 +148,53 @@ struct Sum<'a, 'b> {
 impl<'a> Sum<'a, '_> {
     fn events(&self) -> Vec<Fee<'a>> {
         let (n, flow, prices) = (self.millions, self.flow, self.prices);
-        let requests = f64::from(flow.messages) * (1.0 + 2.0 / self.tasks.batch());
+        let published = if flow.notifications > 0 { n } else { 0.0 };
+        let requests = f64::from(flow.messages) * self.batches.requests();
         vec![
             fee("EventBridge, events", "events × entries", n * f64::from(flow.events), &prices.bus_event),
             fee("EventBridge, Pipe", "events × records", n * f64::from(flow.piped), &prices.pipe_request),
-            fee("SQS, requests", "events × messages × (1 + 2 ÷ batch)", n * requests, &prices.queue_request),
-            fee("SNS, publishes", "events × one batch of all channels", n, &prices.topic_publish),
+            fee(
+                "SQS, requests",
+                "events × messages × (1 + 1 ÷ receive + 1 ÷ delete) (A3)",
+                n * requests,
+                &prices.queue_request,
+            ),
+            fee("SNS, publishes", "events × one batch of all channels", published, &prices.topic_publish),
         ]
     }
 
     fn tables(&self) -> Vec<Fee<'a>> {
+        let stored_gb = self.millions * STORED_DAYS / 30.0 * STORED_KB;
+        let storage = fee(
+            "DynamoDB, storage",
+            "events of 14 days × 1.25 KB (A13)",
+            stored_gb,
+            &self.prices.table_storage,
+        );
+        let throughput = match self.capacity {
+            Capacity::OnDemand => self.requests(),
+            Capacity::Provisioned => self.units(),
+        };
+        throughput.into_iter().chain([storage]).collect()
+    }
+
+    /// Returns what the requests to tables cost on demand.
+    fn requests(&self) -> [Fee<'a>; 2] {
         let (n, flow, prices) = (self.millions, self.flow, self.prices);
-        let stored_gb = n * STORED_DAYS / 30.0 * STORED_KB;
-        vec![
-            fee(
-                "DynamoDB, writes",
-                "events × write units",
-                n * f64::from(flow.write_units()),
-                &prices.table_write,
-            ),
-            fee("DynamoDB, reads", "events × read units", n * f64::from(flow.reads), &prices.table_read),
-            fee("DynamoDB, storage", "events of 14 days × 1.25 KB (A13)", stored_gb, &prices.table_storage),
+        let (writes, reads) = (n * f64::from(flow.write_units()), n * f64::from(flow.read_units()));
+        [
+            fee("DynamoDB, writes", "events × write units", writes, &prices.table_write),
+            fee("DynamoDB, reads", "events × read units", reads, &prices.table_read),
+        ]
+    }
+
+    /// Returns what the units of tables cost that are provisioned.
+    fn units(&self) -> [Fee<'a>; 2] {
+        let (units, prices) = (self.units, self.prices);
+        let how = "tables and indexes × hours × units a second ÷ 70 %, at least 5";
+        [
+            fee("DynamoDB, writes", how, units.write * HOURS, &prices.table_write_unit),
+            fee("DynamoDB, reads", how, units.read * HOURS, &prices.table_read_unit),
         ]
     }
 
@@ -190,7 +255,7 @@ impl<'a> Sum<'a, '_> {
             fee("NAT gateway", "hours", HOURS, &prices.nat),
             fee(
                 "NAT gateway, data",
-                "events × 35 KB, + 5 for an added service (A18)",
+                "events × services reached × 5 KB (A18)",
                 self.outgoing_gb(),
                 &prices.nat_data,
             ),
@@ -198,13 +263,14 @@ impl<'a> Sum<'a, '_> {
     }
 
     fn outgoing_gb(&self) -> f64 {
-        self.millions * (OUTGOING_KB + f64::from(self.flow.added) * OUTGOING_KB_OF_A_CONSUMER)
+        self.millions * f64::from(self.flow.reached) * OUTGOING_KB
     }
 
     fn watching(&self) -> Vec<Fee<'a>> {
         let (prices, services, tasks) = (self.prices, self.flow.services, f64::from(self.tasks.all));
         let traces = self.load.traces_a_second(self.tasks.each) * HOURS * 3_600.0 / 1e6;
         let insights = INSIGHTS_OF_THE_CLUSTER + INSIGHTS_OF_A_SERVICE * services;
+        let scaling = if self.capacity == Capacity::Provisioned { self.units.alarms } else { 0 };
         let charged = self.deployed.dashboards.saturating_sub(FREE_DASHBOARDS);
         vec![
             fee("X-Ray, traces", "sampled events", traces, &prices.trace),
@@ -237,7 +303,7 @@ impl<'a> Sum<'a, '_> {
             fee(
                 "Alarms",
                 "metrics of all alarms",
-                f64::from(self.deployed.alarm_metrics),
+                f64::from(self.deployed.alarm_metrics + scaling),
                 &prices.alarm_metric,
             ),
             fee(

@@ -14,8 +14,8 @@ use topology::{
 /// Assumption A2 of docs/capacity.md: channels a member is announced on, e-mail and the app.
 const CHANNELS: u32 = 2;
 /// Bytes of an event's log line, with the 26 that CloudWatch adds: measured in a local run.
-const LOG_BYTES_OF_INGEST: u32 = 428;
-const LOG_BYTES_OF_A_MESSAGE: u32 = 514;
+const LOG_BYTES_OF_INGEST: u32 = 402;
+const LOG_BYTES_OF_A_MESSAGE: u32 = 488;
 /// Documents in X-Ray of a sampled event, by service: counted in a local run. Another service has as many as `notifier`.
 const DOCUMENTS: [(&str, u32); 7] = [
     ("ingest", 2),
@@ -57,10 +57,14 @@ pub(super) struct Flow {
     pub(super) notifications: u32,
     /// Messages in queues.
     pub(super) messages: u32,
+    /// Services that the event or its announcement reaches, ingest and those added included.
+    pub(super) reached: u32,
+    /// Every table of the declared services, and every index after its table's name and a slash.
+    pub(super) tables: Vec<String>,
     /// Write units, by the table's logical name.
     pub(super) writes: Vec<(String, u32)>,
-    /// Read units.
-    pub(super) reads: u32,
+    /// Read units, by the table's logical name.
+    pub(super) reads: Vec<(String, u32)>,
     /// Objects that are read and written again.
     pub(super) objects: u32,
     /// Services that write objects with many events each.
@@ -114,6 +118,7 @@ impl Flow {
             writes.push(("a table of each added service".to_owned(), 1));
         }
         let messages = count(renaming.len() + subscribed.len()) + added;
+        let entries = resources.services.iter().filter(|service| service.listens && service.queue.is_none());
         Self {
             services: count(resources.services.len()) + added,
             added,
@@ -121,14 +126,19 @@ impl Flow {
             invocations: count(renaming.len()) + added,
             invocations_of_an_enrolment: count(enrolment.len()) + added,
             piped: 1,
-            notifications: CHANNELS * count(resources.topics.len()),
+            notifications: CHANNELS.min(count(subscribed.len())),
             messages,
+            reached: count(entries.count() + services.len()) + added,
+            tables: resources.tables.iter().flat_map(|table| with_indexes(resources, table)).collect(),
             writes,
             reads: tables
                 .iter()
                 .filter(|table| table.access.contains(&TableAccess::Get))
-                .map(|table| if is_one(table, &READ_TWICE) { 2 } else { 1 })
-                .sum(),
+                .map(|table| {
+                    let reads = if is_one(table, &READ_TWICE) { 2 } else { 1 };
+                    (logical(resources, &table.name), reads)
+                })
+                .collect(),
             objects: count(rewritten.len()),
             batches: count(written.len()),
             key_owners: services.iter().map(|service| count(service.keys.len())).sum(),
@@ -142,6 +152,11 @@ impl Flow {
     pub(super) fn write_units(&self) -> u32 {
         let declared = self.writes.len() - usize::from(self.added > 0);
         self.writes.iter().take(declared).map(|(_, units)| units).sum::<u32>() + self.added
+    }
+
+    /// Returns the read units of all tables together.
+    pub(super) fn read_units(&self) -> u32 {
+        self.reads.iter().map(|(_, units)| units).sum()
     }
 }
 
@@ -181,6 +196,12 @@ fn documents(resources: &Resources, reached: &BTreeSet<&str>) -> u32 {
         .sum()
 }
 
+fn with_indexes(resources: &Resources, table: &TableResource) -> Vec<String> {
+    let name = logical(resources, &table.name);
+    let indexes = table.indexes.iter().map(|index| format!("{name}/{}", index.name));
+    [name.clone()].into_iter().chain(indexes).collect()
+}
+
 fn logical(resources: &Resources, physical: &str) -> String {
     physical.strip_prefix(&resources.physical_name("")).unwrap_or(physical).to_owned()
 }
@@ -209,9 +230,10 @@ mod tests {
         assert_eq!((flow.objects, flow.batches, flow.key_owners), (1, 1, 1));
         let writes = [("members", 4), ("notifications", 1), ("email-deliveries", 4), ("app-deliveries", 2)];
         assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
-        assert_eq!((flow.write_units(), flow.reads), (11, 7));
-        // 428 + 7 × 514; 2 + 3 + 4 + 7 + 6 + 4 + 6
-        assert_eq!((flow.log_bytes, flow.documents), (4_026, 32));
+        assert_eq!((flow.write_units(), flow.read_units()), (11, 7));
+        assert_eq!((flow.reached, flow.tables.len()), (7, 13));
+        // 402 + 7 × 488; 2 + 3 + 4 + 7 + 6 + 4 + 6
+        assert_eq!((flow.log_bytes, flow.documents), (3_818, 32));
     }
 
     #[test]
@@ -219,8 +241,8 @@ mod tests {
         let flow = flow(5);
         assert_eq!((flow.services, flow.added), (14, 5));
         assert_eq!((flow.invocations, flow.messages), (10, 12));
-        assert_eq!((flow.write_units(), flow.reads), (16, 7));
-        assert_eq!((flow.log_bytes, flow.documents), (6_596, 52));
+        assert_eq!((flow.write_units(), flow.read_units(), flow.reached), (16, 7, 12));
+        assert_eq!((flow.log_bytes, flow.documents), (6_258, 52));
         assert_eq!((flow.events, flow.notifications), (2, 2));
     }
 }

@@ -1,7 +1,9 @@
 //! `foostore cost`: quotas, tasks and fees for a rate of events, computed from the services' declarations and a region's
 //! price file. It calls nothing.
 
+mod batches;
 mod ceilings;
+mod choice;
 mod deployed;
 #[cfg(test)]
 mod document;
@@ -12,13 +14,17 @@ mod load;
 mod number;
 mod prices;
 mod report;
+mod tables;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use service_runtime::Environment;
 
+use self::choice::{Capacity, Choice, Services};
 use self::estimate::Estimate;
 use self::load::Load;
 use crate::failure::Failure;
@@ -31,6 +37,7 @@ use crate::style::Style;
 Examples:
   foostore cost --events-per-minute 1000
   foostore cost --events-per-minute 1000000 --services 9 --sampling-rate 0.01
+  foostore cost --events-per-minute 10000 --capacity provisioned --only ingest,membership,notifier,email
   foostore cost --events-per-minute 10000 --region us-east-1 --json | jq .usd_a_month
 
 Arithmetic over the services' declarations, the rendered templates and a dated price file; docs/capacity.md explains it
@@ -45,6 +52,15 @@ pub(crate) struct CostArgs {
     /// Services that run; the default is those declared
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=200))]
     services: Option<u32>,
+    /// Services of the declared ones that run, separated by commas; ingest and membership among them
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with = "services")]
+    only: Vec<String>,
+    /// How tables are paid for: the stacks' parameter Capacity
+    #[arg(long, value_enum, default_value = "on-demand")]
+    capacity: Capacity,
+    /// Pause of a consumer between two receives, such as 100ms; by default there is none
+    #[arg(long, value_name = "PAUSE", value_parser = crate::span_of_time::response_time)]
+    receive_pause: Option<Duration>,
     /// Region whose prices and quotas apply
     #[arg(long, default_value = "eu-central-1")]
     region: String,
@@ -63,11 +79,24 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "not between 0 and 1".to_owned())
 }
 
+impl CostArgs {
+    fn choice(&self) -> Choice {
+        let load = Load { events_a_minute: self.events_per_minute, sampling_rate: self.sampling_rate };
+        let default = Choice::of(load);
+        let services = match self.services {
+            Some(services) => Services::Count(services),
+            None if self.only.is_empty() => Services::Declared,
+            None => Services::Only(self.only.clone()),
+        };
+        let receive_pause = self.receive_pause.unwrap_or(default.receive_pause);
+        Choice { services, capacity: self.capacity, receive_pause, ..default }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// When the region has no price file, fewer services are asked for than are declared, or the declarations contradict each
-/// other.
+/// When the region has no price file, the services cannot be estimated, or the declarations contradict each other.
 pub(crate) fn run(args: &CostArgs, environment: &Environment) -> anyhow::Result<()> {
     let Some(region) = prices::find(&args.region).context("a price file is invalid")? else {
         let known = prices::regions().context("a price file is invalid")?.join(", ");
@@ -77,8 +106,7 @@ pub(crate) fn run(args: &CostArgs, environment: &Environment) -> anyhow::Result<
         ))
         .into());
     };
-    let load = Load { events_a_minute: args.events_per_minute, sampling_rate: args.sampling_rate };
-    let estimate = Estimate::of(&region, load, args.services)?;
+    let estimate = Estimate::of(&region, args.choice())?;
     if args.json {
         print(&report::document(&estimate).to_string())?;
     } else {

@@ -32,6 +32,8 @@ pub(super) struct Prices {
     pub(super) queue_request: Price,
     pub(super) table_write: Price,
     pub(super) table_read: Price,
+    pub(super) table_write_unit: Price,
+    pub(super) table_read_unit: Price,
     pub(super) table_storage: Price,
     pub(super) object_write: Price,
     pub(super) object_read: Price,

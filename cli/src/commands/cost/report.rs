@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::ceilings::{self, Hop};
+use super::choice::Services;
 use super::estimate::Estimate;
 use super::fees::Fee;
 use super::number::{grouped, mark, quantity};
+use super::tables::MOST;
 use super::tasks::CONCURRENCY;
 use crate::style::{Colour, Style};
 
@@ -32,9 +34,10 @@ pub(super) fn text(estimate: &Estimate<'_>, style: Style) -> String {
 
 fn summary(estimate: &Estimate<'_>) -> String {
     let flow = &estimate.flow;
-    let added = match flow.added {
-        0 => "all declared".to_owned(),
-        added => format!("{added} beyond the declared ones"),
+    let which = match (&estimate.choice.services, flow.added) {
+        (Services::Only(names), _) => names.join(", "),
+        (_, 0) => "all declared".to_owned(),
+        (_, added) => format!("{added} beyond the declared ones"),
     };
     let first = ceilings::first(&estimate.hops).map_or_else(String::new, |hop| {
         format!(
@@ -45,13 +48,17 @@ fn summary(estimate: &Estimate<'_>) -> String {
         )
     });
     format!(
-        "rate             {} events a minute in {}\nservices         {} ({added})\n{first}fees a month     {} {}, and {} for mails\n",
+        "rate             {} events a minute in {}\nservices         {} ({which})\ntables           {}\n{first}\
+         fees a month     {} {}, and {} for mails\na million events {:.2} {}\n",
         grouped(f64::from(estimate.load.events_a_minute)),
         estimate.region.name,
         flow.services,
+        estimate.choice.capacity.name(),
         grouped(estimate.bill.usd()),
         estimate.region.currency,
         grouped(estimate.bill.mail.usd()),
+        estimate.bill.usd_a_million(),
+        estimate.region.currency,
     )
 }
 
@@ -153,10 +160,25 @@ fn fee_rows(estimate: &Estimate<'_>) -> Vec<Vec<String>> {
 
 fn notes(estimate: &Estimate<'_>) -> String {
     let bill = &estimate.bill;
+    let maximum = if bill.largest_units > MOST {
+        format!(
+            "A table needs {} units if it is provisioned: raise MaximumUnits above {}, and the quotas.\n",
+            grouped(bill.largest_units),
+            grouped(MOST),
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "Endpoints instead of the NAT gateway (Egress=endpoints): {} instead of {} {}.\nSES limits mails by account, first to \
+        "Tables on demand: {} {}; provisioned and scaled (Capacity=provisioned): {}, with their alarms. Above what is provisioned, \
+         events wait.\n{maximum}A receive takes {:.1} messages of ten, a delete {:.1} (A3).\nEndpoints instead of the NAT gateway (Egress=endpoints): {} instead of {} {}.\nSES limits mails by account, first to \
          one a second: ask for {} a second.\n? was found on none of AWS's pages: check it on the page that --json names.\n\
          {LEFT_OUT}\n",
+        grouped(bill.on_demand_usd),
+        estimate.region.currency,
+        grouped(bill.provisioned_usd),
+        estimate.batches.receive,
+        estimate.batches.delete,
         grouped(bill.endpoints_usd),
         grouped(bill.nat_usd()),
         estimate.region.currency,
@@ -187,6 +209,7 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
         "sampling_rate": estimate.load.sampling_rate,
         "services": flow.services,
         "added_services": flow.added,
+        "capacity": estimate.choice.capacity.name(),
         "first_ceiling": first,
         "hops": estimate.hops.iter().map(hop_document).collect::<Vec<_>>(),
         "consumers": consumers,
@@ -197,7 +220,13 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
             "memory_gb": tasks.memory_gb(),
         },
         "fees": bill.fees.iter().chain([&bill.mail]).map(fee_document).collect::<Vec<_>>(),
+        "messages_per_request": {"receive": estimate.batches.receive, "delete": estimate.batches.delete},
         "usd_a_month": cents(bill.usd()),
+        "usd_per_million_events": cents(bill.usd_a_million()),
+        "tables": {
+            "on_demand_usd_a_month": cents(bill.on_demand_usd),
+            "provisioned_usd_a_month": cents(bill.provisioned_usd),
+        },
         "mail_usd_a_month": cents(bill.mail.usd()),
         "endpoints_instead_of_nat_usd_a_month": cents(bill.endpoints_usd),
     })

@@ -54,11 +54,6 @@ impl Tasks {
     pub(super) fn memory_gb(self) -> f64 {
         f64::from(self.quarters) / 2.0
     }
-
-    /// Returns how full a batch of messages is (A3): a busy task receives ten at a time, an idle one a single message.
-    pub(super) fn batch(self) -> f64 {
-        if self.a_second >= 100 { 10.0 } else { 1.0 }
-    }
 }
 
 #[cfg(test)]
@@ -70,17 +65,17 @@ mod tests {
     fn tasks_follow_the_rate() {
         let small = Tasks::of(1_000, 4);
         assert_eq!((small.each, small.all, small.a_second), (2, 8, 9));
-        assert_eq!((small.vcpu(), small.memory_gb(), small.batch()), (0.25, 0.5, 1.0));
+        assert_eq!((small.vcpu(), small.memory_gb()), (0.25, 0.5));
 
         // 167 a second ÷ 75 = 2.2
         let middle = Tasks::of(10_000, 9);
         assert_eq!((middle.each, middle.all), (3, 27));
-        assert_eq!((middle.vcpu(), middle.batch()), (0.25, 1.0));
+        assert_eq!((middle.vcpu(), middle.a_second), (0.25, 56));
 
         // 16,667 a second ÷ 600 = 27.8; 596 × 0.12 s in flight
         let large = Tasks::of(1_000_000, 30);
         assert_eq!((large.each, large.all, large.a_second, large.in_flight), (28, 840, 596, 72));
-        assert_eq!((large.vcpu(), large.memory_gb(), large.batch()), (2.0, 4.0, 10.0));
+        assert_eq!((large.vcpu(), large.memory_gb()), (2.0, 4.0));
     }
 
     #[test]

@@ -6,9 +6,18 @@ use super::*;
 /// Returns the estimate's JSON. The sampling rate is that of docs/capacity.md: 1 % at a million a minute.
 fn estimate(region: &str, events_a_minute: u32, services: u32) -> serde_json::Value {
     let region = prices::find(region).unwrap().unwrap();
+    let choice = Choice { services: Services::Count(services), ..choice(events_a_minute) };
+    report::document(&Estimate::of(&region, choice).unwrap())
+}
+
+fn choice(events_a_minute: u32) -> Choice {
     let sampling_rate = if events_a_minute == 1_000_000 { 0.01 } else { 0.05 };
-    let estimate = Estimate::of(&region, Load { events_a_minute, sampling_rate }, Some(services)).unwrap();
-    report::document(&estimate)
+    Choice::of(Load { events_a_minute, sampling_rate })
+}
+
+/// Returns the estimate's JSON in Frankfurt.
+fn chosen(choice: Choice) -> serde_json::Value {
+    report::document(&Estimate::of(&prices::find("eu-central-1").unwrap().unwrap(), choice).unwrap())
 }
 
 fn fee(estimate: &serde_json::Value, name: &str) -> f64 {
@@ -32,7 +41,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
         &[
             ("EventBridge, events", 86.0),         // 43.2 × 2 × 1.00
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
-            ("SQS, requests", 363.0),              // 43.2 × 7 × 3 × 0.40
+            ("SQS, requests", 287.0),              // 43.2 × 7 × (1 + 1 + 1 ÷ 2.67) × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
             ("DynamoDB, writes", 362.0),           // 43.2 × 11 × 0.7625
             ("DynamoDB, reads", 46.0),             // 43.2 × 7 × 0.1525
@@ -49,7 +58,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("NAT gateway, data", 79.0),           // 43.2 million × 35 KB = 1,512 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
-            ("Logs, services", 110.0),             // 43.2 million × 4,026 bytes = 173.9 GB × 0.63
+            ("Logs, services", 104.0),             // 43.2 million × 3,818 bytes = 164.9 GB × 0.63
             ("Logs, metrics (EMF)", 20.0),         // 18 × 43,200 × 40 KB = 31.1 GB × 0.63
             ("Metrics", 162.0),                    // 9 × 60 × 0.30
             ("Container Insights, metrics", 48.0), // (8 + 9 × 17) × 0.30
@@ -68,14 +77,14 @@ fn ten_thousand_a_minute_with_twelve_services() {
         &estimate,
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
-            ("SQS, requests", 5_184.0),     // 432 × 10 × 3 × 0.40
+            ("SQS, requests", 3_638.0),     // 432 × 10 × (1 + 1 + 1 ÷ 9.51) × 0.40
             ("DynamoDB, writes", 4_612.0),  // 432 × 14 × 0.7625
             ("DynamoDB, reads", 461.0),     // 432 × 7 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
             ("NAT gateway, data", 1_123.0), // 432 million × 50 KB = 21,600 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
-            ("Logs, services", 1_515.0),    // 432 million × 5,568 bytes = 2,405 GB × 0.63
+            ("Logs, services", 1_438.0),    // 432 million × 5,282 bytes = 2,282 GB × 0.63
             ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
             ("Metrics", 216.0),             // 12 × 60 × 0.30
             ("Container Insights, metrics", 64.0), // (8 + 12 × 17) × 0.30
@@ -110,7 +119,7 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("NAT gateway, data", 68_040.0),    // 1,512,000 GB × 0.045
             ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
-            ("Logs, services", 86_962.0),   // 173,923 GB × 0.50
+            ("Logs, services", 82_469.0),   // 164,938 GB × 0.50
             ("Logs, metrics (EMF)", 218.0), // 252 × 43,200 × 40 KB = 435.5 GB × 0.50
             ("SES, mails", 4_320_000.0),
         ],
@@ -168,8 +177,8 @@ fn each_service_has_alarms_and_perhaps_a_dashboard() {
 #[test]
 fn the_text_names_the_ceiling_and_what_is_unverified() {
     let region = prices::find("eu-central-1").unwrap().unwrap();
-    let load = Load { events_a_minute: 60_000, sampling_rate: 0.05 };
-    let text = report::text(&Estimate::of(&region, load, Some(12)).unwrap(), Style::PLAIN);
+    let choice = Choice { services: Services::Count(12), ..choice(60_000) };
+    let text = report::text(&Estimate::of(&region, choice).unwrap(), Style::PLAIN);
     for expected in [
         "first ceiling    33,750 events a minute, EventBridge, invocations\n",
         "× 5 per million traces",
@@ -177,23 +186,108 @@ fn the_text_names_the_ceiling_and_what_is_unverified() {
         "One more consumer: 30,000.",
         "Fan-out by a topic pays: the bus delivers to the topic once, which allows 135,000 events a minute for 1,296 USD",
         "12 (3 beyond the declared ones)",
+        "tables           on-demand\n",
     ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
 }
 
+/// 166.67 events a second; of thirteen tables and indexes four are written and six read by each event.
 #[test]
-fn services_cannot_be_left_out_and_regions_need_prices() {
-    let args = |region: &str, services| CostArgs {
+fn provisioned_tables_are_paid_for_by_the_hour_and_scaled_by_alarms() {
+    let on_demand = chosen(choice(10_000));
+    let provisioned = chosen(Choice { capacity: Capacity::Provisioned, ..choice(10_000) });
+    fees(
+        &provisioned,
+        &[
+            // 953 + 239 + 953 + 477 units that are 70 % consumed, and 9 × 5: 2,667 × 720 × 0.000793
+            ("DynamoDB, writes", 1_523.0),
+            // 5 × 239 + 477, and 7 × 5: 1,707 × 720 × 0.0001586
+            ("DynamoDB, reads", 195.0),
+            ("DynamoDB, storage", 77.0),
+        ],
+    );
+    // Four for each of two policies.
+    assert_eq!(fee(&provisioned, "Alarms"), (fee(&on_demand, "Alarms") + 10.4).round());
+    for estimate in [&on_demand, &provisioned] {
+        assert_eq!(estimate["tables"]["on_demand_usd_a_month"].as_f64().unwrap().round(), 4_085.0);
+        assert_eq!(estimate["tables"]["provisioned_usd_a_month"].as_f64().unwrap().round(), 1_728.0);
+    }
+    let saved = on_demand["usd_a_month"].as_f64().unwrap() - provisioned["usd_a_month"].as_f64().unwrap();
+    assert!((saved - (4_084.56 - 1_728.08)).abs() < 0.05, "{saved}");
+    assert_eq!(
+        (&on_demand["capacity"], &provisioned["capacity"]),
+        (&"on-demand".into(), &"provisioned".into())
+    );
+}
+
+/// 432 million events a month at the four services of which one sends a mail.
+#[test]
+fn only_the_named_services_are_paid_for() {
+    let names = ["ingest", "membership", "notifier", "email"].map(str::to_owned).to_vec();
+    let estimate = chosen(Choice { services: Services::Only(names), ..choice(10_000) });
+    fees(
+        &estimate,
+        &[
+            ("EventBridge, events", 864.0), // 432 × 2 × 1.00
+            ("SQS, requests", 1_091.0),     // 432 × 3 × (1 + 1 + 1 ÷ 9.51) × 0.40
+            ("SNS, publishes", 216.0),      // 432 × 0.50
+            ("DynamoDB, writes", 2_965.0),  // 432 × 9 × 0.7625
+            ("DynamoDB, reads", 198.0),     // 432 × 3 × 0.1525
+            ("S3, writes", 0.0),            // neither a pass nor an archive
+            ("KMS, requests", 0.0),
+            ("Fargate, vCPU", 80.0),      // 12 × 0.25 × 720 × 0.03725
+            ("NAT gateway, data", 449.0), // 432 million × 20 KB = 8,640 GB × 0.052
+            ("Logs, services", 508.0),    // 432 million × 1,866 bytes = 806 GB × 0.63
+            ("Metrics", 72.0),            // 4 × 60 × 0.30
+        ],
+    );
+    assert_eq!((&estimate["services"], &estimate["tasks"]["all"]), (&4.into(), &12.into()));
+    assert_eq!(estimate["consumers"]["invocations_per_event"], 2);
+}
+
+#[test]
+fn a_table_that_needs_more_units_than_it_may_have_is_noted() {
+    let region = prices::find("eu-central-1").unwrap().unwrap();
+    let text = |rate| report::text(&Estimate::of(&region, choice(rate)).unwrap(), Style::PLAIN);
+    assert!(!text(10_000).contains("MaximumUnits"));
+    // 16,667 × 4 ÷ 0.7
+    assert!(text(1_000_000).contains("A table needs 95,239 units"), "{}", text(1_000_000));
+}
+
+#[test]
+fn a_pause_between_receives_saves_requests() {
+    let pause = |ms| {
+        let estimate = chosen(Choice { receive_pause: Duration::from_millis(ms), ..choice(10_000) });
+        (fee(&estimate, "SQS, requests"), estimate["messages_per_request"]["receive"].as_f64().unwrap())
+    };
+    // 432 × 7 × (1 + 1 ÷ receive + 1 ÷ 9.51) × 0.40, at 55.6 a second and task
+    assert_eq!(pause(0), (2_546.0, 1.0));
+    let (usd, receive) = pause(100);
+    assert!((receive - 5.5).abs() < 0.1, "{receive}");
+    assert_eq!(usd, (432.0 * 7.0 * (1.0 + 1.0 / receive + 1.0 / 9.512) * 0.4_f64).round());
+}
+
+#[test]
+fn what_cannot_be_estimated_is_refused() {
+    let args = |region: &str, services, only: &[&str]| CostArgs {
         events_per_minute: 1,
         services,
+        only: only.iter().map(|&name| name.to_owned()).collect(),
+        capacity: Capacity::OnDemand,
+        receive_pause: None,
         region: region.to_owned(),
         sampling_rate: 0.05,
         json: true,
     };
-    let environment = Environment::default();
-    let few = run(&args("eu-central-1", Some(3)), &environment).unwrap_err();
-    assert_eq!(crate::failure::code_of(&few), crate::failure::USAGE);
-    let unknown = run(&args("eu-west-9", None), &environment).unwrap_err();
-    assert!(unknown.to_string().contains("eu-central-1, us-east-1"), "{unknown}");
+    let refused = |args: &CostArgs| {
+        let error = run(args, &Environment::default()).unwrap_err();
+        assert_eq!(crate::failure::code_of(&error), crate::failure::USAGE);
+        error.to_string()
+    };
+    let frankfurt = "eu-central-1";
+    assert!(refused(&args(frankfurt, Some(3), &[])).contains("--only names those"));
+    assert!(refused(&args(frankfurt, None, &["ingest", "emial"])).contains("membership, rewards"));
+    assert!(refused(&args(frankfurt, None, &["ingest", "email"])).contains("without membership"));
+    assert!(refused(&args("eu-west-9", None, &[])).contains("eu-central-1, us-east-1"));
 }

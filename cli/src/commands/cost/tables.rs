@@ -1,0 +1,99 @@
+//! What tables cost: on demand, by the request; provisioned, by the hour for units that follow the load.
+
+use super::flow::Flow;
+use super::load::Load;
+
+/// Share of the provisioned units that is consumed, as the templates have it.
+const UTILISATION: f64 = 0.7;
+/// The templates' `MinimumUnits`.
+const FEWEST: f64 = 5.0;
+/// The templates' `MaximumUnits`.
+pub(super) const MOST: f64 = 10_000.0;
+/// Alarms that Application Auto Scaling makes for a table or an index: four for each of two policies
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.CLI.html>).
+const ALARMS: u32 = 8;
+
+/// Units that are provisioned for all tables and indexes together, at a constant rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Units {
+    pub(super) write: f64,
+    pub(super) read: f64,
+    /// The most of one kind that one table or index needs.
+    pub(super) largest: f64,
+    /// Alarms that scale them.
+    pub(super) alarms: u32,
+}
+
+impl Units {
+    pub(super) fn of(flow: &Flow, load: &Load) -> Self {
+        let provisioned =
+            |an_event: u32| (f64::from(an_event) * load.a_second() / UTILISATION).ceil().max(FEWEST);
+        let of = |all: &[(String, u32)], table: &str| {
+            all.iter().filter(|(name, _)| name == table).map(|(_, units)| units).sum::<u32>()
+        };
+        let all = |units: &[(String, u32)], added: u32| -> Vec<f64> {
+            let declared = flow.tables.iter().map(|table| provisioned(of(units, table)));
+            declared.chain((0..flow.added).map(|_| provisioned(added))).collect()
+        };
+        // An added service has one table, which it writes and does not read.
+        let (writes, reads) = (all(&flow.writes, 1), all(&flow.reads, 0));
+        Self {
+            write: writes.iter().sum(),
+            read: reads.iter().sum(),
+            largest: writes.into_iter().chain(reads).fold(0.0, f64::max),
+            alarms: ALARMS * (u32::try_from(flow.tables.len()).unwrap_or(u32::MAX) + flow.added),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "units are whole numbers")]
+mod tests {
+    use super::*;
+    use crate::layer;
+
+    fn units(events_a_minute: u32, added: u32) -> Units {
+        let resources = layer::resources("foostore", "prod").unwrap();
+        Units::of(&Flow::of(&resources, added), &Load { events_a_minute, sampling_rate: 0.05 })
+    }
+
+    /// Nine tables and four indexes, of which four are written and six read by each event.
+    #[test]
+    fn no_table_has_fewer_units_than_the_least() {
+        let idle = units(1, 0);
+        assert_eq!((idle.write, idle.read, idle.alarms), (65.0, 65.0, 104));
+        let added = units(1, 3);
+        assert_eq!((added.write, added.read, added.alarms), (80.0, 80.0, 128));
+    }
+
+    #[test]
+    fn units_follow_the_rate() {
+        let busy = units(10_000, 0);
+        // 166.67 ÷ 0.7 = 238.1: 4 × → 953, 1 × → 239, 4 × → 953, 2 × → 477, and nine with five
+        assert_eq!(busy.write, 953.0 + 239.0 + 953.0 + 477.0 + 9.0 * 5.0);
+        // five tables are read once, app's twice, and seven not
+        assert_eq!(busy.read, 5.0 * 239.0 + 477.0 + 7.0 * 5.0);
+        assert_eq!(busy.largest, 953.0);
+        assert_eq!(units(10_000, 2).write - busy.write, 2.0 * 239.0);
+    }
+
+    /// What the templates deploy by default is what the estimate calculates with.
+    #[test]
+    fn the_templates_have_the_same_defaults() {
+        let resources = layer::resources(contracts::APPLICATION, cloudformation::ENVIRONMENT).unwrap();
+        let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
+        let template: serde_json::Value = serde_saphyr::from_str(&files["data/membership.yaml"]).unwrap();
+        assert_eq!(template["Parameters"]["MinimumUnits"]["Default"].as_str().unwrap(), FEWEST.to_string());
+        assert_eq!(
+            template["Parameters"]["Capacity"]["Default"],
+            super::super::choice::Capacity::OnDemand.name()
+        );
+        let resources = template["Resources"].as_object().unwrap().values();
+        let targets: Vec<_> = resources
+            .filter_map(|one| {
+                one["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"].as_f64()
+            })
+            .collect();
+        assert_eq!(targets, [UTILISATION * 100.0; 2]);
+    }
+}
