@@ -230,8 +230,8 @@ fn capacity_table(estimates: &[(Estimate<'_>, Estimate<'_>)]) -> String {
 }
 
 fn million_table(estimates: &[[Estimate<'_>; 3]]) -> String {
-    let mut text = "| services | tables on demand | provisioned | and a pause of 100 ms between receives |\n\
-                    |---|---|---|---|\n"
+    let mut text = "| services | tables on demand | provisioned | and a pause of 100 ms between receives | and endpoints in \
+                    place of the NAT gateway |\n|---|---|---|---|---|\n"
         .to_owned();
     for estimates in estimates {
         let which = match &estimates[0].choice.services {
@@ -242,7 +242,7 @@ fn million_table(estimates: &[[Estimate<'_>; 3]]) -> String {
         for estimate in estimates {
             write!(text, " {:.1} |", estimate.bill.usd_a_million()).unwrap();
         }
-        text.push('\n');
+        writeln!(text, " {:.1} |", estimates[2].bill.usd_a_million_with_endpoints()).unwrap();
     }
     text
 }

@@ -8,6 +8,7 @@ use super::load::Load;
 use super::prices::{Price, Prices};
 use super::tables::Units;
 use super::tasks::Tasks;
+use super::traffic;
 
 /// Hours of a month of 30 days.
 const HOURS: f64 = 720.0;
@@ -39,8 +40,6 @@ const INSIGHTS_OF_A_SERVICE: u32 = 17;
 const INSIGHTS_RECORDS_KB: f64 = 4.0;
 /// A17: a request and its response at the load balancer, in KB. A capacity unit is 1 GB an hour; connections are kept.
 const REQUEST_KB: f64 = 2.0;
-/// A18: what passes the NAT gateway, in KB, of an event for each service that it reaches.
-const OUTGOING_KB: f64 = 5.0;
 
 /// One line of the bill.
 #[derive(Debug)]
@@ -124,6 +123,12 @@ impl<'a> Bill<'a> {
     /// Returns the sum of all lines but the mails, for a million events.
     pub(super) fn usd_a_million(&self) -> f64 {
         self.usd() / self.millions
+    }
+
+    /// Returns the same with endpoints in place of the NAT gateway.
+    #[cfg(test)]
+    pub(super) fn usd_a_million_with_endpoints(&self) -> f64 {
+        (self.usd() - self.nat_usd() + self.endpoints_usd) / self.millions
     }
 
     /// Returns what the NAT gateway costs.
@@ -255,7 +260,7 @@ impl<'a> Sum<'a, '_> {
             fee("NAT gateway", "hours", HOURS, &prices.nat),
             fee(
                 "NAT gateway, data",
-                "events × services reached × 5 KB (A18)",
+                "events × KB of requests, log lines and traces (A18)",
                 self.outgoing_gb(),
                 &prices.nat_data,
             ),
@@ -263,7 +268,8 @@ impl<'a> Sum<'a, '_> {
     }
 
     fn outgoing_gb(&self) -> f64 {
-        self.millions * f64::from(self.flow.reached) * OUTGOING_KB
+        let traced = self.load.traces_a_second(self.tasks.each) / self.load.a_second();
+        self.millions * traffic::kb_an_event(self.flow, self.batches, traced)
     }
 
     fn watching(&self) -> Vec<Fee<'a>> {

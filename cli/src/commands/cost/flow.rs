@@ -57,8 +57,6 @@ pub(super) struct Flow {
     pub(super) notifications: u32,
     /// Messages in queues.
     pub(super) messages: u32,
-    /// Services that the event or its announcement reaches, ingest and those added included.
-    pub(super) reached: u32,
     /// Every table of the declared services, and every index after its table's name and a slash.
     pub(super) tables: Vec<String>,
     /// Write units, by the table's logical name.
@@ -118,7 +116,6 @@ impl Flow {
             writes.push(("a table of each added service".to_owned(), 1));
         }
         let messages = count(renaming.len() + subscribed.len()) + added;
-        let entries = resources.services.iter().filter(|service| service.listens && service.queue.is_none());
         Self {
             services: count(resources.services.len()) + added,
             added,
@@ -128,7 +125,6 @@ impl Flow {
             piped: 1,
             notifications: CHANNELS.min(count(subscribed.len())),
             messages,
-            reached: count(entries.count() + services.len()) + added,
             tables: resources.tables.iter().flat_map(|table| with_indexes(resources, table)).collect(),
             writes,
             reads: tables
@@ -231,7 +227,7 @@ mod tests {
         let writes = [("members", 4), ("notifications", 1), ("email-deliveries", 4), ("app-deliveries", 2)];
         assert_eq!(flow.writes, writes.map(|(table, units)| (table.to_owned(), units)));
         assert_eq!((flow.write_units(), flow.read_units()), (11, 7));
-        assert_eq!((flow.reached, flow.tables.len()), (7, 13));
+        assert_eq!(flow.tables.len(), 13);
         // 402 + 7 × 488; 2 + 3 + 4 + 7 + 6 + 4 + 6
         assert_eq!((flow.log_bytes, flow.documents), (3_818, 32));
     }
@@ -241,7 +237,7 @@ mod tests {
         let flow = flow(5);
         assert_eq!((flow.services, flow.added), (14, 5));
         assert_eq!((flow.invocations, flow.messages), (10, 12));
-        assert_eq!((flow.write_units(), flow.read_units(), flow.reached), (16, 7, 12));
+        assert_eq!((flow.write_units(), flow.read_units()), (16, 7));
         assert_eq!((flow.log_bytes, flow.documents), (6_258, 52));
         assert_eq!((flow.events, flow.notifications), (2, 2));
     }

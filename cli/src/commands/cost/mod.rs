@@ -18,6 +18,7 @@ mod tables;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::time::Duration;
 

@@ -55,7 +55,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
-            ("NAT gateway, data", 79.0),           // 43.2 million × 35 KB = 1,512 GB × 0.052
+            ("NAT gateway, data", 109.0),          // 43.2 million × 48.44 KB = 2,093 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
             ("Logs, services", 104.0),             // 43.2 million × 3,818 bytes = 164.9 GB × 0.63
@@ -82,7 +82,7 @@ fn ten_thousand_a_minute_with_twelve_services() {
             ("DynamoDB, reads", 461.0),     // 432 × 7 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 1_123.0), // 432 million × 50 KB = 21,600 GB × 0.052
+            ("NAT gateway, data", 1_279.0), // 432 million × 56.96 KB = 24,606 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
             ("Logs, services", 1_438.0),    // 432 million × 5,282 bytes = 2,282 GB × 0.63
             ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
@@ -116,7 +116,7 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
             ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
-            ("NAT gateway, data", 68_040.0),    // 1,512,000 GB × 0.045
+            ("NAT gateway, data", 61_459.0),    // 43,200 million × 31.61 KB = 1,365,760 GB × 0.045
             ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
             ("Logs, services", 82_469.0),   // 164,938 GB × 0.50
@@ -137,7 +137,7 @@ fn a_million_a_minute_with_thirty_three_services() {
             // 43,200 × 31 × 1.2 = 1,607,040: 100,000 × 0.40 + 100,000 × 0.30 + 1,407,040 × 0.24
             ("SQS, requests", 407_690.0),
             ("DynamoDB, writes", 1_152_900.0), // 43,200 × 35 × 0.7625
-            ("NAT gateway, data", 348_192.0),  // 43,200 million × 155 KB = 6,696,000 GB × 0.052
+            ("NAT gateway, data", 238_812.0),  // 43,200 million × 106.31 KB = 4,592,544 GB × 0.052
             ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
             ("Metrics", 594.0),                // 33 × 60 × 0.30
         ],
@@ -237,7 +237,7 @@ fn only_the_named_services_are_paid_for() {
             ("S3, writes", 0.0),            // neither a pass nor an archive
             ("KMS, requests", 0.0),
             ("Fargate, vCPU", 80.0),      // 12 × 0.25 × 720 × 0.03725
-            ("NAT gateway, data", 449.0), // 432 million × 20 KB = 8,640 GB × 0.052
+            ("NAT gateway, data", 542.0), // 432 million × 24.12 KB = 10,421 GB × 0.052
             ("Logs, services", 508.0),    // 432 million × 1,866 bytes = 806 GB × 0.63
             ("Metrics", 72.0),            // 4 × 60 × 0.30
         ],
