@@ -14,8 +14,7 @@ use crate::template::{Template, logical_id, reference, sub};
 /// The parameter, and the condition that it is provisioned.
 const CAPACITY: &str = "Capacity";
 const PROVISIONED: &str = "CapacityIsProvisioned";
-/// The parameters about units, each for every table and index, for reads and for writes.
-const INITIAL: &str = "InitialUnits";
+/// The parameters about units of every table and index, for reads and for writes.
 const MINIMUM: &str = "MinimumUnits";
 const MAXIMUM: &str = "MaximumUnits";
 /// Percent of the provisioned units that should be consumed: `DynamoDB`'s own default
@@ -28,7 +27,7 @@ const TARGET_PERCENT: u32 = 70;
 const COOLDOWN_S: u32 = 60;
 
 /// Adds the parameters of a service with tables.
-pub(crate) fn add_parameters(template: &mut Template) {
+pub(crate) fn add_parameters(template: &mut Template, context: &Context<'_>, service: &ServiceResources) {
     template.parameter(
         CAPACITY,
         json!({
@@ -46,14 +45,20 @@ pub(crate) fn add_parameters(template: &mut Template) {
         1,
         "Most provisioned read or write units of a table or an index; beyond it, DynamoDB throttles and events wait",
     );
-    template.number(
-        INITIAL,
-        "5",
-        1,
-        "Units of a table or an index when it becomes provisioned, until they follow the load; at least what it consumes then. A \
-         later change sets the units anew",
-    );
+    for table in context.tables(service) {
+        let description = format!(
+            "Units of {} when it becomes provisioned, until they follow the load; at least what it consumes then. A later change \
+             sets the units anew",
+            context.logical(&table.name)
+        );
+        template.number(&initial(context, table), "5", 1, &description);
+    }
     template.condition(PROVISIONED, json!({"Fn::Equals": [reference(CAPACITY), "provisioned"]}));
+}
+
+/// Returns the parameter with the units of a table at first: `MembersInitialUnits`.
+fn initial(context: &Context<'_>, table: &TableResource) -> String {
+    context.id(&table.name, "InitialUnits")
 }
 
 /// Lets the parameters decide about the tables of a service, which were added before.
@@ -61,21 +66,26 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     for table in context.tables(service) {
         let id = context.id(&table.name, "Table");
         if let Some(properties) = template.properties_mut(&id) {
-            set_throughput(properties);
+            set_throughput(properties, &initial(context, table));
         }
         add_scaling(template, context, table, &id);
     }
 }
 
 /// Sets the throughput of a table and its indexes, which a table that is paid for by the request must not have.
-fn set_throughput(properties: &mut Value) {
-    let units = json!({"ReadCapacityUnits": reference(INITIAL), "WriteCapacityUnits": reference(INITIAL)});
-    let throughput = if_provisioned(&units, &reference("AWS::NoValue"));
+///
+/// An index that cannot follow the writes of its table makes `DynamoDB` throttle them, so it has as many units for writes. It is
+/// hardly read, and auto scaling may leave units alone of which none is consumed, so it has the least for reads.
+fn set_throughput(properties: &mut Value, initial: &str) {
+    let throughput = |read: &str| {
+        let units = json!({"ReadCapacityUnits": reference(read), "WriteCapacityUnits": reference(initial)});
+        if_provisioned(&units, &reference("AWS::NoValue"))
+    };
     properties["BillingMode"] = if_provisioned(&json!("PROVISIONED"), &properties["BillingMode"]);
+    properties["ProvisionedThroughput"] = throughput(initial);
     for index in properties["GlobalSecondaryIndexes"].as_array_mut().into_iter().flatten() {
-        index["ProvisionedThroughput"] = throughput.clone();
+        index["ProvisionedThroughput"] = throughput(MINIMUM);
     }
-    properties["ProvisionedThroughput"] = throughput;
 }
 
 fn if_provisioned(then: &Value, otherwise: &Value) -> Value {

@@ -28,7 +28,7 @@ pub(crate) fn template(context: &Context<'_>, service: &ServiceResources) -> Res
                                 a protected table would block the rollback",
             }),
         );
-        capacity::add_parameters(&mut template);
+        capacity::add_parameters(&mut template, context, service);
     }
     storage::add_parameters(&mut template, context, service);
     logs::add_parameter(&mut template);
