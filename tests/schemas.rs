@@ -103,3 +103,16 @@ async fn what_commands_print_for_programs_is_what_the_schemas_describe() {
     assert_eq!(services.len(), world.services().len() + 1, "{services:?}");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_estimate_is_what_its_schema_describes() {
+    let here = tempfile::tempdir().unwrap();
+    for choice in [
+        &["--capacity", "provisioned", "--only", "ingest,membership,notifier,email"][..],
+        &["--services", "12", "--region", "us-east-1", "--receive-pause", "100ms"],
+    ] {
+        let arguments = [&["cost", "--events-per-minute", "10000", "--json"], choice].concat();
+        let estimate = checked("cost", &foostore(here.path(), &arguments).await).remove(0);
+        assert!(estimate["usd_per_million_events"].as_f64().unwrap() > 1.0, "{estimate}");
+    }
+}

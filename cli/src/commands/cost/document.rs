@@ -9,7 +9,6 @@ use super::estimate::Estimate;
 use super::load::Load;
 use super::number::{grouped, mark, quantity};
 use super::report::consumers;
-use super::tables::Units;
 use super::{ceilings, prices};
 
 /// The region that the services are deployed to by default.
@@ -213,14 +212,14 @@ fn capacity_table(estimates: &[(Estimate<'_>, Estimate<'_>)]) -> String {
                     |---|---|---|---|---|---|\n"
             .to_owned();
     for (on_demand, provisioned) in estimates {
-        let units = Units::of(&provisioned.flow, &provisioned.load);
+        let units = &provisioned.bill.units;
         writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} |",
             grouped(f64::from(on_demand.load.events_a_minute)),
-            grouped(units.write),
-            grouped(units.read),
-            units.alarms,
+            grouped(units.write()),
+            grouped(units.read()),
+            units.alarms(),
             grouped(provisioned.bill.provisioned_usd),
             grouped(on_demand.bill.on_demand_usd),
         )

@@ -72,8 +72,8 @@ pub(super) struct Bill<'a> {
     /// What requests to tables, or their units and alarms, cost in either mode.
     pub(super) on_demand_usd: f64,
     pub(super) provisioned_usd: f64,
-    /// The most units that one table or index needs if it is provisioned.
-    pub(super) largest_units: f64,
+    /// What tables and indexes need if they are provisioned.
+    pub(super) units: Units,
     /// Events a month in millions.
     millions: f64,
 }
@@ -101,16 +101,20 @@ impl<'a> Bill<'a> {
         let sum = Sum { prices, flow, load, tasks, batches, deployed, capacity, units, millions };
         let parts = [sum.events(), sum.tables(), sum.objects(), sum.running(), sum.network(), sum.watching()];
         let fees = parts.into_iter().flatten().collect();
+        let (on_demand_usd, provisioned_usd) = (
+            sum.requests().iter().map(Fee::usd).sum(),
+            sum.units().iter().map(Fee::usd).sum::<f64>()
+                + prices.alarm_metric.of(f64::from(sum.units.alarms())),
+        );
         Self {
             fees,
             mail: fee("SES, mails", "mails", sum.millions * f64::from(flow.mails) * 1_000.0, &prices.mail),
             endpoints_usd: prices.endpoint.of(f64::from(deployed.endpoints) * ZONES * HOURS)
                 + prices.endpoint_data.of(sum.outgoing_gb()),
             topic_usd: prices.topic_publish.of(sum.millions),
-            on_demand_usd: sum.requests().iter().map(Fee::usd).sum(),
-            provisioned_usd: sum.units().iter().map(Fee::usd).sum::<f64>()
-                + prices.alarm_metric.of(f64::from(units.alarms)),
-            largest_units: units.largest,
+            on_demand_usd,
+            provisioned_usd,
+            units: sum.units,
             millions,
         }
     }
@@ -195,11 +199,11 @@ impl<'a> Sum<'a, '_> {
 
     /// Returns what the units of tables cost that are provisioned.
     fn units(&self) -> [Fee<'a>; 2] {
-        let (units, prices) = (self.units, self.prices);
+        let (units, prices) = (&self.units, self.prices);
         let how = "tables and indexes × hours × units a second ÷ 70 %, at least 5";
         [
-            fee("DynamoDB, writes", how, units.write * HOURS, &prices.table_write_unit),
-            fee("DynamoDB, reads", how, units.read * HOURS, &prices.table_read_unit),
+            fee("DynamoDB, writes", how, units.write() * HOURS, &prices.table_write_unit),
+            fee("DynamoDB, reads", how, units.read() * HOURS, &prices.table_read_unit),
         ]
     }
 
@@ -276,7 +280,7 @@ impl<'a> Sum<'a, '_> {
         let (prices, services, tasks) = (self.prices, self.flow.services, f64::from(self.tasks.all));
         let traces = self.load.traces_a_second(self.tasks.each) * HOURS * 3_600.0 / 1e6;
         let insights = INSIGHTS_OF_THE_CLUSTER + INSIGHTS_OF_A_SERVICE * services;
-        let scaling = if self.capacity == Capacity::Provisioned { self.units.alarms } else { 0 };
+        let scaling = if self.capacity == Capacity::Provisioned { self.units.alarms() } else { 0 };
         let charged = self.deployed.dashboards.saturating_sub(FREE_DASHBOARDS);
         vec![
             fee("X-Ray, traces", "sampled events", traces, &prices.trace),

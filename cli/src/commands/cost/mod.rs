@@ -45,7 +45,7 @@ Arithmetic over the services' declarations, the rendered templates and a dated p
 and lists what is assumed. Nothing is called. A price or quota marked with ? was found on none of AWS's pages: check it.
 
 Services beyond the declared ones are taken to consume each announcement as notifier does: by one more rule, queue and
-table, with notifier's alarms.")]
+table, with notifier's alarms. docs/schemas/cost.json describes the JSON.")]
 pub(crate) struct CostArgs {
     /// Events that the CRM sends in a minute, day and night
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]

@@ -7,7 +7,7 @@ use super::choice::Services;
 use super::estimate::Estimate;
 use super::fees::Fee;
 use super::number::{grouped, mark, quantity};
-use super::tables::MOST;
+use super::tables::{MOST, Need, Units};
 use super::tasks::CONCURRENCY;
 use crate::style::{Colour, Style};
 
@@ -25,6 +25,8 @@ pub(super) fn text(estimate: &Estimate<'_>, style: Style) -> String {
     text.push_str(&consumers(estimate));
     text.push_str(&heading("Tasks"));
     text.push_str(&tasks(estimate));
+    text.push_str(&heading("Units of tables, if they are provisioned"));
+    text.push_str(&columns(&unit_rows(&estimate.bill.units), &[1, 2]));
     text.push_str(&heading(&format!("Fees in {} for 30 days", estimate.region.currency)));
     text.push_str(&columns(&fee_rows(estimate), &[1, 3]));
     text.push_str(&heading("Notes"));
@@ -136,6 +138,14 @@ fn tasks(estimate: &Estimate<'_>) -> String {
     )
 }
 
+fn unit_rows(units: &Units) -> Vec<Vec<String>> {
+    let heads = ["table or index", "write units", "read units"].map(str::to_owned).to_vec();
+    let row = |name: &str, write, read| vec![name.to_owned(), grouped(write), grouped(read)];
+    let busy = units.busy().map(|need| row(&need.table, need.write, need.read));
+    let all = row("all, the idle ones included", units.write(), units.read());
+    [heads].into_iter().chain(busy).chain([all]).collect()
+}
+
 fn fee_rows(estimate: &Estimate<'_>) -> Vec<Vec<String>> {
     let row = |fee: &Fee<'_>| {
         vec![
@@ -160,10 +170,10 @@ fn fee_rows(estimate: &Estimate<'_>) -> Vec<Vec<String>> {
 
 fn notes(estimate: &Estimate<'_>) -> String {
     let bill = &estimate.bill;
-    let maximum = if bill.largest_units > MOST {
+    let maximum = if bill.units.largest() > MOST {
         format!(
             "A table needs {} units if it is provisioned: raise MaximumUnits above {}, and the quotas.\n",
-            grouped(bill.largest_units),
+            grouped(bill.units.largest()),
             grouped(MOST),
         )
     } else {
@@ -226,6 +236,7 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
         "tables": {
             "on_demand_usd_a_month": cents(bill.on_demand_usd),
             "provisioned_usd_a_month": cents(bill.provisioned_usd),
+            "units": bill.units.0.iter().map(unit_document).collect::<Vec<_>>(),
         },
         "mail_usd_a_month": cents(bill.mail.usd()),
         "endpoints_instead_of_nat_usd_a_month": cents(bill.endpoints_usd),
@@ -244,6 +255,10 @@ fn hop_document(hop: &Hop<'_>) -> Value {
         "bounds_events": hop.bounds_events,
         "remark": hop.remark,
     })
+}
+
+fn unit_document(need: &Need) -> Value {
+    json!({"table": need.table, "write": need.write, "read": need.read})
 }
 
 fn fee_document(fee: &Fee<'_>) -> Value {

@@ -13,16 +13,18 @@ pub(super) const MOST: f64 = 10_000.0;
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.CLI.html>).
 const ALARMS: u32 = 8;
 
-/// Units that are provisioned for all tables and indexes together, at a constant rate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Units {
+/// What one table or index needs if it is provisioned, at a constant rate.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Need {
+    /// The table's logical name; an index after it and a slash.
+    pub(super) table: String,
     pub(super) write: f64,
     pub(super) read: f64,
-    /// The most of one kind that one table or index needs.
-    pub(super) largest: f64,
-    /// Alarms that scale them.
-    pub(super) alarms: u32,
 }
+
+/// Units that are provisioned.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Units(pub(super) Vec<Need>);
 
 impl Units {
     pub(super) fn of(flow: &Flow, load: &Load) -> Self {
@@ -31,18 +33,41 @@ impl Units {
         let of = |all: &[(String, u32)], table: &str| {
             all.iter().filter(|(name, _)| name == table).map(|(_, units)| units).sum::<u32>()
         };
-        let all = |units: &[(String, u32)], added: u32| -> Vec<f64> {
-            let declared = flow.tables.iter().map(|table| provisioned(of(units, table)));
-            declared.chain((0..flow.added).map(|_| provisioned(added))).collect()
-        };
+        let declared = flow.tables.iter().map(|table| Need {
+            table: table.clone(),
+            write: provisioned(of(&flow.writes, table)),
+            read: provisioned(of(&flow.reads, table)),
+        });
         // An added service has one table, which it writes and does not read.
-        let (writes, reads) = (all(&flow.writes, 1), all(&flow.reads, 0));
-        Self {
-            write: writes.iter().sum(),
-            read: reads.iter().sum(),
-            largest: writes.into_iter().chain(reads).fold(0.0, f64::max),
-            alarms: ALARMS * (u32::try_from(flow.tables.len()).unwrap_or(u32::MAX) + flow.added),
-        }
+        let added = (1..=flow.added).map(|number| Need {
+            table: format!("the table of added service {number}"),
+            write: provisioned(1),
+            read: provisioned(0),
+        });
+        Self(declared.chain(added).collect())
+    }
+
+    pub(super) fn write(&self) -> f64 {
+        self.0.iter().map(|need| need.write).sum()
+    }
+
+    pub(super) fn read(&self) -> f64 {
+        self.0.iter().map(|need| need.read).sum()
+    }
+
+    /// Returns the most of one kind that one table or index needs.
+    pub(super) fn largest(&self) -> f64 {
+        self.0.iter().map(|need| need.write.max(need.read)).fold(0.0, f64::max)
+    }
+
+    /// Returns the number of alarms that scale them.
+    pub(super) fn alarms(&self) -> u32 {
+        ALARMS * u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns those that need more than the least.
+    pub(super) fn busy(&self) -> impl Iterator<Item = &Need> {
+        self.0.iter().filter(|need| need.write.max(need.read) > FEWEST)
     }
 }
 
@@ -61,20 +86,22 @@ mod tests {
     #[test]
     fn no_table_has_fewer_units_than_the_least() {
         let idle = units(1, 0);
-        assert_eq!((idle.write, idle.read, idle.alarms), (65.0, 65.0, 104));
+        assert_eq!((idle.write(), idle.read(), idle.alarms()), (65.0, 65.0, 104));
         let added = units(1, 3);
-        assert_eq!((added.write, added.read, added.alarms), (80.0, 80.0, 128));
+        assert_eq!((added.write(), added.read(), added.alarms()), (80.0, 80.0, 128));
     }
 
     #[test]
     fn units_follow_the_rate() {
         let busy = units(10_000, 0);
         // 166.67 ÷ 0.7 = 238.1: 4 × → 953, 1 × → 239, 4 × → 953, 2 × → 477, and nine with five
-        assert_eq!(busy.write, 953.0 + 239.0 + 953.0 + 477.0 + 9.0 * 5.0);
+        assert_eq!(busy.write(), 953.0 + 239.0 + 953.0 + 477.0 + 9.0 * 5.0);
         // five tables are read once, app's twice, and seven not
-        assert_eq!(busy.read, 5.0 * 239.0 + 477.0 + 7.0 * 5.0);
-        assert_eq!(busy.largest, 953.0);
-        assert_eq!(units(10_000, 2).write - busy.write, 2.0 * 239.0);
+        assert_eq!(busy.read(), 5.0 * 239.0 + 477.0 + 7.0 * 5.0);
+        assert_eq!(busy.largest(), 953.0);
+        let members = Need { table: "members".to_owned(), write: 953.0, read: 239.0 };
+        assert_eq!((busy.busy().count(), busy.busy().next()), (6, Some(&members)));
+        assert_eq!(units(10_000, 2).write() - busy.write(), 2.0 * 239.0);
     }
 
     /// What the templates deploy by default is what the estimate calculates with.
