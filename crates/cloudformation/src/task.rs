@@ -87,6 +87,19 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             _ => "32",
         };
         template.number("Concurrency", messages, 1, "Messages that a task handles at a time");
+        template.number(
+            "DeleteLinger",
+            "200",
+            0,
+            "Milliseconds that a handled message waits to be deleted together with others, since SQS charges by request",
+        );
+        template.number(
+            "ReceivePause",
+            "0",
+            0,
+            "Milliseconds of pause after a receive that was not full: fewer requests to SQS, and a wait of half of it for \
+             each message",
+        );
     }
     if service.variables.contains_key(ServiceResources::OUTBOX_ITEMS) {
         template.parameter(
@@ -319,6 +332,8 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
     variables.insert("AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG".into(), reference("AdaptiveSampling"));
     if service.queue.is_some() {
         variables.insert(ServiceResources::CONCURRENCY.into(), reference("Concurrency"));
+        variables.insert(ServiceResources::DELETE_LINGER.into(), reference("DeleteLinger"));
+        variables.insert(ServiceResources::RECEIVE_PAUSE.into(), reference("ReceivePause"));
     }
     variables.insert("RUST_LOG".into(), reference("LogFilter"));
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));

@@ -216,8 +216,8 @@ impl<Q: Queue, H: AtLeastOnceHandler> Running<Q, H> {
                     self.pollers.observe(requested, messages.len());
                     // An empty receive has waited for longer than this pause.
                     let sparse = !messages.is_empty() && messages.len() < requested;
-                    let interval = self.shared.settings.receive_interval;
-                    self.next_receive = (sparse && !interval.is_zero()).then(|| Instant::now() + interval);
+                    let pause = self.shared.settings.pause_between;
+                    self.next_receive = (sparse && !pause.is_zero()).then(|| Instant::now() + pause);
                     self.shared.metrics.pollers(self.pollers.wanted());
                 }
                 self.start(messages, &mut permits, purpose);

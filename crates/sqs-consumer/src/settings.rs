@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use crate::Backoff;
 use crate::queue::{MAX_BATCH, MAX_VISIBILITY};
 
-/// The longest pause between receives: more arrives in it than a receive returns, or nothing.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+/// The longest pause between receives.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest time that a delete may wait: a third of the time that the shortest shutdown leaves for the last deletes.
 const LONGEST_LINGER: Duration = Duration::from_secs(1);
@@ -32,8 +32,8 @@ pub struct ConsumerSettings {
     /// How long a receive waits for the first message. `CONSUMER_WAIT_S`, 20, the most SQS allows.
     pub wait: Duration,
     /// The pause after a receive that returned fewer messages than it asked for, in which more arrive: SQS charges by
-    /// request, and every message waits for half of it on average. `CONSUMER_RECEIVE_INTERVAL_MS`, 0.
-    pub receive_interval: Duration,
+    /// request, and every message waits for half of it on average. `CONSUMER_RECEIVE_PAUSE_MS`, 0.
+    pub pause_between: Duration,
     /// How long a handled message waits to be deleted together with others, in place of [`SettleSettings::linger`]: SQS
     /// charges by request, and nobody waits for a delete. A process that is killed meanwhile has the message redelivered.
     /// Without effect where it would take permits that messages need, with a [`concurrency`](Self::concurrency) below 20.
@@ -118,7 +118,7 @@ impl ConsumerSettings {
             max_bytes: 32 * 1024 * 1024,
             max_pollers: 4,
             wait: Duration::from_secs(20),
-            receive_interval: Duration::ZERO,
+            pause_between: Duration::ZERO,
             delete_linger: None,
             visibility: Duration::from_secs(30),
             max_processing: Duration::from_secs(25),
@@ -173,12 +173,7 @@ impl ConsumerSettings {
         seconds("CONSUMER_CIRCUIT_WINDOW_S", &mut settings.circuit.window)?;
         seconds("CONSUMER_DRAIN_S", &mut settings.drain)?;
         seconds("CONSUMER_SETTLE_S", &mut settings.settle_timeout)?;
-        number(
-            &lookup,
-            "CONSUMER_RECEIVE_INTERVAL_MS",
-            Duration::from_millis,
-            &mut settings.receive_interval,
-        )?;
+        number(&lookup, "CONSUMER_RECEIVE_PAUSE_MS", Duration::from_millis, &mut settings.pause_between)?;
         number(
             &lookup,
             "CONSUMER_DELETE_LINGER_MS",
@@ -241,9 +236,7 @@ impl ConsumerSettings {
         let second = Duration::from_secs(1);
         let conflict = |name, rule| Err(SettingsError::Conflict { name, rule });
         match self {
-            _ if self.receive_interval > LONGEST_INTERVAL => {
-                conflict("CONSUMER_RECEIVE_INTERVAL_MS", "at most 10000")
-            }
+            _ if self.pause_between > LONGEST_PAUSE => conflict("CONSUMER_RECEIVE_PAUSE_MS", "at most 10000"),
             _ if self.delete_linger.is_some_and(|linger| linger > LONGEST_LINGER) => {
                 conflict("CONSUMER_DELETE_LINGER_MS", "at most 1000")
             }
@@ -342,10 +335,7 @@ mod tests {
             (&[("CONSUMER_WAIT_S", "21")], "CONSUMER_WAIT_S must be at most 20"),
             (&[("CONSUMER_DRAIN_S", "5")], "CONSUMER_DRAIN_S must be more than CONSUMER_WAIT_S"),
             (&[("CONSUMER_VISIBILITY_TIMEOUT_S", "1")], "CONSUMER_VISIBILITY_TIMEOUT_S must be at least 3"),
-            (
-                &[("CONSUMER_RECEIVE_INTERVAL_MS", "10001")],
-                "CONSUMER_RECEIVE_INTERVAL_MS must be at most 10000",
-            ),
+            (&[("CONSUMER_RECEIVE_PAUSE_MS", "10001")], "CONSUMER_RECEIVE_PAUSE_MS must be at most 10000"),
             (&[("CONSUMER_DELETE_LINGER_MS", "1001")], "CONSUMER_DELETE_LINGER_MS must be at most 1000"),
         ] {
             assert_eq!(read(variables).unwrap_err().to_string(), message);

@@ -332,6 +332,12 @@ pub struct ServiceResources {
 impl ServiceResources {
     /// The variable with the number of messages that a task handles at a time, if the service declares one.
     pub const CONCURRENCY: &str = "CONSUMER_CONCURRENCY";
+
+    /// The variable with the milliseconds that a handled message waits to be deleted together with others.
+    pub const DELETE_LINGER: &str = "CONSUMER_DELETE_LINGER_MS";
+
+    /// The variable with the milliseconds that a consumer pauses after a receive that was not full.
+    pub const RECEIVE_PAUSE: &str = "CONSUMER_RECEIVE_PAUSE_MS";
     /// The variable that says where a service with an outbox writes announcements: [`WITH_MARKER`](Self::WITH_MARKER), or
     /// [`SEPARATE`](Self::SEPARATE) where a deployment chooses so.
     pub const OUTBOX_ITEMS: &str = "OUTBOX_ITEMS";

@@ -59,6 +59,7 @@ impl Tasks {
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "quarters are exact")]
 mod tests {
+    use super::super::batches::{DELETE_LINGER, RECEIVE_PAUSE};
     use super::*;
 
     #[test]
@@ -105,6 +106,8 @@ mod tests {
             assert_eq!(default(service, "CpuTargetPercent"), 60.0, "A11");
         }
         assert_eq!(default("notifier", "Concurrency"), f64::from(CONCURRENCY));
+        assert_eq!(default("notifier", "DeleteLinger"), DELETE_LINGER.as_secs_f64() * 1_000.0);
+        assert_eq!(default("notifier", "ReceivePause"), RECEIVE_PAUSE.as_secs_f64() * 1_000.0);
         assert_eq!(default("ingest", "RequestsPerTask"), a_second * 60.0);
         assert!((default("notifier", "ProcessingMilliseconds") - 1_000.0 / a_second).abs() < 0.1);
         assert_eq!(default("notifier", "SpotWeight"), 0.0, "the prices are those on demand");

@@ -36,19 +36,19 @@ async fn deletes_that_linger_are_few_and_leave_receives_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn receives_with_an_interval_are_few() {
-    let interval = Duration::from_millis(100);
-    let (receives, _) = of_a_trickle(ConsumerSettings { receive_interval: interval, ..settings() }).await;
+async fn receives_with_pauses_between_them_are_few() {
+    let pause = Duration::from_millis(100);
+    let (receives, _) = of_a_trickle(ConsumerSettings { pause_between: pause, ..settings() }).await;
     assert!((33..=50).contains(&receives), "{receives}: four to six messages each");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_receive_is_followed_by_the_next_at_once_whatever_the_interval() {
+async fn a_full_receive_is_followed_by_the_next_at_once_whatever_the_pause() {
     let bench = Bench::new();
     bench.put(200);
-    let interval = Duration::from_secs(10);
+    let pause = Duration::from_secs(10);
     let started = Instant::now();
-    let settings = ConsumerSettings { receive_interval: interval, ..settings() };
+    let settings = ConsumerSettings { pause_between: pause, ..settings() };
     let task = bench.start_with(settings, answers(|_| Ok(Done::APPLIED)));
     bench.queue.until_empty().await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
