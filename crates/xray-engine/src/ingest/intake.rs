@@ -88,7 +88,7 @@ impl Intake {
             let resource = resource_spans
                 .resource
                 .as_ref()
-                .map(|resource| Attributes::new(&resource.attributes))
+                .map(|resource| Attributes::of(&resource.attributes))
                 .unwrap_or_default();
             for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
                 let kept = translate::documents(span, &resource, &self.settings.indexed_attributes)

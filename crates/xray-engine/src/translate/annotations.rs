@@ -18,8 +18,8 @@ pub(super) struct Indexed {
 }
 
 pub(super) fn take(
-    mut left: Attributes,
-    resource: &Attributes,
+    mut left: Attributes<'_>,
+    resource: &Attributes<'_>,
     with_resource: bool,
     indexed: &[String],
 ) -> Indexed {

@@ -1,5 +1,6 @@
 //! The attributes of a span, resource, event or link, by key.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -10,14 +11,22 @@ use serde_json::{Map, Number, Value};
 
 /// Attributes by key. The first of two with the same key counts; attributes without a value are left out.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Attributes(BTreeMap<String, Any>);
+pub(crate) struct Attributes<'a>(BTreeMap<Cow<'a, str>, Cow<'a, Any>>);
 
-impl Attributes {
+impl<'a> Attributes<'a> {
+    /// Copies keys and values: most tests have no other use for the pairs.
+    #[cfg(test)]
     pub(crate) fn new(pairs: &[KeyValue]) -> Self {
+        let borrowed = Attributes::of(pairs).0.into_iter();
+        Self(borrowed.map(|(key, value)| (key.into_owned().into(), Cow::Owned(value.into_owned()))).collect())
+    }
+
+    /// Borrows keys and values, so that clones are cheap.
+    pub(crate) fn of(pairs: &'a [KeyValue]) -> Self {
         let mut attributes = BTreeMap::new();
         for pair in pairs {
             if let Some(AnyValue { value: Some(value) }) = &pair.value {
-                attributes.entry(pair.key.clone()).or_insert_with(|| value.clone());
+                attributes.entry(pair.key.as_str().into()).or_insert(Cow::Borrowed(value));
             }
         }
         Self(attributes)
@@ -32,12 +41,12 @@ impl Attributes {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Any> {
-        self.0.get(key)
+        self.0.get(key).map(AsRef::as_ref)
     }
 
     /// Returns the value of this key if it is a string.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        match self.0.get(key)? {
+        match self.get(key)? {
             Any::StringValue(text) => Some(text),
             _ => None,
         }
@@ -50,7 +59,7 @@ impl Attributes {
 
     /// Returns the value of this key if it is an integer.
     pub(super) fn integer(&self, key: &str) -> Option<i64> {
-        match self.0.get(key)? {
+        match self.get(key)? {
             Any::IntValue(number) => Some(*number),
             _ => None,
         }
@@ -58,7 +67,7 @@ impl Attributes {
 
     /// Returns the strings of this key, be it a list or a single one.
     pub(super) fn texts(&self, key: &str) -> Vec<String> {
-        match self.0.get(key) {
+        match self.get(key) {
             Some(Any::StringValue(text)) => vec![text.clone()],
             Some(Any::ArrayValue(list)) => list.values.iter().filter_map(text_of).collect(),
             _ => Vec::new(),
@@ -67,7 +76,7 @@ impl Attributes {
 
     /// Removes and returns the value of this key if it is a boolean.
     pub(super) fn take_flag(&mut self, key: &str) -> Option<bool> {
-        let Any::BoolValue(flag) = *self.0.get(key)? else { return None };
+        let Any::BoolValue(flag) = *self.get(key)? else { return None };
         self.0.remove(key);
         Some(flag)
     }
@@ -86,17 +95,17 @@ impl Attributes {
 
     /// Puts back an attribute that was removed.
     pub(super) fn restore(&mut self, key: &str, from: &Self) {
-        if let Some(value) = from.0.get(key) {
-            self.0.entry(key.to_owned()).or_insert_with(|| value.clone());
+        if let Some((key, value)) = from.0.get_key_value(key) {
+            self.0.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Any)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+        self.0.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     pub(super) fn to_json(&self) -> Map<String, Value> {
-        self.0.iter().map(|(key, value)| (key.clone(), to_json(value))).collect()
+        self.iter().map(|(key, value)| (key.to_owned(), to_json(value))).collect()
     }
 }
 
@@ -117,7 +126,7 @@ pub(super) fn to_json(value: &Any) -> Value {
         Any::ArrayValue(list) => {
             list.values.iter().map(|item| item.value.as_ref().map_or(Value::Null, to_json)).collect()
         }
-        Any::KvlistValue(list) => Value::Object(Attributes::new(&list.values).to_json()),
+        Any::KvlistValue(list) => Value::Object(Attributes::of(&list.values).to_json()),
         Any::BytesValue(bytes) => Value::String(BASE64_STANDARD.encode(bytes)),
         // Strings by index occur in the profiles signal only.
         Any::StringValueStrindex(_) => Value::Null,

@@ -14,7 +14,7 @@ const BEANSTALK: &str = "aws_elastic_beanstalk";
 const APP_RUNNER: &str = "aws_app_runner";
 
 /// Returns the AWS resource type that the service runs on.
-pub(super) fn origin(resource: &Attributes) -> Option<&'static str> {
+pub(super) fn origin(resource: &Attributes<'_>) -> Option<&'static str> {
     if runs_elsewhere(resource) {
         return None;
     }
@@ -32,22 +32,22 @@ pub(super) fn origin(resource: &Attributes) -> Option<&'static str> {
     }
 }
 
-fn runs_elsewhere(resource: &Attributes) -> bool {
+fn runs_elsewhere(resource: &Attributes<'_>) -> bool {
     resource.filled(attribute::CLOUD_PROVIDER).is_some_and(|provider| provider != PROVIDER)
 }
 
 /// Builds the block and removes its attributes. They are removed even if there is no block.
-pub(super) fn take(attributes: &mut Attributes, resource: &Attributes) -> Option<Aws> {
-    let all = attributes.clone();
+pub(super) fn take(attributes: &mut Attributes<'_>, resource: &Attributes<'_>) -> Option<Aws> {
+    let block = (!runs_elsewhere(resource)).then(|| block(attributes, resource));
     let taken = [keys::AWS_OPERATION, keys::AWS_ACCOUNT, keys::AWS_REGION, keys::AWS_REQUEST_ID_OLD];
     let taken = taken.into_iter().chain([attribute::RPC_METHOD, attribute::AWS_REQUEST_ID]);
     for key in taken.chain(keys::AWS_QUEUE_URL).chain(keys::AWS_TABLE_NAME) {
         attributes.remove(key);
     }
-    if runs_elsewhere(resource) {
-        return None;
-    }
+    block
+}
 
+fn block(all: &Attributes<'_>, resource: &Attributes<'_>) -> Aws {
     let tables = all.texts(attribute::AWS_DYNAMODB_TABLE_NAMES);
     let (table_name, table_names) = match tables.len() {
         0 => (keys::AWS_TABLE_NAME.iter().find_map(|key| all.filled(key)), Vec::new()),
@@ -69,7 +69,7 @@ pub(super) fn take(attributes: &mut Attributes, resource: &Attributes) -> Option
         ..Aws::default()
     };
     add_compute(&mut aws, resource);
-    Some(aws)
+    aws
 }
 
 /// Clears the fields that describe the call rather than the service.
@@ -83,7 +83,7 @@ pub(super) fn forget_call(aws: &mut Aws) {
     aws.table_names.clear();
 }
 
-fn add_compute(aws: &mut Aws, resource: &Attributes) {
+fn add_compute(aws: &mut Aws, resource: &Attributes<'_>) {
     let platform = resource.text(attribute::CLOUD_PLATFORM);
     let instance_id = resource.filled(attribute::HOST_ID);
     if platform == Some(EC2) || instance_id.is_some() {
@@ -127,7 +127,7 @@ fn add_compute(aws: &mut Aws, resource: &Attributes) {
     }
 }
 
-fn sdk(resource: &Attributes) -> XRaySdk {
+fn sdk(resource: &Attributes<'_>) -> XRaySdk {
     let name = resource.filled(attribute::TELEMETRY_SDK_NAME);
     let language = resource.filled(attribute::TELEMETRY_SDK_LANGUAGE);
     XRaySdk {
@@ -142,7 +142,7 @@ fn sdk(resource: &Attributes) -> XRaySdk {
 }
 
 /// Returns the service's log groups, by ARN or else by name. One string may hold several, separated by `&`.
-fn log_groups(resource: &Attributes) -> Vec<LogGroup> {
+fn log_groups(resource: &Attributes<'_>) -> Vec<LogGroup> {
     let several = |key| {
         let texts = resource.texts(key);
         texts

@@ -17,7 +17,7 @@ pub(super) struct Outcome {
     pub(super) cause: Option<Cause>,
 }
 
-pub(super) fn take(left: &mut Attributes, source: &Source<'_>) -> Outcome {
+pub(super) fn take(left: &mut Attributes<'_>, source: &Source<'_>) -> Outcome {
     let failed = source.span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
     let exceptions: Vec<Exception> =
         source.span.events.iter().filter_map(|event| exception(event, source)).collect();
@@ -55,7 +55,7 @@ pub(super) fn take(left: &mut Attributes, source: &Source<'_>) -> Outcome {
 
 /// Returns the exception that an event records, without its stack trace, as the exporter does for Rust.
 fn exception(event: &Event, source: &Source<'_>) -> Option<Exception> {
-    let attributes = Attributes::new(&event.attributes);
+    let attributes = Attributes::of(&event.attributes);
     let text = |key| attributes.text(key).unwrap_or_default().to_owned();
     let (kind, message, remote) = if event.name == keys::EXCEPTION {
         let remote = matches!(source.kind, SpanKind::Client | SpanKind::Producer);

@@ -12,7 +12,7 @@ use super::{Attributes, annotations, aws, cause, http, keys, name, sql};
 /// Translates a span into one document, or into two if it is a local root that is itself a call to another service.
 pub(crate) fn documents(
     span: &Span,
-    resource: &Attributes,
+    resource: &Attributes<'_>,
     indexed: &[String],
 ) -> Result<Vec<Segment>, Untranslatable> {
     let source = Source::new(span, resource, indexed)?;
@@ -126,6 +126,6 @@ fn link(link: &Link) -> Option<xray::Link> {
     Some(xray::Link {
         trace_id: trace_id(&link.trace_id)?,
         id: span_id(&link.span_id)?,
-        attributes: Attributes::new(&link.attributes).to_json(),
+        attributes: Attributes::of(&link.attributes).to_json(),
     })
 }

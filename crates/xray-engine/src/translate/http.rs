@@ -55,39 +55,40 @@ const OF_A_HOST: [&str; 9] = [
     attribute::SERVER_ADDRESS,
 ];
 
-pub(super) fn take(attributes: &mut Attributes, span: &Span, kind: SpanKind) -> Option<Http> {
-    let all = attributes.clone();
+pub(super) fn take(attributes: &mut Attributes<'_>, span: &Span, kind: SpanKind) -> Option<Http> {
+    let is_http = OF_HTTP.iter().chain(&PATH_AND_QUERY).any(|key| attributes.contains(key));
+    let block = is_http.then(|| block(attributes, span, kind));
     for key in OF_HTTP.iter().chain(&PATH_AND_QUERY).chain(&OF_THE_CONNECTION) {
         attributes.remove(key);
     }
-    if !OF_HTTP.iter().chain(&PATH_AND_QUERY).any(|key| all.contains(key)) {
-        return None;
-    }
+    block
+}
 
-    let peer = address(&all, attribute::NETWORK_PEER_ADDRESS);
+fn block(all: &Attributes<'_>, span: &Span, kind: SpanKind) -> Http {
+    let peer = address(all, attribute::NETWORK_PEER_ADDRESS);
     let old_peer = all.filled(deprecated::NET_PEER_IP);
     let behind_no_proxy = peer.is_some() || all.contains(deprecated::NET_PEER_IP);
-    let client_ip = address(&all, attribute::CLIENT_ADDRESS)
+    let client_ip = address(all, attribute::CLIENT_ADDRESS)
         .or_else(|| all.filled(deprecated::HTTP_CLIENT_IP))
         .or(old_peer)
         .or_else(|| peer.clone());
     let has_host = peer.is_some() || OF_A_HOST.iter().any(|key| all.contains(key));
     let server = kind == SpanKind::Server;
-    Some(Http {
+    Http {
         request: Some(HttpRequest {
-            method: first_text(&all, &[attribute::HTTP_REQUEST_METHOD, deprecated::HTTP_METHOD]),
-            url: has_host.then(|| if server { server_url(&all) } else { client_url(&all) }),
-            user_agent: first_text(&all, &[attribute::USER_AGENT_ORIGINAL, deprecated::HTTP_USER_AGENT]),
+            method: first_text(all, &[attribute::HTTP_REQUEST_METHOD, deprecated::HTTP_METHOD]),
+            url: has_host.then(|| if server { server_url(all) } else { client_url(all) }),
+            user_agent: first_text(all, &[attribute::USER_AGENT_ORIGINAL, deprecated::HTTP_USER_AGENT]),
             x_forwarded_for: (client_ip.is_some() && !behind_no_proxy).then_some(true),
             client_ip,
             ..HttpRequest::default()
         }),
         response: Some(HttpResponse {
             status: status(span),
-            content_length: Some(content_length(&all, span)),
+            content_length: Some(content_length(all, span)),
             ..HttpResponse::default()
         }),
-    })
+    }
 }
 
 /// Returns the last status of the span, deprecated or stable. A throttled call has both, and they differ.
@@ -101,16 +102,16 @@ fn status(span: &Span) -> Option<i64> {
     }
 }
 
-fn address(attributes: &Attributes, key: &str) -> Option<String> {
+fn address(attributes: &Attributes<'_>, key: &str) -> Option<String> {
     attributes.filled(key).filter(|text| text.parse::<IpAddr>().is_ok())
 }
 
-fn first_text(attributes: &Attributes, keys: &[&str]) -> Option<String> {
+fn first_text(attributes: &Attributes<'_>, keys: &[&str]) -> Option<String> {
     keys.iter().find_map(|key| attributes.filled(key))
 }
 
 /// Returns the first port found. Most instrumentations record a number, some a string.
-fn first_port(attributes: &Attributes, keys: &[&str]) -> Option<String> {
+fn first_port(attributes: &Attributes<'_>, keys: &[&str]) -> Option<String> {
     keys.iter().find_map(|key| match attributes.get(key)? {
         Any::StringValue(port) if !port.is_empty() => Some(port.clone()),
         Any::IntValue(port) => Some(port.to_string()),
@@ -118,7 +119,7 @@ fn first_port(attributes: &Attributes, keys: &[&str]) -> Option<String> {
     })
 }
 
-fn client_url(attributes: &Attributes) -> String {
+fn client_url(attributes: &Attributes<'_>) -> String {
     let host = first_text(attributes, &[deprecated::HTTP_HOST]);
     let port = match host {
         Some(_) => None,
@@ -133,7 +134,7 @@ fn client_url(attributes: &Attributes) -> String {
     url(attributes, host, port)
 }
 
-fn server_url(attributes: &Attributes) -> String {
+fn server_url(attributes: &Attributes<'_>) -> String {
     let host = first_text(attributes, &[deprecated::HTTP_HOST]);
     let port = match host {
         Some(_) => None,
@@ -153,7 +154,7 @@ fn server_url(attributes: &Attributes) -> String {
     url(attributes, host, port)
 }
 
-fn url(attributes: &Attributes, host: Option<String>, port: Option<String>) -> String {
+fn url(attributes: &Attributes<'_>, host: Option<String>, port: Option<String>) -> String {
     if let Some(full) = first_text(attributes, &[attribute::URL_FULL, deprecated::HTTP_URL]) {
         return full;
     }
@@ -183,14 +184,14 @@ fn url(attributes: &Attributes, host: Option<String>, port: Option<String>) -> S
 }
 
 /// Returns the size of the response if it was recorded as a received message, otherwise 0.
-fn content_length(attributes: &Attributes, span: &Span) -> i64 {
-    let received = |attributes: &Attributes| {
+fn content_length(attributes: &Attributes<'_>, span: &Span) -> i64 {
+    let received = |attributes: &Attributes<'_>| {
         (attributes.text(deprecated::MESSAGE_TYPE) == Some("RECEIVED"))
             .then(|| attributes.integer(keys::PAYLOAD_SIZE))
             .flatten()
             .filter(|size| *size != 0)
     };
     received(attributes)
-        .or_else(|| span.events.iter().find_map(|event| received(&Attributes::new(&event.attributes))))
+        .or_else(|| span.events.iter().find_map(|event| received(&Attributes::of(&event.attributes))))
         .unwrap_or(0)
 }

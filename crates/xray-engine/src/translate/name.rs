@@ -57,7 +57,7 @@ pub(super) fn trimmed<'a>(name: &'a str, source: &Source<'_>) -> &'a str {
 }
 
 /// Returns `database@host`.
-fn database(attributes: &Attributes) -> Option<String> {
+fn database(attributes: &Attributes<'_>) -> Option<String> {
     let name = attributes.filled(deprecated::DB_NAME)?;
     let host = attributes.text(deprecated::DB_CONNECTION_STRING).and_then(host);
     Some(host.map_or_else(|| name.clone(), |host| format!("{name}@{host}")))

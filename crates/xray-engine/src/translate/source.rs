@@ -23,8 +23,8 @@ pub(crate) enum Untranslatable {
 pub(super) struct Source<'a> {
     pub(super) span: &'a Span,
     pub(super) kind: SpanKind,
-    pub(super) attributes: Attributes,
-    pub(super) resource: &'a Attributes,
+    pub(super) attributes: Attributes<'a>,
+    pub(super) resource: &'a Attributes<'a>,
     /// Keys that become annotations wherever they occur.
     pub(super) indexed: &'a [String],
     pub(super) trace_id: TraceId,
@@ -35,13 +35,13 @@ pub(super) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(super) fn new(
         span: &'a Span,
-        resource: &'a Attributes,
+        resource: &'a Attributes<'a>,
         indexed: &'a [String],
     ) -> Result<Self, Untranslatable> {
         Ok(Self {
             span,
             kind: span.kind(),
-            attributes: Attributes::new(&span.attributes),
+            attributes: Attributes::of(&span.attributes),
             resource,
             indexed,
             trace_id: trace_id(&span.trace_id).ok_or(Untranslatable::TraceId)?,
@@ -55,8 +55,8 @@ impl<'a> Source<'a> {
         &self,
         id: SegmentId,
         parent_id: Option<SegmentId>,
-        attributes: Attributes,
-    ) -> Source<'_> {
+        attributes: Attributes<'a>,
+    ) -> Self {
         Source { attributes, id, parent_id, ..*self }
     }
 

@@ -18,7 +18,7 @@ const SQL_SYSTEMS: [&str; 11] = [
     "other_sql",
 ];
 
-pub(super) fn take(attributes: &mut Attributes, span_name: &str) -> Option<Sql> {
+pub(super) fn take(attributes: &mut Attributes<'_>, span_name: &str) -> Option<Sql> {
     let system =
         attributes.filled(deprecated::DB_SYSTEM).filter(|system| SQL_SYSTEMS.contains(&system.as_str()))?;
     let database = attributes.filled(deprecated::DB_NAME).unwrap_or_default();

@@ -100,6 +100,18 @@ impl Segment {
     /// When the text is not a JSON object, when `name`, `id` or `start_time` is missing or invalid, or when another field
     /// has the wrong type.
     pub fn read(document: &str) -> Result<Self, DocumentError> {
+        // One that embeds no other needs no care, and is read several times as fast. If it is refused, the reason is still
+        // to be found.
+        if !may_embed(document)
+            && let Ok(segment) = serde_json::from_str::<Self>(document)
+            && has_valid_length(&segment.name)
+        {
+            return Ok(segment);
+        }
+        Self::read_without_recursion(document)
+    }
+
+    fn read_without_recursion(document: &str) -> Result<Self, DocumentError> {
         // The outermost first, each with those embedded in it that are still to be read. Without recursion, so that a
         // document may nest them as deep as X-Ray takes them, which is as deep as they fit.
         let outermost = Shallow::read(document)?;
@@ -126,7 +138,7 @@ impl Segment {
             Some(_) => Err(DocumentError::Invalid(name)),
         };
         let name = text("name")?;
-        if name.is_empty() || name.chars().count() > MAX_NAME {
+        if !has_valid_length(name) {
             return Err(DocumentError::Invalid("name"));
         }
         text("id")?.parse::<crate::SegmentId>().map_err(|_| DocumentError::Invalid("id"))?;
@@ -166,7 +178,7 @@ impl Segment {
             return Err(DocumentError::TooLarge);
         }
         let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || SYMBOLS_IN_NAMES.contains(c);
-        if self.name.is_empty() || self.name.chars().count() > MAX_NAME || !self.name.chars().all(allowed) {
+        if !has_valid_length(&self.name) || !self.name.chars().all(allowed) {
             return Err(DocumentError::Invalid("name"));
         }
         if self.trace_id.is_none() {
@@ -182,6 +194,15 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// Whether a document may embed others. An escape may be a letter of the member's name.
+fn may_embed(document: &str) -> bool {
+    document.contains("subsegments") || document.contains("\\u")
+}
+
+fn has_valid_length(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= MAX_NAME
 }
 
 #[cfg(test)]
