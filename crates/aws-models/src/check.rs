@@ -132,15 +132,13 @@ impl<'a> Check<'a> {
         for (name, member) in &shape.members.0 {
             let value = members.get(name).filter(|value| !value.is_null());
             path.push(Step::Member(name));
-            match (value, self.model.shape(member)) {
-                (Some(value), Some(of_member)) => {
+            if let Some(value) = value {
+                if let Some(of_member) = self.model.shape(member) {
                     given += 1;
                     self.shape(of_member, value, path)?;
                 }
-                (None, _) if shape.required.contains(name) => {
-                    self.violated(path, None, "Member must not be null".to_owned());
-                }
-                _ => {}
+            } else if shape.required.contains(name) {
+                self.violated(path, None, "Member must not be null".to_owned());
             }
             path.pop();
         }
@@ -193,8 +191,9 @@ impl<'a> Check<'a> {
         let of = |member: &'v Option<Member>| member.as_ref().and_then(|member| self.model.shape(member));
         let (Some(of_key), Some(of_value)) = (of(&shape.key), of(&shape.value)) else { return Ok(()) };
         let (mut keys, mut values) = (false, false);
+        let keys_are_free = all(of_key).is_empty();
         for (key, value) in entries {
-            keys |= !constraints(of_key, &Value::String(key.clone())).is_empty();
+            keys |= !keys_are_free && !constraints(of_key, &Value::String(key.clone())).is_empty();
             path.push(Step::Key(key));
             if value.is_null() {
                 self.violated(path, None, "Member must not be null".to_owned());

@@ -40,9 +40,6 @@ impl Place<'_> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Named {
-    queue_url: Option<String>,
-    queue_name: Option<String>,
-    source_arn: Option<String>,
     table_name: Option<String>,
     index_name: Option<String>,
     stream_arn: Option<String>,
@@ -120,8 +117,8 @@ fn named(call: &Call) -> Named {
 /// Batches have no separate action:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html>
 fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
-    let named = named(call);
-    let name = match (&named.queue_url, &named.queue_name, &named.source_arn) {
+    let member = |name: &str| call.input.get(name).and_then(Value::as_str);
+    let name = match (member("QueueUrl"), member("QueueName"), member("SourceArn")) {
         (Some(url), _, _) => url.rsplit('/').next().unwrap_or(url),
         (None, Some(name), _) | (None, None, Some(name)) => name,
         (None, None, None) => return Vec::new(),
@@ -136,8 +133,13 @@ fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
 /// Streams share DynamoDB's prefix:
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html>
 fn dynamodb(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
-    let named = named(call);
     let action = || format!("dynamodb:{}", call.operation);
+    // The most frequent calls name one table and nothing else.
+    if matches!(call.operation.as_str(), "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem") {
+        let table = call.input.get("TableName").and_then(Value::as_str);
+        return table.map(|table| (action(), place.table(table))).into_iter().collect();
+    }
+    let named = named(call);
     let in_transaction = named.transact_items.iter().flatten().map(|(kind, item)| {
         let action = if kind == "ConditionCheck" { "ConditionCheckItem" } else { &format!("{kind}Item") };
         (format!("dynamodb:{action}"), place.table(&item.table_name))

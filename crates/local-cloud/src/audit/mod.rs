@@ -3,7 +3,7 @@
 mod iam;
 mod permission;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
@@ -21,7 +21,7 @@ const MAX_NAME_BYTES: usize = 2_048;
 const ANONYMOUS: &str = "anonymous";
 
 /// An entry as `GET /_local/calls` lists it, without its count.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 struct Entry {
     /// The access key that the request was signed with.
     caller: String,
@@ -55,7 +55,7 @@ pub(crate) struct AuditLog {
 
 #[derive(Debug, Default)]
 struct Seen {
-    counts: BTreeMap<Entry, u64>,
+    counts: HashMap<Entry, u64>,
     left_out: u64,
 }
 
@@ -97,17 +97,21 @@ impl AuditLog {
         let mut seen = self.seen();
         let fits = [caller, operation, &permission.resource].iter().all(|name| name.len() <= MAX_NAME_BYTES);
         let entry = Entry { caller: caller.to_owned(), operation: operation.to_owned(), permission };
-        if !fits || seen.counts.len() >= MAX_ENTRIES && !seen.counts.contains_key(&entry) {
-            seen.left_out += 1;
+        if let Some(count) = seen.counts.get_mut(&entry) {
+            *count += 1;
+        } else if fits && seen.counts.len() < MAX_ENTRIES {
+            seen.counts.insert(entry, 1);
         } else {
-            *seen.counts.entry(entry).or_default() += 1;
+            seen.left_out += 1;
         }
     }
 
     pub(crate) fn list(&self) -> Listed {
         let seen = self.seen();
         let counted = |(entry, count): (&Entry, &u64)| Counted { entry: entry.clone(), count: *count };
-        Listed { calls: seen.counts.iter().map(counted).collect(), left_out: seen.left_out }
+        let mut calls: Vec<_> = seen.counts.iter().map(counted).collect();
+        calls.sort_unstable_by(|a, b| a.entry.cmp(&b.entry));
+        Listed { calls, left_out: seen.left_out }
     }
 
     pub(crate) fn forget(&self) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(super) const ANY: &str = "*";
 
 /// One permission that a call needs. A batch needs one for each resource, a transaction one for each item.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub(super) struct Permission {
     /// The IAM action, such as `dynamodb:PutItem`.
     pub(super) action: String,
