@@ -27,8 +27,8 @@ pub struct Settings {
     /// Account number in ARNs and events, 12 digits.
     pub account_id: String,
     /// Where mails and traces are kept over a restart, and DynamoDB's tables and the bytes of S3's objects while the process
-    /// runs. If missing, traces and the bytes of objects are in temporary files and all else in memory alone. One cloud at a
-    /// time may use it.
+    /// runs. If missing, traces and the bytes of large objects are in temporary files and all else in memory alone. One cloud
+    /// at a time may use it.
     pub data_dir: Option<PathBuf>,
     /// Memory for messages on queues, mails and objects of S3, in MiB. Beyond it the oldest mails are dropped, and messages and
     /// objects refused.

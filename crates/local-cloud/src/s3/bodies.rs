@@ -1,5 +1,5 @@
-//! The bytes of objects: in files while the process runs, or in memory where no file can be written. What they may take is
-//! limited.
+//! The bytes of objects: in files while the process runs, or in memory where no file can be written. Without a data directory
+//! small ones are in memory too, as far as there is room. What they may take is limited.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,17 @@ use crate::settings::Settings;
 
 /// The code of the error that there is no room.
 const FULL: &str = "ServiceUnavailable";
+/// The largest object that need not be in a file: writing one costs more than all else about the request.
+const SMALL_BYTES: usize = 64 * 1024;
+/// What the small objects in memory may take together.
+const SMALL_BYTES_TOGETHER: usize = 8 * 1024 * 1024;
 /// What the files may take together.
 const DISK_BYTES: usize = 4 * 1024 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Bodies {
     memory: Budget,
+    small: Budget,
     disk: Budget,
     directory: Option<Directory>,
     next: AtomicU64,
@@ -65,7 +70,8 @@ impl Bodies {
             None => Directory::temporary(),
         };
         let (memory, disk) = (Budget::new(settings.object_bytes()), Budget::new(DISK_BYTES));
-        Self { memory, disk, directory, next: AtomicU64::new(0) }
+        let small = Budget::new(SMALL_BYTES_TOGETHER);
+        Self { memory, small, disk, directory, next: AtomicU64::new(0) }
     }
 
     /// Takes memory for what is kept besides bytes of objects.
@@ -80,6 +86,13 @@ impl Bodies {
             let shares = [self.take(bytes.len())?, self.take(others)?];
             return Ok(Body { content: Content::Memory(Bytes::copy_from_slice(&bytes)), _shares: shares });
         };
+        if bytes.len() <= SMALL_BYTES
+            && matches!(directory, Directory::Temporary(_))
+            && let Some(share) = self.small.take(bytes.len())
+        {
+            let shares = [share, self.take(others)?];
+            return Ok(Body { content: Content::Memory(Bytes::copy_from_slice(&bytes)), _shares: shares });
+        }
         let shares = [self.disk.take(bytes.len()).ok_or_else(full)?, self.take(others)?];
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let file = write(directory.path(), number, &bytes).await.map_err(|error| failed(&error))?;
