@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::call::{Call, Service};
 use crate::cloud::Cloud;
-use crate::faults::{Answer, Changes, Injected, Subject};
-use crate::reply::{AwsError, Format, Protocol};
-use crate::server::Cut;
+use crate::dynamodb::Output;
+use crate::faults::{self, Changes, Injected, Subject};
+use crate::reply::{AwsError, Format, Protocol, json_text};
+use crate::server::{Answer, Cut};
 use crate::{control, input, operation, s3, sts};
 
 /// The largest DynamoDB request, in bytes: `BatchWriteItem` takes 16 MB.
@@ -26,8 +27,31 @@ const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The largest request to other services, in bytes: a mail, or a full SQS batch with its JSON escapes.
 const MAX_SMALL_BODY_BYTES: usize = 6 * 1024 * 1024;
 
+/// The AWS endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    cloud: Arc<Cloud>,
+    router: Router,
+}
+
+impl Gateway {
+    pub(crate) fn new(cloud: Arc<Cloud>, xray: Router) -> Self {
+        Self { router: router(Arc::clone(&cloud), xray), cloud }
+    }
+}
+
+impl Answer for Gateway {
+    /// Most requests are of a JSON protocol, and have no path to look for.
+    async fn answer(self, request: Request) -> Response {
+        if request.uri().path() == "/" && request.headers().contains_key(operation::TARGET) {
+            return identified(Box::pin(answer(State(self.cloud), request)).await);
+        }
+        self.router.answer(request).await
+    }
+}
+
 /// Returns the router of the AWS endpoint: X-Ray's paths, `/_local`, and everything else by operation.
-pub(crate) fn router(cloud: Arc<Cloud>, xray: Router) -> Router {
+fn router(cloud: Arc<Cloud>, xray: Router) -> Router {
     Router::new()
         .nest("/_local", control::router())
         .fallback(answer)
@@ -37,7 +61,10 @@ pub(crate) fn router(cloud: Arc<Cloud>, xray: Router) -> Router {
 }
 
 async fn add_request_id(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    identified(next.run(request).await)
+}
+
+fn identified(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key("x-amzn-requestid")
         && let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string())
@@ -131,7 +158,7 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
         None | Some(Injected::DelayMs(_) | Injected::Duplicate | Injected::Reorder) => (None, false),
         Some(Injected::Throttle) => return format.error(call.service.throttle()),
         Some(Injected::Failure) => return format.error(call.service.internal_failure()),
-        Some(Injected::Answer(Answer { code, status, message, .. })) => {
+        Some(Injected::Answer(faults::Answer { code, status, message, .. })) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
             return format.error(AwsError::new(status, code, message));
         }
@@ -146,7 +173,7 @@ async fn answer(State(cloud): State<Arc<Cloud>>, request: Request) -> Response {
     let response = match valid {
         Ok(()) => {
             let changes = cloud.faults.prepare(subject, entries, &mut call.input);
-            dispatch(&cloud, &call, format, changes).await
+            dispatch(&cloud, call, format, changes).await
         }
         Err(error) => format.error(error),
     };
@@ -159,8 +186,10 @@ fn cut() -> Response {
     response
 }
 
-async fn dispatch(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
-    guarded(call, format, serve(cloud, call, format, changes)).await
+async fn dispatch(cloud: &Arc<Cloud>, mut call: Call, format: Format<'_>, changes: Changes<'_>) -> Response {
+    // DynamoDB takes its input apart, and items are large.
+    let input = (call.service == Service::DynamoDb).then(|| std::mem::take(&mut call.input));
+    guarded(&call, format, serve(cloud, &call, input, format, changes)).await
 }
 
 /// Confines a panic in a service to the request that caused it.
@@ -178,7 +207,13 @@ async fn guarded(call: &Call, format: Format<'_>, answer: impl Future<Output = R
     })
 }
 
-async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Changes<'_>) -> Response {
+async fn serve(
+    cloud: &Arc<Cloud>,
+    call: &Call,
+    input: Option<Value>,
+    format: Format<'_>,
+    changes: Changes<'_>,
+) -> Response {
     if call.service == Service::S3 {
         return match cloud.s3.answer(call).await {
             Ok(answer) => format.rest_xml(&call.operation, answer.status, &answer.members, answer.body),
@@ -186,12 +221,16 @@ async fn serve(cloud: &Arc<Cloud>, call: &Call, format: Format<'_>, changes: Cha
         };
     }
     let result = if changes.leave_nothing() {
-        Ok(Value::Object(Map::new()))
+        Ok(Output::Value(Value::Object(Map::new())))
+    } else if let Some(input) = input {
+        cloud.dynamodb.answer(call, input).await
     } else {
-        answer_of_service(cloud, call).await
+        answer_of_service(cloud, call).await.map(Output::Value)
     };
     match result {
-        Ok(mut output) => {
+        // The output of one item, of which no entry can fail.
+        Ok(Output::Text(text)) => json_text(text),
+        Ok(Output::Value(mut output)) => {
             cloud.faults.complete(changes, &mut output);
             format.output(&call.operation, &output)
         }
@@ -205,7 +244,10 @@ pub(crate) async fn answer_of_service(cloud: &Cloud, call: &Call) -> Result<Valu
         Service::Sqs => cloud.sqs.answer(call).await,
         Service::Sns => cloud.sns.answer(call).await,
         Service::Events => cloud.events.answer(call).await,
-        Service::DynamoDb => cloud.dynamodb.answer(call).await,
+        Service::DynamoDb => {
+            let output = cloud.dynamodb.answer(call, call.input.clone()).await?;
+            output.into_value().map_err(|_| call.service.internal_failure())
+        }
         Service::DynamoDbStreams => cloud.dynamodb.answer_streams(call),
         Service::Ses => cloud.ses.answer(call),
         Service::SesV2 => cloud.ses.answer_v2(call),

@@ -76,6 +76,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use gateway::Gateway;
 pub use server::StartError;
 pub use settings::{Settings, WEBHOOK_SECRET};
 use tokio::net::TcpListener;
@@ -125,7 +126,7 @@ pub async fn start_prepared<E: From<StartError>>(
     let (listener, address) = server::bind(([127, 0, 0, 1], 0).into(), "private endpoint").await?;
     let stop = bound.local.stop.child_token();
     let tasks = bound.local.tasks.clone();
-    tasks.spawn(server::serve(listener, bound.router.clone(), stop.clone(), tasks.clone()));
+    tasks.spawn(server::serve(listener, bound.gateway.clone(), stop.clone(), tasks.clone()));
     prepare(format!("http://{address}")).await?;
     stop.cancel();
     Ok(bound.serve())
@@ -135,7 +136,7 @@ pub async fn start_prepared<E: From<StartError>>(
 struct Bound {
     local: LocalCloud,
     listener: TcpListener,
-    router: Router,
+    gateway: Gateway,
     otlp_listener: TcpListener,
     otlp_router: Router,
 }
@@ -156,16 +157,16 @@ impl Bound {
         let xray = xray_engine::Engine::with_store(xray_settings, traces)?;
         let cloud = cloud::Cloud::new(settings, address, mails, stop.clone(), tasks.clone());
         let otlp_router = xray.otlp_router_with(Arc::new(metrics::Sink(Arc::clone(&cloud.metrics))));
-        let router = gateway::router(cloud, xray.api_router());
+        let gateway = Gateway::new(cloud, xray.api_router());
         let local = LocalCloud { address, otlp_address, stop, tasks };
-        Ok(Self { local, listener, router, otlp_listener, otlp_router })
+        Ok(Self { local, listener, gateway, otlp_listener, otlp_router })
     }
 
     fn serve(self) -> LocalCloud {
-        let Self { local, listener, router, otlp_listener, otlp_router } = self;
-        for (listener, router) in [(listener, router), (otlp_listener, otlp_router)] {
-            local.tasks.spawn(server::serve(listener, router, local.stop.clone(), local.tasks.clone()));
-        }
+        let Self { local, listener, gateway, otlp_listener, otlp_router } = self;
+        let (stop, tasks) = (&local.stop, &local.tasks);
+        tasks.spawn(server::serve(listener, gateway, stop.clone(), tasks.clone()));
+        tasks.spawn(server::serve(otlp_listener, otlp_router, stop.clone(), tasks.clone()));
         tracing::info!(address = %local.address, otlp_address = %local.otlp_address, "local cloud listening");
         local
     }

@@ -9,6 +9,9 @@ use crate::models::Models;
 use crate::reply::Protocol;
 use crate::{parts as of_request, s3};
 
+/// The header that names the operation in the JSON protocols.
+pub(crate) const TARGET: &str = "x-amz-target";
+
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Requested {
@@ -27,7 +30,7 @@ impl Requested {
 
 /// Reads the operation from the header that the JSON protocols put it into.
 pub(crate) fn by_target(headers: &HeaderMap) -> Option<Requested> {
-    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let target = headers.get(TARGET)?.to_str().ok()?;
     let (service, operation) = target.split_once('.').unwrap_or((target, ""));
     let service = match service {
         "AmazonSQS" => Service::Sqs,

@@ -192,6 +192,11 @@ fn error_document(root: &str, code: &str, message: &str, request_id: &str) -> St
     )
 }
 
+/// Returns a response of text that is JSON.
+pub(crate) fn json_text(text: String) -> Response {
+    with_type(StatusCode::OK, "application/x-amz-json-1.0", text.into_bytes())
+}
+
 /// Returns a JSON response. A value that cannot be written as JSON is a bug in this crate and makes a 500.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {

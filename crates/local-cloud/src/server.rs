@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -54,6 +55,21 @@ pub enum StartError {
     },
 }
 
+/// What answers the requests of a listener.
+pub(crate) trait Answer: Clone + Send + 'static {
+    /// Answers a request.
+    fn answer(self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Answer for Router {
+    async fn answer(self, request: Request) -> Response {
+        match self.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
 /// Marks a response, in its extensions, whose connection is closed instead of answering.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut;
@@ -84,7 +100,7 @@ pub(crate) async fn bind(
 
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    endpoint: impl Answer,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -95,7 +111,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(connection(stream, router.clone(), stop.clone()));
+                tasks.spawn(connection(stream, endpoint.clone(), stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
@@ -105,17 +121,14 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, endpoint: impl Answer, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set: small answers will be delayed");
     }
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-        let router = router.clone();
+        let endpoint = endpoint.clone();
         async move {
-            let response: Response = match router.oneshot(request.map(axum::body::Body::new)).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+            let response = endpoint.answer(request.map(axum::body::Body::new)).await;
             if response.extensions().get::<Cut>().is_some() { Err(ConnectionCut) } else { Ok(response) }
         }
     });

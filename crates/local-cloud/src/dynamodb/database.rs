@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use super::expiry;
 use super::names::Names;
+use super::output::Output;
+use super::point_reads::PointReads;
 use super::refusal::{as_aws, invalid};
 use super::request_tokens::{RequestTokens, fingerprint};
 use super::streams::{Streams, View};
@@ -25,9 +27,13 @@ const WRITES: [&str; 8] = [
     "UpdateItem",
 ];
 
+/// The operations after which a table may have another key.
+const CHANGE_TABLES: [&str; 3] = ["CreateTable", "DeleteTable", "UpdateTable"];
+
 #[derive(Debug)]
 pub(super) struct Database {
     engine: Engine,
+    point_reads: PointReads,
     tokens: RequestTokens,
     names: Names,
     streams: Streams,
@@ -37,10 +43,22 @@ impl Database {
     /// Opens an empty database in a directory, or in memory.
     pub(super) fn open(directory: Option<&Path>, names: Names, streams: Streams) -> Result<Self, AwsError> {
         let engine = Engine::open(directory).map_err(|error| as_aws("opening the database", error))?;
-        Ok(Self { engine, tokens: RequestTokens::default(), names, streams })
+        let (point_reads, tokens) = (PointReads::default(), RequestTokens::default());
+        Ok(Self { engine, point_reads, tokens, names, streams })
     }
 
     /// Answers an operation, or returns `None` for one that is not supported.
+    pub(super) fn respond(&mut self, operation: &str, input: Value) -> Option<Result<Output, AwsError>> {
+        if operation == "GetItem"
+            && self.engine.recover().is_ok()
+            && let Some(read) = self.point_reads.answer(self.engine.storage(), &input).transpose()
+        {
+            return Some(read.map(Output::Text).map_err(|error| as_aws(operation, error)));
+        }
+        self.answer(operation, input).map(|answered| answered.map(Output::Value))
+    }
+
+    /// Has the engine answer an operation.
     pub(super) fn answer(&mut self, operation: &str, mut input: Value) -> Option<Result<Value, AwsError>> {
         if let Err(error) = self.engine.recover() {
             return Some(Err(as_aws(operation, error)));
@@ -48,6 +66,9 @@ impl Database {
         let given = input.get("RequestItems").cloned().filter(|_| operation == "BatchGetItem");
         if let Err(error) = self.names.to_engine(operation, &mut input) {
             return Some(Err(error));
+        }
+        if CHANGE_TABLES.contains(&operation) {
+            self.point_reads.forget();
         }
         let mut result = match operation {
             "TransactWriteItems" => self.once(operation, "TransactItems", input),

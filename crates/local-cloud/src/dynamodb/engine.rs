@@ -18,6 +18,9 @@ use serde_json::Value;
 use super::refusal::undecodable;
 use super::streams::Change;
 
+/// Prepared statements that are kept: a few for each table and index of a layer.
+const STATEMENTS: usize = 256;
+
 /// The tables. Operations run one at a time: only one caller holds the engine.
 pub(super) struct Engine {
     storage: Storage,
@@ -58,6 +61,7 @@ impl Engine {
             Some(directory) => on_disk(directory)?,
             None => Storage::memory()?,
         };
+        storage.conn().set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { storage, vectors: VectorIndexLifecycle::new() })
     }
 

@@ -6,6 +6,7 @@
 //! | | |
 //! |---|---|
 //! | [`names`] | tables named by ARN, and this cloud's region and account in ARNs |
+//! | [`point_reads`] | `GetItem`: the engine takes several times as long |
 //! | [`streams`] | streams: the engine never trims one, and reads all of it at every write |
 //! | [`request_tokens`] | `ClientRequestToken`: the engine goes through all of them at every transaction |
 //! | [`expiry`] | time to live, by an index: the engine reads the whole table |
@@ -19,6 +20,8 @@ mod database;
 mod engine;
 mod expiry;
 mod names;
+mod output;
+mod point_reads;
 mod refusal;
 mod request_tokens;
 mod streams;
@@ -37,6 +40,7 @@ use tokio_util::task::TaskTracker;
 
 use self::database::Database;
 use self::names::Names;
+pub(crate) use self::output::Output;
 pub(crate) use self::streams::{Reader, Record, Streams};
 use crate::call::Call;
 use crate::reply::AwsError;
@@ -78,11 +82,12 @@ impl DynamoDb {
         self.streams.clone()
     }
 
-    pub(crate) async fn answer(&self, call: &Call) -> Result<Value, AwsError> {
-        let (operation, input) = (call.operation.clone(), call.input.clone());
+    /// Answers a call, whose input is passed apart: the engine keeps parts of it.
+    pub(crate) async fn answer(&self, call: &Call, input: Value) -> Result<Output, AwsError> {
+        let operation = call.operation.clone();
         let short = SHORT.contains(&operation.as_str());
         let answered =
-            self.with_database(short, move |database| Ok(database.answer(&operation, input))).await?;
+            self.with_database(short, move |database| Ok(database.respond(&operation, input))).await?;
         answered.unwrap_or_else(|| Err(call.not_supported()))
     }
 

@@ -27,6 +27,10 @@ impl Change {
         if old == new {
             return false;
         }
+        // Only the order of members and of the elements of sets makes a difference that is none.
+        if old.len() != new.len() {
+            return true;
+        }
         match (serde_json::from_str::<Value>(old), serde_json::from_str::<Value>(new)) {
             (Ok(mut old), Ok(mut new)) => {
                 size::sort_sets(&mut old);
