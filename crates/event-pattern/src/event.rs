@@ -135,9 +135,20 @@ impl<'a> Collector<'a, '_> {
                 self.path.push('.');
             }
             self.path.push_str(name);
-            self.value(value);
+            if self.may_be_wanted() {
+                self.value(value);
+            }
             self.path.truncate(length);
         }
+    }
+
+    /// Returns whether the pattern has conditions for the current path or for one below it.
+    fn may_be_wanted(&self) -> bool {
+        // Below an empty name at the top, paths begin anew.
+        self.path.is_empty()
+            || self.paths.iter().any(|path| {
+                path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
     }
 
     fn value(&mut self, value: &'a Value) {

@@ -142,20 +142,21 @@ pub(super) fn sequence_number(number: u64) -> String {
 
 impl Received {
     pub(super) fn into_json(self) -> Value {
-        let mut json = json!({
-            "MessageId": self.id.to_string(),
-            "ReceiptHandle": self.receipt_handle,
-            "MD5OfBody": hex::encode(self.md5_of_body),
-            "Body": self.body,
-        });
+        // Without `json!`, which copies what it is given.
+        let mut json = Map::new();
+        let mut put = |name: &str, value: Value| json.insert(name.to_owned(), value);
+        put("MessageId", self.id.to_string().into());
+        put("ReceiptHandle", self.receipt_handle.into());
+        put("MD5OfBody", hex::encode(self.md5_of_body).into());
+        put("Body", self.body.into());
         if !self.system.is_empty() {
-            json["Attributes"] = Value::Object(self.system);
+            put("Attributes", self.system.into());
         }
         if let Some(md5) = digest::of_attributes(&self.attributes) {
-            json["MD5OfMessageAttributes"] = md5.into();
-            json["MessageAttributes"] = json!(self.attributes);
+            put("MD5OfMessageAttributes", md5.into());
+            put("MessageAttributes", json!(self.attributes));
         }
-        json
+        Value::Object(json)
     }
 }
 

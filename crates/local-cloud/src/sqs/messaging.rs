@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -156,10 +156,11 @@ pub(super) async fn receive(
         waits: !wait.is_zero(),
     };
     let received = poll(queues, &queue, &receive, Instant::now() + wait, stop).await?;
-    if received.is_empty() {
-        return Ok(json!({}));
+    let mut answer = Map::new();
+    if !received.is_empty() {
+        answer.insert("Messages".to_owned(), received.into_iter().map(Received::into_json).collect());
     }
-    Ok(json!({"Messages": received.into_iter().map(Received::into_json).collect::<Vec<_>>()}))
+    Ok(Value::Object(answer))
 }
 
 fn is_known(name: &str) -> bool {
