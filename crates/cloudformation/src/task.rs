@@ -82,24 +82,7 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
         .condition(OWN_COLLECTOR, json!({"Fn::Not": [{"Fn::Equals": [reference("CollectorImage"), ""]}]}));
     add_tracing_parameters(template);
     if service.queue.is_some() {
-        let messages = match service.variables.get(ServiceResources::CONCURRENCY) {
-            Some(Variable::Text(messages)) => messages,
-            _ => "32",
-        };
-        template.number("Concurrency", messages, 1, "Messages that a task handles at a time");
-        template.number(
-            "DeleteLinger",
-            "200",
-            0,
-            "Milliseconds that a handled message waits to be deleted together with others, since SQS charges by request",
-        );
-        template.number(
-            "ReceivePause",
-            "0",
-            0,
-            "Milliseconds of pause after a receive that was not full: fewer requests to SQS, and a wait of half of it for \
-             each message",
-        );
+        add_consumer_parameters(template, service);
     }
     if service.variables.contains_key(ServiceResources::OUTBOX_ITEMS) {
         template.parameter(
@@ -313,6 +296,28 @@ fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
         }],
         "LogConfiguration": logs(&context.log_group("collector"), &service.service),
     })
+}
+
+/// Adds what may be set of a service's consumer.
+fn add_consumer_parameters(template: &mut Template, service: &ServiceResources) {
+    let messages = match service.variables.get(ServiceResources::CONCURRENCY) {
+        Some(Variable::Text(messages)) => messages,
+        _ => "32",
+    };
+    template.number("Concurrency", messages, 1, "Messages that a task handles at a time");
+    template.number(
+        "DeleteLinger",
+        "200",
+        0,
+        "Milliseconds that a handled message waits to be deleted together with others, since SQS charges by request",
+    );
+    template.number(
+        "ReceivePause",
+        "0",
+        0,
+        "Milliseconds of pause after a receive that was not full: fewer requests to SQS, and a wait of half of it for \
+         each message",
+    );
 }
 
 fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String, Value> {

@@ -20,7 +20,7 @@ use crate::readiness::{OnHealth, OnWork, Readiness};
 use crate::rejections::Rejections;
 use crate::reported::Reported;
 use crate::running::{DrainOverran, Running};
-use crate::settings::{ConsumerSettings, SettingsError};
+use crate::settings::{ConsumerSettings, MAX_LEAVING, SettingsError};
 use crate::shared::Shared;
 use crate::trace::Source;
 use crate::visibility::InFlightMessages;
@@ -111,7 +111,7 @@ impl<Q: Queue, H: AtLeastOnceHandler> Consumer<Q, H> {
         background.spawn(changing);
         background.spawn(Arc::clone(&in_flight).extend(Arc::clone(&queue), metrics.clone()));
 
-        let leaving = Arc::new(Semaphore::new(settings.leaving()));
+        let leaving = Arc::new(Semaphore::new(MAX_LEAVING));
         let source = Arc::new(Source::new(&*queue, &settings.service));
         let shared = Shared {
             queue,

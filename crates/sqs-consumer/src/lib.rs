@@ -98,6 +98,8 @@ pub use outcome::{BoxError, Done, Failure};
 pub use queue::Queue;
 pub use readiness::Readiness;
 pub use service::{QueueSettings, serve};
-pub use settings::{BrakeSettings, CircuitSettings, ConsumerSettings, SettingsError, SettleSettings};
+pub use settings::{
+    BrakeSettings, CircuitSettings, ConsumerSettings, MAX_LEAVING, SettingsError, SettleSettings,
+};
 pub use sqs::SqsQueue;
 pub use trace::Place;

@@ -4,10 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
 use crate::Backoff;
 use crate::queue::{MAX_BATCH, MAX_VISIBILITY};
+
+/// The most messages beyond [`ConsumerSettings::concurrency`] that wait for nothing but their spans to leave, which takes
+/// milliseconds. They take no work, and little memory: [`ConsumerSettings::max_bytes`] counts them too.
+pub const MAX_LEAVING: usize = 512;
 
 /// The longest pause between receives.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -21,8 +24,8 @@ pub struct ConsumerSettings {
     /// The service's name. Process spans become segments with this name, and dead letters name the service that sent
     /// them.
     pub service: String,
-    /// The most messages in flight at the same time. Three times as many may be in flight beyond them that have been
-    /// handled, and whose spans are on their way to the collector. `CONSUMER_CONCURRENCY`, 32.
+    /// The most messages in flight at the same time. Up to [`MAX_LEAVING`] more may be in flight that have been handled, and
+    /// whose spans are on their way to the collector. `CONSUMER_CONCURRENCY`, 32.
     pub concurrency: usize,
     /// The bytes of bodies in flight from which on nothing more is received. What the receives in flight bring comes on top:
     /// ten messages each. `CONSUMER_MAX_BYTES`, 33,554,432: 32 MiB.
@@ -213,12 +216,6 @@ impl ConsumerSettings {
     pub(crate) fn deletes(&self) -> SettleSettings {
         let linger = self.delete_linger.filter(|_| self.concurrency >= 2 * MAX_BATCH);
         SettleSettings { linger: linger.unwrap_or(self.settle.linger), ..self.settle }
-    }
-
-    /// Returns how many messages may be in flight beyond [`concurrency`](Self::concurrency) because only their spans have to
-    /// leave, which takes milliseconds.
-    pub(crate) fn leaving(&self) -> usize {
-        self.concurrency.saturating_mul(3).min(Semaphore::MAX_PERMITS)
     }
 
     /// Returns the delay of a message that a dependency rejected. It is short, since the circuit's window decides

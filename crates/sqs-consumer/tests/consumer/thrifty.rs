@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-use sqs_consumer::{Consumer, ConsumerSettings, Done};
+use sqs_consumer::{Consumer, ConsumerSettings, Done, MAX_LEAVING};
 use telemetry::{LogFormat, OtelSettings, Settings, Telemetry};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
@@ -84,12 +84,13 @@ fn exporting_to(traces: String) -> Settings {
 #[tokio::test]
 async fn messages_whose_spans_are_leaving_keep_no_others_from_being_received_up_to_a_limit() {
     const CONCURRENCY: usize = 10;
+    const MESSAGES: u32 = 1_000;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let traces = format!("http://{}/v1/traces", silent.local_addr().unwrap());
     let (telemetry, dispatch) = Telemetry::build(exporting_to(traces), io::sink()).unwrap();
     let bench = Bench::new();
     let _telemetry = tracing::dispatcher::set_default(&dispatch);
-    for item in 0..200 {
+    for item in 0..MESSAGES {
         bench.queue.put_with(Put {
             body: ordered(&bench.queue, item).message(),
             trace_header: Some(
@@ -110,12 +111,12 @@ async fn messages_whose_spans_are_leaving_keep_no_others_from_being_received_up_
             let deleted: usize = state.deletes.iter().map(Vec::len).sum();
             let in_flight = state.deliveries.len() - deleted;
             in_flight_at_most.set(in_flight.max(in_flight_at_most.get()));
-            deleted == 200
+            deleted == 1_000
         })
         .await;
     // Nothing is deleted until the collector counts as unavailable.
     let most = in_flight_at_most.get();
-    assert!(most > CONCURRENCY && most <= 4 * CONCURRENCY, "{most} in flight");
+    assert!(most > CONCURRENCY && most <= CONCURRENCY + MAX_LEAVING, "{most} in flight");
     bench.stop(task).await;
     drop(telemetry.shutdown().await);
 }

@@ -1,7 +1,7 @@
 //! Which finished spans leave when.
 //!
 //! The first span of this process in a trace (a request, a message) and the spans below it leave together, when the first
-//! has ended: at once if no batch left a moment ago or nothing else is open, else with the next one. Then whoever reads the trace finds it whole,
+//! has ended: at once if no batch left a moment ago, else with the next one. Then whoever reads the trace finds it whole,
 //! and whatever another process does under these spans has its parent. Work that takes longer sends what has ended before,
 //! at the latest after a delay, and with it a *copy* of its first span, marked as in progress: should the process be
 //! killed, the trace still shows who had begun, and no span that has left lacks its parent. The span itself has the same id, and
@@ -49,9 +49,6 @@ pub(super) struct Waiting {
     created: Instant,
     not_before: Instant,
     hurried: bool,
-    /// Whether the last of the open spans has ended since the last batch. Then nothing more comes soon: all that works waits
-    /// for what has ended.
-    all_ended: bool,
     closed: bool,
     expected: Option<Instant>,
 }
@@ -87,7 +84,6 @@ impl Waiting {
             created: now,
             not_before: now,
             hurried: false,
-            all_ended: false,
             closed: false,
             expected: None,
         }
@@ -101,7 +97,6 @@ impl Waiting {
     /// Notes the first span of this process in a trace. Beyond the capacity there is no copy, and the spans below it do
     /// not wait for it.
     pub(super) fn started(&mut self, span: SpanData) {
-        self.all_ended = false;
         if self.open.len() < self.limits.capacity && !self.closed {
             let id = span.span_context.span_id();
             self.open.insert(id, Open { copy: Some(span), held: Vec::new(), due: None });
@@ -115,7 +110,6 @@ impl Waiting {
             self.no_longer_due(span.span_context.span_id(), open.due);
             self.held -= open.held.len();
             self.ready.extend(open.held);
-            self.all_ended = self.open.is_empty();
         }
         if !accepted {
             return false;
@@ -146,7 +140,8 @@ impl Waiting {
         if self.ready.is_empty() {
             return due;
         }
-        let at_once = self.hurried || self.all_ended || self.ready.len() >= self.limits.batch;
+        // Nothing more comes soon if nothing is open: all that works waits for what has ended.
+        let at_once = self.hurried || self.open.is_empty() || self.ready.len() >= self.limits.batch;
         let ready = if at_once { self.created } else { self.not_before };
         Some(due.map_or(ready, |due| due.min(ready)))
     }
@@ -193,7 +188,6 @@ impl Waiting {
         self.leaving = finished;
         self.not_before = now + self.limits.gap();
         self.hurried &= !self.ready.is_empty();
-        self.all_ended &= !self.ready.is_empty();
         Batch { spans, finished }
     }
 

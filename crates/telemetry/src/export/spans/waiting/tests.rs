@@ -132,26 +132,6 @@ fn batches_are_a_gap_apart_unless_they_are_full() {
 }
 
 #[test]
-fn what_has_ended_leaves_at_once_when_nothing_is_open_any_more() {
-    let start = Instant::now();
-    let mut waiting = Waiting::new(LIMITS, start);
-    for id in 1..=3 {
-        waiting.started(span(id, 0));
-    }
-    waiting.ended(span(1, 0), start);
-    assert_eq!(taken(&mut waiting, start), ["1"], "nothing left a moment ago");
-    waiting.ended(span(2, 0), start);
-    assert_eq!(waiting.take(start).unwrap_err(), Some(GAP), "another is open");
-    waiting.ended(span(3, 0), start);
-    assert!(waiting.is_earlier_than_expected());
-    assert_eq!(taken(&mut waiting, start), ["2", "3"]);
-    waiting.started(span(4, 0));
-    waiting.ended(span(4, 0), start);
-    waiting.started(span(5, 0));
-    assert_eq!(waiting.take(start).unwrap_err(), Some(GAP), "something has begun since");
-}
-
-#[test]
 fn what_ends_beyond_the_capacity_is_lost_and_what_was_accepted_is_not() {
     let start = Instant::now();
     let mut waiting = Waiting::new(LIMITS, start);
