@@ -140,8 +140,7 @@ impl Waiting {
         if self.ready.is_empty() {
             return due;
         }
-        // Nothing more comes soon if nothing is open: all that works waits for what has ended.
-        let at_once = self.hurried || self.open.is_empty() || self.ready.len() >= self.limits.batch;
+        let at_once = self.hurried || self.ready.len() >= self.limits.batch;
         let ready = if at_once { self.created } else { self.not_before };
         Some(due.map_or(ready, |due| due.min(ready)))
     }
