@@ -83,7 +83,8 @@ fn set_throughput(properties: &mut Value, initial: &str) {
     };
     properties["BillingMode"] = if_provisioned(&json!("PROVISIONED"), &properties["BillingMode"]);
     properties["ProvisionedThroughput"] = throughput(initial);
-    for index in properties["GlobalSecondaryIndexes"].as_array_mut().into_iter().flatten() {
+    let indexes = properties.get_mut("GlobalSecondaryIndexes").and_then(Value::as_array_mut);
+    for index in indexes.into_iter().flatten() {
         index["ProvisionedThroughput"] = throughput(MINIMUM);
     }
 }

@@ -6,7 +6,16 @@ use serde_json::Value;
 
 use crate::{Deployment, Rule};
 
-pub(crate) const RULES: [Rule; 4] = [
+pub(crate) const RULES: [Rule; 5] = [
+    Rule {
+        name: "no value is null: CloudFormation refuses such a template",
+        source: "https://aws.amazon.com/premiumsupport/knowledge-center/cloudformation-template-validation/",
+        broken: |deployment| {
+            let templates = deployment.templates.iter();
+            templates.filter(|(_, (_, template))| has_null(template)).map(|(file, _)| file.clone()).collect()
+        },
+        example: || "Resources: {T: {Type: AWS::DynamoDB::Table, Properties: {KeySchema: null}}}".to_owned(),
+    },
     Rule {
         name: "what outlives a stack does not outlive its failed creation, whose next try would find the name taken",
         source: "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html",
@@ -113,4 +122,13 @@ fn without_permission(deployment: &Deployment) -> Vec<String> {
         !awaited.any(|id| resources[id.as_str().unwrap()]["Type"] == "AWS::SQS::QueuePolicy")
     });
     hasty.map(|(file, id, _)| format!("{file} {id}")).collect()
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
