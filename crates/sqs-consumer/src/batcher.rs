@@ -87,8 +87,8 @@ struct Calls<C> {
     call: C,
     settings: SettleSettings,
     metrics: Metrics,
-    /// A permit for each call that may be in flight.
-    free: Semaphore,
+    /// A permit for each call that may be in flight. It is never closed.
+    free: Arc<Semaphore>,
 }
 
 impl<C: BatchCall> Batcher<C> {
@@ -101,7 +101,7 @@ impl<C: BatchCall> Batcher<C> {
     ) -> (Self, impl Future<Output = ()> + Send) {
         // Each entry is a message in flight, of which there are no more than permits.
         let (entries, waiting) = mpsc::unbounded_channel();
-        let calls = Calls { call, settings, metrics, free: Semaphore::new(settings.concurrency) };
+        let calls = Calls { call, settings, metrics, free: Arc::new(Semaphore::new(settings.concurrency)) };
         let calls = Arc::new(calls);
         (Self { entries, calls: Arc::clone(&calls) }, run(calls, waiting))
     }
@@ -111,7 +111,10 @@ impl<C: BatchCall> Batcher<C> {
     pub(crate) async fn settle(&self, entries: Vec<Waiting<C>>) {
         match entries.len() {
             0 => {}
-            MAX_BATCH => self.calls.settle(entries).await,
+            MAX_BATCH => {
+                let _permit = self.calls.free.acquire().await;
+                self.calls.settle(entries).await;
+            }
             _ => self.submit(entries),
         }
     }
@@ -126,24 +129,23 @@ impl<C: BatchCall> Batcher<C> {
 async fn run<C: BatchCall>(calls: Arc<Calls<C>>, mut waiting: mpsc::UnboundedReceiver<Vec<Waiting<C>>>) {
     let mut in_flight = JoinSet::new();
     let mut gathered = Vec::new();
-    while !gathered.is_empty() || fill_first(&mut gathered, &mut waiting).await {
+    loop {
+        if gathered.is_empty() {
+            let Some(first) = waiting.recv().await else { break };
+            gathered = first;
+        }
         fill(&mut gathered, &mut waiting, calls.settings.linger).await;
         let rest = gathered.split_off(gathered.len().min(MAX_BATCH));
         let batch = std::mem::replace(&mut gathered, rest);
         while in_flight.try_join_next().is_some() {}
-        if in_flight.len() >= calls.settings.concurrency {
-            in_flight.join_next().await;
-        }
+        let permit = Arc::clone(&calls.free).acquire_owned().await;
         let calls = Arc::clone(&calls);
-        in_flight.spawn(async move { calls.settle(batch).await });
+        in_flight.spawn(async move {
+            let _permit = permit;
+            calls.settle(batch).await;
+        });
     }
     while in_flight.join_next().await.is_some() {}
-}
-
-/// Waits for the first entries of a batch. Returns whether there will be any.
-async fn fill_first<T>(gathered: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<Vec<T>>) -> bool {
-    let first = waiting.recv().await;
-    first.map(|first| *gathered = first).is_some()
 }
 
 /// Collects entries until they fill a batch or `linger` has passed.
@@ -160,8 +162,6 @@ async fn fill<T>(gathered: &mut Vec<T>, waiting: &mut mpsc::UnboundedReceiver<Ve
 impl<C: BatchCall> Calls<C> {
     /// Makes the call and repeats it for the entries that failed, until each is settled or has used up its attempts.
     async fn settle(&self, batch: Vec<Waiting<C>>) {
-        // The semaphore is never closed.
-        let _permit = self.free.acquire().await;
         let Self { call, settings, metrics, .. } = self;
         let (mut entries, mut held): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         for attempt in 1.. {

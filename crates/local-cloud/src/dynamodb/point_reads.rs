@@ -55,7 +55,7 @@ impl PointReads {
     }
 }
 
-/// Returns the table and the key, if nothing else is asked for.
+/// Returns the table's name and the key, if the request asks for the whole item and nothing more.
 fn of_whole_item(input: &Value) -> Option<(&str, &Map<String, Value>)> {
     let members = input.as_object()?;
     let usual = members.iter().all(|(name, value)| match name.as_str() {
