@@ -168,6 +168,7 @@ mod tests {
     #[test]
     fn one_run_is_found_and_of_several_the_user_chooses() {
         let run = |port: u16| Running {
+            services: Vec::new(),
             directory: "run".into(),
             endpoint: format!("http://127.0.0.1:{port}"),
             xray: format!("http://127.0.0.1:{port}"),

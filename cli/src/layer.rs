@@ -72,9 +72,27 @@ pub(crate) fn resources(
     application: &str,
     environment: &str,
 ) -> Result<topology::Resources, topology::TopologyError> {
+    resources_of(&names().collect::<Vec<_>>(), application, environment)
+}
+
+/// Returns the declarations of the services with these names as one checked resource model: of a layer that has no others.
+///
+/// # Errors
+/// When the declarations contradict each other.
+#[cfg(feature = "local")]
+pub(crate) fn resources_of(
+    names: &[&str],
+    application: &str,
+    environment: &str,
+) -> Result<topology::Resources, topology::TopologyError> {
     ALL.iter()
         .fold(topology::Topology::new(application, environment), |topology, service| {
-            topology.service((service.topology)())
+            let declaration = (service.topology)();
+            if names.contains(&service.name) {
+                topology.service(declaration)
+            } else {
+                topology.emitted_elsewhere(declaration.emitted().iter().copied())
+            }
         })
         .erases_personal_data_on::<(contracts::MemberErased,)>()
         .resources()
@@ -134,5 +152,15 @@ mod tests {
     fn the_declarations_fit_each_other() {
         let resources = resources("foostore", "local").unwrap();
         assert_eq!(resources.services.len(), ALL.len());
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn a_smaller_layer_has_no_queue_that_nobody_reads() {
+        let resources = resources_of(&["ingest", "membership"], "foostore", "local").unwrap();
+        let names: Vec<_> = resources.services.iter().map(|one| one.service.as_str()).collect();
+        assert_eq!(names, ["ingest", "membership"]);
+        let queues: Vec<_> = resources.services.iter().filter_map(|one| one.queue.as_deref()).collect();
+        assert!(resources.rules.iter().all(|rule| queues.contains(&rule.target_queue.as_str())));
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Running {
     pub(crate) xray: String,
     /// The address of ingest.
     pub(crate) ingest: String,
+    /// The names of its services.
+    pub(crate) services: Vec<String>,
 }
 
 /// Returns the runs below `parent` that are ready, oldest first.
@@ -116,7 +118,9 @@ pub(crate) fn read(directory: PathBuf) -> Option<Running> {
     File::open(directory.join(FILE)).ok()?.read_to_string(&mut text).ok()?;
     let addresses: Value = serde_json::from_str(&text).ok()?;
     let address = |name: &str| Some(addresses.get(name)?.as_str()?.to_owned());
+    let services = addresses.get("services").and_then(Value::as_object);
     Some(Running {
+        services: services.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         endpoint: address("endpoint")?,
         xray: address("xray")?,
         ingest: address("ingest")?,
@@ -137,12 +141,13 @@ mod tests {
         let first = start();
         assert_eq!(running(parent.path()), [], "not ready yet");
         first
-            .ready(&json!({"endpoint": "http://a", "xray": "http://b", "ingest": "http://c", "more": 1}))
+            .ready(&json!({"endpoint": "http://a", "xray": "http://b", "ingest": "http://c", "services": {"email": {}}, "more": 1}))
             .unwrap();
         let second = start();
         let found = running(parent.path());
         let [run] = &found[..] else { panic!("{found:?}") };
         assert_eq!((&*run.endpoint, &*run.xray, &*run.ingest), ("http://a", "http://b", "http://c"));
+        assert_eq!(run.services, ["email"]);
         assert_eq!(run.directory.canonicalize().unwrap(), first.directory());
 
         drop(first);

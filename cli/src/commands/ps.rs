@@ -101,7 +101,8 @@ pub(crate) async fn run(args: PsArgs, environment: &Environment) -> anyhow::Resu
 
 async fn instance(directory: &Path, http: &reqwest::Client) -> Instance {
     let ready = runs::read(directory.to_owned());
-    let services = join_all(layer::names().map(|name| service(directory, name, http))).await;
+    let runs = |name: &&str| ready.as_ref().is_none_or(|run| run.services.iter().any(|one| one == name));
+    let services = join_all(layer::names().filter(runs).map(|name| service(directory, name, http))).await;
     let mut rows = vec![up(directory, ready.is_some())];
     rows.extend(services);
     Instance {

@@ -52,7 +52,7 @@ pub(crate) struct RestartArgs {
 pub(crate) async fn run(args: RestartArgs) -> anyhow::Result<()> {
     let run = run_at(&args.log_dir, args.endpoint_url.as_deref())?;
     let names: Vec<&str> =
-        if args.all { layer::names().collect() } else { args.services.iter().map(String::as_str).collect() };
+        if args.all { &run.services } else { &args.services }.iter().map(String::as_str).collect();
     let http = http_client()?;
     let limit = Duration::from_secs(args.wait);
     try_join_all(names.into_iter().map(|name| restart(&run.directory, name, limit, &http))).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
@@ -40,7 +41,7 @@ pub mod dynamodb_limits {
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
     /// How often a call is attempted. Callers that can wait have their own retries on top, for throttling alone.
     pub const ATTEMPTS: u32 = 2;
-    /// How long a call may take with all its attempts and the pause between them.
+    /// How long a call may take with all its attempts and the pause between them, which follows from the other limits.
     pub const CALL_TIMEOUT: Duration = Duration::from_millis(4_500);
     /// The longest pause before the second attempt.
     pub(super) const BACKOFF: Duration = Duration::from_millis(200);
@@ -93,9 +94,7 @@ pub fn untraced_dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(dynamodb_limits::ATTEMPT_TIMEOUT)
         .operation_attempt_timeout(dynamodb_limits::ATTEMPT_TIMEOUT)
-        .operation_timeout(dynamodb_limits::CALL_TIMEOUT)
         .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(dynamodb_limits::ATTEMPTS)
@@ -117,7 +116,10 @@ pub fn untraced_s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 }
 
 fn s3_builder(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some())
+    aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(config.endpoint_url().is_some())
+        // An object is read after the attempt, whose limit does not cover it.
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
 }
 
 /// Creates a KMS client that traces each call as a span.
@@ -129,12 +131,12 @@ pub fn kms(config: &SdkConfig) -> aws_sdk_kms::Client {
 
 /// Loads the configuration for every client of the process: one connection pool (TLS by rustls with ring and the
 /// system's roots; plain `http` endpoints work), timeouts of 2 s to connect and [`ATTEMPT_TIMEOUT`] per attempt, and
-/// standard retries. A client or call with other needs overrides them in its own builder.
+/// standard retries. The limit of an attempt covers the whole response, so streams that stall are not watched: a client that
+/// reads a body as a stream, as S3's do, needs that watch. A client or call with other needs overrides them in its own builder.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(ATTEMPT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
     // Not the SDK's default chain: it also queries the EC2 instance metadata service, which does not exist on Fargate
@@ -146,6 +148,7 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client)
         .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .region(region);
     if let Some(endpoint_url) = &settings.endpoint_url {

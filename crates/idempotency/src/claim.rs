@@ -252,6 +252,21 @@ impl Claims {
         if update_if(update).await? { Ok(()) } else { Err(ClaimError::Lost { id: token.id.clone() }) }
     }
 
+    /// Returns whether the effect of `id` is recorded as carried out. What was recorded before the call counts.
+    ///
+    /// # Errors
+    /// [`ClaimError::Aws`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
+    pub async fn is_done(&self, client: &Client, id: &str) -> Result<bool, ClaimError> {
+        let get =
+            client.get_item().table_name(&self.table).key(PARTITION_KEY, text(id)).consistent_read(true);
+        let answer = get.send().await.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
+        let Some(item) = answer.item else { return Ok(false) };
+        match read(&item) {
+            Some(found) => Ok(matches!(found, Found::Done { .. })),
+            None => Err(ClaimError::Unreadable { id: id.to_owned() }),
+        }
+    }
+
     /// Releases the claim before its lease ends, because the effect was not carried out.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub enum Problem {
         /// The name.
         name: &'static str,
     },
-    /// A service consumes an event that no service emits.
+    /// A service consumes an event that no service emits, here or elsewhere.
     NobodyEmits {
         /// The consumer.
         service: &'static str,
@@ -105,7 +105,8 @@ fn list(problems: &[Problem]) -> String {
 
 pub(crate) fn problems(topology: &Topology) -> Vec<Problem> {
     let services = &topology.services;
-    let emitted: Vec<_> = services.iter().flat_map(|service| &service.emits).collect();
+    let emitted: Vec<_> =
+        services.iter().flat_map(|service| &service.emits).chain(&topology.emitted_elsewhere).collect();
     let topics: BTreeMap<_, _> =
         services.iter().flat_map(|service| &service.topics).map(|topic| (topic.name, topic)).collect();
 

@@ -15,6 +15,7 @@ pub struct Topology {
     pub(crate) environment: String,
     pub(crate) services: Vec<Service>,
     pub(crate) erasure: Vec<EventType>,
+    pub(crate) emitted_elsewhere: Vec<EventType>,
 }
 
 impl Topology {
@@ -26,6 +27,7 @@ impl Topology {
             environment: environment.into(),
             services: Vec::new(),
             erasure: Vec::new(),
+            emitted_elsewhere: Vec::new(),
         }
     }
 
@@ -41,6 +43,14 @@ impl Topology {
     #[must_use]
     pub fn erases_personal_data_on<E: EventSet>(mut self) -> Self {
         self.erasure.extend(E::types());
+        self
+    }
+
+    /// Names events that services emit which are not part of this topology, so that those that are may consume them. Nothing
+    /// is created for them.
+    #[must_use]
+    pub fn emitted_elsewhere(mut self, events: impl IntoIterator<Item = EventType>) -> Self {
+        self.emitted_elsewhere.extend(events);
         self
     }
 

@@ -114,6 +114,15 @@ fn an_event_that_none_emits() {
 }
 
 #[test]
+fn an_event_of_a_service_that_is_left_out() {
+    let elsewhere = intake().emitted().to_vec();
+    let topology = Topology::new("shop", "test").service(shipping()).emitted_elsewhere(elsewhere);
+    let resources = topology.resources().unwrap();
+    assert_eq!(resources.services.len(), 1);
+    assert!(resources.rules.iter().any(|rule| rule.delivers("Ordered")));
+}
+
+#[test]
 fn an_emitter_without_a_way_out() {
     let found =
         problems(&Topology::new("shop", "test").service(Service::new("intake").emits::<(Ordered,)>()));

@@ -80,8 +80,8 @@ impl SendMail {
         self.lease.duration.saturating_sub(self.lease.effect)
     }
 
-    /// Records that the mail is no longer in flight. If that fails, or takes long, a farewell waits a little longer: the
-    /// record of the mail itself comes after it.
+    /// Records that the mail is no longer in flight although it was not sent. If that fails, or takes long, a farewell waits
+    /// until the lease ends.
     async fn answered(&self, request: &NotificationRequested, stored: Stored) {
         let recorded = self.recipients.answered(&request.customer_number, stored, request.notification_id);
         let reason = match timeout(self.rest() / 8, recorded).await {
@@ -102,7 +102,7 @@ impl Perform<NotificationRequested> for SendMail {
         if request.channel != Channel::Email {
             return Err(Failure::permanent("other-channel"));
         }
-        Ok(format!("NOTIFICATION#{}", request.notification_id))
+        Ok(Recipients::claim_of(request.notification_id))
     }
 
     async fn perform(&self, request: NotificationRequested, delivery: &Delivery) -> Result<Done, Failure> {
@@ -130,8 +130,9 @@ impl Perform<NotificationRequested> for SendMail {
             return Err(Failure::transient(DECISION_TOOK_TOO_LONG).on(DYNAMODB));
         }
         let sent = self.ses.send(&request.contact.email, mail, tags(&request, &mailing, metadata)).await;
-        // Without an answer SES may still accept the mail, so it stays in flight.
-        if !matches!(&sent, Err(error) if error.class() == ErrorClass::Unavailable) {
+        // Of a mail that was sent, the record of the claim says so. Without an answer SES may still accept it, so it stays in
+        // flight.
+        if matches!(&sent, Err(error) if error.class() != ErrorClass::Unavailable) {
             self.answered(&request, stored).await;
         }
         let message_id = sent?;

@@ -25,6 +25,12 @@ use crate::address_digest::AddressDigest;
 /// The most marked addresses that are kept of a customer: those mailed last.
 const MOST_MARKS: usize = 16;
 
+/// From this number of mails in flight on, the next mail finds out which of them SES has accepted. Customers get fewer in a
+/// lease, save in a burst.
+const MANY_IN_FLIGHT: usize = 8;
+/// The most mails in flight that one mail asks about.
+const MOST_ASKED_ABOUT: usize = 32;
+
 /// What is known of a customer. It holds neither name nor address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipient {
@@ -34,7 +40,8 @@ pub(crate) struct Recipient {
     /// What was announced last about the channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channels: Option<Channels>,
-    /// Notifications whose call to SES may be in flight, and until when.
+    /// Notifications whose call to SES may be in flight, and until when. One that SES has accepted stays until then, unless
+    /// somebody asks: its claim says that it is done.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sending: BTreeMap<Uuid, Timestamp>,
     /// The addresses that are not to be mailed.
@@ -203,6 +210,19 @@ impl Recipient {
         }
         self.sending.insert(mailing.notification_id, deadline);
         Verdict::Send
+    }
+
+    /// Returns the mails in flight whose claims are to be asked whether SES has accepted them, before a verdict on `mailing`: a
+    /// farewell waits for all others, and the list is kept short.
+    pub(crate) fn in_question(&self, mailing: &Mailing, now: Timestamp) -> Vec<Uuid> {
+        let asks =
+            matches!(mailing.occasion, Occasion::Farewell { .. }) || self.sending.len() >= MANY_IN_FLIGHT;
+        self.sending
+            .iter()
+            .filter(|(id, until)| asks && **until > now && **id != mailing.notification_id)
+            .map(|(id, _)| *id)
+            .take(MOST_ASKED_ABOUT)
+            .collect()
     }
 
     /// Learns that SES has answered: the mail is no longer in flight.

@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn units_follow_the_rate() {
         let busy = units(10_000, 0);
-        // 166.67 ÷ 0.7 = 238.1: 4 × → 953, 1 × → 239, 4 × → 953, 2 × → 477, and nine with five
-        assert_eq!(busy.write(), 953.0 + 239.0 + 953.0 + 477.0 + 9.0 * 5.0);
+        // 166.67 ÷ 0.7 = 238.1: 4 × → 953, 1 × → 239, 3 × → 715, 2 × → 477, and nine with five
+        assert_eq!(busy.write(), 953.0 + 239.0 + 715.0 + 477.0 + 9.0 * 5.0);
         // five tables are read once, app's twice, and seven not
         assert_eq!(busy.read(), 5.0 * 239.0 + 477.0 + 7.0 * 5.0);
         assert_eq!(busy.largest(), 953.0);

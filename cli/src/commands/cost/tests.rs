@@ -43,7 +43,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
             ("SQS, requests", 287.0),              // 43.2 × 7 × (1 + 1 + 1 ÷ 2.67) × 0.40
             ("SNS, publishes", 22.0),              // 43.2 × 0.50
-            ("DynamoDB, writes", 362.0),           // 43.2 × 11 × 0.7625
+            ("DynamoDB, writes", 329.0),           // 43.2 × 10 × 0.7625
             ("DynamoDB, reads", 46.0),             // 43.2 × 7 × 0.1525
             ("DynamoDB, storage", 8.0),            // 20.16 million × 1.25 KB = 25.2 GB × 0.306
             ("S3, writes", 247.0),                 // (43.2 + 2 × 43,200 × 30 = 2.592) × 5.40
@@ -55,7 +55,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
-            ("NAT gateway, data", 109.0),          // 43.2 million × 48.44 KB = 2,093 GB × 0.052
+            ("NAT gateway, data", 108.0),          // 43.2 million × 48.28 KB = 2,086 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
             ("Logs, services", 104.0),             // 43.2 million × 3,818 bytes = 164.9 GB × 0.63
@@ -78,11 +78,11 @@ fn ten_thousand_a_minute_with_twelve_services() {
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00: consumers cost the bus nothing
             ("SQS, requests", 3_638.0),     // 432 × 10 × (1 + 1 + 1 ÷ 9.51) × 0.40
-            ("DynamoDB, writes", 4_612.0),  // 432 × 14 × 0.7625
+            ("DynamoDB, writes", 4_282.0),  // 432 × 13 × 0.7625
             ("DynamoDB, reads", 461.0),     // 432 × 7 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 1_279.0), // 432 million × 56.96 KB = 24,606 GB × 0.052
+            ("NAT gateway, data", 1_278.0), // 432 million × 56.89 KB = 24,577 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
             ("Logs, services", 1_438.0),    // 432 million × 5,282 bytes = 2,282 GB × 0.63
             ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
@@ -106,7 +106,7 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             // 43,200 × 7 × 1.2 = 362,880: 100,000 × 0.40 + 100,000 × 0.30 + 162,880 × 0.24
             ("SQS, requests", 109_091.0),
             ("SNS, publishes", 21_600.0),       // 43,200 × 0.50
-            ("DynamoDB, writes", 297_000.0),    // 43,200 × 11 × 0.625
+            ("DynamoDB, writes", 270_000.0),    // 43,200 × 10 × 0.625
             ("DynamoDB, reads", 37_800.0),      // 43,200 × 7 × 0.125
             ("DynamoDB, storage", 6_300.0),     // 20,160 million × 1.25 KB = 25,200 GB × 0.25
             ("S3, writes", 216_181.0),          // (43,200 + 28 × 43,200 × 30 = 36.288) × 5.00
@@ -116,7 +116,7 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
             ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
-            ("NAT gateway, data", 61_459.0),    // 43,200 million × 31.61 KB = 1,365,760 GB × 0.045
+            ("NAT gateway, data", 61_437.0),    // 43,200 million × 31.60 KB = 1,365,256 GB × 0.045
             ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
             ("Logs, services", 82_469.0),   // 164,938 GB × 0.50
@@ -136,8 +136,8 @@ fn a_million_a_minute_with_thirty_three_services() {
         &[
             // 43,200 × 31 × 1.2 = 1,607,040: 100,000 × 0.40 + 100,000 × 0.30 + 1,407,040 × 0.24
             ("SQS, requests", 407_690.0),
-            ("DynamoDB, writes", 1_152_900.0), // 43,200 × 35 × 0.7625
-            ("NAT gateway, data", 238_812.0),  // 43,200 million × 106.31 KB = 4,592,544 GB × 0.052
+            ("DynamoDB, writes", 1_119_960.0), // 43,200 × 34 × 0.7625
+            ("NAT gateway, data", 238_786.0),  // 43,200 million × 106.30 KB = 4,592,040 GB × 0.052
             ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
             ("Metrics", 594.0),                // 33 × 60 × 0.30
         ],
@@ -200,8 +200,8 @@ fn provisioned_tables_are_paid_for_by_the_hour_and_scaled_by_alarms() {
     fees(
         &provisioned,
         &[
-            // 953 + 239 + 953 + 477 units that are 70 % consumed, and 9 × 5: 2,667 × 720 × 0.000793
-            ("DynamoDB, writes", 1_523.0),
+            // 953 + 239 + 715 + 477 units that are 70 % consumed, and 9 × 5: 2,429 × 720 × 0.000793
+            ("DynamoDB, writes", 1_387.0),
             // 5 × 239 + 477, and 7 × 5: 1,707 × 720 × 0.0001586
             ("DynamoDB, reads", 195.0),
             ("DynamoDB, storage", 77.0),
@@ -210,11 +210,11 @@ fn provisioned_tables_are_paid_for_by_the_hour_and_scaled_by_alarms() {
     // Four for each of two policies.
     assert_eq!(fee(&provisioned, "Alarms"), (fee(&on_demand, "Alarms") + 10.4).round());
     for estimate in [&on_demand, &provisioned] {
-        assert_eq!(estimate["tables"]["on_demand_usd_a_month"].as_f64().unwrap().round(), 4_085.0);
-        assert_eq!(estimate["tables"]["provisioned_usd_a_month"].as_f64().unwrap().round(), 1_728.0);
+        assert_eq!(estimate["tables"]["on_demand_usd_a_month"].as_f64().unwrap().round(), 3_755.0);
+        assert_eq!(estimate["tables"]["provisioned_usd_a_month"].as_f64().unwrap().round(), 1_592.0);
     }
     let saved = on_demand["usd_a_month"].as_f64().unwrap() - provisioned["usd_a_month"].as_f64().unwrap();
-    assert!((saved - (4_084.56 - 1_728.08)).abs() < 0.05, "{saved}");
+    assert!((saved - (3_755.16 - 1_592.19)).abs() < 0.05, "{saved}");
     assert_eq!(
         (&on_demand["capacity"], &provisioned["capacity"]),
         (&"on-demand".into(), &"provisioned".into())
@@ -232,12 +232,12 @@ fn only_the_named_services_are_paid_for() {
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00
             ("SQS, requests", 1_091.0),     // 432 × 3 × (1 + 1 + 1 ÷ 9.51) × 0.40
             ("SNS, publishes", 216.0),      // 432 × 0.50
-            ("DynamoDB, writes", 2_965.0),  // 432 × 9 × 0.7625
+            ("DynamoDB, writes", 2_635.0),  // 432 × 8 × 0.7625
             ("DynamoDB, reads", 198.0),     // 432 × 3 × 0.1525
             ("S3, writes", 0.0),            // neither a pass nor an archive
             ("KMS, requests", 0.0),
             ("Fargate, vCPU", 80.0),      // 12 × 0.25 × 720 × 0.03725
-            ("NAT gateway, data", 542.0), // 432 million × 24.12 KB = 10,421 GB × 0.052
+            ("NAT gateway, data", 540.0), // 432 million × 24.05 KB = 10,392 GB × 0.052
             ("Logs, services", 508.0),    // 432 million × 1,866 bytes = 806 GB × 0.63
             ("Metrics", 72.0),            // 4 × 60 × 0.30
         ],

@@ -56,20 +56,32 @@ pub(super) struct Expected {
     fates: Vec<Fate>,
     kinds: HashMap<&'static str, Kind>,
     services: Vec<&'static str>,
+    is_whole: bool,
 }
 
 impl Expected {
-    /// Derives it from the declarations of the layer's services.
+    /// Derives it from the declarations of all services.
+    #[cfg(test)]
+    pub(super) fn of_the_layer() -> anyhow::Result<Self> {
+        Self::of(|_| true)
+    }
+
+    /// Derives it from the declarations of the services that run.
     ///
     /// # Errors
     /// When the declarations contradict each other.
-    pub(super) fn of_the_layer() -> anyhow::Result<Self> {
-        let resources = layer::resources(contracts::APPLICATION, "local")
+    pub(super) fn of(runs: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
+        let services: Vec<&'static str> = layer::names().filter(|name| runs(name)).collect();
+        let resources = layer::resources_of(&services, contracts::APPLICATION, "local")
             .context("the services' declarations do not fit")?;
-        let services: Vec<&'static str> = layer::names().collect();
         let mut names = layer::emitted();
         names.push(NotificationRequested::TYPE);
-        let mut expected = Self { fates: Vec::new(), kinds: HashMap::new(), services };
+        let mut expected = Self {
+            is_whole: services.len() == layer::ALL.len(),
+            fates: Vec::new(),
+            kinds: HashMap::new(),
+            services,
+        };
         for name in names {
             if expected.kinds.contains_key(name) {
                 continue;
@@ -136,6 +148,12 @@ impl Expected {
         self.fates[usize::from(kind.0)].announced
     }
 
+    /// Whether each notification that was requested must be delivered: not if the service of its channel may be one that does
+    /// not run.
+    pub(super) fn delivers_every_notification(&self) -> bool {
+        self.is_whole
+    }
+
     pub(super) fn is_notification(&self, kind: Kind) -> bool {
         self.fates[usize::from(kind.0)].notification
     }
@@ -165,5 +183,16 @@ mod tests {
         assert_eq!(consumers("MemberEnrolled"), "app archive email notifier wallet");
         assert_eq!(consumers("NotificationRequested"), "");
         assert_eq!(expected.kind("SomethingElse"), None);
+    }
+
+    #[test]
+    fn nothing_is_expected_of_services_that_do_not_run() {
+        let expected = Expected::of(|name| ["ingest", "membership"].contains(&name)).unwrap();
+        let consumers = |event_type| expected.consumers(expected.kind(event_type).unwrap());
+        let mut membership = Services::default();
+        membership.insert(expected.place("membership").unwrap());
+        assert_eq!(consumers("CustomerEnrolled"), membership);
+        assert_eq!(consumers("MemberEnrolled"), Services::default());
+        assert!(!expected.delivers_every_notification());
     }
 }

@@ -31,9 +31,10 @@ struct Row {
 }
 
 impl Processes {
-    /// Begins to watch the processes of the run in this directory.
-    pub(super) fn watch(directory: &Path) -> Self {
-        let rows = std::iter::once(UP).chain(layer::names()).map(|name| {
+    /// Begins to watch the processes of the run in this directory: `up` and the services.
+    pub(super) fn watch(directory: &Path, services: &[String]) -> Self {
+        let runs = |name: &&str| services.iter().any(|one| one == name);
+        let rows = std::iter::once(UP).chain(layer::names().filter(runs)).map(|name| {
             let pid = pid(directory, name);
             let usage = pid.map(Usage::of).unwrap_or_default();
             Row {

@@ -160,8 +160,9 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(load: &'a Load) -> anyhow::Result<Self> {
-        let expected = Arc::new(Expected::of_the_layer()?);
         let run = load.target.run.as_ref();
+        let runs = |name: &str| run.is_none_or(|run| run.services.iter().any(|one| one == name));
+        let expected = Arc::new(Expected::of(runs)?);
         let log = run.map(|run| Log::follow(&run.directory, Arc::clone(&expected))).transpose()?;
         Ok(Self {
             load,
@@ -219,7 +220,8 @@ impl<'a> Bench<'a> {
         before: Duration,
         mut customers: Customers,
     ) -> anyhow::Result<(Customers, summary::Result)> {
-        let processes = self.load.target.run.as_ref().map(|run| Processes::watch(&run.directory));
+        let processes =
+            self.load.target.run.as_ref().map(|run| Processes::watch(&run.directory, &run.services));
         let own = || Usage::of(std::process::id()).cpu_s;
         let own_before = own();
         let clock = Clock::start();

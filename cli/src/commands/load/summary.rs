@@ -211,7 +211,7 @@ mod tests {
     /// Renames four customers in four seconds: the last effect comes after 0.1, 0.2, 2.5 seconds, and never.
     fn observed(expected: &Arc<Expected>, no_times: &Times) -> Observation {
         let chains = Chains::new(Arc::clone(expected), Timestamp::UNIX_EPOCH, no_times.clone());
-        let nothing = Processes::watch(std::path::Path::new("nowhere"));
+        let nothing = Processes::watch(std::path::Path::new("nowhere"), &[]);
         let mut observed = Observation::new(chains, no_times.clone(), Some(nothing));
         for (number, effect_ms) in [(0, Some(100)), (1, Some(1_200)), (2, Some(4_500)), (3, None)] {
             let id = Uuid::from_u128(number);

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
 use super::output::LogFormat;
 use crate::commands::traffic;
-use crate::runs;
+use crate::failure::Failure;
+use crate::{layer, runs};
 
 /// Run everything on this machine: local cloud, all services, an example event with its trace, example traffic
 #[derive(Debug, Clone, clap::Args)]
@@ -13,6 +16,7 @@ use crate::runs;
 Examples:
   foostore up
   foostore up --no-traffic --log-format json
+  foostore up --only ingest,membership,notifier,email
   cargo run -- up --watch              # builds and restarts the services when a source file changes
   foostore up --cloud-address 127.0.0.1:0 --otlp-address 127.0.0.1:0 --ingest-address 127.0.0.1:0
   foostore up --endpoint-url http://127.0.0.1:4567      # another emulator in place of the local cloud
@@ -24,6 +28,15 @@ pub(crate) struct UpArgs {
     /// Address of the local cloud (all AWS APIs); port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
     pub(super) cloud_address: SocketAddr,
+    /// Run only these services, separated by commas, in a layer that has no others; ingest must be among them
+    #[arg(
+        long,
+        value_name = "SERVICE,…",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(layer::names()),
+        hide_possible_values = true
+    )]
+    pub(super) only: Vec<String>,
     /// Let the services call AWS at this endpoint, which must be running; the local cloud then serves X-Ray alone
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
@@ -84,4 +97,20 @@ pub(crate) struct UpArgs {
     /// Time limit for a service to drain
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(super) shutdown_grace_s: u64,
+}
+
+impl UpArgs {
+    /// Returns the names of the services that run.
+    ///
+    /// # Errors
+    /// When ingest is not among them.
+    pub(super) fn services(&self) -> Result<Vec<&'static str>, Failure> {
+        let chosen = |name: &&str| self.only.is_empty() || self.only.iter().any(|one| one == name);
+        let services: Vec<_> = layer::names().filter(chosen).collect();
+        if services.contains(&ingest::NAME) {
+            Ok(services)
+        } else {
+            Err(Failure::usage("--only: without ingest nothing arrives; name it as well"))
+        }
+    }
 }

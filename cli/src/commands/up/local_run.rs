@@ -15,10 +15,10 @@ use super::output::Output;
 use super::supervise::{Stop, Supervised};
 use super::{ready, resources};
 use crate::endpoint::{DEFAULT_ENDPOINT_URL, REGION, local_config};
+use crate::ports;
 use crate::screen::Screen;
 use crate::service_environment::{self, LISTEN, SIGNATURE_SECRET, Shared, WEBHOOK_SECRET, WEBHOOK_URL};
 use crate::xray_client::XRay;
-use crate::{layer, ports};
 
 /// The time between two exports of metrics to the local cloud: short enough for someone who watches them.
 const METRICS_INTERVAL: Duration = Duration::from_secs(3);
@@ -132,7 +132,8 @@ impl LocalRun {
         let otlp_url = args.otlp_endpoint.as_ref().unwrap_or(&own_otlp);
         let metrics_url = args.metrics_endpoint.clone().unwrap_or_else(|| metrics_of(otlp_url));
         let to_cloud = args.otlp_endpoint.is_none() && args.metrics_endpoint.is_none();
-        let outputs = Box::pin(resources::at(&endpoint_url, !args.no_provision)).await?;
+        let services = args.services()?;
+        let outputs = Box::pin(resources::at(&endpoint_url, &services, !args.no_provision)).await?;
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let shared = Shared {
             endpoint_url: &endpoint_url,
@@ -142,7 +143,7 @@ impl LocalRun {
             metrics_interval: to_cloud.then_some(METRICS_INTERVAL),
             grace: Duration::from_secs(args.shutdown_grace_s),
         };
-        for name in layer::names() {
+        for name in services {
             let mut environment = service_environment::of(name, &shared, outputs.environment(name), own);
             if name == ingest::NAME {
                 environment.insert(LISTEN.to_owned(), args.ingest_address.to_string());

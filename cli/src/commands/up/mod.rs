@@ -28,7 +28,6 @@ use self::watch::Watch;
 use super::traffic;
 use crate::failure::Failure;
 use crate::ingest_client::{IngestClient, http_client};
-use crate::layer;
 use crate::log_lines::Renderer;
 use crate::ports;
 use crate::runs::Run;
@@ -45,6 +44,7 @@ const MARGIN: Duration = Duration::from_secs(3);
 /// # Errors
 /// When an address is in use, or something does not start or become ready. Nothing is left running in that case either.
 pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Result<()> {
+    let services = args.services()?;
     let mut signals = Signals::install().context("signals cannot be handled")?;
     ports::free(args.cloud_address, "the local cloud", "--cloud-address")?;
     ports::free(args.otlp_address, "OTLP", "--otlp-address")?;
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: UpArgs, environment: &Environment) -> anyhow::Resu
         (Audience::People, Style::for_stream(&std::io::stdout(), environment))
     };
     let screen = Screen::start(audience).context("the screen thread cannot be started")?;
-    let renderer = Renderer::new(style, layer::names().chain(["foostore"]));
+    let renderer = Renderer::new(style, services.iter().copied().chain(["foostore"]));
     let run = Run::start(&args.log_dir)
         .with_context(|| format!("the log directory {} cannot be used", args.log_dir.display()))?;
     let own_state = ServiceState {
@@ -141,6 +141,7 @@ async fn work(
     let http = http_client()?;
     let secrets = secrets(args)?;
     let watch = args.watch.then(|| Watch::open(environment)).transpose()?;
+    let services = args.services()?;
     if let Some(url) = &args.endpoint_url {
         resources::reachable(url, &http).await?;
     }
@@ -157,7 +158,7 @@ async fn work(
         screen.text(banner::people(&addresses, style)).await;
     }
     let _watching = watch.map(|watch| {
-        AbortOnDropHandle::new(tokio::spawn(watch.run(run.directory().to_owned(), screen.clone())))
+        AbortOnDropHandle::new(tokio::spawn(watch.run(run.directory().to_owned(), services, screen.clone())))
     });
     let ingest = IngestClient::new(http, &addresses.ingest, secrets);
     if !args.json && !args.no_example {

@@ -26,12 +26,13 @@ pub(super) async fn reachable(url: &str, http: &reqwest::Client) -> Result<(), F
     }
 }
 
-/// Returns the services' variables for the resources at `endpoint_url`, which it creates first if `provision` is set.
+/// Returns the variables of the named services for the resources at `endpoint_url`, which it creates first if `provision` is
+/// set.
 ///
 /// # Errors
 /// When a resource cannot be created, or does not exist.
-pub(super) async fn at(endpoint_url: &str, provision: bool) -> anyhow::Result<Outputs> {
-    let resources = layer::resources("foostore", "local")?;
+pub(super) async fn at(endpoint_url: &str, services: &[&str], provision: bool) -> anyhow::Result<Outputs> {
+    let resources = layer::resources_of(services, "foostore", "local")?;
     let config = local_config(endpoint_url, REGION, &Environment::default()).await;
     if provision {
         return Box::pin(provisioning::provision(&resources, &config))
@@ -71,12 +72,13 @@ mod tests {
         let settings = local_cloud::Settings { address: any, otlp_address: any, ..Default::default() };
         let cloud = local_cloud::start(settings).await.unwrap();
         let url = cloud.endpoint_url();
-        let error = at(&url, false).await.unwrap_err();
+        let services: Vec<_> = layer::names().collect();
+        let error = at(&url, &services, false).await.unwrap_err();
         assert_eq!(code_of(&error), UNAVAILABLE);
         assert!(error.to_string().contains("foostore-local"), "{error}");
 
-        let created = at(&url, true).await.unwrap();
-        let found = at(&url, false).await.unwrap();
+        let created = at(&url, &services, true).await.unwrap();
+        let found = at(&url, &services, false).await.unwrap();
         assert_eq!(created.environment("membership"), found.environment("membership"));
         cloud.shutdown().await;
     }

@@ -16,7 +16,6 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::layer;
 use crate::screen::Screen;
 use crate::service_state::request_restart;
 
@@ -71,8 +70,8 @@ impl Watch {
         Ok(Self { workspace: workspace.to_owned(), program, cargo, profile, sources, running })
     }
 
-    /// Builds and asks for restarts until it is dropped.
-    pub(super) async fn run(self, run: PathBuf, screen: Screen) {
+    /// Builds and asks for restarts of the services until it is dropped.
+    pub(super) async fn run(self, run: PathBuf, services: Vec<&'static str>, screen: Screen) {
         let mut built = self.sources.clone();
         let mut seen = built.clone();
         let mut program = self.running;
@@ -92,7 +91,7 @@ impl Watch {
             if now.is_some() && now != program {
                 program = now;
                 screen.text("the program has changed; restarting the services\n".to_owned()).await;
-                for name in layer::names() {
+                for name in &services {
                     if let Err(error) = request_restart(&run, name) {
                         tracing::error!(service = name, %error, "the restart of a service cannot be requested");
                     }

@@ -54,6 +54,18 @@ async fn a_completed_claim_is_done_for_good() {
 }
 
 #[tokio::test]
+async fn others_can_ask_whether_a_claim_was_completed() {
+    let cloud = Cloud::start().await;
+    let claims = Claims::new(TABLE);
+    assert!(!claims.is_done(&cloud.client, ID).await.unwrap(), "nobody has claimed it");
+    let token = claimed(&cloud, now()).await;
+    assert!(!claims.is_done(&cloud.client, ID).await.unwrap(), "it is in progress");
+    claims.complete(&cloud.client, &token, later(1)).await.unwrap();
+    assert!(claims.is_done(&cloud.client, ID).await.unwrap());
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_next_owner_learns_in_which_span_the_previous_one_attempted_the_effect() {
     let cloud = Cloud::start().await;
     let claims = Claims::new(TABLE);

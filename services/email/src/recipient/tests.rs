@@ -93,6 +93,21 @@ fn a_farewell_waits_for_mails_in_flight_and_for_no_longer_than_their_lease() {
 }
 
 #[test]
+fn a_farewell_and_a_mail_in_a_burst_ask_what_has_become_of_the_others() {
+    let mut recipient = Recipient::default();
+    for id in 1..=8 {
+        assert!(recipient.in_question(&change(id, 1, 2), at(10)).is_empty(), "few are in flight");
+        assert_eq!(admit(&mut recipient, &change(id, 1, 2)), Verdict::Send);
+    }
+    let all: Vec<_> = (1..=8).map(Uuid::from_u128).collect();
+    assert_eq!(recipient.in_question(&change(9, 1, 2), at(10)), all);
+    assert_eq!(recipient.in_question(&farewell(8, 5), at(10)), all[..7], "its own attempt is no other mail");
+    assert!(recipient.in_question(&farewell(9, 5), at(110)).is_empty(), "their leases have ended");
+    all[1..].iter().for_each(|id| recipient.answered(*id));
+    assert_eq!(recipient.in_question(&farewell(9, 5), at(10)), all[..1]);
+}
+
+#[test]
 fn of_two_farewells_the_earlier_does_not_follow_the_later() {
     let mut recipient = Recipient::default();
     assert_eq!(admit(&mut recipient, &farewell(1, 3)), Verdict::Send);
@@ -255,7 +270,14 @@ fn mailed(notifications: &[Notification], facts: &[Fact], choices: &mut Choices)
             Step::Attempt(one) if done.contains(&one) => {}
             Step::Attempt(one) if claimed.contains(&one) => open.push(Step::Attempt(one)),
             Step::Attempt(one) => {
-                match recipient.admit(&notifications[one].mailing, at(now), at(now + LEASE)) {
+                let mailing = &notifications[one].mailing;
+                for id in recipient.in_question(mailing, at(now)) {
+                    let other = notifications.iter().position(|other| other.mailing.notification_id == id);
+                    if other.is_some_and(|other| done.contains(&other)) {
+                        recipient.answered(id);
+                    }
+                }
+                match recipient.admit(mailing, at(now), at(now + LEASE)) {
                     Verdict::Send => {
                         claimed.insert(one);
                         open.push(Step::Answer { notification: one, deadline: now + LEASE });
@@ -275,7 +297,7 @@ fn mailed(notifications: &[Notification], facts: &[Fact], choices: &mut Choices)
                 if answer != Answer::Throttled {
                     mails.push(notification);
                 }
-                if answer != Answer::Lost {
+                if answer == Answer::Throttled {
                     recipient.answered(notifications[notification].mailing.notification_id);
                 }
                 if answer == Answer::Accepted {
