@@ -1,5 +1,9 @@
 //! The implementation of the queue on SQS.
 
+mod direct;
+mod sigv4;
+mod wire;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -17,6 +21,7 @@ use aws_sdk_sqs::types::{
 };
 use jiff::Timestamp;
 
+use self::direct::Direct;
 use crate::queue::{
     AttributeValue, DeadLetter, Message, MessageAttribute, Queue, QueueError, Receipt, Receive, Rejected,
     SentDeadLetter, VisibilityChange,
@@ -39,12 +44,18 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The client must be built *without* a tracing interceptor: receives, deletes and visibility changes are recorded as
 /// metrics, not spans, and the consumer creates the span of a dead letter itself.
+///
+/// Until a receive or delete succeeds, the client makes them. Further ones are the same requests without the SDK's machinery,
+/// which would be most of what they cost: they go to the same endpoint over the same connections, with the same credentials
+/// and headers, but pass no interceptor. After one fails, the client makes them again until one succeeds.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     /// For calls that are answered at once.
     client: Client,
     /// For receives that wait. Overriding the configuration for each call would be a tenth of what the call costs.
     waiting: Client,
+    /// For receives and deletes, which are made for every few messages, once the SDK has shown the way.
+    direct: Direct,
     url: String,
     dead_letter_url: String,
 }
@@ -58,10 +69,12 @@ impl SqsQueue {
         queue_url: impl Into<String>,
         dead_letter_queue_url: impl Into<String>,
     ) -> Self {
-        let within = |limit| Client::from_conf(configured(&client, limit));
+        let direct = Direct::default();
+        let within = |limit| Client::from_conf(configured(&client, limit, &direct));
         Self {
             waiting: within(MAX_WAIT + CALL_TIMEOUT),
             client: within(CALL_TIMEOUT),
+            direct,
             url: queue_url.into(),
             dead_letter_url: dead_letter_queue_url.into(),
         }
@@ -91,7 +104,15 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, request: Receive) -> Result<Vec<Message>, QueueError> {
-        let client = if request.wait.is_zero() { &self.client } else { &self.waiting };
+        let (client, limit) = if request.wait.is_zero() {
+            (&self.client, CALL_TIMEOUT)
+        } else {
+            (&self.waiting, MAX_WAIT + CALL_TIMEOUT)
+        };
+        let body = || wire::receive(&self.url, request);
+        if let Some(received) = Box::pin(self.direct.call(RECEIVE, body, limit, wire::messages)).await {
+            return Ok(received?);
+        }
         let call = client
             .receive_message()
             .queue_url(&self.url)
@@ -108,6 +129,10 @@ impl Queue for SqsQueue {
     async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<Rejected>, QueueError> {
         if receipts.is_empty() {
             return Ok(Vec::new());
+        }
+        let body = || wire::delete(&self.url, receipts);
+        if let Some(deleted) = Box::pin(self.direct.call(DELETE, body, CALL_TIMEOUT, wire::rejected)).await {
+            return Ok(deleted?);
         }
         let mut call = self.client.delete_message_batch().queue_url(&self.url);
         for (index, receipt) in receipts.iter().enumerate() {
@@ -169,13 +194,13 @@ impl Queue for SqsQueue {
 
 /// Returns the client's configuration for calls that make a single request and take at most `limit`. The SDK's retries are
 /// off: the consumer's own take batches and the shutdown into account.
-fn configured(client: &Client, limit: Duration) -> Config {
+fn configured(client: &Client, limit: Duration, direct: &Direct) -> Config {
     // One limit for the call, which is a single attempt: each further one would be a timer.
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(limit)
         .disable_operation_attempt_timeout()
         .disable_read_timeout();
-    let config = client.config().to_builder().timeout_config(timeouts.build());
+    let config = client.config().to_builder().timeout_config(timeouts.build()).interceptor(direct.learning());
     // The limit bounds a stalled stream as well.
     let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config.retry_config(RetryConfig::disabled()).build()

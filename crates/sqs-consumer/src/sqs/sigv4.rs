@@ -1,0 +1,197 @@
+//! Signature Version 4 of a request that has a body and neither a path nor a query
+//! ([how a request is signed](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)).
+
+use std::fmt::Write as _;
+
+use aws_sdk_sqs::config::Credentials;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+/// The name of the algorithm.
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The end of a scope.
+const TERMINATOR: &str = "aws4_request";
+/// The length of the date at the beginning of a time, in bytes.
+const DATE: usize = 8;
+
+/// The region and the service that a signature is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scope {
+    region: String,
+    service: String,
+}
+
+impl Scope {
+    /// Returns the scope of the signature in an `Authorization` header. `None` if it is of another kind.
+    pub(super) fn of(authorization: &str) -> Option<Self> {
+        let parameters = authorization.strip_prefix(ALGORITHM)?;
+        let (_, credential) = parameters.split_once("Credential=")?;
+        let mut parts = credential.split(',').next()?.rsplit('/');
+        let terminator = parts.next()?;
+        let (service, region) = (parts.next()?, parts.next()?);
+        (terminator == TERMINATOR).then(|| Self { region: region.to_owned(), service: service.to_owned() })
+    }
+}
+
+/// The key that signs the requests of one day with the same credentials. It is derived in four steps, which are most of
+/// what a signature takes.
+#[derive(Clone)]
+pub(super) struct Key {
+    access_key_id: String,
+    secret: String,
+    date: String,
+    scope: String,
+    key: [u8; 32],
+}
+
+impl Key {
+    /// Derives the key for the day of `time`, which is written `20150830T123600Z`.
+    pub(super) fn derive(credentials: &Credentials, scope: &Scope, time: &str) -> Self {
+        let date = date(time);
+        let Scope { region, service } = scope;
+        let secret = credentials.secret_access_key();
+        let key = hmac(format!("AWS4{secret}").as_bytes(), date.as_bytes());
+        let key =
+            [region, service, TERMINATOR].into_iter().fold(key, |key, part| hmac(&key, part.as_bytes()));
+        Self {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret: secret.to_owned(),
+            date: date.to_owned(),
+            scope: format!("{date}/{region}/{service}/{TERMINATOR}"),
+            key,
+        }
+    }
+
+    /// Whether the key is for these credentials on the day of `time`.
+    pub(super) fn fits(&self, credentials: &Credentials, time: &str) -> bool {
+        self.date == date(time)
+            && self.access_key_id == credentials.access_key_id()
+            && self.secret == credentials.secret_access_key()
+    }
+
+    /// Returns the `Authorization` header of a POST to `/`. `headers` are those to be signed, in the order of their
+    /// names, which are lower case.
+    pub(super) fn authorization(&self, time: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let mut request = String::with_capacity(512);
+        request.push_str("POST\n/\n\n");
+        let mut names = String::with_capacity(128);
+        for (name, value) in headers {
+            let separator = if names.is_empty() { "" } else { ";" };
+            names.extend([separator, name]);
+            request.extend([name, ":", value.trim(), "\n"]);
+        }
+        request.extend(["\n", &names, "\n"]);
+        push_hex(&mut request, &Sha256::digest(body));
+        let mut text = format!("{ALGORITHM}\n{time}\n{}\n", self.scope);
+        push_hex(&mut text, &Sha256::digest(&request));
+
+        let (id, scope) = (&self.access_key_id, &self.scope);
+        let mut authorization =
+            format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature=");
+        push_hex(&mut authorization, &hmac(&self.key, text.as_bytes()));
+        authorization
+    }
+}
+
+fn date(time: &str) -> &str {
+    time.get(..DATE).unwrap_or(time)
+}
+
+/// Returns the HMAC of `text`. Any key will do: a long one is hashed first.
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
+    mac.update(text);
+    mac.finalize().into_bytes().into()
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    text.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]));
+}
+
+/// Returns a time as it is signed, `20150830T123600Z`.
+pub(super) fn written(time: jiff::Timestamp) -> String {
+    let time = jiff::tz::Offset::UTC.to_datetime(time);
+    let mut text = String::with_capacity(16);
+    let written = write!(
+        text,
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    debug_assert!(written.is_ok());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "20150830T123600Z";
+
+    fn credentials() -> Credentials {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        Credentials::new("AKIDEXAMPLE", secret, None, None, "test")
+    }
+
+    fn scope() -> Scope {
+        Scope { region: "us-east-1".into(), service: "service".into() }
+    }
+
+    /// `post-vanilla` and `post-header-key-sort` of AWS's test suite.
+    #[test]
+    fn signs_as_the_test_suite_of_aws_does() {
+        let key = Key::derive(&credentials(), &scope(), TIME);
+        let prefix =
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=";
+        let headers = [("host", "example.amazonaws.com"), ("x-amz-date", TIME)];
+        assert_eq!(
+            key.authorization(TIME, &headers, b""),
+            format!(
+                "{prefix}host;x-amz-date, \
+                 Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"
+            )
+        );
+        let headers = [("host", "example.amazonaws.com"), ("my-header1", "value1"), ("x-amz-date", TIME)];
+        assert_eq!(
+            key.authorization(TIME, &headers, b""),
+            format!(
+                "{prefix}host;my-header1;x-amz-date, \
+                 Signature=c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c"
+            )
+        );
+    }
+
+    #[test]
+    fn a_key_is_for_one_day_and_one_pair_of_keys() {
+        let key = Key::derive(&credentials(), &scope(), TIME);
+        assert!(key.fits(&credentials(), "20150830T235959Z"));
+        assert!(!key.fits(&credentials(), "20150831T000000Z"));
+        assert!(!key.fits(&Credentials::new("AKIDEXAMPLE", "other", None, None, "test"), TIME));
+        assert!(!key.fits(&Credentials::new("OTHER", "x", None, None, "test"), TIME));
+    }
+
+    #[test]
+    fn reads_the_scope_of_a_signature() {
+        let of = |text: &str| Scope::of(text);
+        let header = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host";
+        assert_eq!(of(header), Some(scope()));
+        assert_eq!(of("Bearer x"), None);
+        assert_eq!(
+            of("AWS4-ECDSA-P256-SHA256 Credential=A/20150830/service/aws4_request, SignedHeaders=host"),
+            None
+        );
+        assert_eq!(of("AWS4-HMAC-SHA256 Credential=A"), None);
+    }
+
+    #[test]
+    fn times_are_written_in_the_basic_format() {
+        assert_eq!(written("2015-08-30T12:36:00.9Z".parse().unwrap()), TIME);
+        assert_eq!(written("2026-01-02T03:04:05Z".parse().unwrap()), "20260102T030405Z");
+    }
+}
