@@ -106,6 +106,9 @@ impl FromStr for TraceHeader {
     type Err = HeaderError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(header) = Self::usual(text) {
+            return Ok(header);
+        }
         let mut header = Self::default();
         let (mut parent, mut sampled) = (Field::Absent, Field::Absent);
         let mut extra_length = 0;
@@ -132,6 +135,21 @@ impl FromStr for TraceHeader {
         header.parent = parent.value();
         header.sampled = sampled.value();
         if header == Self::default() { Err(HeaderError::Empty) } else { Ok(header) }
+    }
+}
+
+impl TraceHeader {
+    /// Reads `Root=…;Parent=…;Sampled=…` with nothing before, between or after. Nearly every header is that, and reading it
+    /// so takes a fraction of the time. `None` says nothing about the header.
+    fn usual(text: &str) -> Option<Self> {
+        let (root, rest) = text.strip_prefix("Root=")?.split_at_checked(TraceId::LENGTH)?;
+        let (parent, rest) = rest.strip_prefix(";Parent=")?.split_at_checked(SegmentId::LENGTH)?;
+        Some(Self {
+            root: Some(root.parse().ok()?),
+            parent: Some(parent.parse().ok()?),
+            sampled: Some(SamplingDecision::read(rest.strip_prefix(";Sampled=")?)?),
+            extra: Vec::new(),
+        })
     }
 }
 
@@ -307,6 +325,15 @@ mod tests {
                 prop_assert_eq!(parse(&text), Ok(header));
                 prop_assert!(text.len() <= 500);
             }
+        }
+
+        #[test]
+        fn the_usual_header_is_read_as_any_other(root: [u8; 16], parent: [u8; 8], sampled in "[01?x]|", upper: bool) {
+            let (root, parent) = (TraceId::from_bytes(root), SegmentId::from_bytes(parent));
+            let text = format!("Root={root};Parent={parent};Sampled={sampled}");
+            let text = if upper { text.replace("a", "A") } else { text };
+            // An empty field makes it unusual.
+            prop_assert_eq!(parse(&text), parse(&format!("{text};")));
         }
 
         #[test]

@@ -54,7 +54,25 @@ impl TraceId {
     }
 }
 
+impl TraceId {
+    /// The length of an id as it is written, in bytes.
+    pub(crate) const LENGTH: usize = 35;
+
+    /// Returns the id as it is written, which is ASCII.
+    #[must_use]
+    pub fn to_ascii(self) -> [u8; Self::LENGTH] {
+        let (epoch, rest) = self.0.split_at(4);
+        let mut text = *b"1-00000000-000000000000000000000000";
+        encode(epoch, &mut text[2..10]);
+        encode(rest, &mut text[11..]);
+        text
+    }
+}
+
 impl SegmentId {
+    /// The length of an id as it is written, in bytes.
+    pub(crate) const LENGTH: usize = 16;
+
     /// Returns the id with these bytes, as OpenTelemetry represents it. The caller ensures that they are not all zeros.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
@@ -70,18 +88,14 @@ impl SegmentId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (epoch, rest) = self.0.split_at(4);
-        let mut text = *b"1-00000000-000000000000000000000000";
-        hex::encode_to_slice(epoch, &mut text[2..10]).map_err(|_| fmt::Error)?;
-        hex::encode_to_slice(rest, &mut text[11..]).map_err(|_| fmt::Error)?;
-        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(str::from_utf8(&self.to_ascii()).map_err(|_| fmt::Error)?)
     }
 }
 
 impl fmt::Display for SegmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 16];
-        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        let mut text = [0; Self::LENGTH];
+        encode(&self.0, &mut text);
         f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
@@ -103,13 +117,15 @@ impl FromStr for TraceId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 16];
-        if let Some(rest) = text.strip_prefix("1-") {
-            let (epoch, unique) = rest.split_once('-').ok_or(ParseIdError::MalformedTraceId)?;
-            let (epoch_bytes, unique_bytes) = bytes.split_at_mut(4);
-            hex::decode_to_slice(epoch, epoch_bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
-            hex::decode_to_slice(unique, unique_bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
-        } else {
-            hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError::MalformedTraceId)?;
+        let (epoch, unique) = bytes.split_at_mut(4);
+        let read = match text.strip_prefix("1-") {
+            Some(rest) => rest.split_at_checked(8).is_some_and(|(first, rest)| {
+                decode(first, epoch) && rest.strip_prefix('-').is_some_and(|rest| decode(rest, unique))
+            }),
+            None => decode(text, &mut bytes),
+        };
+        if !read {
+            return Err(ParseIdError::MalformedTraceId);
         }
         if bytes == [0; 16] { Err(ParseIdError::Zero) } else { Ok(Self(bytes)) }
     }
@@ -120,8 +136,49 @@ impl FromStr for SegmentId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 8];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError::MalformedSegmentId)?;
+        if !decode(text, &mut bytes) {
+            return Err(ParseIdError::MalformedSegmentId);
+        }
         if bytes == [0; 8] { Err(ParseIdError::Zero) } else { Ok(Self(bytes)) }
+    }
+}
+
+/// What [`VALUES`] has for a byte that is not a hexadecimal digit.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each hexadecimal digit. Ids are read and written several times for each message, so it counts how.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+/// Reads hexadecimal digits, two for each of `bytes`. Returns whether `text` is that.
+fn decode(text: &str, bytes: &mut [u8]) -> bool {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() != bytes.len() {
+        return false;
+    }
+    let mut all = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | low & 0x0f;
+    }
+    all < 16
+}
+
+/// Writes two lower-case hexadecimal digits for each of `bytes`.
+fn encode(bytes: &[u8], text: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0x0f)];
     }
 }
 
