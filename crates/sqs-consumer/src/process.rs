@@ -7,7 +7,6 @@ use envelope::{Envelope, Received};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use outcome::{Done, Failure, MALFORMED_EVENT};
-use telemetry::context;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -49,7 +48,7 @@ pub(crate) async fn handle<Q: Queue, H: AtLeastOnceHandler>(
     let (process, place) =
         ProcessSpan::start(&shared.source, new_trace_after, &message, read.as_ref().ok(), received_at);
     let span = process.span.clone();
-    let recorded = context::is_recorded(&span);
+    let recorded = process.recorded;
     async {
         let mut hop = Hop::new(&message, received_at);
         let (verdict, event) = match read {

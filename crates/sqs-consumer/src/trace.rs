@@ -33,6 +33,8 @@ const PROCESS: &str = "process";
 /// The span of one message.
 pub(crate) struct ProcessSpan {
     pub(crate) span: Span,
+    /// Whether the span is recorded.
+    pub(crate) recorded: bool,
     /// The annotations that the span has from the start; `None` if nothing set on the span would be kept.
     annotations: Option<Vec<&'static str>>,
 }
@@ -264,9 +266,12 @@ impl ProcessSpan {
         let place = Place { source: Arc::clone(source), incoming };
         // Attributes that nothing keeps would be most of what such a span costs.
         let bare = unsampled.then(|| source.bare_span(parent.clone()));
-        if let Some(span) = bare.as_ref().filter(|span| !context::is_recording(span)) {
-            return (Self { span: span.clone(), annotations: None }, place);
-        }
+        let bare = match bare {
+            Some(span) if !context::is_recording(&span) => {
+                return (Self { span, recorded: false, annotations: None }, place);
+            }
+            other => other,
+        };
         let envelope = received.map(|received| &received.envelope);
         let origin = carried.filter(|_| starts_anew);
         let first = starts_anew || carried.is_none();
@@ -283,7 +288,8 @@ impl ProcessSpan {
             Some(span) => described.add_to(span, source),
             None => source.span(parent, &described),
         };
-        (Self { span, annotations }, place)
+        let recorded = context::is_recorded(&span);
+        (Self { span, recorded, annotations }, place)
     }
 
     /// Records how the message ended.
