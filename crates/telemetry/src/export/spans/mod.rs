@@ -2,6 +2,7 @@
 //! unavailable and memory allows.
 
 mod departure;
+mod encoding;
 mod shared;
 mod waiting;
 mod worker;

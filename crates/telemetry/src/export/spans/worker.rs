@@ -5,15 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use opentelemetry::Context;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
 
+use super::encoding::Encoder;
 use super::shared::Shared;
 use super::waiting::Batch;
 use crate::export::delivery::Delivery;
@@ -22,12 +18,12 @@ use crate::export::delivery::Delivery;
 pub(super) struct Worker {
     shared: Arc<Shared>,
     delivery: Delivery,
-    resource: ResourceAttributesWithSchema,
+    encoder: Encoder,
 }
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, delivery: Delivery, resource: &Resource) -> Self {
-        Self { shared, delivery, resource: resource.into() }
+        Self { shared, delivery, encoder: Encoder::new(resource) }
     }
 
     /// Runs until the queue is closed and empty.
@@ -53,7 +49,8 @@ impl Worker {
 
     fn export(&self, batch: Batch) {
         let Batch { spans, finished } = batch;
-        let request = self.encoded(spans);
+        let request = Bytes::from(self.encoder.encode(&spans));
+        drop(spans);
         let lose = |lost: usize| {
             let mut waiting = self.shared.lock();
             // After the end, whoever ended telemetry has counted this batch as lost.
@@ -66,11 +63,6 @@ impl Worker {
         if let Ok(response) = delivered {
             lose(rejected(&response).min(finished));
         }
-    }
-
-    fn encoded(&self, spans: Vec<SpanData>) -> Bytes {
-        let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
-        ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
     }
 }
 
