@@ -331,7 +331,7 @@ mod tests {
         fn the_usual_header_is_read_as_any_other(root: [u8; 16], parent: [u8; 8], sampled in "[01?x]|", upper: bool) {
             let (root, parent) = (TraceId::from_bytes(root), SegmentId::from_bytes(parent));
             let text = format!("Root={root};Parent={parent};Sampled={sampled}");
-            let text = if upper { text.replace("a", "A") } else { text };
+            let text = if upper { text.replace('a', "A") } else { text };
             // An empty field makes it unusual.
             prop_assert_eq!(parse(&text), parse(&format!("{text};")));
         }
