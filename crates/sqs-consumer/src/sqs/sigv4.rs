@@ -41,7 +41,7 @@ pub(super) struct Key {
     secret: String,
     date: String,
     scope: String,
-    key: [u8; 32],
+    derived: [u8; 32],
 }
 
 impl Key {
@@ -58,7 +58,7 @@ impl Key {
             secret: secret.to_owned(),
             date: date.to_owned(),
             scope: format!("{date}/{region}/{service}/{TERMINATOR}"),
-            key,
+            derived: key,
         }
     }
 
@@ -88,7 +88,7 @@ impl Key {
         let (id, scope) = (&self.access_key_id, &self.scope);
         let mut authorization =
             format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature=");
-        push_hex(&mut authorization, &hmac(&self.key, text.as_bytes()));
+        push_hex(&mut authorization, &hmac(&self.derived, text.as_bytes()));
         authorization
     }
 }
