@@ -6,7 +6,7 @@
 //! the requests again until one succeeds, so that whatever has changed is learned anew.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_clients::{AwsError, service};
 use aws_sdk_sqs::config::interceptors::{
@@ -176,8 +176,8 @@ impl Route {
         let identity =
             cache.resolve_cached_identity(self.credentials.clone(), &self.components, &config).await.ok()?;
         let credentials = identity.data::<Credentials>()?;
-        let now = jiff::Timestamp::try_from(self.components.time_source()?.now()).ok()?;
-        let time = written(now);
+        let now = self.components.time_source()?.now();
+        let time = written(jiff::Timestamp::try_from(now).ok()?);
         let target = format!("AmazonSQS.{operation}");
 
         let content_type = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
@@ -190,7 +190,7 @@ impl Route {
             Some((TARGET, &target)),
         ];
         let signed: Vec<_> = signed.into_iter().flatten().collect();
-        let authorization = self.authorization(credentials, &time, &signed, body.as_bytes());
+        let authorization = self.authorization(credentials, now, &time, &signed, body.as_bytes());
 
         let mut request = Request::post(self.uri.clone()).body(SdkBody::from(body)).ok()?;
         *request.headers_mut() = self.headers.clone();
@@ -212,6 +212,7 @@ impl Route {
     fn authorization(
         &self,
         credentials: &Credentials,
+        now: SystemTime,
         time: &str,
         headers: &[(&str, &str)],
         body: &[u8],
@@ -221,7 +222,7 @@ impl Route {
             return key.authorization(time, headers, body);
         }
         drop(known);
-        let key = Key::derive(credentials, &self.scope, time);
+        let key = Key::derive(credentials, &self.scope, now, time);
         let authorization = key.authorization(time, headers, body);
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
         authorization

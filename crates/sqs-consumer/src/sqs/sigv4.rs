@@ -1,10 +1,14 @@
 //! Signature Version 4 of a request that has a body and neither a path nor a query
 //! ([how a request is signed](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)).
+//!
+//! Keys are derived and used by the SDK's own functions. It derives one for each request, which is most of what a signature
+//! takes; here one lasts for its day.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use aws_sdk_sqs::config::Credentials;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use sha2::{Digest as _, Sha256};
 
 /// The name of the algorithm.
@@ -33,32 +37,28 @@ impl Scope {
     }
 }
 
-/// The key that signs the requests of one day with the same credentials. It is derived in four steps, which are most of
-/// what a signature takes.
+/// The key that signs the requests of one day with the same credentials.
 #[derive(Clone)]
 pub(super) struct Key {
     access_key_id: String,
     secret: String,
     date: String,
     scope: String,
-    derived: [u8; 32],
+    derived: Vec<u8>,
 }
 
 impl Key {
-    /// Derives the key for the day of `time`, which is written `20150830T123600Z`.
-    pub(super) fn derive(credentials: &Credentials, scope: &Scope, time: &str) -> Self {
+    /// Derives the key for the day of `now`, which is `time` in the form `20150830T123600Z`.
+    pub(super) fn derive(credentials: &Credentials, scope: &Scope, now: SystemTime, time: &str) -> Self {
         let date = date(time);
         let Scope { region, service } = scope;
         let secret = credentials.secret_access_key();
-        let key = hmac(format!("AWS4{secret}").as_bytes(), date.as_bytes());
-        let key =
-            [region, service, TERMINATOR].into_iter().fold(key, |key, part| hmac(&key, part.as_bytes()));
         Self {
             access_key_id: credentials.access_key_id().to_owned(),
             secret: secret.to_owned(),
             date: date.to_owned(),
             scope: format!("{date}/{region}/{service}/{TERMINATOR}"),
-            derived: key,
+            derived: generate_signing_key(secret, now, region, service).as_ref().to_vec(),
         }
     }
 
@@ -81,33 +81,18 @@ impl Key {
             request.extend([name, ":", value.trim(), "\n"]);
         }
         request.extend(["\n", &names, "\n"]);
-        push_hex(&mut request, &Sha256::digest(body));
-        let mut text = format!("{ALGORITHM}\n{time}\n{}\n", self.scope);
-        push_hex(&mut text, &Sha256::digest(&request));
+        request.push_str(&hex::encode(Sha256::digest(body)));
+        let digest = hex::encode(Sha256::digest(&request));
+        let text = format!("{ALGORITHM}\n{time}\n{}\n{digest}", self.scope);
 
         let (id, scope) = (&self.access_key_id, &self.scope);
-        let mut authorization =
-            format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature=");
-        push_hex(&mut authorization, &hmac(&self.derived, text.as_bytes()));
-        authorization
+        let signature = calculate_signature(&self.derived, text.as_bytes());
+        format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}")
     }
 }
 
 fn date(time: &str) -> &str {
     time.get(..DATE).unwrap_or(time)
-}
-
-/// Returns the HMAC of `text`. Any key will do: a long one is hashed first.
-fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-    mac.update(text);
-    mac.finalize().into_bytes().into()
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    text.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]));
 }
 
 /// Returns a time as it is signed, `20150830T123600Z`.
@@ -134,6 +119,10 @@ mod tests {
 
     const TIME: &str = "20150830T123600Z";
 
+    fn now() -> SystemTime {
+        SystemTime::from("2015-08-30T12:36:00Z".parse::<jiff::Timestamp>().unwrap())
+    }
+
     fn credentials() -> Credentials {
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         Credentials::new("AKIDEXAMPLE", secret, None, None, "test")
@@ -146,7 +135,7 @@ mod tests {
     /// `post-vanilla` and `post-header-key-sort` of AWS's test suite.
     #[test]
     fn signs_as_the_test_suite_of_aws_does() {
-        let key = Key::derive(&credentials(), &scope(), TIME);
+        let key = Key::derive(&credentials(), &scope(), now(), TIME);
         let prefix =
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=";
         let headers = [("host", "example.amazonaws.com"), ("x-amz-date", TIME)];
@@ -169,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_key_is_for_one_day_and_one_pair_of_keys() {
-        let key = Key::derive(&credentials(), &scope(), TIME);
+        let key = Key::derive(&credentials(), &scope(), now(), TIME);
         assert!(key.fits(&credentials(), "20150830T235959Z"));
         assert!(!key.fits(&credentials(), "20150831T000000Z"));
         assert!(!key.fits(&Credentials::new("AKIDEXAMPLE", "other", None, None, "test"), TIME));

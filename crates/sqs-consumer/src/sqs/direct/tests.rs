@@ -125,7 +125,8 @@ fn signed_again(request: &Arrived) -> String {
     let headers: Vec<_> = names.map(|name| (name, request.header(name).unwrap())).collect();
     let credentials = Credentials::new("local", "secret", None, None, "test");
     let time = request.header("x-amz-date").unwrap();
-    let key = Key::derive(&credentials, &Scope::of(given).unwrap(), time);
+    let now = SystemTime::from(time.parse::<jiff::Timestamp>().unwrap());
+    let key = Key::derive(&credentials, &Scope::of(given).unwrap(), now, time);
     key.authorization(time, &headers, request.body.as_bytes())
 }
 
