@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::world::files_below;
 
 /// Crates for development and tests, which nothing deployed to production may depend on.
-const DEVELOPMENT_ONLY: [&str; 8] = [
+const DEVELOPMENT_ONLY: [&str; 9] = [
     "aws-models",
     "cloudformation",
     "event-pattern",
+    "histogram-log",
     "local-cloud",
     "metrics-engine",
     "provisioning",

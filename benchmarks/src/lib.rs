@@ -1,4 +1,4 @@
-//! What the programs that are measured have in common: they say when they have warmed up.
+//! What the programs that are measured have in common: how they report, and what they measure of themselves.
 //!
 //! ```
 //! use benchmarks::Progress;
@@ -9,35 +9,12 @@
 //! progress.add(1); // prints "warm"
 //! ```
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod calls;
+mod latencies;
+mod message;
+mod progress;
 
-use service_runtime::Environment;
-
-/// The line by which a program says that its warm-up is over.
-pub const WARM: &str = "warm";
-
-/// Counts messages, and prints [`WARM`] to the standard error when the last one of the warm-up has been handled. Log lines go
-/// to the standard output.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    handled: Arc<AtomicUsize>,
-    warm_up: usize,
-}
-
-impl Progress {
-    /// Reads the number of messages that are the warm-up from `WARM_UP`.
-    #[must_use]
-    pub fn read(environment: &Environment) -> Self {
-        Self { handled: Arc::default(), warm_up: environment.parse("WARM_UP", 1).unwrap_or(1) }
-    }
-
-    /// Counts `messages`.
-    #[expect(clippy::print_stderr, reason = "how a measured program reports")]
-    pub fn add(&self, messages: usize) {
-        let before = self.handled.fetch_add(messages, Ordering::Relaxed);
-        if (before + 1..=before + messages).contains(&self.warm_up) {
-            eprintln!("{WARM}");
-        }
-    }
-}
+pub use calls::{Calls, Made};
+pub use latencies::Latencies;
+pub use message::{body, published, renamed, trace_header};
+pub use progress::{DONE, Progress, WARM, report};

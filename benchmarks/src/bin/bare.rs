@@ -1,27 +1,47 @@
-//! What the SDK alone costs: the fewest calls with which messages can be received and deleted. It is a separate program, so
-//! that it has the default allocator.
+//! What the SDK alone costs: the fewest calls with which messages can be received and deleted, or events published. It is a
+//! separate program, so that it has the default allocator.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_clients::AwsSettings;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use benchmarks::Progress;
+use aws_types::SdkConfig;
+use benchmarks::{Calls, Progress, report};
+use clap::Parser;
 use service_runtime::Environment;
 use tokio::task::JoinSet;
 
+/// The most events of a PutEvents call.
+const BATCH: usize = 10;
+
+#[derive(Debug, Parser)]
+enum Work {
+    /// Receives messages of a queue and deletes them
+    Receive,
+    /// Puts events on a bus
+    Publish,
+}
+
 #[tokio::main]
-#[expect(clippy::print_stderr, reason = "how a measured program reports")]
 async fn main() -> ExitCode {
-    let Err(error) = serve(&Environment::from_process()).await;
-    eprintln!("{error:#}");
+    let environment = Environment::from_process();
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    let config = aws_clients::sdk_config(&AwsSettings::read(lookup)).await;
+    let done = match Work::parse() {
+        Work::Receive => receive(&environment, &config).await,
+        Work::Publish => publish(&environment, &config).await,
+    };
+    let Err(error) = done;
+    report(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 
-async fn serve(environment: &Environment) -> anyhow::Result<std::convert::Infallible> {
-    let lookup = |name: &str| environment.get(name).map(str::to_owned);
-    let client = Client::new(&aws_clients::sdk_config(&AwsSettings::read(lookup)).await);
+async fn receive(environment: &Environment, config: &SdkConfig) -> anyhow::Result<std::convert::Infallible> {
+    let client = Client::new(config);
     let queue = environment.required("QUEUE_URL")?;
     let progress = Progress::read(environment);
     let mut loops = JoinSet::new();
@@ -52,4 +72,30 @@ async fn receive_and_delete(
         }
         delete.send().await?;
     }
+}
+
+/// Puts the same event again and again, whose text is ready.
+async fn publish(environment: &Environment, config: &SdkConfig) -> anyhow::Result<std::convert::Infallible> {
+    let client = aws_sdk_eventbridge::Client::new(config);
+    let event = benchmarks::published(&benchmarks::renamed()?)?;
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(environment.required("EVENT_BUS_NAME")?)
+        .detail(event.detail())
+        .source(event.source)
+        .detail_type(event.event_type)
+        .build();
+    let entries: Arc<[_]> = vec![entry; BATCH].into();
+    let calls = Calls::read(environment)?;
+    let made = calls.make(BATCH, move || put(client.clone(), Arc::clone(&entries))).await?;
+    made.report()?;
+    std::future::pending().await
+}
+
+async fn put(
+    client: aws_sdk_eventbridge::Client,
+    entries: Arc<[PutEventsRequestEntry]>,
+) -> anyhow::Result<()> {
+    let answer = client.put_events().set_entries(Some(entries.to_vec())).send().await?;
+    anyhow::ensure!(answer.failed_entry_count == 0, "an event was refused");
+    Ok(())
 }

@@ -1,10 +1,11 @@
-//! The consumers that are compared.
+//! The programs that are compared.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use tokio::process::Command;
+
+use crate::surroundings::own_program;
 
 /// The exit code of a peer's `build` if what it is built with is missing (`EX_UNAVAILABLE`).
 const NO_TOOLCHAIN: i32 = 69;
@@ -12,7 +13,7 @@ const NO_TOOLCHAIN: i32 = 69;
 /// The languages that peers are written in.
 const LANGUAGES: [&str; 4] = ["go", "node", "python", "java"];
 
-/// A consumer in one of its settings.
+/// A program in one of its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) name: String,
@@ -25,10 +26,12 @@ pub(crate) struct Candidate {
     pub(crate) warm_ups: usize,
 }
 
-/// The name of the candidate that all others are measured by.
-pub(crate) const BARE: &str = "bare loop";
-
 impl Candidate {
+    /// Of how many traces one is recorded.
+    pub(crate) fn sampling(self, one_of: usize) -> Self {
+        Self { sampled: one_of, ..self }
+    }
+
     /// Returns the command that starts it, without what it finds in its environment.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -37,25 +40,21 @@ impl Candidate {
     }
 }
 
-/// Returns the programs of this package, which are beside the one that runs.
-pub(crate) fn own() -> anyhow::Result<Vec<Candidate>> {
-    let here = std::env::current_exe()?;
-    let beside = here.parent().context("a program without a directory")?;
-    let own = |name: &str, program: &str, sampled, variables: &[(&'static str, &'static str)]| Candidate {
+/// Returns a program of this package.
+pub(crate) fn own(
+    name: &str,
+    program: &str,
+    arguments: &[&str],
+    variables: &[(&'static str, &'static str)],
+) -> anyhow::Result<Candidate> {
+    Ok(Candidate {
         name: name.to_owned(),
-        program: beside.join(program),
-        arguments: Vec::new(),
+        program: own_program(program)?,
+        arguments: arguments.iter().map(Into::into).collect(),
         variables: variables.to_vec(),
-        sampled,
+        sampled: 0,
         warm_ups: 1,
-    };
-    Ok(vec![
-        own(BARE, "bare", 0, &[]),
-        own("ours, unsampled", "consumer", 0, &[]),
-        own("ours, 5 %", "consumer", 20, &[]),
-        own("ours, 100 %", "consumer", 1, &[]),
-        own("ours, unsampled, no log", "consumer", 0, &[("RUST_LOG", "warn")]),
-    ])
+    })
 }
 
 /// Builds the peers in the directory `sources`, each into a separate directory below `cache`. Returns them, and those that

@@ -1,71 +1,37 @@
-//! Compares consumers, all in one run on one machine: the bare SDK, this project's in several settings, and its peers.
+//! Measures this project beside the bare SDK and its peers, all in one run on one machine.
 //!
-//! The local cloud with the queues is part of this process. Every consumer is a separate process, whose processor time is
-//! read from the end of its warm-up until its queue is empty.
+//! Every program that is measured is a separate process, whose processor time is read; the local cloud is a part of this one.
 
+mod arguments;
 mod candidate;
+mod foostore;
+mod machine;
 mod measure;
+mod outcome;
 mod process;
 mod queue;
+mod ratios;
+mod rounds;
+mod second;
+mod sections;
+mod statistics;
+mod surroundings;
 mod table;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use clap::Parser;
-use local_cloud::Settings;
+use clap::Parser as _;
+use jiff::Timestamp;
 
-use crate::candidate::Candidate;
-use crate::measure::{Surroundings, measure};
-use crate::table::{Row, Summary, complaint, summaries, table, worse};
-
-/// How much worse a ratio may get before `--against` fails.
-const TOLERANCE: f64 = 0.15;
-
-/// Compare consumers: the bare SDK, this project's, and its peers
-#[derive(Debug, Parser)]
-#[command(after_help = "\
-Examples:
-  cargo run --release -p benchmarks
-  cargo run --release -p benchmarks -- --peers none --against benchmarks/consumers.json")]
-struct Arguments {
-    /// Messages for each consumer
-    #[arg(long, default_value_t = 10_000)]
-    messages: usize,
-    /// Rounds, of which the median counts; each consumer has its turn in each
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Peers to compare with
-    #[arg(long, value_enum, default_value_t = Peers::All)]
-    peers: Peers,
-    /// Only the bare loop and consumers whose name contains this
-    #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
-    /// Fail if a ratio is more than 15 % worse than in this file, twice in a row
-    #[arg(long, value_name = "FILE")]
-    against: Option<PathBuf>,
-    /// Write the ratios to this file, for --against
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
-    /// Where peers are built and kept
-    #[arg(long, value_name = "DIRECTORY", default_value = "target/benchmarks")]
-    cache: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Peers {
-    /// Those whose toolchain is here
-    All,
-    /// None
-    None,
-}
+use crate::arguments::{Arguments, Section};
+use crate::outcome::Outcome;
+use crate::ratios::Ratios;
 
 #[tokio::main]
 #[expect(clippy::print_stderr, reason = "the error of a command")]
 async fn main() -> ExitCode {
-    match compare(&Arguments::parse()).await {
+    match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -75,76 +41,66 @@ async fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
-async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
-    let candidates = candidates(arguments).await?;
-    let mut now = measured(&candidates, arguments).await?;
-    if let Some(file) = &arguments.against
-        && let Err(error) = check(file, &now)
-    {
-        // What else the machine did may have been the reason.
-        println!("{error:#}\nonce more:\n");
-        now = measured(&candidates, arguments).await?;
-        check(file, &now)?;
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let before = arguments.against.as_deref().map(ratios::read).transpose()?;
+    let histograms = histograms(arguments);
+    println!("{}", machine::describe(&arguments.cache).await);
+    let mut ratios = Vec::new();
+    for section in arguments.sections() {
+        let outcome = judged(section, arguments, before.as_ref()).await?;
+        keep(&outcome, &histograms)?;
+        ratios.extend(outcome.ratios);
     }
-    if let Some(file) = &arguments.write {
-        let ratios: BTreeMap<_, _> =
-            now.iter().map(|summary| (&summary.name, (summary.ratio * 100.0).round() / 100.0)).collect();
-        std::fs::write(file, serde_json::to_string_pretty(&ratios)? + "\n")?;
+    match &arguments.write {
+        Some(file) => ratios::write(file, &ratios),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Measures all candidates and prints the table.
+/// Measures a section; once more if a ratio is worse than `before`, for which what else the machine did may have been the reason.
 #[expect(clippy::print_stdout, reason = "the result")]
-async fn measured(candidates: &[Candidate], arguments: &Arguments) -> anyhow::Result<Vec<Summary>> {
-    let summaries = summaries(&rounds(candidates, arguments).await?);
-    println!("{}", table(&summaries));
-    Ok(summaries)
+async fn judged(section: Section, arguments: &Arguments, before: Option<&Ratios>) -> anyhow::Result<Outcome> {
+    let outcome = measured(section, arguments).await?;
+    let Some(before) = before else { return Ok(outcome) };
+    let Err(error) = ratios::check(before, &outcome.ratios) else { return Ok(outcome) };
+    println!("{error:#}\nonce more:\n");
+    let outcome = measured(section, arguments).await?;
+    ratios::check(before, &outcome.ratios)?;
+    Ok(outcome)
 }
 
-/// Returns the consumers that were asked for.
-#[expect(clippy::print_stdout, reason = "what is left out")]
-async fn candidates(arguments: &Arguments) -> anyhow::Result<Vec<Candidate>> {
-    let mut candidates = candidate::own()?;
-    if arguments.peers == Peers::All {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        std::fs::create_dir_all(&arguments.cache)?;
-        let (peers, missing) = candidate::peers(&sources, &arguments.cache.canonicalize()?).await?;
-        for (language, reason) in missing {
-            println!("left out: {language}: {reason}");
-        }
-        candidates.extend(peers);
+/// Measures a section and prints its tables.
+#[expect(clippy::print_stdout, reason = "the result")]
+async fn measured(section: Section, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let load = machine::load().unwrap_or_default();
+    let outcome = sections::measure(section, arguments).await?;
+    println!("## {}\n", sections::title(section));
+    for table in &outcome.tables {
+        println!("{table}");
     }
-    let only = arguments.only.as_deref().unwrap_or_default();
-    candidates.retain(|candidate| candidate.name == candidate::BARE || candidate.name.contains(only));
-    Ok(candidates)
-}
-
-/// Measures every candidate in every round: what the machine does meanwhile then concerns all of them.
-async fn rounds(candidates: &[Candidate], arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
-    let anywhere = ([127, 0, 0, 1], 0).into();
-    let settings = Settings { address: anywhere, otlp_address: anywhere, ..Settings::default() };
-    let cloud = local_cloud::start(settings).await?;
-    let directory = tempfile::tempdir()?;
-    let (endpoint, otlp) = (cloud.endpoint_url(), format!("http://{}", cloud.otlp_address()));
-    let around = Surroundings { endpoint: &endpoint, otlp: &otlp, logs: directory.path() };
-    let mut rows: Vec<Row> =
-        candidates.iter().map(|one| Row { name: one.name.clone(), rounds: Vec::new() }).collect();
-    for _ in 0..arguments.rounds {
-        for (candidate, row) in candidates.iter().zip(&mut rows) {
-            let measured = measure(candidate, &around, arguments.messages / 5, arguments.messages).await;
-            row.rounds.push(measured.with_context(|| format!("measuring {}", candidate.name))?);
-        }
+    for remark in &outcome.remarks {
+        println!("{remark}");
     }
-    cloud.shutdown().await;
-    Ok(rows)
+    println!("load before: {load}\n");
+    Ok(outcome)
 }
 
-/// Fails if a ratio is worse than in `file`.
-fn check(file: &Path, now: &[Summary]) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let before: BTreeMap<String, f64> = serde_json::from_str(&text)?;
-    let worse = worse(&before.into_iter().collect::<Vec<_>>(), now, TOLERANCE);
-    anyhow::ensure!(worse.is_empty(), "a ratio got more than 15 % worse\n{}", complaint(&worse));
+/// Returns the directory for the histograms of this run.
+fn histograms(arguments: &Arguments) -> PathBuf {
+    let time = || Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    arguments.histograms.clone().unwrap_or_else(|| arguments.cache.join(time()))
+}
+
+/// Writes the histograms of a section.
+#[expect(clippy::print_stdout, reason = "where they are")]
+fn keep(outcome: &Outcome, directory: &Path) -> anyhow::Result<()> {
+    if outcome.latencies.is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(directory)?;
+    for log in &outcome.latencies {
+        log.write(directory)?;
+    }
+    println!("histograms: {}\n", directory.display());
     Ok(())
 }

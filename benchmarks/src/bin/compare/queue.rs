@@ -9,10 +9,9 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
     SendMessageBatchRequestEntry,
 };
+use benchmarks::{body, trace_header};
 use jiff::Timestamp;
-use serde_json::json;
 use uuid::Uuid;
-use xray::TraceId;
 
 /// How often the end is looked for.
 const POLL: Duration = Duration::from_millis(2);
@@ -90,39 +89,4 @@ impl Queue {
             tokio::time::sleep(POLL).await;
         }
     }
-}
-
-fn trace_header(now: Timestamp, recorded: bool) -> String {
-    let mut id = Uuid::new_v4().into_bytes();
-    id[..4].copy_from_slice(&u32::try_from(now.as_second()).unwrap_or_default().to_be_bytes());
-    let trace = TraceId::from_bytes(id);
-    let parent = Uuid::new_v4().simple().to_string();
-    format!("Root={trace};Parent={};Sampled={}", &parent[..16], u8::from(recorded))
-}
-
-/// Returns what EventBridge puts on a queue for an event of the CRM.
-fn body(now: Timestamp, trace: &str) -> String {
-    let event_id = Uuid::new_v4();
-    let body = json!({
-        "version": "0",
-        "id": Uuid::new_v4(),
-        "detail-type": "CustomerRenamed",
-        "source": "foostore.crm",
-        "account": "000000000000",
-        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "region": "eu-central-1",
-        "resources": [],
-        "detail": {
-            "metadata": {
-                "event_id": event_id,
-                "occurred_at": now,
-                "published_at": now,
-                "schema_version": 1,
-                "correlation_id": event_id,
-                "trace": trace,
-            },
-            "data": {"customer_number": "123456789012", "name": {"given": "Ada", "family": "Lovelace"}},
-        },
-    });
-    body.to_string()
 }
