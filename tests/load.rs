@@ -28,10 +28,13 @@ fn is_above_zero(times: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_is_followed_to_its_last_effect() {
     let world = World::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let histograms = directory.path().join("histograms");
     let arguments =
         ["--rate", "20/s", "--for", "2s", "--drain", "--json", "--url", &world.ingest, "--log-dir"];
     let runs = std::path::Path::new(&world.log_dir).parent().unwrap().to_str().unwrap();
-    let output = foostore(&[&arguments[..], &[runs]].concat()).await;
+    let to = ["--histograms", histograms.to_str().unwrap()];
+    let output = foostore(&[&arguments[..], &[runs], &to].concat()).await;
     let document = checked("load", &output).remove(0);
     let step = &document["steps"][0];
     assert_eq!((&step["sent"], &step["accepted"]), (&Value::from(40), &Value::from(40)), "{step}");
@@ -54,7 +57,10 @@ async fn a_load_is_followed_to_its_last_effect() {
     assert_eq!(effects["processes"].as_array().unwrap().len(), world.services().len() + 1);
     assert!(effects["events_per_cpu_s"].as_f64().unwrap() > 0.0, "{effects}");
 
-    let directory = tempfile::tempdir().unwrap();
+    for (file, events) in [("accept", 40), ("last-effect", 40), ("hop-ingest-event", 40)] {
+        let intervals = histogram_log::read(&histograms.join(file).with_extension("hlog")).unwrap();
+        assert_eq!((intervals.len(), intervals[0].histogram.len()), (1, events), "{file}");
+    }
     let file = directory.path().join("load.json");
     std::fs::write(&file, &output).unwrap();
     let file = file.to_str().unwrap();

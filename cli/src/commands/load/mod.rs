@@ -5,6 +5,7 @@ mod compare;
 mod customers;
 mod document;
 mod expected;
+mod histograms;
 mod lines;
 mod mix;
 mod observe;
@@ -27,6 +28,7 @@ use webhook_signature::Secrets;
 
 use self::compare::Comparison;
 use self::document::Document;
+use self::histograms::Histograms;
 use self::mix::Mix;
 use self::run::{Load, Target};
 use self::schedule::{Rate, Schedule};
@@ -48,6 +50,7 @@ Examples:
   foostore load --rate 20/s --for 1m --drain --json > before.json
   foostore load --compare before.json after.json
   foostore load --rate 50/s --for 20s --steps
+  foostore load --rate 20/s --for 1m --drain --histograms histograms
   foostore load --rate 5/s --for 10m --mix mix.json --url https://ingest.example.com
   OTEL_TRACES_SAMPLER=parentbased_always_off foostore up --no-traffic     # a layer to measure without tracing
 
@@ -82,8 +85,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
     connections: u16,
     /// Compare two results of --json; ratios are of B to A
-    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["rate", "length", "mix", "steps", "drain", "url"])]
+    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["rate", "length", "mix", "steps", "drain", "url", "histograms"])]
     compare: Option<Vec<PathBuf>>,
+    /// Write the histograms of all times to this directory, as logs for the tools of `HdrHistogram`
+    #[arg(long, value_name = "DIR")]
+    histograms: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -164,6 +170,7 @@ fn load(args: &LoadArgs) -> anyhow::Result<Load> {
         connections: usize::from(args.connections),
         target,
         secrets: args.signature_secret.clone(),
+        histograms: args.histograms.as_deref().map(Histograms::in_directory).transpose()?,
     })
 }
 

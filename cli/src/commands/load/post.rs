@@ -196,7 +196,7 @@ mod tests {
         let mut customers = Customers::new(1, Mix::default(), 0, clock.wall);
         let (reports, mut received) = unbounded_channel();
         let poster = Poster { ingest, connections: 1, clock, reports };
-        let no_times = Times::none().unwrap();
+        let no_times = Times::none();
         let lateness = poster.open_loop(schedule, &mut customers, Duration::ZERO, no_times).await;
         drop(poster);
         assert_eq!((lateness.most_in_flight, lateness.own.total()), (1, 10));

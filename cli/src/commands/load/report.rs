@@ -33,7 +33,7 @@ pub(super) fn heading(document: &Document, style: Style) -> String {
 
 /// Draws all of a step; every line ends in a line break.
 pub(super) fn step(result: &StepResult, style: Style) -> String {
-    let StepResult { step, times } = result;
+    let StepResult { step, times, .. } = result;
     let mut text = summary(step, style);
     for (what, problems) in [("rejected", &step.rejected), ("failed", &step.failed)] {
         text.extend(problems.iter().map(|problem| problem_line(what, problem, style)));
@@ -201,10 +201,14 @@ mod tests {
     use super::*;
     use crate::service_map::Histogram;
 
+    fn result(step: Step, times: Histogram) -> StepResult {
+        StepResult { step, times, began: jiff::Timestamp::UNIX_EPOCH, recorded: Vec::new() }
+    }
+
     #[test]
     fn a_step_is_drawn_with_its_hops_and_processes() {
         let times = Histogram::of(&[(0.03, 1000)]);
-        let drawn = step(&StepResult { step: samples::step(100.0, true), times }, Style::PLAIN);
+        let drawn = step(&result(samples::step(100.0, true), times), Style::PLAIN);
         for expected in [
             "100/s for 10 s  1000 sent  1000 accepted  0 rejected  0 failed  0 lost  p99 to last effect 120 ms  kept up\n",
             "≤   50 ms      1000   100 %",
@@ -222,7 +226,7 @@ mod tests {
         bad.rejected.push(Problem { problem: "overloaded".to_owned(), count: 3 });
         bad.generator.waited_for_connection = 7;
         bad.effects.as_mut().unwrap().lost = Some(2);
-        let drawn = step(&StepResult { step: bad, times: Histogram::default() }, Style::PLAIN);
+        let drawn = step(&result(bad, Histogram::default()), Style::PLAIN);
         for expected in
             ["2 lost", "3 rejected: overloaded", "7 events waited", "did not keep up: the backlog grew"]
         {

@@ -15,6 +15,7 @@ use super::chains::Chains;
 use super::customers::{BLOCKS, Customers};
 use super::document::Document;
 use super::expected::Expected;
+use super::histograms::Histograms;
 use super::mix::Mix;
 use super::observe::{Log, Observation};
 use super::post::{Clock, Poster};
@@ -77,19 +78,22 @@ pub(super) struct Load {
     pub(super) connections: usize,
     pub(super) target: Target,
     pub(super) secrets: Option<Secrets>,
+    pub(super) histograms: Option<Histograms>,
 }
 
 impl Load {
     /// Runs it, and shows its results as they come.
     ///
     /// # Errors
-    /// When the layer cannot be reached or takes no enrolments, or the log of its run cannot be read.
+    /// When the layer cannot be reached or takes no enrolments, the log of its run cannot be read, or a histogram cannot be
+    /// written.
     pub(super) async fn run(
-        self,
+        mut self,
         show: impl Fn(&str) -> io::Result<()>,
         style: Style,
     ) -> anyhow::Result<Document> {
         let began = Timestamp::now();
+        let mut histograms = self.histograms.take();
         let mut bench = Bench::new(&self)?;
         let block = Uuid::new_v4().as_u64_pair().0 % BLOCKS;
         let mut customers = Customers::new(self.seed, self.mix.clone(), block, began);
@@ -110,6 +114,9 @@ impl Load {
             let (returned, result) = bench.step(schedule, before, customers).await?;
             customers = returned;
             before += schedule.length;
+            if let Some(histograms) = &mut histograms {
+                histograms.add(result.began.into(), schedule.length, result.recorded.clone())?;
+            }
             show(&if self.steps {
                 report::summary(&result.step, style)
             } else {
@@ -168,7 +175,7 @@ impl<'a> Bench<'a> {
             load,
             ingest: IngestClient::new(http_client()?, &load.target.url, load.secrets.clone()),
             expected,
-            no_times: Times::none()?,
+            no_times: Times::none(),
             log,
         })
     }
@@ -249,6 +256,7 @@ impl<'a> Bench<'a> {
             lateness: &lateness,
             generator_cpu_s,
             drained: limit.is_some(),
+            began: clock.wall,
             no_times: &self.no_times,
             expected: &self.expected,
         };

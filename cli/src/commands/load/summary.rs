@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::chains::{Chain, Chains};
 use super::document::{Count, Effects, Generator, Hop, Problem, Process, Step, Trail};
 use super::expected::Expected;
+use super::histograms::Recorded;
 use super::observe::Observation;
 use super::post::{Lateness, microseconds};
 use super::processes::of_the_services;
@@ -26,6 +28,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) generator_cpu_s: Option<f64>,
     /// Whether what is unfinished was waited for.
     pub(super) drained: bool,
+    pub(super) began: Timestamp,
     pub(super) no_times: &'a Times,
     pub(super) expected: &'a Expected,
 }
@@ -35,14 +38,44 @@ pub(super) struct Result {
     pub(super) step: Step,
     /// The times to draw: to the last effect, or to the answer of a layer that is not followed.
     pub(super) times: Histogram,
+    pub(super) began: Timestamp,
+    /// All times, to be kept.
+    pub(super) recorded: Vec<Recorded>,
 }
 
 /// Returns the result of a step.
 pub(super) fn result(observed: &Observation, circumstances: &Circumstances<'_>) -> Result {
     let last_effect = last_effect(&observed.chains, circumstances.no_times);
-    let step = step(observed, &last_effect, circumstances);
-    let times = if step.effects.is_some() { last_effect } else { observed.accept.clone() };
-    Result { step, times: times.histogram() }
+    let to_mail = to_mail(&observed.chains, circumstances.no_times);
+    let step = step(observed, &last_effect, &to_mail, circumstances);
+    let times = if step.effects.is_some() { &last_effect } else { &observed.accept }.histogram();
+    let recorded = recorded(observed, last_effect, to_mail);
+    Result { step, times, began: circumstances.began, recorded }
+}
+
+/// Returns all times of which there are any.
+fn recorded(observed: &Observation, last_effect: Times, to_mail: Times) -> Vec<Recorded> {
+    let kept = |name: &str, what, times| Recorded { name: name.to_owned(), what, times };
+    let whole = [
+        kept("accept", "from the intended time to ingest's answer", observed.accept.clone()),
+        kept("last-effect", "from the intended time to the last effect", last_effect),
+        kept("accept-to-mail", "from ingest's line to email's", to_mail),
+    ];
+    let hops = observed.chains.hops().map(|(service, input, times)| {
+        let name = format!("hop-{service}-{}", input.name());
+        kept(&name, "from the intended time until the service was done", times.since_intended.clone())
+    });
+    whole.into_iter().chain(hops).filter(|recorded| recorded.times.total() > 0).collect()
+}
+
+fn to_mail(chains: &Chains, no_times: &Times) -> Times {
+    let mut times = no_times.clone();
+    for (_, chain) in chains.accepted_ones() {
+        if let (Some(mailed), Some(ingested)) = (chain.mailed, chain.ingested) {
+            times.count(mailed - ingested);
+        }
+    }
+    times
 }
 
 fn last_effect(chains: &Chains, no_times: &Times) -> Times {
@@ -55,7 +88,12 @@ fn last_effect(chains: &Chains, no_times: &Times) -> Times {
     times
 }
 
-fn step(observed: &Observation, last_effect: &Times, circumstances: &Circumstances<'_>) -> Step {
+fn step(
+    observed: &Observation,
+    last_effect: &Times,
+    to_mail: &Times,
+    circumstances: &Circumstances<'_>,
+) -> Step {
     let Circumstances { schedule, lateness, .. } = circumstances;
     let mut step = Step {
         rate_per_s: schedule.rate.as_f64(),
@@ -78,7 +116,7 @@ fn step(observed: &Observation, last_effect: &Times, circumstances: &Circumstanc
         effects: observed
             .processes
             .as_ref()
-            .map(|processes| effects(observed, processes.used(), last_effect, circumstances)),
+            .map(|processes| effects(observed, processes.used(), last_effect, to_mail, circumstances)),
     };
     step.reason = not_kept_up(&step);
     step.kept_up = step.reason.is_none();
@@ -89,18 +127,13 @@ fn effects(
     observed: &Observation,
     processes: Vec<Process>,
     last_effect: &Times,
+    to_mail: &Times,
     circumstances: &Circumstances<'_>,
 ) -> Effects {
     let Circumstances { schedule, drained, expected, .. } = circumstances;
     let chains = &observed.chains;
     let unfinished = count(chains.accepted_ones().filter(|(_, chain)| !chain.complete).count());
     let finished = observed.accept.total().saturating_sub(unfinished);
-    let mut to_mail = circumstances.no_times.clone();
-    for (_, chain) in chains.accepted_ones() {
-        if let (Some(mailed), Some(ingested)) = (chain.mailed, chain.ingested) {
-            to_mail.count(mailed - ingested);
-        }
-    }
     let services_cpu_s = of_the_services(&processes);
     let end = microseconds(schedule.length);
     Effects {
@@ -238,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_is_unfinished_is_lost_and_the_backlog_is_that_of_its_time() {
-        let (expected, no_times) = (Arc::new(Expected::of_the_layer().unwrap()), Times::none().unwrap());
+        let (expected, no_times) = (Arc::new(Expected::of_the_layer().unwrap()), Times::none());
         let observed = observed(&expected, &no_times);
         let lateness = Lateness { own: no_times.clone(), waited_for_connection: 0, most_in_flight: 1 };
         let circumstances = |drained| Circumstances {
@@ -246,16 +279,20 @@ mod tests {
             lateness: &lateness,
             generator_cpu_s: None,
             drained,
+            began: Timestamp::UNIX_EPOCH,
             no_times: &no_times,
             expected: &expected,
         };
-        let Result { step, times } = result(&observed, &circumstances(true));
+        let Result { step, times, recorded, .. } = result(&observed, &circumstances(true));
         let effects = step.effects.unwrap();
         assert_eq!((step.sent, step.accepted, effects.finished, effects.lost), (4, 4, 3, Some(1)));
         // At half time only the third was due and unfinished, at the end the fourth as well.
         assert_eq!((effects.backlog, effects.backlog_growth), (2, 1));
         assert!((effects.finished_per_s - 0.0).abs() < 1e-9, "{}", effects.finished_per_s);
         assert_eq!(times.total(), 3);
+        let recorded: Vec<_> = recorded.iter().map(|one| (one.name.as_str(), one.times.total())).collect();
+        let hops = [("hop-membership-event", 3), ("hop-archive-event", 4)];
+        assert_eq!(recorded, [&[("accept", 4), ("last-effect", 3)][..], &hops].concat());
         assert_eq!(effects.unfinished_events[0].event_id, Uuid::from_u128(3).to_string());
         assert_eq!(effects.slowest[0].event_id, Uuid::from_u128(2).to_string());
         assert_eq!(effects.events_per_cpu_s, None, "no process is known");

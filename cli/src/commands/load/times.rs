@@ -1,14 +1,12 @@
 //! Times in histograms of three significant digits, whose memory does not depend on their number.
 
-use hdrhistogram::{CreationError, Histogram};
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+use histogram_log::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::service_map;
-
-/// The longest time recorded; longer ones count as this.
-const LONGEST_US: u64 = 3_600_000_000;
-/// Significant decimal digits.
-const DIGITS: u8 = 3;
 
 /// Times in microseconds.
 #[derive(Clone, Debug)]
@@ -24,12 +22,9 @@ pub(super) struct Percentiles {
 }
 
 impl Times {
-    /// Returns no times. Cloning it needs no error.
-    ///
-    /// # Errors
-    /// Never: the bounds are valid.
-    pub(super) fn none() -> Result<Self, CreationError> {
-        Ok(Self(Histogram::new_with_bounds(1, LONGEST_US, DIGITS)?))
+    /// Returns no times.
+    pub(super) fn none() -> Self {
+        Self(histogram_log::empty())
     }
 
     /// Counts a time. One below zero, by which two clocks differ, counts as none; one above an hour counts as an hour.
@@ -53,6 +48,11 @@ impl Times {
         })
     }
 
+    /// Returns the times as what an interval of a log has.
+    pub(super) fn interval(&self, began: SystemTime, length: Duration) -> Interval {
+        Interval { began, length, histogram: self.0.clone() }
+    }
+
     /// Returns the times in the form that is drawn.
     pub(super) fn histogram(&self) -> service_map::Histogram {
         let mut histogram = service_map::Histogram::default();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_exact_to_three_digits() {
-        let mut times = Times::none().unwrap();
+        let mut times = Times::none();
         assert_eq!(times.percentiles(), None);
         (1..=1000).for_each(|milliseconds| times.count(milliseconds * 1000));
         let found = times.percentiles().unwrap();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn no_time_is_left_out() {
-        let mut times = Times::none().unwrap();
+        let mut times = Times::none();
         for microseconds in [-5, 0, i64::MAX] {
             times.count(microseconds);
         }

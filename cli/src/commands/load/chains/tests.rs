@@ -25,7 +25,7 @@ impl Fixture {
     }
 
     fn chains(&self, event_type: &str) -> Chains {
-        let mut chains = Chains::new(Arc::clone(&self.expected), at(0), Times::none().unwrap());
+        let mut chains = Chains::new(Arc::clone(&self.expected), at(0), Times::none());
         chains.sent(id(1), event_type, 5_000);
         chains.accepted(id(1), 9_000, None);
         chains
@@ -148,7 +148,7 @@ fn a_dead_letter_is_a_loss_and_strangers_are_none() {
 #[test]
 fn an_effect_may_be_known_before_the_answer() {
     let fixture = Fixture::new();
-    let mut chains = Chains::new(Arc::clone(&fixture.expected), at(0), Times::none().unwrap());
+    let mut chains = Chains::new(Arc::clone(&fixture.expected), at(0), Times::none());
     chains.sent(id(1), "CustomerEnrolled", 5_000);
     for hop in fixture.enrolment() {
         chains.hop(&hop);
