@@ -4,8 +4,8 @@ use histogram_log::Interval;
 
 /// Returns the mean; not a number if there are no values.
 ///
-/// Of what sums up rounds, the ratio of two means is what differs least between two runs on a machine that does other things too:
-/// in ten runs of nine rounds it stayed within 11 %, that of two medians within 27 %, and that of two minima within 36 %.
+/// The ratio of two means differs less between two runs, on a machine that does other things too, than that of two medians or of two
+/// minima; docs/performance.md has the figures.
 #[expect(clippy::cast_precision_loss, reason = "few values")]
 pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let values: Vec<f64> = values.into_iter().collect();
