@@ -71,6 +71,8 @@ pub(crate) enum Section {
     Consumers,
     /// The publisher beside a bare loop of the SDK
     Publisher,
+    /// The chain from the post of an event to the mail, of four services and of all
+    Chain,
     /// What an event passes through: envelope, header, span, log line, a call of DynamoDB
     Micro,
     /// The local X-Ray
@@ -81,8 +83,8 @@ pub(crate) enum Section {
 
 impl Section {
     /// All, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Consumers, Self::Publisher, Self::Micro, Self::Xray, Self::Start];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Consumers, Self::Publisher, Self::Chain, Self::Micro, Self::Xray, Self::Start];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

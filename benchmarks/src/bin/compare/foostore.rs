@@ -39,6 +39,19 @@ pub(crate) async fn program(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     Ok(beside.join("foostore"))
 }
 
+/// Which services run, and what else differs from a layer as it is.
+pub(crate) struct Shape<'a> {
+    /// The names of the services, separated by commas; all if there are none.
+    pub(crate) only: Option<&'a str>,
+    /// Variables of the services. An empty one is not set.
+    pub(crate) environment: &'a [(&'a str, &'a str)],
+}
+
+impl Shape<'_> {
+    /// All services, as they are.
+    pub(crate) const WHOLE: Self = Self { only: None, environment: &[] };
+}
+
 /// A running layer. It ends when this is dropped.
 pub(crate) struct Layer {
     program: PathBuf,
@@ -66,7 +79,7 @@ impl Layer {
     ///
     /// # Errors
     /// When it does not become ready.
-    pub(crate) async fn start(program: &Path, directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Path, directory: &Path, shape: &Shape<'_>) -> anyhow::Result<Self> {
         let began = Instant::now();
         let mut command = Command::new(program);
         command
@@ -74,6 +87,8 @@ impl Layer {
             .args(["--cloud-address", "127.0.0.1:0", "--otlp-address", "127.0.0.1:0"])
             .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])
             .arg(directory)
+            .args(shape.only.iter().flat_map(|only| ["--only", only]))
+            .envs(shape.environment.iter().filter(|(_, value)| !value.is_empty()).copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

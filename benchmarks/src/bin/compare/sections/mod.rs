@@ -1,5 +1,6 @@
 //! What is measured, a file for each section.
 
+mod chain;
 mod consumers;
 mod micro;
 mod publisher;
@@ -14,6 +15,7 @@ pub(crate) fn title(section: Section) -> &'static str {
     match section {
         Section::Consumers => "Consumers",
         Section::Publisher => "Publisher",
+        Section::Chain => "The chain through the layer",
         Section::Micro => "What an event passes through",
         Section::Xray => "The local X-Ray",
         Section::Start => "From the start until ready",
@@ -28,6 +30,7 @@ pub(crate) async fn measure(section: Section, arguments: &Arguments) -> anyhow::
     match section {
         Section::Consumers => consumers::measure(arguments).await,
         Section::Publisher => publisher::measure(arguments).await,
+        Section::Chain => chain::measure(arguments).await,
         Section::Micro => micro::measure(arguments).await,
         Section::Xray => xray::measure(arguments).await,
         Section::Start => start::measure(arguments).await,

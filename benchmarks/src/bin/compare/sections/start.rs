@@ -9,7 +9,7 @@ use benchmarks::Latencies;
 use tokio::process::Command;
 
 use crate::arguments::Arguments;
-use crate::foostore::{self, Layer};
+use crate::foostore::{self, Layer, Shape};
 use crate::outcome::{Log, Outcome};
 use crate::process::memory;
 use crate::second::{Second, started};
@@ -27,11 +27,11 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let directory = tempfile::tempdir()?;
     let mut layers = Vec::new();
     for _ in 1..arguments.rounds {
-        let layer = Layer::start(&program, directory.path()).await?;
+        let layer = Layer::start(&program, directory.path(), &Shape::WHOLE).await?;
         layers.push(layer.started_in);
         layer.stop().await?;
     }
-    let layer = Layer::start(&program, directory.path()).await?;
+    let layer = Layer::start(&program, directory.path(), &Shape::WHOLE).await?;
     layers.push(layer.started_in);
 
     let processes = processes(&layer)?;
