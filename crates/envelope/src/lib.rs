@@ -36,7 +36,6 @@ pub mod mail;
 mod metadata;
 pub mod outbox;
 mod read;
-mod time;
 
 pub use data::{DecodeError, EncodeError};
 pub use event::{Envelope, Event, EventSet, EventType, events};

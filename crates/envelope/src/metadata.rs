@@ -7,8 +7,6 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use crate::time;
-
 /// What is known about an event besides its data.
 ///
 /// An event that came through an outbox has passed a Pipe's input template, which renders every value
@@ -19,10 +17,8 @@ pub struct Metadata {
     /// Identifies the event for as long as it lives; every redelivery and replay carries the same one.
     pub event_id: Uuid,
     /// When it happened, according to its producer.
-    #[serde(deserialize_with = "time::deserialize")]
     pub occurred_at: Timestamp,
     /// When it was handed to the bus (or written to the outbox).
-    #[serde(deserialize_with = "time::deserialize")]
     pub published_at: Timestamp,
     /// Version of the shape of `data`.
     #[serde(deserialize_with = "number_or_string")]

@@ -82,6 +82,14 @@ impl SqsQueue {
 }
 
 /// Calls are made in boxes: their futures are large, and the futures around them are moved several times.
+impl SqsQueue {
+    /// Whether the next receive or delete repeats a request of the SDK with another body and signature.
+    #[must_use]
+    pub fn repeats_requests(&self) -> bool {
+        self.direct.is_ready()
+    }
+}
+
 impl Queue for SqsQueue {
     fn name(&self) -> &str {
         name_in(&self.url)

@@ -33,7 +33,6 @@ mod error;
 mod export;
 pub mod hop;
 pub mod http_call;
-mod log_json;
 mod log_line;
 mod log_output;
 mod logs;

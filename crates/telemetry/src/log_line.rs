@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::io::Write as _;
 use std::ops::Range;
 
-use jiff::Timestamp;
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 
 use crate::hop;
-use crate::log_json::{json, json_entry, json_text, timestamp, write};
 use crate::settings::LogFormat;
 
 /// The room that most lines need, in bytes.
@@ -53,7 +53,7 @@ impl Common {
 /// A line that is complete but for its common part. Nothing of it is kept as a value: with a line for each event, that
 /// would be most of what a line costs.
 pub(crate) struct Line<'a> {
-    pub(crate) timestamp: Timestamp,
+    pub(crate) timestamp: jiff::Timestamp,
     pub(crate) level: &'static str,
     pub(crate) target: &'a str,
     pub(crate) trace_id: Option<xray::TraceId>,
@@ -73,16 +73,12 @@ impl Line<'_> {
     }
 
     fn json(&self, common: &Common, line: &mut Vec<u8>) {
-        line.extend_from_slice(b"{\"timestamp\":\"");
-        timestamp(line, self.timestamp);
-        line.push(b'"');
+        write(line, format_args!("{{\"timestamp\":\"{:.6}\"", self.timestamp));
         json_entry(line, "level", self.level);
         line.extend_from_slice(&common.json);
         json_entry(line, "message", &self.fields.message);
         if let Some(trace_id) = self.trace_id() {
-            line.extend_from_slice(b",\"trace_id\":\"");
-            line.extend_from_slice(&trace_id.to_ascii());
-            line.push(b'"');
+            write(line, format_args!(",\"trace_id\":\"{trace_id}\""));
         }
         line.extend_from_slice(&self.fields.others);
         // One line for each event: 26 bytes that say nothing.
@@ -218,7 +214,7 @@ impl Value<'_> {
 
     fn write_json(&self, out: &mut Vec<u8>) {
         match *self {
-            Self::Text(text) => json_text(out, text),
+            Self::Text(text) => json(out, text),
             Self::Debug(value) => json(out, &format_args!("{value:?}")),
             Self::F64(value) => json(out, &value),
             Self::I64(value) => json(out, &value),
@@ -226,6 +222,26 @@ impl Value<'_> {
             Self::Bool(value) => json(out, &value),
         }
     }
+}
+
+/// Appends a member to an object that has one already. `name` needs no escapes.
+fn json_entry(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    json(out, value);
+}
+
+/// Appends a JSON value. Numbers and texts can be written, and writing to memory cannot fail.
+fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok());
+}
+
+/// Appends text. Writing to memory cannot fail.
+fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok());
 }
 
 impl Visit for Fields {

@@ -60,7 +60,7 @@ impl TraceId {
 
     /// Returns the id as it is written, which is ASCII.
     #[must_use]
-    pub fn to_ascii(self) -> [u8; Self::LENGTH] {
+    fn to_ascii(self) -> [u8; Self::LENGTH] {
         let (epoch, rest) = self.0.split_at(4);
         let mut text = *b"1-00000000-000000000000000000000000";
         encode(epoch, &mut text[2..10]);

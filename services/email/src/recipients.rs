@@ -153,7 +153,9 @@ impl Recipients {
         }
         self.change(customer_number, stored, |recipient| {
             let now = Timestamp::now();
-            accepted.iter().for_each(|notification_id| recipient.answered(*notification_id));
+            for notification_id in &accepted {
+                recipient.answered(*notification_id);
+            }
             recipient.admit(mailing, now, now.saturating_add(lease).unwrap_or(Timestamp::MAX))
         })
         .await

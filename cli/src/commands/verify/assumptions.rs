@@ -18,6 +18,7 @@ pub(super) const BUS_ROOT: &str = "bus-root";
 pub(super) const BUS_INVALID_HEADER: &str = "bus-invalid-header";
 pub(super) const TOPIC_BATCH_HEADER: &str = "topic-batch-header";
 pub(super) const QUEUE_HEADER: &str = "queue-header";
+pub(super) const QUEUE_REQUESTS: &str = "queue-requests";
 pub(super) const REDRIVE_RECEIVE_COUNT: &str = "redrive-receive-count";
 pub(super) const REDRIVE_MOVE_TASK: &str = "redrive-move-task";
 pub(super) const MAIL_BOUNCE: &str = "mail-bounce";
@@ -75,6 +76,12 @@ pub(super) const ALL: &[Assumption] = &[
         name: QUEUE_HEADER,
         assumed: "SQS hands on the `AWSTraceHeader` that a message was sent with, unchanged",
         otherwise: "Nothing for events of this layer. A foreign event starts a new trace",
+    },
+    Assumption {
+        name: QUEUE_REQUESTS,
+        assumed: "SQS takes receives and deletes that repeat a request of the SDK with another body and signature",
+        otherwise: "Nothing is lost: after five failures the SDK makes all requests of the process, which costs more \
+                    processor time",
     },
     Assumption {
         name: REDRIVE_RECEIVE_COUNT,

@@ -3,8 +3,10 @@
 //!
 //! The SDK makes the first request, and an interceptor learns from it, if it succeeds, where requests go and with which headers,
 //! credentials and connections. Further ones differ from it in their body and their signature. After a failure the SDK makes
-//! the requests again until one succeeds, so that whatever has changed is learned anew.
+//! the requests again until one succeeds, so that whatever has changed is learned anew. If its requests keep succeeding where
+//! those after them fail, it makes all.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -43,9 +45,18 @@ const QUERY_ERROR: &str = "x-amzn-query-error";
 /// The headers that are the same in each request.
 const LASTING: [&str; 4] = ["content-type", "user-agent", "x-amz-user-agent", "x-amzn-query-mode"];
 
+/// How often in a row the first request after those of the SDK may fail before it makes all.
+const FAILURES: u32 = 5;
+
 /// Makes requests once it has seen one of the SDK.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Direct(Arc<RwLock<Option<Arc<Route>>>>);
+pub(super) struct Direct(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    route: RwLock<Option<Arc<Route>>>,
+    failures: AtomicU32,
+}
 
 /// Learns from requests of the SDK that succeed.
 #[derive(Debug)]
@@ -91,18 +102,30 @@ impl Direct {
             Some(answered(operation, route.connector.call(request).await, read).await)
         });
         let result = called.await.unwrap_or_else(|_| Some(Err(AwsError::timeout(service::SQS, operation))));
-        if !matches!(result, Some(Ok(_))) {
-            self.set(None);
+        if matches!(result, Some(Ok(_))) {
+            self.0.failures.store(0, Ordering::Relaxed);
+        } else if self.replace(None).is_some() {
+            // Others that were made at the same time and failed too have found nothing to forget, and do not count.
+            self.0.failures.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
 
-    fn route(&self) -> Option<Arc<Route>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the next request is made here.
+    pub(super) fn is_ready(&self) -> bool {
+        self.route().is_some()
     }
 
-    fn set(&self, route: Option<Arc<Route>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = route;
+    fn learns(&self) -> bool {
+        !self.is_ready() && self.0.failures.load(Ordering::Relaxed) < FAILURES
+    }
+
+    fn route(&self) -> Option<Arc<Route>> {
+        self.0.route.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
+        std::mem::replace(&mut *self.0.route.write().unwrap_or_else(PoisonError::into_inner), route)
     }
 }
 
@@ -117,7 +140,7 @@ impl Intercept for Learning {
         components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.0.route().is_none()
+        if self.0.learns()
             && let Some(route) = Route::of(context.request(), components, config)
         {
             config.interceptor_state().store_put(Seen(Arc::new(route)));
@@ -132,7 +155,7 @@ impl Intercept for Learning {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let (Some(Ok(_)), Some(Seen(route))) = (context.output_or_error(), config.load::<Seen>()) {
-            self.0.set(Some(Arc::clone(route)));
+            self.0.replace(Some(Arc::clone(route)));
         }
         Ok(())
     }

@@ -103,7 +103,9 @@ fn a_farewell_and_a_mail_in_a_burst_ask_what_has_become_of_the_others() {
     assert_eq!(recipient.in_question(&change(9, 1, 2), at(10)), all);
     assert_eq!(recipient.in_question(&farewell(8, 5), at(10)), all[..7], "its own attempt is no other mail");
     assert!(recipient.in_question(&farewell(9, 5), at(110)).is_empty(), "their leases have ended");
-    all[1..].iter().for_each(|id| recipient.answered(*id));
+    for id in &all[1..] {
+        recipient.answered(*id);
+    }
     assert_eq!(recipient.in_question(&farewell(9, 5), at(10)), all[..1]);
 }
 

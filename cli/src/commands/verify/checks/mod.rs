@@ -8,6 +8,7 @@ mod key;
 mod mail;
 mod pipe;
 mod redrive;
+mod requests;
 mod rollback;
 mod topic;
 mod undelivered;

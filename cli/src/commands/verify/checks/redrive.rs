@@ -12,7 +12,7 @@ use super::super::bench::{Bench, mark};
 use super::super::finding::{Finding, Verdict};
 use super::super::inbox::{self, Inbox};
 use super::super::scratch::REDRIVE;
-use super::header;
+use super::{header, requests};
 use crate::aws_failure::failed;
 use crate::patience::Patience;
 
@@ -25,6 +25,8 @@ pub(super) async fn check(bench: &Bench) -> Vec<Finding> {
     let mut findings = vec![Finding::from_result(QUEUE_HEADER, steps.send().await)];
     findings.push(Finding::from_result(REDRIVE_RECEIVE_COUNT, steps.give_up().await));
     findings.push(Finding::from_result(REDRIVE_MOVE_TASK, steps.move_back().await));
+    // Last, since it takes whatever is in the queue.
+    findings.push(requests::check(bench, REDRIVE).await);
     findings
 }
 

@@ -191,3 +191,22 @@ fn a_host_names_no_port_that_the_scheme_implies() {
     assert_eq!(of("http://127.0.0.1:4566/"), "127.0.0.1:4566");
     assert_eq!(of("http://[::1]:80/"), "[::1]");
 }
+
+#[tokio::test]
+async fn the_sdk_makes_all_requests_if_only_its_own_succeed() {
+    let refused =
+        Some((403, "x-other: 1", r#"{"__type":"com.amazon.coral.service#InvalidSignatureException"}"#));
+    let answers = (0..FAILURES).flat_map(|_| [EMPTY, refused]).chain([EMPTY; 3]).collect();
+    let (queue, mut arriving) = answering(answers, None).await;
+    for _ in 0..FAILURES {
+        queue.receive(REQUEST).await.unwrap();
+        assert!(arriving.recv().await.unwrap().is_of_the_sdk());
+        assert!(queue.repeats_requests());
+        queue.receive(REQUEST).await.unwrap_err();
+        assert!(!arriving.recv().await.unwrap().is_of_the_sdk());
+    }
+    for _ in 0..3 {
+        queue.receive(REQUEST).await.unwrap();
+        assert!(arriving.recv().await.unwrap().is_of_the_sdk());
+    }
+}
