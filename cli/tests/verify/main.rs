@@ -116,6 +116,7 @@ fn every_assumption_holds_and_nothing_is_left() {
             "pipe-event",
             "pipe-header",
             "queue-header",
+            "queue-requests",
             "redrive-move-task",
             "redrive-receive-count",
             "topic-batch-header",
@@ -151,7 +152,7 @@ fn an_inconclusive_check_reports_why_and_nothing_is_left() {
             assert_eq!(verdict, "holds", "{name}: {seen}");
         }
     }
-    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 13 assumptions are inconclusive"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 14 assumptions are inconclusive"));
     assert_eq!(cloud.queues(), [] as [Value; 0]);
 }
 
@@ -227,7 +228,7 @@ fn ctrl_c_removes_everything_and_reports_the_findings() {
     assert_eq!(run.ended(|_| {}).code(), Some(69));
     let (stdout, stderr) = run.rest();
     let findings = findings(&stdout);
-    assert_eq!(findings.len(), 13);
+    assert_eq!(findings.len(), 14);
     assert_eq!(findings["pipe-event"], ("inconclusive".into(), "interrupted".into()));
     assert!(stderr.contains("\nremoved after "), "{stderr}");
     assert_eq!(cloud.queues(), [] as [Value; 0]);

@@ -268,7 +268,9 @@ async fn entries_throttled_in_several_calls_share_the_next_ones() {
     let results = all(publish_all(&fake.start(PublisherSettings::default()), 0..100)).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     let resent = fake.calls().split_off(10);
-    assert!(resent.len() <= 4, "30 entries in {resent:?}");
+    // 30 in four calls at most, and once more after a pause that was over before the throttling was.
+    let entries: usize = resent.iter().map(Vec::len).sum();
+    assert!(resent.len() * 30 <= entries * 4, "{entries} entries in {resent:?}");
 }
 
 #[tokio::test(start_paused = true)]
