@@ -1,8 +1,7 @@
 //! Histograms of latencies in files that `HdrHistogram`'s own tools read: the interval log of its `HistogramLogWriter`.
 //!
-//! A file has a line for each interval, such as a round of a benchmark. Values are microseconds; the column with the largest
-//! value of a line has milliseconds. Java's `HistogramLogProcessor` prints milliseconds if it is told so:
-//! `-outputValueUnitRatio 1000`.
+//! A file has a line for each interval, such as a round of a benchmark. Values are in microseconds, and only the column
+//! `Interval_Max` is in milliseconds. Java's `HistogramLogProcessor` prints milliseconds with `-outputValueUnitRatio 1000`.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};

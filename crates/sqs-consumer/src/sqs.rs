@@ -4,7 +4,6 @@ mod direct;
 mod sigv4;
 mod wire;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_clients::{AwsError, service};
@@ -79,10 +78,7 @@ impl SqsQueue {
             dead_letter_url: dead_letter_queue_url.into(),
         }
     }
-}
 
-/// Calls are made in boxes: their futures are large, and the futures around them are moved several times.
-impl SqsQueue {
     /// Whether the next receive or delete repeats a request of the SDK with another body and signature.
     #[must_use]
     pub fn repeats_requests(&self) -> bool {
@@ -90,6 +86,7 @@ impl SqsQueue {
     }
 }
 
+/// Calls are made in boxes: their futures are large, and the futures around them are moved several times.
 impl Queue for SqsQueue {
     fn name(&self) -> &str {
         name_in(&self.url)
@@ -229,6 +226,7 @@ fn number(number: u64) -> i32 {
 fn message(message: SqsMessage) -> Option<Message> {
     let SqsMessage { message_id, receipt_handle, body, attributes, message_attributes, .. } = message;
     let mut system = attributes.unwrap_or_default();
+    let time = |name| system.get(name).and_then(|text: &String| timestamp(text));
     let receive_count = system
         .get(&MessageSystemAttributeName::ApproximateReceiveCount)
         .and_then(|count| count.parse().ok())
@@ -236,33 +234,28 @@ fn message(message: SqsMessage) -> Option<Message> {
     Some(Message {
         receipt: Receipt::new(message_id?, receipt_handle?),
         body: body?,
-        sent_at: timestamp(&system, &MessageSystemAttributeName::SentTimestamp),
-        first_received_at: timestamp(&system, &MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
+        sent_at: time(&MessageSystemAttributeName::SentTimestamp),
+        first_received_at: time(&MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
         trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
         receive_count,
         attributes: message_attributes
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|(name, value)| Some((name, attribute(value)?)))
+            .filter_map(|(name, MessageAttributeValue { data_type, string_value, binary_value, .. })| {
+                Some((name, attribute(data_type, string_value, binary_value.map(Blob::into_inner))?))
+            })
             .collect(),
     })
 }
 
 /// Reads a system attribute that holds milliseconds since 1970.
-fn timestamp(
-    attributes: &HashMap<MessageSystemAttributeName, String>,
-    name: &MessageSystemAttributeName,
-) -> Option<Timestamp> {
-    Timestamp::from_millisecond(attributes.get(name)?.parse().ok()?).ok()
+fn timestamp(text: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(text.parse().ok()?).ok()
 }
 
-fn attribute(value: MessageAttributeValue) -> Option<MessageAttribute> {
-    let data_type = value.data_type;
-    let value = match (value.string_value, value.binary_value) {
-        (Some(text), _) => AttributeValue::Text(text),
-        (None, Some(bytes)) => AttributeValue::Binary(bytes.into_inner()),
-        (None, None) => return None,
-    };
+/// Converts a message attribute. Returns `None` for one without a value.
+fn attribute(data_type: String, text: Option<String>, bytes: Option<Vec<u8>>) -> Option<MessageAttribute> {
+    let value = text.map(AttributeValue::Text).or_else(|| bytes.map(AttributeValue::Binary))?;
     Some(MessageAttribute { data_type, value })
 }
 
@@ -312,6 +305,11 @@ mod tests {
                 .build(),
         )
         .unwrap();
+        has_all_parts(&read);
+    }
+
+    /// Checks all parts but the body of a message, however it was read.
+    pub(super) fn has_all_parts(read: &Message) {
         assert_eq!((read.receipt.message_id(), read.receipt.handle()), ("m", "h"));
         assert_eq!(read.trace_header.as_deref(), Some("Root=1"));
         assert_eq!(read.sent_at.unwrap().as_millisecond(), 1_700_000_000_123);

@@ -57,16 +57,6 @@ impl TraceId {
 impl TraceId {
     /// The length of an id as it is written, in bytes.
     pub(crate) const LENGTH: usize = 35;
-
-    /// Returns the id as it is written, which is ASCII.
-    #[must_use]
-    fn to_ascii(self) -> [u8; Self::LENGTH] {
-        let (epoch, rest) = self.0.split_at(4);
-        let mut text = *b"1-00000000-000000000000000000000000";
-        encode(epoch, &mut text[2..10]);
-        encode(rest, &mut text[11..]);
-        text
-    }
 }
 
 impl SegmentId {
@@ -88,7 +78,11 @@ impl SegmentId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.to_ascii()).map_err(|_| fmt::Error)?)
+        let (epoch, rest) = self.0.split_at(4);
+        let mut text = *b"1-00000000-000000000000000000000000";
+        encode(epoch, &mut text[2..10]);
+        encode(rest, &mut text[11..]);
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

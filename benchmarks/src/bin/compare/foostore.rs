@@ -43,7 +43,7 @@ pub(crate) async fn program(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 pub(crate) struct Shape<'a> {
     /// The names of the services, separated by commas; all if there are none.
     pub(crate) only: Option<&'a str>,
-    /// Variables of the services. An empty one is not set.
+    /// Variables of the services.
     pub(crate) environment: &'a [(&'a str, &'a str)],
 }
 
@@ -88,7 +88,7 @@ impl Layer {
             .args(["--ingest-address", "127.0.0.1:0", "--log-dir"])
             .arg(directory)
             .args(shape.only.iter().flat_map(|only| ["--only", only]))
-            .envs(shape.environment.iter().filter(|(_, value)| !value.is_empty()).copied())
+            .envs(shape.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

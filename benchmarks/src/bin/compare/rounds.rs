@@ -1,6 +1,7 @@
 //! What is measured in rounds, in each of which every candidate has its turn: what the machine does meanwhile then concerns all
 //! of them.
 
+use anyhow::Context as _;
 use histogram_log::Interval;
 
 use crate::outcome::{Log, Ratio};
@@ -29,11 +30,25 @@ pub(crate) struct Row {
     pub(crate) rounds: Vec<Measured>,
 }
 
-impl Row {
-    /// Returns a row without results.
-    pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), rounds: Vec::new() }
+/// Measures every candidate, each of which has its turn in each of the `rounds`.
+///
+/// # Errors
+/// When one cannot be measured; the error names it.
+pub(crate) async fn measure<C>(
+    rounds: u16,
+    candidates: &[C],
+    name: impl Fn(&C) -> &str,
+    turn: impl AsyncFn(&C) -> anyhow::Result<Measured>,
+) -> anyhow::Result<Vec<Row>> {
+    let row = |candidate| Row { name: name(candidate).to_owned(), rounds: Vec::new() };
+    let mut rows: Vec<Row> = candidates.iter().map(row).collect();
+    for _ in 0..rounds {
+        for (candidate, row) in candidates.iter().zip(&mut rows) {
+            let measured = turn(candidate).await;
+            row.rounds.push(measured.with_context(|| format!("measuring {}", row.name))?);
+        }
     }
+    Ok(rows)
 }
 
 /// Returns the ratio of each candidate's processor time in all rounds to that of `bare`, in their order. Empty if there is no such candidate.

@@ -56,7 +56,6 @@ pub(super) struct Expected {
     fates: Vec<Fate>,
     kinds: HashMap<&'static str, Kind>,
     services: Vec<&'static str>,
-    is_whole: bool,
 }
 
 impl Expected {
@@ -76,12 +75,7 @@ impl Expected {
             .context("the services' declarations do not fit")?;
         let mut names = layer::emitted();
         names.push(NotificationRequested::TYPE);
-        let mut expected = Self {
-            is_whole: services.len() == layer::ALL.len(),
-            fates: Vec::new(),
-            kinds: HashMap::new(),
-            services,
-        };
+        let mut expected = Self { fates: Vec::new(), kinds: HashMap::new(), services };
         for name in names {
             if expected.kinds.contains_key(name) {
                 continue;
@@ -151,7 +145,7 @@ impl Expected {
     /// Whether each notification that was requested must be delivered: not if the service of its channel may be one that does
     /// not run.
     pub(super) fn delivers_every_notification(&self) -> bool {
-        self.is_whole
+        self.services.len() == layer::ALL.len()
     }
 
     pub(super) fn is_notification(&self, kind: Kind) -> bool {

@@ -141,7 +141,6 @@ async fn work(
     let http = http_client()?;
     let secrets = secrets(args)?;
     let watch = args.watch.then(|| Watch::open(environment)).transpose()?;
-    let services = args.services()?;
     if let Some(url) = &args.endpoint_url {
         resources::reachable(url, &http).await?;
     }
@@ -158,6 +157,7 @@ async fn work(
         screen.text(banner::people(&addresses, style)).await;
     }
     let _watching = watch.map(|watch| {
+        let services = addresses.services.iter().map(|service| service.name).collect();
         AbortOnDropHandle::new(tokio::spawn(watch.run(run.directory().to_owned(), services, screen.clone())))
     });
     let ingest = IngestClient::new(http, &addresses.ingest, secrets);

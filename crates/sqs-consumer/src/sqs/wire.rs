@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use aws_smithy_types::base64;
 use serde::{Deserialize, Serialize};
 
-use crate::queue::{AttributeValue, Message, MessageAttribute, Receipt, Receive, Rejected};
+use super::{attribute, timestamp};
+use crate::queue::{Message, Receipt, Receive, Rejected};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -141,34 +142,24 @@ fn message(message: SqsMessage<'_>) -> Option<Message> {
         receipt: Receipt::new(message.message_id?, message.receipt_handle?),
         body: message.body?,
         trace_header: system.trace_header,
-        sent_at: timestamp(system.sent_timestamp),
-        first_received_at: timestamp(system.approximate_first_receive_timestamp),
+        sent_at: system.sent_timestamp.as_deref().and_then(timestamp),
+        first_received_at: system.approximate_first_receive_timestamp.as_deref().and_then(timestamp),
         receive_count,
         attributes: attributes
             .into_iter()
-            .filter_map(|(name, value)| Some((name, attribute(value)?)))
+            .filter_map(|(name, Attribute { data_type, string_value, binary_value })| {
+                let bytes = binary_value.and_then(|text| base64::decode(text.as_ref()).ok());
+                Some((name, attribute(data_type, string_value, bytes)?))
+            })
             .collect(),
     })
-}
-
-/// Reads a system attribute that holds milliseconds since 1970.
-fn timestamp(attribute: Option<Cow<'_, str>>) -> Option<Timestamp> {
-    Timestamp::from_millisecond(attribute?.parse().ok()?).ok()
-}
-
-fn attribute(attribute: Attribute<'_>) -> Option<MessageAttribute> {
-    let value = match (attribute.string_value, attribute.binary_value) {
-        (Some(text), _) => AttributeValue::Text(text),
-        (None, Some(bytes)) => AttributeValue::Binary(aws_smithy_types::base64::decode(bytes.as_ref()).ok()?),
-        (None, None) => return None,
-    };
-    Some(MessageAttribute { data_type: attribute.data_type, value })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::tests::has_all_parts;
     use super::*;
 
     #[test]
@@ -184,14 +175,8 @@ mod tests {
             },
         }]});
         let read = messages(response.to_string().as_bytes()).unwrap().remove(0);
-        assert_eq!((read.receipt.message_id(), read.receipt.handle()), ("m", "h"));
+        has_all_parts(&read);
         assert_eq!(read.body, "{\"a\": \"\u{e9}\"}");
-        assert_eq!(read.trace_header.as_deref(), Some("Root=1"));
-        assert_eq!(read.sent_at.unwrap().as_millisecond(), 1_700_000_000_123);
-        assert_eq!(read.first_received_at.unwrap().as_millisecond(), 1_700_000_000_456);
-        assert_eq!(read.receive_count, 3);
-        assert!(read.attributes["channel"].value == AttributeValue::Text("email".into()));
-        assert!(read.attributes["bytes"].value == AttributeValue::Binary(vec![1]));
         assert!(!read.attributes.contains_key("none"));
     }
 

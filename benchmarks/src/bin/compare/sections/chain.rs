@@ -20,11 +20,13 @@ const FOUR: &str = "ingest,membership,notifier,email";
 /// Every event leads to a mail.
 const RENAMES: &str = r#"{"CustomerRenamed": 1}"#;
 /// The samplers, as they are called in the table.
-const SAMPLERS: [(&str, [(&str, &str); 2]); 3] = [
-    ("off", [("OTEL_TRACES_SAMPLER", "parentbased_always_off"), ("OTEL_TRACES_SAMPLER_ARG", "")]),
-    ("5 %", [("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.05")]),
-    ("100 %", [("OTEL_TRACES_SAMPLER", "parentbased_always_on"), ("OTEL_TRACES_SAMPLER_ARG", "")]),
+const SAMPLERS: [(&str, Environment); 3] = [
+    ("off", &[("OTEL_TRACES_SAMPLER", "parentbased_always_off")]),
+    ("5 %", &[("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.05")]),
+    ("100 %", &[("OTEL_TRACES_SAMPLER", "parentbased_always_on")]),
 ];
+
+type Environment = &'static [(&'static str, &'static str)];
 
 /// A layer at its limit, and at half of it.
 struct Measured {
@@ -42,11 +44,11 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
 
     let mut measured = Vec::new();
     for (sampled, environment) in SAMPLERS {
-        let shape = Shape { only: Some(FOUR), environment: &environment };
+        let shape = Shape { only: Some(FOUR), environment };
         let name = format!("four services, {sampled} recorded");
         measured.push(layer(&program, directory.path(), &shape, &["--mix", mix], name).await?);
     }
-    let shape = Shape { only: None, environment: &SAMPLERS[1].1 };
+    let shape = Shape { only: None, environment: SAMPLERS[1].1 };
     let name = "all services, 5 % recorded, the usual mix".to_owned();
     measured.push(layer(&program, directory.path(), &shape, &[], name).await?);
     Ok(Outcome {

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-
 use crate::arguments::{Arguments, Peers};
 use crate::candidate::{self, Candidate, own};
 use crate::measure::Run;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
-use crate::rounds::{Measured, Row, ratios, table};
+use crate::rounds::{self, Measured, ratios, table};
 use crate::surroundings::Surroundings;
 
 /// The candidate that all others are measured by.
@@ -28,13 +26,8 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let candidates = candidates(arguments, &mut outcome.remarks).await?;
     let around = Surroundings::start().await?;
-    let mut rows: Vec<Row> = candidates.iter().map(|one| Row::new(&one.name)).collect();
-    for _ in 0..arguments.rounds {
-        for (candidate, row) in candidates.iter().zip(&mut rows) {
-            let measured = drain(candidate, &around, arguments.messages).await;
-            row.rounds.push(measured.with_context(|| format!("measuring {}", candidate.name))?);
-        }
-    }
+    let turn = async |candidate: &Candidate| drain(candidate, &around, arguments.messages).await;
+    let rows = rounds::measure(arguments.rounds, &candidates, |candidate| &candidate.name, turn).await?;
     around.stop().await;
     outcome.ratios = ratios(&rows, BARE);
     outcome.tables.push(table(&rows, &outcome.ratios, HEADS));

@@ -1,13 +1,12 @@
 //! The publisher: events from concurrent callers to a bus of the local cloud.
 
-use anyhow::Context as _;
 use benchmarks::DONE;
 
 use crate::arguments::Arguments;
 use crate::candidate::{Candidate, own};
 use crate::measure::Run;
 use crate::outcome::{Outcome, file_name};
-use crate::rounds::{Measured, Row, logs, ratios, table};
+use crate::rounds::{self, Measured, logs, ratios, table};
 use crate::surroundings::Surroundings;
 
 /// The candidate that all others are measured by.
@@ -43,13 +42,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     ];
     candidates.retain(|(candidate, _)| candidate.name == BARE || arguments.wants(&candidate.name));
     let around = Surroundings::start().await?;
-    let mut rows: Vec<Row> = candidates.iter().map(|(one, _)| Row::new(&one.name)).collect();
-    for _ in 0..arguments.rounds {
-        for ((candidate, callers), row) in candidates.iter().zip(&mut rows) {
-            let measured = publish(candidate, *callers, &around, arguments.events).await;
-            row.rounds.push(measured.with_context(|| format!("measuring {}", candidate.name))?);
-        }
-    }
+    let turn = async |(candidate, callers): &(Candidate, usize)| {
+        publish(candidate, *callers, &around, arguments.events).await
+    };
+    let rows = rounds::measure(arguments.rounds, &candidates, name, turn).await?;
     around.stop().await;
     let ratios = ratios(&rows, BARE);
     Ok(Outcome {
@@ -60,6 +56,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
         ratios,
         latencies: logs(rows, "from a caller's call to its answer"),
     })
+}
+
+fn name((candidate, _): &(Candidate, usize)) -> &str {
+    &candidate.name
 }
 
 /// Lets a program publish `events` after a warm-up.

@@ -39,7 +39,7 @@ type Answer = Option<(u16, &'static str, &'static str)>;
 
 const EMPTY: Answer = Some((200, "x-ok: 1", "{}"));
 
-/// Starts a server that gives these answers, each over a connection of its own. Returns what arrives.
+/// Starts a server that sends these responses, each on a new connection. Returns a queue there, and the requests as they arrive.
 async fn answering(answers: Vec<Answer>, token: Option<&str>) -> (SqsQueue, UnboundedReceiver<Arrived>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
