@@ -1,6 +1,7 @@
 //! The implementation of the queue on SQS.
 
 mod direct;
+mod parts;
 mod sigv4;
 mod wire;
 
@@ -18,12 +19,12 @@ use aws_sdk_sqs::types::{
     Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName,
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
-use jiff::Timestamp;
 
 use self::direct::Direct;
+use self::parts::{attribute, timestamp};
 use crate::queue::{
-    AttributeValue, DeadLetter, Message, MessageAttribute, Queue, QueueError, Receipt, Receive, Rejected,
-    SentDeadLetter, VisibilityChange,
+    AttributeValue, DeadLetter, Message, Queue, QueueError, Receipt, Receive, Rejected, SentDeadLetter,
+    VisibilityChange,
 };
 
 const RECEIVE: &str = "ReceiveMessage";
@@ -248,17 +249,6 @@ fn message(message: SqsMessage) -> Option<Message> {
     })
 }
 
-/// Reads a system attribute that holds milliseconds since 1970.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    Timestamp::from_millisecond(text.parse().ok()?).ok()
-}
-
-/// Converts a message attribute. Returns `None` for one without a value.
-fn attribute(data_type: String, text: Option<String>, bytes: Option<Vec<u8>>) -> Option<MessageAttribute> {
-    let value = text.map(AttributeValue::Text).or_else(|| bytes.map(AttributeValue::Binary))?;
-    Some(MessageAttribute { data_type, value })
-}
-
 fn rejected(entries: Vec<BatchResultErrorEntry>) -> Vec<Rejected> {
     entries
         .into_iter()
@@ -271,6 +261,7 @@ fn rejected(entries: Vec<BatchResultErrorEntry>) -> Vec<Rejected> {
 
 #[cfg(test)]
 mod tests {
+    use super::parts::has_all_parts;
     use super::*;
 
     #[test]
@@ -306,17 +297,6 @@ mod tests {
         )
         .unwrap();
         has_all_parts(&read);
-    }
-
-    /// Checks all parts but the body of a message, however it was read.
-    pub(super) fn has_all_parts(read: &Message) {
-        assert_eq!((read.receipt.message_id(), read.receipt.handle()), ("m", "h"));
-        assert_eq!(read.trace_header.as_deref(), Some("Root=1"));
-        assert_eq!(read.sent_at.unwrap().as_millisecond(), 1_700_000_000_123);
-        assert_eq!(read.first_received_at.unwrap().as_millisecond(), 1_700_000_000_456);
-        assert_eq!(read.receive_count, 3);
-        assert!(read.attributes["channel"].value == AttributeValue::Text("email".into()));
-        assert!(read.attributes["bytes"].value == AttributeValue::Binary(vec![1]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use aws_smithy_types::base64;
 use serde::{Deserialize, Serialize};
 
-use super::{attribute, timestamp};
+use super::parts::{attribute, timestamp};
 use crate::queue::{Message, Receipt, Receive, Rejected};
 
 #[derive(Serialize)]
@@ -159,7 +159,7 @@ fn message(message: SqsMessage<'_>) -> Option<Message> {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::has_all_parts;
+    use super::super::parts::has_all_parts;
     use super::*;
 
     #[test]
