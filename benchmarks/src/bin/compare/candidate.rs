@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::surroundings::own_program;
+use crate::programs;
 
 /// The exit code of a peer's `build` if what it is built with is missing (`EX_UNAVAILABLE`).
 const NO_TOOLCHAIN: i32 = 69;
@@ -49,7 +49,7 @@ pub(crate) fn own(
 ) -> anyhow::Result<Candidate> {
     Ok(Candidate {
         name: name.to_owned(),
-        program: own_program(program)?,
+        program: programs::own(program)?,
         arguments: arguments.iter().map(Into::into).collect(),
         variables: variables.to_vec(),
         sampled: 0,

@@ -1,7 +1,6 @@
 //! The whole layer as a process: the program `foostore`, what it reports once it is ready, and its end.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::arguments::Arguments;
-use crate::surroundings::beside;
+use crate::programs;
 
 /// How long the layer may take until it is ready, and to end.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -25,18 +24,7 @@ pub(crate) async fn program(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     if let Some(program) = &arguments.foostore {
         return Ok(program.canonicalize()?);
     }
-    let beside = beside()?;
-    let profile = match beside.file_name().and_then(OsStr::to_str).context("no directory of a profile")? {
-        "debug" => "dev",
-        profile => profile,
-    };
-    let target = beside.parent().context("no target directory")?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--locked", "--package", "foostore", "--bin", "foostore", "--profile", profile]);
-    build.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-    anyhow::ensure!(build.status().await?.success(), "foostore cannot be built");
-    Ok(beside.join("foostore"))
+    programs::foostore().await
 }
 
 /// Which services run, and what else differs from a layer as it is.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use crate::surroundings::beside;
+use crate::programs;
 use crate::table::Table;
 
 /// Returns the machine, this project's commit, and the toolchains. `cache` is where peers are built.
@@ -22,7 +22,7 @@ pub(crate) async fn describe(cache: &Path) -> Table {
     row("kernel", first_line(Path::new("/proc/sys/kernel/osrelease")));
     row("load before", load());
     row("commit", commit().await);
-    row("profile", beside().ok().and_then(|directory| Some(directory.file_name()?.to_str()?.to_owned())));
+    row("profile", programs::profile().ok());
     let node = cache.join("node/node_modules/.bin/node");
     // The peer's own, which it prefers to the one that is installed.
     let node = if node.exists() { node } else { "node".into() };

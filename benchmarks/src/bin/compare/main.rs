@@ -9,6 +9,7 @@ mod machine;
 mod measure;
 mod outcome;
 mod process;
+mod programs;
 mod queue;
 mod ratios;
 mod rounds;
@@ -44,6 +45,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let before = arguments.against.as_deref().map(ratios::read).transpose()?;
     let histograms = histograms(arguments);
+    programs::build_own().await?;
     println!("{}", machine::describe(&arguments.cache).await);
     let mut ratios = Vec::new();
     for section in arguments.sections() {

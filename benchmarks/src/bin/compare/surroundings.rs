@@ -1,6 +1,6 @@
 //! What the measured programs need: a local cloud, which is part of this process, and a directory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use local_cloud::{LocalCloud, Settings};
@@ -65,15 +65,4 @@ impl Surroundings {
     pub(crate) async fn stop(self) {
         self.cloud.shutdown().await;
     }
-}
-
-/// Returns a program of this package, which are all in the directory of the one that runs.
-pub(crate) fn own_program(name: &str) -> anyhow::Result<PathBuf> {
-    Ok(beside()?.join(name))
-}
-
-/// Returns the directory of this program.
-pub(crate) fn beside() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    Ok(here.parent().context("a program without a directory")?.to_owned())
 }

@@ -10,8 +10,9 @@ use tokio::process::Command;
 use crate::arguments::Arguments;
 use crate::outcome::{Log, Outcome, Ratio};
 use crate::process::Process;
+use crate::programs;
 use crate::statistics::{mean, percentile};
-use crate::surroundings::{Surroundings, own_program};
+use crate::surroundings::Surroundings;
 use crate::table::{Table, time};
 
 /// Rounds are short here, so there are several for each of the other sections'.
@@ -28,7 +29,7 @@ struct Case {
 
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let around = Surroundings::start().await?;
-    let mut command = Command::new(own_program("micro")?);
+    let mut command = Command::new(programs::own("micro")?);
     around.describe(&mut command);
     command
         .env("OTEL_TRACES_SAMPLER", "parentbased_always_on")

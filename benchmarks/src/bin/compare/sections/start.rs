@@ -12,9 +12,9 @@ use crate::arguments::Arguments;
 use crate::foostore::{self, Layer, Shape};
 use crate::outcome::{Log, Outcome};
 use crate::process::memory;
+use crate::programs;
 use crate::second::{Second, started};
 use crate::statistics::median;
-use crate::surroundings::own_program;
 use crate::table::{Table, mebibytes, time};
 
 /// The load, after which memory is looked at again.
@@ -124,7 +124,7 @@ fn log(name: &str, took: &[Duration]) -> Log {
 /// Returns the sizes of the programs, which are what the Dockerfile adds to its base image, and of images that are here.
 async fn sizes(program: &Path, directory: &Path, remarks: &mut Vec<String>) -> anyhow::Result<Table> {
     let mut table = Table::new(["size", "as built", "stripped, as in the image", "image"]);
-    let consumer = own_program("consumer")?;
+    let consumer = programs::own("consumer")?;
     let mut images = 0;
     for (name, file) in [("foostore", program), ("a service with nothing but a consumer", consumer.as_path())]
     {

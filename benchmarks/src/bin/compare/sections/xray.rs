@@ -8,8 +8,8 @@ use tokio::process::Command;
 use crate::arguments::Arguments;
 use crate::outcome::{Log, Outcome};
 use crate::process::Process;
+use crate::programs;
 use crate::statistics::{median, percentile};
-use crate::surroundings::own_program;
 use crate::table::{Table, mebibytes, time};
 
 /// What the program reports when it has put the segments.
@@ -33,7 +33,7 @@ struct Query {
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let directory = tempfile::tempdir()?;
     let histogram = directory.path().join("puts.hlog");
-    let mut command = Command::new(own_program("xray")?);
+    let mut command = Command::new(programs::own("xray")?);
     command.arg(arguments.segments.to_string()).arg(&histogram);
     let mut process = Process::start(command, &directory.path().join("xray.log"))?;
     process.reports(WARM).await?;
