@@ -19,6 +19,8 @@ use crate::target::Target;
 #[derive(Debug)]
 pub(crate) struct Call {
     span: Span,
+    /// How often it was sent before the SDK took it over.
+    sent: u32,
     settled: bool,
 }
 
@@ -30,6 +32,11 @@ impl Call {
     /// Starts the span of the operation in `config` under the current span; `input` says what it works on.
     pub(crate) fn start(input: &Input, config: &ConfigBag) -> Option<Self> {
         let metadata = config.load::<Metadata>()?;
+        Some(Self::begin(metadata, config.load::<Region>().map(AsRef::as_ref), input))
+    }
+
+    /// Starts the span of an operation in `region` under the current span; `input` says what it works on.
+    pub(crate) fn begin(metadata: &Metadata, region: Option<&str>, input: &Input) -> Self {
         let operation = metadata.name();
         let service = node_name(metadata.service());
         let name = format!("{service}.{operation}");
@@ -39,14 +46,20 @@ impl Call {
         span.set_attribute(attribute::RPC_SYSTEM_NAME, attributes::AWS_API);
         span.set_attribute(attributes::RPC_SERVICE, service.to_owned());
         span.set_attribute(attribute::RPC_METHOD, operation.to_owned());
-        if let Some(region) = config.load::<Region>() {
-            span.set_attribute(attributes::AWS_REGION, region.to_string());
+        if let Some(region) = region {
+            span.set_attribute(attributes::AWS_REGION, region.to_owned());
         }
-        let call = Self { span, settled: false };
+        let call = Self { span, sent: 0, settled: false };
         if let Some(target) = Target::of(metadata.service(), input) {
             call.on(target);
         }
-        Some(call)
+        call
+    }
+
+    /// Counts an attempt, after which the SDK sends the call again.
+    pub(crate) fn sent_once(mut self) -> Self {
+        self.sent += 1;
+        self
     }
 
     pub(crate) fn span(&self) -> &Span {
@@ -85,6 +98,7 @@ impl Call {
         failure: Option<Failure>,
     ) {
         self.settled = true;
+        let attempts = attempts.saturating_add(self.sent);
         if let Some(resent) = attempts.checked_sub(1).filter(|resent| *resent > 0) {
             self.span.set_attribute(attribute::HTTP_REQUEST_RESEND_COUNT, i64::from(resent));
             self.span.set_attribute(attributes::AWS_RETRIES, i64::from(resent));

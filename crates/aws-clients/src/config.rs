@@ -15,7 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 
-use crate::TracingInterceptor;
+use crate::{DirectClient, TracingInterceptor};
 
 /// The region used when none is configured.
 pub const DEFAULT_REGION: &str = "eu-central-1";
@@ -76,19 +76,25 @@ impl AwsSettings {
     }
 }
 
+/// A client of DynamoDB.
+pub type DynamoDb = DirectClient<aws_sdk_dynamodb::Client>;
+
 /// Creates a DynamoDB client that traces each call as a span and abandons it within [`dynamodb_limits`].
 #[must_use]
-pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::from_conf(
-        dynamodb_builder(config).interceptor(TracingInterceptor::new()).build(),
-    )
+pub fn dynamodb(config: &SdkConfig) -> DynamoDb {
+    DirectClient::traced(|learning| {
+        let builder = dynamodb_builder(config).interceptor(learning).interceptor(TracingInterceptor::new());
+        aws_sdk_dynamodb::Client::from_conf(builder.build())
+    })
 }
 
 /// Creates a DynamoDB client with the same limits for calls that belong to no trace, such as looking for work. They have no
 /// spans.
 #[must_use]
-pub fn untraced_dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::from_conf(dynamodb_builder(config).build())
+pub fn untraced_dynamodb(config: &SdkConfig) -> DynamoDb {
+    DirectClient::untraced(|learning| {
+        aws_sdk_dynamodb::Client::from_conf(dynamodb_builder(config).interceptor(learning).build())
+    })
 }
 
 fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {

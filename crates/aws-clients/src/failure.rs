@@ -3,6 +3,7 @@
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::context::Error;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::ErrorClass;
 use crate::error::{code, in_chain, unsent, well_formed, without_credentials};
@@ -30,23 +31,38 @@ impl Failure {
     /// Creates a failure from the SDK's error and the last response, if there was one.
     pub(crate) fn of(error: &OrchestratorError<Error>, response: Option<&HttpResponse>) -> Self {
         if error.is_timeout_error() {
-            return Self::plain(code::TIMEOUT);
+            return Self::timeout();
         }
         let answer = response.filter(|response| !response.status().is_success());
         if let Some(response) = answer {
             return Self::answered(response);
         }
         if let Some(connector) = error.as_connector_error() {
-            return Self::plain(unsent(Some(connector)).0);
+            return Self::unsent(connector);
         }
         if error.is_response_error() || error.is_operation_error() {
-            return Self::plain(code::RESPONSE);
+            return Self::unreadable();
         }
         // All that remains happened before the request was sent: endpoint, credentials, serialization, signing.
         Self::plain(match in_chain::<CredentialsError>(error) {
             Some(error) => without_credentials(error).0,
             None => code::REQUEST,
         })
+    }
+
+    /// Creates the failure of a call without a response in time.
+    pub(crate) fn timeout() -> Self {
+        Self::plain(code::TIMEOUT)
+    }
+
+    /// Creates the failure of a call without a connection.
+    pub(crate) fn unsent(error: &ConnectorError) -> Self {
+        Self::plain(unsent(Some(error)).0)
+    }
+
+    /// Creates the failure of a call whose response could not be read.
+    pub(crate) fn unreadable() -> Self {
+        Self::plain(code::RESPONSE)
     }
 
     /// Creates the failure of a call whose future was dropped.

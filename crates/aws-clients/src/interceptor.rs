@@ -53,7 +53,10 @@ impl Intercept for TracingInterceptor {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(call) = Call::start(context.input(), config) {
+        // It has been begun already if the SDK takes it over.
+        if config.load::<Call>().is_none()
+            && let Some(call) = Call::start(context.input(), config)
+        {
             config.interceptor_state().store_put(call);
         }
         Ok(())
@@ -117,7 +120,7 @@ impl Outcome {
 }
 
 /// Returns the id that AWS assigned to the request.
-fn request_id(response: &HttpResponse) -> Option<String> {
+pub(crate) fn request_id(response: &HttpResponse) -> Option<String> {
     ["x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"]
         .into_iter()
         .find_map(|name| response.headers().get(name))

@@ -19,6 +19,7 @@
 mod call;
 mod class;
 mod config;
+mod direct;
 mod error;
 mod failure;
 mod interceptor;
@@ -27,9 +28,10 @@ mod target;
 
 pub use class::ErrorClass;
 pub use config::{
-    ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, dynamodb, dynamodb_limits, kms, s3, sdk_config,
+    ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, DynamoDb, dynamodb, dynamodb_limits, kms, s3, sdk_config,
     untraced_dynamodb, untraced_s3,
 };
+pub use direct::{DirectClient, Operation, SdkCall};
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};
 pub use shared_call::SharedCall;

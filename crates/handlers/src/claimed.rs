@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
+use aws_clients::DynamoDb;
 use envelope::Event;
 use idempotency::{Claim, ClaimError, Claims, Retry, Token};
 use sqs_consumer::{AtLeastOnceHandler, Clock, Delivery, Done, Failure, SystemClock};
@@ -71,7 +71,7 @@ impl Lease {
 ///   of the message would certainly repeat the effect, whereas an acknowledged message repeats it only if it is
 ///   delivered again.
 pub struct Claimed<H> {
-    client: Client,
+    client: DynamoDb,
     claims: Claims,
     lease: Lease,
     clock: Arc<dyn Clock>,
@@ -82,7 +82,7 @@ impl<H: Subscriber> Claimed<H> {
     /// Creates a runner for `handler` with claims in `table`, whose partition key is the string `pk` and whose TTL
     /// attribute is `expires_at`.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, lease: Lease, handler: H) -> Self {
+    pub fn new(client: DynamoDb, table: impl Into<String>, lease: Lease, handler: H) -> Self {
         Self { client, claims: Claims::new(table), lease, clock: Arc::new(SystemClock), handler }
     }
 

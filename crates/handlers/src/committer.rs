@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
+use aws_clients::DynamoDb;
 use envelope::Envelope;
 use idempotency::outbox::Announcing;
 use idempotency::{Commit, CommitError, Retry, Transaction};
@@ -34,7 +34,7 @@ pub const CONTENDED_WITHIN: Duration = Duration::from_secs(10);
 /// customer that got in each other's way take turns.
 #[derive(Clone, Debug)]
 pub struct Committer {
-    client: Client,
+    client: DynamoDb,
     table: String,
     service: String,
     announcing: Announcing,
@@ -79,7 +79,7 @@ impl Committer {
     /// Creates a committer with markers and outbox in `table`, whose partition key is the string `pk` and whose TTL
     /// attribute is `expires_at`. `service` distinguishes its markers from those of others in the same table.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>) -> Self {
+    pub fn new(client: DynamoDb, table: impl Into<String>, service: impl Into<String>) -> Self {
         let (table, service) = (table.into(), service.into());
         Self { client, table, service, announcing: Announcing::default(), turns: Turns::default() }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use aws_sdk_dynamodb::Client;
+use aws_clients::DynamoDb;
 use envelope::Event;
 use idempotency::outbox::Announcing;
 use sqs_consumer::{AtLeastOnceHandler, Delivery, Done, Failure};
@@ -38,7 +38,7 @@ impl<H: Subscriber> EffectivelyOnce<H> {
     /// Creates a runner for `handler` with markers and outbox in `table`, whose partition key is the string `pk` and
     /// whose TTL attribute is `expires_at`. `service` distinguishes its markers from those of others in the same table.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, service: impl Into<String>, handler: H) -> Self {
+    pub fn new(client: DynamoDb, table: impl Into<String>, service: impl Into<String>, handler: H) -> Self {
         Self { committer: Committer::new(client, table, service), handler }
     }
 

@@ -46,7 +46,7 @@
 //!
 //! assert_eq!(subscriptions::<Rewards>()[0].name, "PointsEarned");
 //!
-//! fn handler(dynamodb: aws_sdk_dynamodb::Client, table: String) -> impl sqs_consumer::AtLeastOnceHandler {
+//! fn handler(dynamodb: aws_clients::DynamoDb, table: String) -> impl sqs_consumer::AtLeastOnceHandler {
 //!     EffectivelyOnce::new(dynamodb, table, "rewards", Rewards)
 //! }
 //! ```
@@ -76,7 +76,7 @@
 //!     type Events = (PointsEarned, PointsRedeemed);
 //! }
 //!
-//! fn handler(dynamodb: aws_sdk_dynamodb::Client) -> impl sqs_consumer::AtLeastOnceHandler {
+//! fn handler(dynamodb: aws_clients::DynamoDb) -> impl sqs_consumer::AtLeastOnceHandler {
 //!     EffectivelyOnce::new(dynamodb, "rewards", "rewards", Rewards)
 //! }
 //! ```

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -41,7 +40,7 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 ///
 /// ```no_run
 /// # use std::time::Duration;
-/// # async fn send(client: aws_sdk_dynamodb::Client) -> Result<(), idempotency::ClaimError> {
+/// # async fn send(client: aws_clients::DynamoDb) -> Result<(), idempotency::ClaimError> {
 /// use idempotency::{Claim, Claims};
 ///
 /// let claims = Claims::new("email-deliveries");
@@ -150,7 +149,7 @@ impl Claims {
     /// [`ClaimError::Aws`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
     pub async fn claim(
         &self,
-        client: &Client,
+        client: &DynamoDb,
         id: &str,
         lease: Duration,
         now: Timestamp,
@@ -183,7 +182,7 @@ impl Claims {
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":owner", text(&owner))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match put.send().await {
+        match client.call(put).await {
             Ok(answer) => {
                 let replaced = answer.attributes().and_then(attempt_in);
                 // A repetition of this call replaces what it wrote itself.
@@ -212,7 +211,13 @@ impl Claims {
 
     /// Ends another worker's lease at `until`, unless it has changed since it was read: then the next attempt to claim
     /// finds what it is now.
-    async fn shorten(&self, client: &Client, id: &str, other: &Other, until: i64) -> Result<(), ClaimError> {
+    async fn shorten(
+        &self,
+        client: &DynamoDb,
+        id: &str,
+        other: &Other,
+        until: i64,
+    ) -> Result<(), ClaimError> {
         let update = client
             .update_item()
             .table_name(&self.table)
@@ -227,7 +232,7 @@ impl Claims {
             .expression_attribute_values(":found", AttributeValue::N(other.lease_until.clone()))
             .expression_attribute_values(":until", number(until));
         // If not, the other worker has renewed or ended its claim meanwhile.
-        update_if(update).await?;
+        update_if(client, update).await?;
         Ok(())
     }
 
@@ -235,7 +240,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`ClaimError::Lost`] if the lease ended and another worker claimed it, [`ClaimError::Aws`] if DynamoDB fails.
-    pub async fn complete(&self, client: &Client, token: &Token, now: Timestamp) -> Result<(), ClaimError> {
+    pub async fn complete(&self, client: &DynamoDb, token: &Token, now: Timestamp) -> Result<(), ClaimError> {
         let update = client
             .update_item()
             .table_name(&self.table)
@@ -249,17 +254,18 @@ impl Claims {
             .expression_attribute_values(":done", text(DONE))
             .expression_attribute_values(":expires", number(expiry(now)))
             .expression_attribute_values(":owner", text(&token.owner));
-        if update_if(update).await? { Ok(()) } else { Err(ClaimError::Lost { id: token.id.clone() }) }
+        if update_if(client, update).await? { Ok(()) } else { Err(ClaimError::Lost { id: token.id.clone() }) }
     }
 
     /// Returns whether the effect of `id` is recorded as carried out. What was recorded before the call counts.
     ///
     /// # Errors
     /// [`ClaimError::Aws`] if DynamoDB fails, [`ClaimError::Unreadable`] if the key holds something else.
-    pub async fn is_done(&self, client: &Client, id: &str) -> Result<bool, ClaimError> {
+    pub async fn is_done(&self, client: &DynamoDb, id: &str) -> Result<bool, ClaimError> {
         let get =
             client.get_item().table_name(&self.table).key(PARTITION_KEY, text(id)).consistent_read(true);
-        let answer = get.send().await.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
+        let answer =
+            client.call(get).await.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         let Some(item) = answer.item else { return Ok(false) };
         match read(&item) {
             Some(found) => Ok(matches!(found, Found::Done { .. })),
@@ -271,7 +277,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`ClaimError::Lost`] if another worker claimed it or it was completed, [`ClaimError::Aws`] if DynamoDB fails.
-    pub async fn release(&self, client: &Client, token: &Token) -> Result<(), ClaimError> {
+    pub async fn release(&self, client: &DynamoDb, token: &Token) -> Result<(), ClaimError> {
         let delete = client
             .delete_item()
             .table_name(&self.table)
@@ -282,7 +288,7 @@ impl Claims {
             .expression_attribute_names("#state", STATE)
             .expression_attribute_values(":owner", text(&token.owner))
             .expression_attribute_values(":claimed", text(CLAIMED));
-        match delete.send().await {
+        match client.call(delete).await {
             Ok(_) => Ok(()),
             Err(error)
                 if error
@@ -356,8 +362,8 @@ fn number(value: i64) -> AttributeValue {
 }
 
 /// Sends a conditional update. Returns whether its condition held.
-async fn update_if(update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
-    match update.send().await {
+async fn update_if(client: &DynamoDb, update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
+    match client.call(update).await {
         Ok(_) => Ok(true),
         Err(error)
             if error

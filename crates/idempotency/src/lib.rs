@@ -9,12 +9,12 @@
 //! attempt it, for the duration of a lease.
 //!
 //! ```no_run
-//! use aws_sdk_dynamodb::Client;
+//! use aws_clients::DynamoDb;
 //! use aws_sdk_dynamodb::types::TransactWriteItem;
 //! use envelope::Envelope;
 //! use idempotency::{Commit, CommitError, Transaction};
 //!
-//! # async fn handle(client: Client, event: Envelope, change: TransactWriteItem, announcement: Envelope) {
+//! # async fn handle(client: DynamoDb, event: Envelope, change: TransactWriteItem, announcement: Envelope) {
 //! let committed = Transaction::new("members", &event, "membership")
 //!     .change(change)
 //!     .announce(&announcement)

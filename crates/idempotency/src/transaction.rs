@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, ErrorClass, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, ErrorClass, service};
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::RequestId as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -145,7 +144,7 @@ impl Transaction {
     ///
     /// # Errors
     /// [`CommitError`] says why the transaction was not committed.
-    pub async fn commit(self, client: &Client) -> Result<Commit, CommitError> {
+    pub async fn commit(self, client: &DynamoDb) -> Result<Commit, CommitError> {
         let items = self
             .items(Timestamp::now())
             .map_err(|error| AwsError::unbuildable(service::DYNAMODB, OPERATION, error))?;
@@ -156,7 +155,7 @@ impl Transaction {
                 .transact_write_items()
                 .client_request_token(&token)
                 .set_transact_items(Some(items.clone()));
-            let Err(error) = Box::pin(request.send()).await else { return Ok(Commit::Applied) };
+            let Err(error) = Box::pin(client.call(request)).await else { return Ok(Commit::Applied) };
             let passing = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     let reasons = cancelled.cancellation_reasons();

@@ -1,6 +1,6 @@
 //! Publishing to an EventBridge bus.
 
-use aws_clients::{AwsError, service};
+use aws_clients::{AwsError, DirectClient, service};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -38,6 +38,7 @@ impl EventPublisher {
     /// each entry has its own span and header instead. The client's retries are disabled for these calls, because only
     /// the publisher's own retries know which entries failed.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the caller has no more use for it")]
     pub fn new(client: Client, bus_name: String, settings: PublisherSettings, meter: &Meter) -> Self {
         let target = Target {
             destination: bus_name,
@@ -46,6 +47,10 @@ impl EventPublisher {
             method: PutEvents::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
+        let client = DirectClient::untraced(|learning| {
+            let config = client.config().to_builder().retry_config(RetryConfig::disabled());
+            Client::from_conf(config.interceptor(learning).build())
+        });
         let batcher = Batcher::start(PutEvents { client }, &target.destination, settings, meter);
         Self { batcher, target, departures: None }
     }
@@ -122,7 +127,7 @@ fn size_of_entry(entry: &PutEventsRequestEntry) -> usize {
 
 /// The call behind [`EventPublisher`].
 struct PutEvents {
-    client: Client,
+    client: DirectClient<Client>,
 }
 
 impl Call for PutEvents {
@@ -134,10 +139,9 @@ impl Call for PutEvents {
     const OPERATION: &'static str = "PutEvents";
 
     async fn send(&self, entries: &[&Self::Entry]) -> Answer {
-        let retries_off = aws_sdk_eventbridge::config::Builder::new().retry_config(RetryConfig::disabled());
         let entries = entries.iter().copied().cloned().collect();
-        let request = self.client.put_events().set_entries(Some(entries)).customize();
-        let output = match request.config_override(retries_off).send().await {
+        let request = self.client.put_events().set_entries(Some(entries));
+        let output = match self.client.call(request).await {
             Ok(output) => output,
             Err(error) => {
                 return Answer::failed(AwsError::of(Self::SERVICE, Self::OPERATION, error));

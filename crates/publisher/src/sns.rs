@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
+use aws_clients::{AwsError, DirectClient, service};
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
@@ -44,6 +44,7 @@ impl TopicPublisher {
     /// `client` must be one **without** a tracing interceptor; its retries are disabled for these calls. See
     /// [`EventPublisher::new`](crate::EventPublisher::new) for the reasons.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the caller has no more use for it")]
     pub fn new(client: Client, topic_arn: String, settings: PublisherSettings, meter: &Meter) -> Self {
         let name = topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
         let target = Target {
@@ -53,6 +54,10 @@ impl TopicPublisher {
             method: PublishBatch::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
+        let client = DirectClient::untraced(|learning| {
+            let config = client.config().to_builder().retry_config(RetryConfig::disabled());
+            Client::from_conf(config.interceptor(learning).build())
+        });
         let call = PublishBatch { client, topic_arn: topic_arn.clone() };
         Self { batcher: Batcher::start(call, &name, settings, meter), target, topic_arn }
     }
@@ -148,7 +153,7 @@ impl Message {
 
 /// The call behind [`TopicPublisher`].
 struct PublishBatch {
-    client: Client,
+    client: DirectClient<Client>,
     topic_arn: String,
 }
 
@@ -167,21 +172,13 @@ impl Call for PublishBatch {
             Ok(entries) => entries,
             Err(error) => return Answer::failed(error),
         };
-        let retries_off = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
         let header = common_header(messages).map(str::to_owned);
         let request = self
             .client
             .publish_batch()
             .topic_arn(&self.topic_arn)
-            .set_publish_batch_request_entries(Some(entries))
-            .customize()
-            .config_override(retries_off)
-            .mutate_request(move |request| {
-                if let Some(header) = &header {
-                    request.headers_mut().insert(context::XRAY_HEADER, header.clone());
-                }
-            });
-        let output = match request.send().await {
+            .set_publish_batch_request_entries(Some(entries));
+        let output = match self.client.call_in(request, header).await {
             Ok(output) => output,
             Err(error) => return Answer::failed(AwsError::of(Self::SERVICE, Self::OPERATION, error)),
         };

@@ -25,7 +25,7 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct TestCloud {
     local: LocalCloud,
     aws: SdkConfig,
-    dynamodb: aws_sdk_dynamodb::Client,
+    dynamodb: aws_clients::DynamoDb,
     sqs: aws_sdk_sqs::Client,
     outputs: Outputs,
 }
@@ -61,7 +61,7 @@ impl TestCloud {
 
     /// Returns a DynamoDB client with the same settings as in production.
     #[must_use]
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+    pub fn dynamodb(&self) -> aws_clients::DynamoDb {
         self.dynamodb.clone()
     }
 

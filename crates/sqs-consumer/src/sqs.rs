@@ -2,7 +2,6 @@
 
 mod direct;
 mod parts;
-mod sigv4;
 mod wire;
 
 use std::time::Duration;
@@ -19,8 +18,8 @@ use aws_sdk_sqs::types::{
     Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName,
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
+use direct_requests::Direct;
 
-use self::direct::Direct;
 use self::parts::{attribute, timestamp};
 use crate::queue::{
     AttributeValue, DeadLetter, Message, Queue, QueueError, Receipt, Receive, Rejected, SentDeadLetter,
@@ -116,7 +115,9 @@ impl Queue for SqsQueue {
             (&self.waiting, MAX_WAIT + CALL_TIMEOUT)
         };
         let body = || wire::receive(&self.url, request);
-        if let Some(received) = Box::pin(self.direct.call(RECEIVE, body, limit, wire::messages)).await {
+        if let Some(received) =
+            Box::pin(direct::call(&self.direct, RECEIVE, body, limit, wire::messages)).await
+        {
             return Ok(received?);
         }
         let call = client
@@ -137,7 +138,9 @@ impl Queue for SqsQueue {
             return Ok(Vec::new());
         }
         let body = || wire::delete(&self.url, receipts);
-        if let Some(deleted) = Box::pin(self.direct.call(DELETE, body, CALL_TIMEOUT, wire::rejected)).await {
+        if let Some(deleted) =
+            Box::pin(direct::call(&self.direct, DELETE, body, CALL_TIMEOUT, wire::rejected)).await
+        {
             return Ok(deleted?);
         }
         let mut call = self.client.delete_message_batch().queue_url(&self.url);

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -31,7 +30,7 @@ const WANTED_UNTIL: &str = "wanted_until";
 /// The leases of one task.
 #[derive(Clone, Debug)]
 pub(crate) struct Leases {
-    client: Client,
+    client: DynamoDb,
     table: String,
     holder: Uuid,
     pub(crate) duration: Duration,
@@ -59,7 +58,7 @@ pub(crate) enum Renewed {
 }
 
 impl Leases {
-    pub(crate) fn new(client: Client, table: &str, duration: Duration) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: &str, duration: Duration) -> Self {
         Self { client, table: table.to_owned(), holder: Uuid::new_v4(), duration }
     }
 
@@ -77,7 +76,7 @@ impl Leases {
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":latest", number(after(now, self.duration * 2)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match send(update).await? {
+        match send(&self.client, update).await? {
             Ok(_) => Ok(Taken::Ours),
             Err(found) => {
                 let until = read(&found, UNTIL).unwrap_or_default();
@@ -100,7 +99,7 @@ impl Leases {
             .update_expression("SET #until = :until, #holds = :holds")
             .condition_expression("#holder = :holder")
             .return_values(ReturnValue::AllNew);
-        match send(update).await? {
+        match send(&self.client, update).await? {
             Ok(answer) => {
                 let wanted = answer.attributes.as_ref().and_then(|item| read(item, WANTED_UNTIL));
                 let wanted = wanted.is_some_and(|until| until > now.as_millisecond());
@@ -119,7 +118,7 @@ impl Leases {
             .expression_attribute_names("#holder", HOLDER)
             .expression_attribute_names("#wanted", WANTED_UNTIL)
             .expression_attribute_values(":until", number(after(now, self.duration)));
-        send(update).await.map(drop)
+        send(&self.client, update).await.map(drop)
     }
 
     /// Gives a bucket back before its lease ends.
@@ -132,7 +131,7 @@ impl Leases {
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":holder", AttributeValue::S(self.holder.to_string()))
             .expression_attribute_values(":now", number(0));
-        send(update).await.map(drop)
+        send(&self.client, update).await.map(drop)
     }
 
     fn set(&self, bucket: &str, holds: usize, now: Timestamp) -> UpdateItemFluentBuilder {
@@ -152,8 +151,11 @@ impl Leases {
 }
 
 /// Sends an update. The inner error is the item as it is, if the condition does not hold.
-async fn send(update: UpdateItemFluentBuilder) -> Result<Result<UpdateItemOutput, Item>, AwsError> {
-    match Box::pin(update.send()).await {
+async fn send(
+    client: &DynamoDb,
+    update: UpdateItemFluentBuilder,
+) -> Result<Result<UpdateItemOutput, Item>, AwsError> {
+    match Box::pin(client.call(update)).await {
         Ok(answer) => Ok(Ok(answer)),
         Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
             Ok(Err(match answer.into_err() {

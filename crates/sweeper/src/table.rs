@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
@@ -15,7 +14,7 @@ const PARTITION_KEY: &str = envelope::outbox::PARTITION_KEY;
 /// The swept table.
 #[derive(Clone, Debug)]
 pub(crate) struct SweptTable {
-    pub(crate) client: Client,
+    pub(crate) client: DynamoDb,
     pub(crate) name: String,
 }
 
@@ -49,8 +48,9 @@ impl SweptTable {
             .expression_attribute_values(":cutoff", text(sortable(cutoff)))
             .set_exclusive_start_key(start)
             .limit(most);
-        let found =
-            Box::pin(query.send()).await.map_err(|error| AwsError::of(service::DYNAMODB, "Query", error))?;
+        let found = Box::pin(self.client.call(query))
+            .await
+            .map_err(|error| AwsError::of(service::DYNAMODB, "Query", error))?;
         let key = |mut item: HashMap<String, AttributeValue>| match item.remove(PARTITION_KEY) {
             Some(AttributeValue::S(key)) => Some(key),
             _ => None,
@@ -62,7 +62,7 @@ impl SweptTable {
     /// Reads an item, consistently.
     pub(crate) async fn item(&self, key: &str) -> Result<Option<Item>, AwsError> {
         let get = self.client.get_item().table_name(&self.name).key(PARTITION_KEY, text(key));
-        let found = Box::pin(get.consistent_read(true).send()).await;
+        let found = Box::pin(self.client.call(get.consistent_read(true))).await;
         Ok(found.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 
@@ -95,7 +95,7 @@ impl SweptTable {
             .expression_attribute_values(":at", at.clone())
             .expression_attribute_values(":reason", text(reason))
             .expression_attribute_values(":now", text(sortable(now)));
-        match Box::pin(update.send()).await {
+        match Box::pin(self.client.call(update)).await {
             Ok(_) => Ok(true),
             Err(error)
                 if error

@@ -1,7 +1,6 @@
 //! Whether the webhook has asked for no more pushes.
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -17,13 +16,13 @@ const NOTIFICATION_ID: &str = "notification_id";
 /// The record of an endpoint that has answered `410 Gone`, in the service's table.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
-    client: Client,
+    client: DynamoDb,
     table: String,
     url_digest: String,
 }
 
 impl Endpoint {
-    pub(crate) fn new(client: Client, table: impl Into<String>, url_digest: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>, url_digest: impl Into<String>) -> Self {
         Self { client, table: table.into(), url_digest: url_digest.into() }
     }
 
@@ -35,7 +34,7 @@ impl Endpoint {
             .table_name(&self.table)
             .key(PARTITION_KEY, text(KEY))
             .consistent_read(true);
-        let answer = Box::pin(request.send())
+        let answer = Box::pin(self.client.call(request))
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         Ok(answer.item.is_some_and(|item| item.get(URL_DIGEST) == Some(&text(&*self.url_digest))))
@@ -51,7 +50,9 @@ impl Endpoint {
             .item(URL_DIGEST, text(&*self.url_digest))
             .item(DISABLED_AT, text(Timestamp::now().to_string()))
             .item(NOTIFICATION_ID, text(notification_id.to_string()));
-        Box::pin(put.send()).await.map_err(|error| AwsError::of(service::DYNAMODB, "PutItem", error))?;
+        Box::pin(self.client.call(put))
+            .await
+            .map_err(|error| AwsError::of(service::DYNAMODB, "PutItem", error))?;
         Ok(())
     }
 }

@@ -3,8 +3,7 @@
 //! Each of the two facts is replaced by a later one only, in a single conditional write, so that events of one customer need
 //! not be handled one after the other.
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -27,7 +26,7 @@ const BY_APP: &str = "by_app";
 /// The table of recipients.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipients {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
@@ -52,7 +51,7 @@ impl From<RecipientError> for Failure {
 }
 
 impl Recipients {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
 
@@ -64,7 +63,7 @@ impl Recipients {
             .table_name(&self.table)
             .key(PARTITION_KEY, key(customer_number))
             .consistent_read(true);
-        let answer = Box::pin(request.send())
+        let answer = Box::pin(self.client.call(request))
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         let Some(item) = answer.item else { return Ok(Recipient::default()) };
@@ -91,7 +90,7 @@ impl Recipients {
             .condition_expression("attribute_not_exists(#erased) OR #erased < :at")
             .expression_attribute_names("#erased", ERASED_AT)
             .expression_attribute_values(":at", number(at));
-        Ok(if_it_holds(update).await?)
+        Ok(if_it_holds(&self.client, update).await?)
     }
 
     /// Records the customer's channels as `event_id` announced them. Returns whether that is news.
@@ -111,7 +110,7 @@ impl Recipients {
             .expression_attribute_values(":app", AttributeValue::Bool(channels.by_app))
             .expression_attribute_values(":at", number(channels.announced_at))
             .expression_attribute_values(":by", AttributeValue::S(event_id.to_string()));
-        Ok(if_it_holds(update).await?)
+        Ok(if_it_holds(&self.client, update).await?)
     }
 
     fn update(&self, customer_number: &CustomerNumber) -> UpdateItemFluentBuilder {
@@ -120,8 +119,8 @@ impl Recipients {
 }
 
 /// Sends an update. Returns whether its condition holds. Nothing is news twice, so a lost answer is harmless.
-async fn if_it_holds(update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
-    match Box::pin(update.send()).await {
+async fn if_it_holds(client: &DynamoDb, update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
+    match Box::pin(client.call(update)).await {
         Ok(_) => Ok(true),
         Err(error)
             if error

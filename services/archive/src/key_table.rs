@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -36,7 +35,7 @@ type Item = HashMap<String, AttributeValue>;
 /// The table of data keys.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyTable {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
@@ -55,14 +54,14 @@ pub(crate) struct Stored {
 }
 
 impl KeyTable {
-    pub(crate) fn new(client: Client, table: String) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: String) -> Self {
         Self { client, table }
     }
 
     /// Reads consistently: a key that an erasure removed is used for no event that is handled afterwards.
     pub(crate) async fn get(&self, customer_number: Option<&str>) -> Result<Stored, KeyError> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let got = Box::pin(get.key(PARTITION_KEY, text(key(customer_number))).send()).await;
+        let got = Box::pin(self.client.call(get.key(PARTITION_KEY, text(key(customer_number))))).await;
         let item = got.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item;
         item.map_or_else(|| Ok(Stored::default()), |item| Stored::read(&item))
     }
@@ -89,7 +88,7 @@ impl KeyTable {
             .expression_attribute_values(":wrapped_key", bytes(made.ciphertext.clone()))
             .expression_attribute_values(":made_at", text(sortable(Timestamp::now())))
             .expression_attribute_values(":occurred_at", text(sortable(occurred_at)));
-        Ok(settled(Box::pin(update.send()).await)?.is_some())
+        Ok(settled(Box::pin(self.client.call(update)).await)?.is_some())
     }
 
     /// Records an erasure and removes the key, unless a later erasure has. Returns the removed key's id.
@@ -108,7 +107,7 @@ impl KeyTable {
             .expression_attribute_names("#erased_at", ERASED_AT)
             .expression_attribute_values(":erased_at", text(sortable(erased_at)))
             .return_values(ReturnValue::AllOld);
-        let Some(old) = settled(Box::pin(update.send()).await)? else { return Ok(None) };
+        let Some(old) = settled(Box::pin(self.client.call(update)).await)? else { return Ok(None) };
         Ok(Stored::read(&old)?.key.map(|key| key.id))
     }
 
@@ -128,14 +127,14 @@ impl KeyTable {
             .expression_attribute_values(":key_id", text(wrapped.id.to_string()))
             .expression_attribute_values(":wrapped_key", bytes(wrapped.ciphertext.clone()))
             .expression_attribute_values(":rewrapped", bytes(rewrapped));
-        settled(Box::pin(update.send()).await)?;
+        settled(Box::pin(self.client.call(update)).await)?;
         Ok(())
     }
 
     /// Returns a branch key, wrapped by KMS, if there is one with this name. It is written once and never changed.
     pub(crate) async fn branch(&self, name: &str) -> Result<Option<Vec<u8>>, KeyError> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let got = Box::pin(get.key(PARTITION_KEY, text(branch_key(name))).send()).await;
+        let got = Box::pin(self.client.call(get.key(PARTITION_KEY, text(branch_key(name))))).await;
         let item = got.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item;
         let wrapped = item.map(|mut item| match item.remove(WRAPPED_KEY) {
             Some(AttributeValue::B(wrapped)) => Ok(wrapped.into_inner()),
@@ -154,7 +153,7 @@ impl KeyTable {
             .expression_attribute_names("#made_at", MADE_AT)
             .expression_attribute_values(":wrapped_key", bytes(wrapped))
             .expression_attribute_values(":made_at", text(sortable(Timestamp::now())));
-        Ok(settled(Box::pin(update.send()).await)?.is_some())
+        Ok(settled(Box::pin(self.client.call(update)).await)?.is_some())
     }
 
     fn update(&self, customer_number: Option<&str>) -> UpdateItemFluentBuilder {

@@ -58,7 +58,7 @@ pub struct Keys {
 impl Keys {
     /// Creates the keys of an archive.
     #[must_use]
-    pub fn new(dynamodb: aws_sdk_dynamodb::Client, kms: aws_sdk_kms::Client, settings: KeySettings) -> Self {
+    pub fn new(dynamodb: aws_clients::DynamoDb, kms: aws_sdk_kms::Client, settings: KeySettings) -> Self {
         Self {
             table: KeyTable::new(dynamodb, settings.table),
             kms: Kms::new(kms, settings.key_id),

@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Update};
 use contracts::{CustomerNumber, DiscountId};
 use handlers::Effect;
@@ -40,7 +39,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 /// The table of discounts, which also holds the markers and the outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Discounts {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
@@ -82,7 +81,7 @@ impl From<ReadError> for Failure {
 }
 
 impl Discounts {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
 
@@ -133,7 +132,7 @@ impl Discounts {
             .expression_attribute_values(":customer", text(customer_number.to_string()))
             .set_exclusive_start_key(start)
             .limit(most);
-        let found = Box::pin(query.send()).await;
+        let found = Box::pin(self.client.call(query)).await;
         let found = found.map_err(|error| AwsError::of(service::DYNAMODB, "Query", error))?;
         let key = |mut item: Item| match item.remove(PARTITION_KEY) {
             Some(AttributeValue::S(key)) => Some(key),
@@ -145,7 +144,7 @@ impl Discounts {
 
     async fn item(&self, key: &str) -> Result<Option<Item>, AwsError> {
         let get = self.client.get_item().table_name(&self.table).key(PARTITION_KEY, text(key));
-        let found = Box::pin(get.consistent_read(true).send()).await;
+        let found = Box::pin(self.client.call(get.consistent_read(true))).await;
         Ok(found.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 }

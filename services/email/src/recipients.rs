@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put};
@@ -30,7 +29,7 @@ const ATTEMPTS: u32 = 20;
 /// The table of recipients.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipients {
-    client: Client,
+    client: DynamoDb,
     table: String,
     claims: Claims,
 }
@@ -77,7 +76,7 @@ impl From<RecipientError> for Failure {
 }
 
 impl Recipients {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>) -> Self {
         let table = table.into();
         Self { client, claims: Claims::new(table.clone()), table }
     }
@@ -204,7 +203,7 @@ impl Recipients {
             .table_name(&self.table)
             .key(PARTITION_KEY, key(customer_number))
             .consistent_read(true);
-        let answer = Box::pin(request.send())
+        let answer = Box::pin(self.client.call(request))
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         let Some(item) = answer.item else { return Ok(Stored::default()) };
@@ -232,7 +231,7 @@ impl Recipients {
             .condition_expression(write.condition)
             .set_expression_attribute_names(Some(write.names))
             .set_expression_attribute_values(write.values);
-        match Box::pin(put.send()).await {
+        match Box::pin(self.client.call(put)).await {
             Ok(_) => Ok(true),
             Err(error)
                 if error

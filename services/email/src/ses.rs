@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_clients::{AwsError, ErrorClass, service};
+use aws_clients::{AwsError, DirectClient, ErrorClass, TracingInterceptor, service};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
@@ -25,7 +25,7 @@ pub(crate) type Tags = Vec<(&'static str, String)>;
 /// Sends mails through SES, each in exactly one call.
 #[derive(Clone, Debug)]
 pub(crate) struct Ses {
-    client: Client,
+    client: DirectClient<Client>,
     sender: String,
     configuration_set: String,
 }
@@ -37,12 +37,15 @@ impl Ses {
     /// The client abandons a call after `timeout` and never repeats one, since a call without an answer may have
     /// sent the mail: retrying is up to the caller.
     pub(crate) fn new(aws: &SdkConfig, sender: String, configuration_set: String, timeout: Duration) -> Self {
-        let config = aws_sdk_sesv2::config::Builder::from(aws)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
-            .interceptor(aws_clients::TracingInterceptor::new())
-            .build();
-        Self { client: Client::from_conf(config), sender, configuration_set }
+        let client = DirectClient::traced(|learning| {
+            let config = aws_sdk_sesv2::config::Builder::from(aws)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
+                .interceptor(learning)
+                .interceptor(TracingInterceptor::new());
+            Client::from_conf(config.build())
+        });
+        Self { client, sender, configuration_set }
     }
 
     /// Sends one mail and returns SES's message id, if SES named one.
@@ -58,18 +61,15 @@ impl Ses {
             .build();
         let message =
             Message::builder().subject(content(mail.subject).map_err(unbuildable)?).body(body).build();
-        let sent = self
+        let send = self
             .client
             .send_email()
             .from_email_address(&self.sender)
             .configuration_set_name(&self.configuration_set)
             .destination(Destination::builder().to_addresses(recipient.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
-            .set_email_tags(Some(tags.into_iter().map(tag).collect::<Result<_, _>>().map_err(unbuildable)?))
-            .send()
-            .await
-            .map_err(unsent)?;
-        Ok(sent.message_id)
+            .set_email_tags(Some(tags.into_iter().map(tag).collect::<Result<_, _>>().map_err(unbuildable)?));
+        Ok(self.client.call(send).await.map_err(unsent)?.message_id)
     }
 }
 

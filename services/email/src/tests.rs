@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use aws_clients::DynamoDb;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use contracts::{
     Channel, Channels, Contact, MemberEnrolled, MemberErased, MemberPreferencesChanged, MemberRenamed, Name,
@@ -39,7 +40,7 @@ type Members = (MemberEnrolled, MemberRenamed, MemberPreferencesChanged, MemberE
 struct House {
     cloud: TestCloud,
     /// Without retries, so that one fault is one failure.
-    dynamodb: aws_sdk_dynamodb::Client,
+    dynamodb: DynamoDb,
     clock: Arc<AtomicI64>,
 }
 
@@ -48,11 +49,12 @@ impl House {
         let notifier = Service::new("notifier").publishes(Topic::new("notifications").attribute("channel"));
         let membership = Service::new("membership").publishes_to_bus().emits::<Members>();
         let cloud = TestCloud::start([crate::topology(), notifier, membership]).await;
-        let dynamodb = aws_sdk_dynamodb::Client::from_conf(
-            aws_sdk_dynamodb::config::Builder::from(cloud.aws())
+        let dynamodb = DynamoDb::untraced(|learning| {
+            let config = aws_sdk_dynamodb::config::Builder::from(cloud.aws())
                 .retry_config(RetryConfig::disabled())
-                .build(),
-        );
+                .interceptor(learning);
+            aws_sdk_dynamodb::Client::from_conf(config.build())
+        });
         aws_sdk_sesv2::Client::new(cloud.aws())
             .create_email_identity()
             .email_identity("loyalty@foostore.example")

@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put};
 use contracts::CustomerNumber;
@@ -40,7 +39,7 @@ const MOST_LISTED: usize = 90;
 /// The table of members, which also holds the markers and the outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
-    client: Client,
+    client: DynamoDb,
     table: String,
     handler: &'static str,
     announcing: Announcing,
@@ -79,7 +78,7 @@ impl From<ReadError> for Failure {
 impl Members {
     /// `announcing` says where the announcements of the handler of this name are written.
     pub(crate) fn new(
-        client: Client,
+        client: DynamoDb,
         table: impl Into<String>,
         handler: &'static str,
         announcing: Announcing,
@@ -107,7 +106,7 @@ impl Members {
     async fn item(&self, key: AttributeValue) -> Result<Option<HashMap<String, AttributeValue>>, AwsError> {
         let request =
             self.client.get_item().table_name(&self.table).key(PARTITION_KEY, key).consistent_read(true);
-        let answer = Box::pin(request.send()).await;
+        let answer = Box::pin(self.client.call(request)).await;
         Ok(answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 

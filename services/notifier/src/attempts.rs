@@ -1,8 +1,7 @@
 //! Which attempt at an event came before: what a killed process has published may lack its spans, and the next attempt can
 //! send them.
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 use telemetry::context::recorded_header;
@@ -20,12 +19,12 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The latest attempt at each event: one item each, `ATTEMPT#<event id>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempts {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
 impl Attempts {
-    pub(crate) fn new(client: Client, table: String) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: String) -> Self {
         Self { client, table }
     }
 
@@ -45,7 +44,7 @@ impl Attempts {
             .expression_attribute_values(":attempt", text(header))
             .expression_attribute_values(":expires", AttributeValue::N(expires_at.to_string()))
             .return_values(ReturnValue::UpdatedOld);
-        let before = Box::pin(update.send()).await;
+        let before = Box::pin(self.client.call(update)).await;
         let before = before.map_err(|error| AwsError::of(service::DYNAMODB, "UpdateItem", error))?;
         Ok(before.attributes.and_then(|mut before| match before.remove(ATTEMPT) {
             Some(AttributeValue::S(header)) => Some(header),

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -31,7 +30,7 @@ const CHANNELS: &str = "channels";
 /// Events that carry no contact (a tier, a discount) get their addressees from here.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
@@ -82,7 +81,7 @@ impl From<ReadError> for Failure {
 }
 
 impl Members {
-    pub(crate) fn new(client: Client, table: String) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: String) -> Self {
         Self { client, table }
     }
 
@@ -121,7 +120,7 @@ impl Members {
             .table_name(&self.table)
             .key(PARTITION_KEY, key(customer_number))
             .consistent_read(true);
-        let answer = Box::pin(request.send()).await;
+        let answer = Box::pin(self.client.call(request)).await;
         let answer = answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         let item = answer.item.unwrap_or_default();
         if string(&item, ERASED_AT).is_some_and(|erased| *erased >= time(occurred_at)) {
@@ -238,7 +237,7 @@ impl Members {
 
     /// Returns the item that was found, as `Err`, if the condition did not hold.
     async fn write(&self, update: UpdateItemFluentBuilder) -> Result<Result<(), Item>, AwsError> {
-        match Box::pin(update.send()).await {
+        match Box::pin(self.client.call(update)).await {
             Ok(_) => Ok(Ok(())),
             Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
                 match answer.into_err() {

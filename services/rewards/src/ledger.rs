@@ -70,7 +70,7 @@ impl Rewards {
                 .expression_attribute_names("#until", COUNTS_UNTIL)
                 .expression_attribute_values(":after", text(place)),
         };
-        read(customer_number, query).await
+        self.read(customer_number, query).await
     }
 
     /// Returns a page, of at most `most`, of those entries whose points cease to count after `after` and no later than
@@ -93,7 +93,7 @@ impl Rewards {
             .expression_attribute_values(":through", text(&mark::text(through)))
             .limit(most)
             .set_exclusive_start_key(start);
-        read(customer_number, query).await
+        self.read(customer_number, query).await
     }
 
     /// Returns the entry whose points are the first to cease to count after `mark`.
@@ -108,7 +108,7 @@ impl Rewards {
             .expression_attribute_names("#until", COUNTS_UNTIL)
             .expression_attribute_values(":after", text(&mark::text(mark)))
             .limit(1);
-        Ok(read(customer_number, query).await?.movements.pop())
+        Ok(self.read(customer_number, query).await?.movements.pop())
     }
 
     fn entries(&self, customer_number: &CustomerNumber) -> QueryFluentBuilder {
@@ -119,15 +119,19 @@ impl Rewards {
             .expression_attribute_names("#customer", CUSTOMER_NUMBER)
             .expression_attribute_values(":customer", text(customer_number))
     }
-}
 
-async fn read(customer_number: &CustomerNumber, query: QueryFluentBuilder) -> Result<Page, LedgerError> {
-    let found = Box::pin(query.send()).await;
-    let found = found.map_err(|error| AwsError::of(service::DYNAMODB, "Query", error))?;
-    let movements = found.items.unwrap_or_default().iter().map(table::movement).collect::<Option<_>>();
-    Ok(Page {
-        movements: movements
-            .ok_or_else(|| LedgerError::Unreadable { customer_number: customer_number.clone() })?,
-        next: found.last_evaluated_key.filter(|next| !next.is_empty()),
-    })
+    async fn read(
+        &self,
+        customer_number: &CustomerNumber,
+        query: QueryFluentBuilder,
+    ) -> Result<Page, LedgerError> {
+        let found = Box::pin(self.client.call(query)).await;
+        let found = found.map_err(|error| AwsError::of(service::DYNAMODB, "Query", error))?;
+        let movements = found.items.unwrap_or_default().iter().map(table::movement).collect::<Option<_>>();
+        Ok(Page {
+            movements: movements
+                .ok_or_else(|| LedgerError::Unreadable { customer_number: customer_number.clone() })?,
+            next: found.last_evaluated_key.filter(|next| !next.is_empty()),
+        })
+    }
 }

@@ -4,8 +4,7 @@
 //! Ledger entries are kept for good, so that no replay counts twice, however late it comes. What an event costs does not
 //! depend on how many there are: it reads the customer's item, and writes that and one entry.
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Update};
 use contracts::CustomerNumber;
@@ -47,7 +46,7 @@ const ORIGIN: &str = "origin";
 /// The table, which also holds the markers and the outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Rewards {
-    pub(crate) client: Client,
+    pub(crate) client: DynamoDb,
     pub(crate) table: String,
 }
 
@@ -85,7 +84,7 @@ impl From<ReadError> for Failure {
 }
 
 impl Rewards {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
 
@@ -113,7 +112,7 @@ impl Rewards {
     async fn item(&self, key: AttributeValue) -> Result<Option<Item>, AwsError> {
         let request =
             self.client.get_item().table_name(&self.table).key(PARTITION_KEY, key).consistent_read(true);
-        let answer = Box::pin(request.send()).await;
+        let answer = Box::pin(self.client.call(request)).await;
         Ok(answer.map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?.item)
     }
 }

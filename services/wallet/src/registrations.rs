@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_clients::{AwsError, service};
-use aws_sdk_dynamodb::Client;
+use aws_clients::{AwsError, DynamoDb, service};
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -48,7 +47,7 @@ pub(crate) const OUTLIVES: Duration = Duration::from_hours(30 * 24);
 /// The table of registrations.
 #[derive(Clone, Debug)]
 pub(crate) struct Registrations {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
@@ -116,7 +115,7 @@ const TRANSACTION: &str = "TransactWriteItems";
 type Item = HashMap<String, AttributeValue>;
 
 impl Registrations {
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+    pub(crate) fn new(client: DynamoDb, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
 
@@ -187,7 +186,7 @@ impl Registrations {
                     .condition_expression("#passes = :only")
                     .expression_attribute_names("#passes", PASSES)
                     .expression_attribute_values(":only", only.clone());
-                if_it_holds(update)
+                if_it_holds(&self.client, update)
             };
             join_all(known.devices.keys().map(forget)).await.into_iter().collect::<Result<(), _>>()?;
         }
@@ -198,7 +197,7 @@ impl Registrations {
             .expression_attribute_names("#devices", DEVICES)
             .expression_attribute_names("#pushed", PUSHED)
             .expression_attribute_values(":version", text(version));
-        Ok(if_it_holds(update).await?)
+        Ok(if_it_holds(&self.client, update).await?)
     }
 
     /// Returns the update that sets when an item expires, or that it does not, and `more`.
@@ -254,7 +253,7 @@ impl Registrations {
             self.item(device_key(device), PASSES, passes, of_device.revision)?,
         ];
         let request = self.client.transact_write_items().set_transact_items(Some(items));
-        let Err(error) = Box::pin(request.send()).await else { return Ok(true) };
+        let Err(error) = Box::pin(self.client.call(request)).await else { return Ok(true) };
         if error.as_service_error().is_some_and(is_contention) {
             return Ok(false);
         }
@@ -310,7 +309,7 @@ impl Registrations {
             .table_name(&self.table)
             .key(PARTITION_KEY, text(key))
             .consistent_read(true);
-        let answer = Box::pin(request.send())
+        let answer = Box::pin(self.client.call(request))
             .await
             .map_err(|error| AwsError::of(service::DYNAMODB, "GetItem", error))?;
         Ok(answer.item)
@@ -318,8 +317,8 @@ impl Registrations {
 }
 
 /// Sends an update, which changes nothing if its condition does not hold.
-async fn if_it_holds(update: UpdateItemFluentBuilder) -> Result<(), AwsError> {
-    match Box::pin(update.send()).await {
+async fn if_it_holds(client: &DynamoDb, update: UpdateItemFluentBuilder) -> Result<(), AwsError> {
+    match Box::pin(client.call(update)).await {
         Ok(_) => Ok(()),
         Err(error)
             if error

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use aws_clients::DynamoDb;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -23,7 +24,7 @@ const KEY: &str = "customer_number";
 /// Who calls, and in what trace.
 #[derive(Clone)]
 struct Caller {
-    client: Client,
+    client: DynamoDb,
     /// Whether the trace is recorded; `None` without one.
     recorded: Option<bool>,
 }
@@ -38,8 +39,9 @@ enum Operation {
 pub(crate) async fn cases(aws: &SdkConfig, histograms: &Path) -> anyhow::Result<Vec<Case>> {
     let bare = Client::new(aws);
     create_table(&bare).await?;
-    put(&bare).await?;
-    let caller = |client: &Client, recorded| Caller { client: client.clone(), recorded };
+    let bare = DynamoDb::from(bare);
+    let caller = |client: &DynamoDb, recorded| Caller { client: client.clone(), recorded };
+    caller(&bare, None).call(Operation::Put).await?;
     let ours = aws_clients::dynamodb(aws);
     let log = |name: &str| histograms.join(name);
     let mut cases = Vec::new();
@@ -78,8 +80,8 @@ impl Caller {
     async fn call(&self, operation: Operation) -> anyhow::Result<()> {
         let call = async {
             match operation {
-                Operation::Get => get(&self.client).await,
-                Operation::Put => put(&self.client).await,
+                Operation::Get => self.get().await,
+                Operation::Put => self.put().await,
             }
         };
         match self.recorded {
@@ -91,6 +93,26 @@ impl Caller {
             }
         }
     }
+
+    async fn get(&self) -> anyhow::Result<()> {
+        let get = self.client.get_item().table_name(TABLE).key(KEY, number());
+        let found = if self.recorded.is_none() { get.send().await? } else { self.client.call(get).await? };
+        anyhow::ensure!(found.item.is_some(), "the item is missing");
+        Ok(())
+    }
+
+    async fn put(&self) -> anyhow::Result<()> {
+        let put = self.client.put_item().table_name(TABLE).item(KEY, number());
+        let put = ["given", "family", "version", "email", "locale"].into_iter().fold(put, |put, name| {
+            put.item(name, AttributeValue::S("a value as long as most of them".to_owned()))
+        });
+        if self.recorded.is_none() {
+            put.send().await?;
+        } else {
+            self.client.call(put).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn create_table(client: &Client) -> anyhow::Result<()> {
@@ -98,21 +120,6 @@ async fn create_table(client: &Client) -> anyhow::Result<()> {
     let schema = KeySchemaElement::builder().attribute_name(KEY).key_type(KeyType::Hash);
     let create = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
     create.attribute_definitions(key.build()?).key_schema(schema.build()?).send().await?;
-    Ok(())
-}
-
-async fn get(client: &Client) -> anyhow::Result<()> {
-    let found = client.get_item().table_name(TABLE).key(KEY, number()).send().await?;
-    anyhow::ensure!(found.item.is_some(), "the item is missing");
-    Ok(())
-}
-
-async fn put(client: &Client) -> anyhow::Result<()> {
-    let put = client.put_item().table_name(TABLE).item(KEY, number());
-    let put = ["given", "family", "version", "email", "locale"].into_iter().fold(put, |put, name| {
-        put.item(name, AttributeValue::S("a value as long as most of them".to_owned()))
-    });
-    put.send().await?;
     Ok(())
 }
 

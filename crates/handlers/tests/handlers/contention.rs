@@ -40,7 +40,7 @@ impl Event for CardFilled {
 
 /// A handler that counts stamps by reading the card and writing it back.
 struct Cards {
-    client: aws_sdk_dynamodb::Client,
+    client: aws_clients::DynamoDb,
     table: String,
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
@@ -43,16 +44,16 @@ impl HttpClient for Script {
 }
 
 impl Script {
-    fn of(answers: impl IntoIterator<Item = (u16, Value)>) -> (Self, Client) {
+    fn of(answers: impl IntoIterator<Item = (u16, Value)>) -> (Self, DynamoDb) {
         let script = Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() };
-        let config = aws_sdk_dynamodb::Config::builder()
+        let builder = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .retry_config(RetryConfig::disabled())
-            .http_client(script.clone())
-            .build();
-        (script, Client::from_conf(config))
+            .http_client(script.clone());
+        let client = DynamoDb::untraced(|learning| Client::from_conf(builder.interceptor(learning).build()));
+        (script, client)
     }
 
     fn requests(&self) -> Vec<Value> {

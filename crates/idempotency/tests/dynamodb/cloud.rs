@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use aws_clients::DynamoDb;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -17,9 +18,9 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) struct Cloud {
     local: LocalCloud,
-    pub(crate) client: Client,
+    pub(crate) client: DynamoDb,
     /// A client with the SDK's own retries disabled.
-    pub(crate) impatient: Client,
+    pub(crate) impatient: DynamoDb,
 }
 
 impl Cloud {
@@ -33,8 +34,11 @@ impl Cloud {
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .endpoint_url(cloud.endpoint_url())
             .http_client(aws_smithy_http_client::Builder::new().build_http());
-        let client = Client::from_conf(config.clone().build());
-        let impatient = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
+        let directly = |config: Builder| {
+            DynamoDb::untraced(|learning| Client::from_conf(config.interceptor(learning).build()))
+        };
+        let client = directly(config.clone());
+        let impatient = directly(config.retry_config(RetryConfig::disabled()));
         let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
         let attribute = AttributeDefinition::builder()
             .attribute_name("pk")

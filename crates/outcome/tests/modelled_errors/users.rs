@@ -117,7 +117,7 @@ async fn publish(operation: &Operation, code: &str) -> String {
 }
 
 async fn write(operation: &Operation, code: &str) -> String {
-    let client = aws_sdk_dynamodb::Client::new(&refusing(operation, code));
+    let client = aws_clients::untraced_dynamodb(&refusing(operation, code));
     let claims = Claims::new("claims");
     let claimed = claims.claim(&client, "CLAIM#7", Duration::from_secs(20), Timestamp::now(), None).await;
     let result = match (operation.name, claimed) {

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use aws_clients::AwsSettings;
+use aws_clients::{AwsSettings, DynamoDb};
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, TransactWriteItem, Update, WriteRequest};
 use aws_types::SdkConfig;
 use service_runtime::Environment;
@@ -149,7 +148,7 @@ async fn sweep(count: u64, settings: SweeperSettings) {
     drop(cloud);
 }
 
-async fn fill(client: &Client, count: u64) {
+async fn fill(client: &DynamoDb, count: u64) {
     let due = Due::at("2026-01-01T00:00:00Z".parse().unwrap());
     let items: Vec<_> = (0..count).collect();
     for batch in items.chunks(25) {
@@ -167,7 +166,7 @@ async fn fill(client: &Client, count: u64) {
 }
 
 /// Counts the announcements.
-async fn announced(client: &Client) -> u64 {
+async fn announced(client: &DynamoDb) -> u64 {
     let (mut count, mut start, mut late) = (0, None, 0);
     loop {
         // The local cloud reads a page without a limit from the whole of the table.
@@ -195,7 +194,7 @@ async fn announced(client: &Client) -> u64 {
 }
 
 /// Does for some time what a handler does, 20 times a second, and returns how long each took.
-async fn latencies(client: &Client, during: Duration) -> Vec<Duration> {
+async fn latencies(client: &DynamoDb, during: Duration) -> Vec<Duration> {
     let end = Instant::now() + during;
     let mut took = Vec::new();
     while Instant::now() < end {

@@ -1,98 +1,21 @@
-//! Calls of real SDK clients to a server on this host: the spans they record and the header they send.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking; the lint exempts only the test functions themselves"
-)]
+//! The spans that calls record and the header they send.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_clients::{AwsSettings, TracingInterceptor};
+use aws_clients::TracingInterceptor;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use aws_types::SdkConfig;
-use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
 use opentelemetry::trace::{SpanKind, Status};
 use telemetry::testing::{Recorder, attribute};
 use tokio::net::TcpListener;
-use tracing::Instrument as _;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-const PARENT: &str =
-    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a:1";
-
-/// A server that returns scripted responses in order and records the headers of the requests.
-#[derive(Clone)]
-struct Aws {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<HeaderMap>>>,
-}
-
-impl Aws {
-    /// Starts a server with these responses; for `None` it never responds.
-    async fn answering(answers: impl IntoIterator<Item = Option<(u16, &'static str)>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let aws = Self { address: listener.local_addr().unwrap(), requests: Arc::default() };
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter()));
-        let requests = aws.requests.clone();
-        let router = Router::new().fallback(async move |headers: HeaderMap| -> Response {
-            requests.lock().unwrap().push(headers);
-            let answer = answers.lock().unwrap().next().unwrap();
-            match answer {
-                Some((status, body)) => {
-                    (StatusCode::from_u16(status).unwrap(), [("x-amzn-requestid", "REQUEST-1")], body)
-                        .into_response()
-                }
-                None => std::future::pending().await,
-            }
-        });
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        aws
-    }
-
-    async fn config(&self) -> SdkConfig {
-        config(self.address).await
-    }
-
-    fn headers(&self, name: &str) -> Vec<String> {
-        let requests = self.requests.lock().unwrap();
-        requests.iter().map(|headers| headers[name].to_str().unwrap().to_owned()).collect()
-    }
-}
-
-async fn config(address: SocketAddr) -> SdkConfig {
-    let endpoint = format!("http://{address}");
-    aws_clients::sdk_config(&AwsSettings::read(|name| {
-        let value = match name {
-            "AWS_REGION" => "eu-central-1",
-            "AWS_ENDPOINT_URL" => endpoint.as_str(),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "local",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    }))
-    .await
-}
+use crate::aws::{Aws, config, in_process_span, text};
 
 fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(
         aws_sdk_dynamodb::config::Builder::from(config).interceptor(TracingInterceptor::new()).build(),
     )
-}
-
-/// Runs a call under a span that continues the caller's trace.
-async fn in_process_span<F: Future>(recorder: &Recorder, call: F) -> F::Output {
-    let _guard = recorder.install();
-    let span = tracing::info_span!("process", otel.kind = "consumer");
-    span.set_parent(telemetry::context::from_message(Some(PARENT), None)).unwrap();
-    call.instrument(span).await
-}
-
-fn text(span: &opentelemetry_sdk::trace::SpanData, key: &str) -> Option<String> {
-    attribute(span, key).map(|value| value.as_str().into_owned())
 }
 
 #[tokio::test]
@@ -341,5 +264,7 @@ async fn a_client_without_the_interceptor_creates_no_spans_and_one_without_telem
     in_process_span(&recorder, aws_sdk_dynamodb::Client::new(&config).list_tables().send()).await.unwrap();
     assert_eq!(recorder.spans().len(), 1, "the process span alone");
     dynamodb(&config).list_tables().send().await.unwrap();
-    assert!(aws.requests.lock().unwrap().iter().all(|headers| !headers.contains_key("x-amzn-trace-id")));
+    assert!(
+        aws.requests.lock().unwrap().iter().all(|request| !request.headers.contains_key("x-amzn-trace-id"))
+    );
 }

@@ -1,4 +1,4 @@
-//! Signature Version 4 of a request that has a body and neither a path nor a query
+//! Signature Version 4 of a POST that has a body and no query
 //! ([how a request is signed](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)).
 //!
 //! Keys are derived and used by the SDK's own functions. It derives one for each request, which is most of what a signature
@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use aws_sdk_sqs::config::Credentials;
+use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use sha2::{Digest as _, Sha256};
 
@@ -20,14 +20,14 @@ const DATE: usize = 8;
 
 /// The region and the service that a signature is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     region: String,
     service: String,
 }
 
 impl Scope {
     /// Returns the scope of the signature in an `Authorization` header. `None` if it is of another kind.
-    pub(super) fn of(authorization: &str) -> Option<Self> {
+    pub(crate) fn of(authorization: &str) -> Option<Self> {
         let parameters = authorization.strip_prefix(ALGORITHM)?;
         let (_, credential) = parameters.split_once("Credential=")?;
         let mut parts = credential.split(',').next()?.rsplit('/');
@@ -35,11 +35,26 @@ impl Scope {
         let (service, region) = (parts.next()?, parts.next()?);
         (terminator == TERMINATOR).then(|| Self { region: region.to_owned(), service: service.to_owned() })
     }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+/// What is signed.
+pub(crate) struct Request<'a> {
+    /// The path, in which no character needs to be encoded.
+    pub(crate) path: &'a str,
+    /// The headers to be signed, in the order of their names, which are lower case.
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
+    /// The time in the form `20150830T123600Z`.
+    pub(crate) time: &'a str,
 }
 
 /// The key that signs the requests of one day with the same credentials.
 #[derive(Clone)]
-pub(super) struct Key {
+pub(crate) struct Key {
     access_key_id: String,
     secret: String,
     date: String,
@@ -49,7 +64,7 @@ pub(super) struct Key {
 
 impl Key {
     /// Derives the key for the day of `now`, which is `time` in the form `20150830T123600Z`.
-    pub(super) fn derive(credentials: &Credentials, scope: &Scope, now: SystemTime, time: &str) -> Self {
+    pub(crate) fn derive(credentials: &Credentials, scope: &Scope, now: SystemTime, time: &str) -> Self {
         let date = date(time);
         let Scope { region, service } = scope;
         let secret = credentials.secret_access_key();
@@ -63,17 +78,17 @@ impl Key {
     }
 
     /// Whether the key is for these credentials on the day of `time`.
-    pub(super) fn fits(&self, credentials: &Credentials, time: &str) -> bool {
+    pub(crate) fn fits(&self, credentials: &Credentials, time: &str) -> bool {
         self.date == date(time)
             && self.access_key_id == credentials.access_key_id()
             && self.secret == credentials.secret_access_key()
     }
 
-    /// Returns the `Authorization` header of a POST to `/`. `headers` are those to be signed, in the order of their
-    /// names, which are lower case.
-    pub(super) fn authorization(&self, time: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    /// Returns the `Authorization` header of a request.
+    pub(crate) fn authorization(&self, request: &Request<'_>) -> String {
+        let Request { path, headers, body, time } = *request;
         let mut request = String::with_capacity(512);
-        request.push_str("POST\n/\n\n");
+        request.extend(["POST\n", path, "\n\n"]);
         let mut names = String::with_capacity(128);
         for (name, value) in headers {
             let separator = if names.is_empty() { "" } else { ";" };
@@ -96,7 +111,7 @@ fn date(time: &str) -> &str {
 }
 
 /// Returns a time as it is signed, `20150830T123600Z`.
-pub(super) fn written(time: jiff::Timestamp) -> String {
+pub(crate) fn written(time: jiff::Timestamp) -> String {
     let time = jiff::tz::Offset::UTC.to_datetime(time);
     let mut text = String::with_capacity(16);
     let written = write!(
@@ -140,7 +155,7 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=";
         let headers = [("host", "example.amazonaws.com"), ("x-amz-date", TIME)];
         assert_eq!(
-            key.authorization(TIME, &headers, b""),
+            key.authorization(&Request { path: "/", headers: &headers, body: b"", time: TIME }),
             format!(
                 "{prefix}host;x-amz-date, \
                  Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"
@@ -148,7 +163,7 @@ mod tests {
         );
         let headers = [("host", "example.amazonaws.com"), ("my-header1", "value1"), ("x-amz-date", TIME)];
         assert_eq!(
-            key.authorization(TIME, &headers, b""),
+            key.authorization(&Request { path: "/", headers: &headers, body: b"", time: TIME }),
             format!(
                 "{prefix}host;my-header1;x-amz-date, \
                  Signature=c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c"
