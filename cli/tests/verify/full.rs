@@ -35,7 +35,7 @@ fn what_should_happen_happens_and_nothing_is_left() {
         assert_eq!(findings[name].0, "holds", "{name}: {findings:#?}");
     }
     assert!(of(&findings, "mail-bounce").1.contains("--email-sender"), "{findings:#?}");
-    assert_eq!(findings.len(), 19);
+    assert_eq!(findings.len(), 20);
 
     let account = fake.account();
     assert_eq!(account.left(), [] as [String; 0]);

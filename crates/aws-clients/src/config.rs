@@ -82,19 +82,14 @@ pub type DynamoDb = DirectClient<aws_sdk_dynamodb::Client>;
 /// Creates a DynamoDB client that traces each call as a span and abandons it within [`dynamodb_limits`].
 #[must_use]
 pub fn dynamodb(config: &SdkConfig) -> DynamoDb {
-    DirectClient::traced(|learning| {
-        let builder = dynamodb_builder(config).interceptor(learning).interceptor(TracingInterceptor::new());
-        aws_sdk_dynamodb::Client::from_conf(builder.build())
-    })
+    DirectClient::traced(dynamodb_builder(config))
 }
 
 /// Creates a DynamoDB client with the same limits for calls that belong to no trace, such as looking for work. They have no
 /// spans.
 #[must_use]
 pub fn untraced_dynamodb(config: &SdkConfig) -> DynamoDb {
-    DirectClient::untraced(|learning| {
-        aws_sdk_dynamodb::Client::from_conf(dynamodb_builder(config).interceptor(learning).build())
-    })
+    DirectClient::untraced(dynamodb_builder(config))
 }
 
 fn dynamodb_builder(config: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {

@@ -6,4 +6,4 @@ mod operation;
 mod resumed;
 
 pub use client::DirectClient;
-pub use operation::{Operation, SdkCall};
+pub use operation::{Operation, SdkCall, SdkClient};

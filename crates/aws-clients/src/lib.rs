@@ -31,7 +31,7 @@ pub use config::{
     ATTEMPT_TIMEOUT, AwsSettings, DEFAULT_REGION, DynamoDb, dynamodb, dynamodb_limits, kms, s3, sdk_config,
     untraced_dynamodb, untraced_s3,
 };
-pub use direct::{DirectClient, Operation, SdkCall};
+pub use direct::{DirectClient, Operation, SdkCall, SdkClient};
 pub use error::{AwsError, code, service};
 pub use interceptor::{TracingInterceptor, tracing_interceptor};
 pub use shared_call::SharedCall;

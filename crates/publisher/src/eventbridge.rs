@@ -47,10 +47,8 @@ impl EventPublisher {
             method: PutEvents::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
-        let client = DirectClient::untraced(|learning| {
-            let config = client.config().to_builder().retry_config(RetryConfig::disabled());
-            Client::from_conf(config.interceptor(learning).build())
-        });
+        let retries_off = client.config().to_builder().retry_config(RetryConfig::disabled());
+        let client = DirectClient::untraced(retries_off);
         let batcher = Batcher::start(PutEvents { client }, &target.destination, settings, meter);
         Self { batcher, target, departures: None }
     }

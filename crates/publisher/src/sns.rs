@@ -54,10 +54,8 @@ impl TopicPublisher {
             method: PublishBatch::OPERATION,
             region: client.config().region().map(ToString::to_string),
         };
-        let client = DirectClient::untraced(|learning| {
-            let config = client.config().to_builder().retry_config(RetryConfig::disabled());
-            Client::from_conf(config.interceptor(learning).build())
-        });
+        let retries_off = client.config().to_builder().retry_config(RetryConfig::disabled());
+        let client = DirectClient::untraced(retries_off);
         let call = PublishBatch { client, topic_arn: topic_arn.clone() };
         Self { batcher: Batcher::start(call, &name, settings, meter), target, topic_arn }
     }

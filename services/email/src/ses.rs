@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_clients::{AwsError, DirectClient, ErrorClass, TracingInterceptor, service};
+use aws_clients::{AwsError, DirectClient, ErrorClass, service};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
@@ -37,15 +37,10 @@ impl Ses {
     /// The client abandons a call after `timeout` and never repeats one, since a call without an answer may have
     /// sent the mail: retrying is up to the caller.
     pub(crate) fn new(aws: &SdkConfig, sender: String, configuration_set: String, timeout: Duration) -> Self {
-        let client = DirectClient::traced(|learning| {
-            let config = aws_sdk_sesv2::config::Builder::from(aws)
-                .retry_config(RetryConfig::disabled())
-                .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
-                .interceptor(learning)
-                .interceptor(TracingInterceptor::new());
-            Client::from_conf(config.build())
-        });
-        Self { client, sender, configuration_set }
+        let config = aws_sdk_sesv2::config::Builder::from(aws)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build());
+        Self { client: DirectClient::traced(config), sender, configuration_set }
     }
 
     /// Sends one mail and returns SES's message id, if SES named one.

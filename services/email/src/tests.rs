@@ -49,12 +49,8 @@ impl House {
         let notifier = Service::new("notifier").publishes(Topic::new("notifications").attribute("channel"));
         let membership = Service::new("membership").publishes_to_bus().emits::<Members>();
         let cloud = TestCloud::start([crate::topology(), notifier, membership]).await;
-        let dynamodb = DynamoDb::untraced(|learning| {
-            let config = aws_sdk_dynamodb::config::Builder::from(cloud.aws())
-                .retry_config(RetryConfig::disabled())
-                .interceptor(learning);
-            aws_sdk_dynamodb::Client::from_conf(config.build())
-        });
+        let config = aws_sdk_dynamodb::config::Builder::from(cloud.aws());
+        let dynamodb = DynamoDb::untraced(config.retry_config(RetryConfig::disabled()));
         aws_sdk_sesv2::Client::new(cloud.aws())
             .create_email_identity()
             .email_identity("loyalty@foostore.example")

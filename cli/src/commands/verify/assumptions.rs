@@ -19,6 +19,7 @@ pub(super) const BUS_INVALID_HEADER: &str = "bus-invalid-header";
 pub(super) const TOPIC_BATCH_HEADER: &str = "topic-batch-header";
 pub(super) const QUEUE_HEADER: &str = "queue-header";
 pub(super) const QUEUE_REQUESTS: &str = "queue-requests";
+pub(super) const DIRECT_REQUESTS: &str = "direct-requests";
 pub(super) const REDRIVE_RECEIVE_COUNT: &str = "redrive-receive-count";
 pub(super) const REDRIVE_MOVE_TASK: &str = "redrive-move-task";
 pub(super) const MAIL_BOUNCE: &str = "mail-bounce";
@@ -82,6 +83,12 @@ pub(super) const ALL: &[Assumption] = &[
         assumed: "SQS takes receives and deletes that repeat a request of the SDK with another body and signature",
         otherwise: "Nothing is lost: after five failures the SDK makes all requests of the process, which costs more \
                     processor time",
+    },
+    Assumption {
+        name: DIRECT_REQUESTS,
+        assumed: "DynamoDB, EventBridge, SNS and SES take calls that repeat a request of the SDK with another body and signature",
+        otherwise: "Nothing is lost: such a call is made again by the SDK, and after five failures all calls are, which \
+                    costs more processor time",
     },
     Assumption {
         name: REDRIVE_RECEIVE_COUNT,

@@ -14,8 +14,9 @@ use direct_requests::{Direct, Route};
 use telemetry::context;
 
 use super::attempt::{Attempt, Codec, Failed};
-use super::operation::{CallResult, Operation, SdkCall};
+use super::operation::{CallResult, Operation, SdkCall, SdkClient};
 use super::resumed::Resumed;
+use crate::TracingInterceptor;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::interceptor::request_id;
@@ -43,26 +44,29 @@ pub struct DirectClient<C> {
     traced: bool,
 }
 
-impl<C> DirectClient<C> {
-    /// Creates a client that traces its calls, of one that `build` configures with the interceptor it is given and with
-    /// [`TracingInterceptor`](crate::TracingInterceptor).
+impl<C: SdkClient> DirectClient<C> {
+    /// Creates a client that traces each call as a span ([`TracingInterceptor`]).
     #[must_use]
-    pub fn traced(build: impl FnOnce(SharedInterceptor) -> C) -> Self {
-        Self::new(build, true)
+    pub fn traced(builder: C::Builder) -> Self {
+        Self::new(builder, Some(SharedInterceptor::new(TracingInterceptor::new())))
     }
 
-    /// Creates a client without spans, of one that `build` configures with the interceptor it is given.
+    /// Creates a client whose calls have no spans.
     #[must_use]
-    pub fn untraced(build: impl FnOnce(SharedInterceptor) -> C) -> Self {
-        Self::new(build, false)
+    pub fn untraced(builder: C::Builder) -> Self {
+        Self::new(builder, None)
     }
 
-    fn new(build: impl FnOnce(SharedInterceptor) -> C, traced: bool) -> Self {
+    fn new(builder: C::Builder, tracing: Option<SharedInterceptor>) -> Self {
         let direct = Direct::default();
-        let client = build(SharedInterceptor::new(direct.learning()));
+        let traced = tracing.is_some();
+        let learning = SharedInterceptor::new(direct.learning());
+        let client = C::with(builder, [learning].into_iter().chain(tracing));
         Self { client, direct, codecs: Arc::default(), traced }
     }
+}
 
+impl<C> DirectClient<C> {
     /// Whether the next call is sent without the SDK.
     #[must_use]
     pub fn is_direct(&self) -> bool {
@@ -180,10 +184,10 @@ fn settle(call: Option<Call>, response: Option<&HttpResponse>, failure: Option<F
     }
 }
 
-/// Of a client that has no interceptor to learn from, so that the SDK sends all calls.
+/// Of a client that shows no way, so that the SDK sends all calls.
 impl<C> From<C> for DirectClient<C> {
     fn from(client: C) -> Self {
-        Self::untraced(|_| client)
+        Self { client, direct: Direct::default(), codecs: Arc::default(), traced: false }
     }
 }
 

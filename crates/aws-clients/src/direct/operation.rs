@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -14,6 +15,15 @@ use telemetry::context;
 use uuid::Uuid;
 
 use super::resumed::Resumed;
+
+/// A client of the SDK with operations that can be sent directly.
+pub trait SdkClient: Sized {
+    /// The builder of its configuration.
+    type Builder;
+
+    /// Creates it with further interceptors.
+    fn with(builder: Self::Builder, interceptors: impl IntoIterator<Item = SharedInterceptor>) -> Self;
+}
 
 /// A call of the SDK, ready to be sent: `client.get_item().table_name("members")`.
 ///
@@ -61,10 +71,22 @@ pub struct SdkCall {
     pub(crate) retries: Option<RetryConfig>,
 }
 
-/// Implements [`Operation`] for the calls of a service.
+/// Implements [`SdkClient`] for the client of a service, and [`Operation`] for its calls.
 macro_rules! operations {
-    ($sdk:ident: $($module:ident $operation:ident $builder:ident $output:ident $error:ident $(prepared $prepared:expr)?),+ $(,)?) => {$(
-        impl Operation for $sdk::operation::$module::builders::$builder {
+    ($sdk:ident: $($module:ident $operation:ident $builder:ident $output:ident $error:ident $(prepared $prepared:expr)?),+ $(,)?) => {
+        impl SdkClient for $sdk::Client {
+            type Builder = $sdk::config::Builder;
+
+            fn with(
+                builder: Self::Builder,
+                interceptors: impl IntoIterator<Item = SharedInterceptor>,
+            ) -> Self {
+                let with = |builder: Self::Builder, interceptor| builder.interceptor(interceptor);
+                Self::from_conf(interceptors.into_iter().fold(builder, with).build())
+            }
+        }
+
+        $(impl Operation for $sdk::operation::$module::builders::$builder {
             type Output = $sdk::operation::$module::$output;
             type Error = $sdk::operation::$module::$error;
 
@@ -100,8 +122,8 @@ macro_rules! operations {
                 }
                 call.send().await
             }
-        }
-    )+};
+        })+
+    };
 }
 
 operations! { aws_sdk_dynamodb:

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use aws_clients::{DirectClient, DynamoDb, Operation, TracingInterceptor};
+use aws_clients::{DirectClient, DynamoDb, Operation};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -32,14 +31,10 @@ const OWN: [&str; 4] = ["authorization", "x-amz-date", "amz-sdk-invocation-id", 
 
 /// Creates a client whose attempts end soon, and of which a call makes two.
 async fn dynamodb(aws: &Aws) -> DynamoDb {
-    let config = aws.config().await;
-    DirectClient::traced(|learning| {
-        let limits = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200));
-        let retries =
-            RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
-        let builder = Builder::from(&config).timeout_config(limits.build()).retry_config(retries);
-        Client::from_conf(builder.interceptor(learning).interceptor(TracingInterceptor::new()).build())
-    })
+    let limits = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200));
+    let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
+    let builder = Builder::from(&aws.config().await);
+    DirectClient::traced(builder.timeout_config(limits.build()).retry_config(retries))
 }
 
 fn get(client: &DynamoDb) -> GetItemFluentBuilder {
@@ -110,37 +105,22 @@ async fn every_operation_of_dynamodb_is_the_same_without_the_sdk() {
 
 #[tokio::test]
 async fn events_messages_and_mails_are_the_same_without_the_sdk() {
-    let events = async |aws: &Aws| {
-        let config = aws.config().await;
-        DirectClient::untraced(|learning| {
-            let builder = aws_sdk_eventbridge::config::Builder::from(&config).interceptor(learning);
-            aws_sdk_eventbridge::Client::from_conf(builder.build())
-        })
-    };
+    let events =
+        async |aws: &Aws| DirectClient::<aws_sdk_eventbridge::Client>::untraced((&aws.config().await).into());
     same_without_the_sdk("{}", events, |client| {
         client.put_events().entries(PutEventsRequestEntry::builder().detail("{}").build())
     })
     .await;
-    let topics = async |aws: &Aws| {
-        let config = aws.config().await;
-        DirectClient::untraced(|learning| {
-            let builder = aws_sdk_sns::config::Builder::from(&config).interceptor(learning);
-            aws_sdk_sns::Client::from_conf(builder.build())
-        })
-    };
+    let topics =
+        async |aws: &Aws| DirectClient::<aws_sdk_sns::Client>::untraced((&aws.config().await).into());
     let published = "<PublishBatchResponse><PublishBatchResult/></PublishBatchResponse>";
     same_without_the_sdk(published, topics, |client| {
         let entry = PublishBatchRequestEntry::builder().id("0").message("ü & more").build().unwrap();
         client.publish_batch().topic_arn("arn").publish_batch_request_entries(entry)
     })
     .await;
-    let mails = async |aws: &Aws| {
-        let config = aws.config().await;
-        DirectClient::untraced(|learning| {
-            let builder = aws_sdk_sesv2::config::Builder::from(&config).interceptor(learning);
-            aws_sdk_sesv2::Client::from_conf(builder.build())
-        })
-    };
+    let mails =
+        async |aws: &Aws| DirectClient::<aws_sdk_sesv2::Client>::untraced((&aws.config().await).into());
     same_without_the_sdk(r#"{"MessageId":"1"}"#, mails, |client| {
         let text = Content::builder().data("ü").build().unwrap();
         let body = Body::builder().text(text.clone()).build();

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
@@ -52,8 +51,7 @@ impl Script {
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .retry_config(RetryConfig::disabled())
             .http_client(script.clone());
-        let client = DynamoDb::untraced(|learning| Client::from_conf(builder.interceptor(learning).build()));
-        (script, client)
+        (script, DynamoDb::untraced(builder))
     }
 
     fn requests(&self) -> Vec<Value> {

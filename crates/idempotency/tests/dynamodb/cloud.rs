@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use aws_clients::DynamoDb;
+use aws_sdk_dynamodb::Config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use aws_sdk_dynamodb::{Client, Config};
 use local_cloud::{LocalCloud, Settings};
 use serde_json::{Value, json};
 
@@ -34,11 +34,8 @@ impl Cloud {
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .endpoint_url(cloud.endpoint_url())
             .http_client(aws_smithy_http_client::Builder::new().build_http());
-        let directly = |config: Builder| {
-            DynamoDb::untraced(|learning| Client::from_conf(config.interceptor(learning).build()))
-        };
-        let client = directly(config.clone());
-        let impatient = directly(config.retry_config(RetryConfig::disabled()));
+        let client = DynamoDb::untraced(config.clone());
+        let impatient = DynamoDb::untraced(config.retry_config(RetryConfig::disabled()));
         let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
         let attribute = AttributeDefinition::builder()
             .attribute_name("pk")

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod bus;
+mod direct;
 mod emf;
 mod header;
 mod key;
@@ -27,9 +28,10 @@ use super::finding::Finding;
 type Check = Pin<Box<dyn Future<Output = Vec<Finding>> + Send>>;
 type Group = fn(Arc<Bench>) -> Check;
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     |bench| Box::pin(async move { pipe::check(&bench).await }),
     |bench| Box::pin(async move { bus::check(&bench).await }),
+    |bench| Box::pin(async move { direct::check(&bench).await }),
     |bench| Box::pin(async move { topic::check(&bench).await }),
     |bench| Box::pin(async move { redrive::check(&bench).await }),
     |bench| Box::pin(async move { mail::check(&bench).await }),
