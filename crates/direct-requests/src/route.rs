@@ -90,6 +90,7 @@ impl Route {
         let lasting = LASTING.into_iter().filter_map(|name| Some((name, header(name)?.to_owned())));
         let scheme = components.auth_scheme(AuthSchemeId::from("sigv4"))?;
         let timeouts = config.load::<TimeoutConfig>()?;
+        let limits = [timeouts.operation_attempt_timeout(), timeouts.operation_timeout()];
         let mut settings = HttpConnectorSettings::builder();
         settings.set_connect_timeout(timeouts.connect_timeout());
         settings.set_read_timeout(timeouts.read_timeout());
@@ -103,7 +104,7 @@ impl Route {
             credentials: scheme.identity_resolver(components)?,
             components: components.clone(),
             retries: config.load::<RetryConfig>().cloned().unwrap_or_else(RetryConfig::disabled),
-            limit: timeouts.operation_attempt_timeout().or(timeouts.operation_timeout()),
+            limit: limits.into_iter().flatten().min(),
         })
     }
 

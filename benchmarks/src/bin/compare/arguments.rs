@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Messages for each consumer
     #[arg(long, default_value_t = 10_000)]
     pub(crate) messages: usize,
+    /// The longest queue of the section `backlog`
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) backlog: usize,
     /// Events for each publisher
     #[arg(long, default_value_t = 20_000)]
     pub(crate) events: usize,
@@ -69,6 +72,8 @@ impl Arguments {
 pub(crate) enum Section {
     /// Consumers beside a bare loop of the SDK, and peers in other languages
     Consumers,
+    /// The consumer with queues of all lengths
+    Backlog,
     /// The publisher beside a bare loop of the SDK
     Publisher,
     /// The chain from the post of an event to the mail, of four services and of all
@@ -83,8 +88,8 @@ pub(crate) enum Section {
 
 impl Section {
     /// All, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Consumers, Self::Publisher, Self::Chain, Self::Micro, Self::Xray, Self::Start];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Consumers, Self::Backlog, Self::Publisher, Self::Chain, Self::Micro, Self::Xray, Self::Start];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

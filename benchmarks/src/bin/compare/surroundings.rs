@@ -11,6 +11,9 @@ use tokio::process::Command;
 /// The access key by which the local cloud tells the requests of a measured program from those of this one.
 const CALLER: &str = "measured";
 
+/// Room for a million messages.
+const MEMORY_MIB: usize = 8 * 1024;
+
 /// A local cloud without anything in it, and a directory.
 pub(crate) struct Surroundings {
     cloud: LocalCloud,
@@ -20,7 +23,12 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let anywhere = ([127, 0, 0, 1], 0).into();
-        let settings = Settings { address: anywhere, otlp_address: anywhere, ..Settings::default() };
+        let settings = Settings {
+            address: anywhere,
+            otlp_address: anywhere,
+            memory_mib: MEMORY_MIB,
+            ..Settings::default()
+        };
         Ok(Self { cloud: local_cloud::start(settings).await?, directory: tempfile::tempdir()? })
     }
 

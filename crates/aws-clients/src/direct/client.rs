@@ -27,7 +27,7 @@ use crate::interceptor::request_id;
 /// Calls are built with the SDK's client, to which this dereferences, and sent with [`call`](Self::call). Requests and
 /// responses are written and read by the SDK's own code, credentials come from its cache, connections from its pool. When an
 /// attempt fails, and the service has not refused the request itself, the SDK takes the call over with the attempts
-/// that are left, so that everything else is as the SDK does it: which failures it sends again, and when.
+/// that are left, after the pause that it makes before a second one.
 ///
 /// ```no_run
 /// # async fn example(config: &aws_config::SdkConfig) -> Result<(), Box<dyn std::error::Error>> {

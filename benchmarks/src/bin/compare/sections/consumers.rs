@@ -26,7 +26,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let candidates = candidates(arguments, &mut outcome.remarks).await?;
     let around = Surroundings::start().await?;
-    let turn = async |candidate: &Candidate| drain(candidate, &around, arguments.messages).await;
+    let turn = async |candidate: &Candidate| {
+        let warm_up = arguments.messages / 5 * candidate.warm_ups;
+        drain(candidate, &around, warm_up, arguments.messages).await
+    };
     let rows = rounds::measure(arguments.rounds, &candidates, |candidate| &candidate.name, turn).await?;
     around.stop().await;
     outcome.ratios = ratios(&rows, BARE);
@@ -55,10 +58,14 @@ async fn candidates(arguments: &Arguments, remarks: &mut Vec<String>) -> anyhow:
     Ok(candidates)
 }
 
-/// Lets a consumer drain a queue of `messages` after a warm-up, which is several times as long if it needs that.
-async fn drain(candidate: &Candidate, around: &Surroundings, messages: usize) -> anyhow::Result<Measured> {
+/// Lets a consumer drain a queue of `messages` after those of a warm-up.
+pub(super) async fn drain(
+    candidate: &Candidate,
+    around: &Surroundings,
+    warm_up: usize,
+    messages: usize,
+) -> anyhow::Result<Measured> {
     let queue = Queue::create(&around.endpoint()).await?;
-    let warm_up = messages / 5 * candidate.warm_ups;
     queue.fill(warm_up + messages, candidate.sampled).await?;
     let variables = [
         ("QUEUE_URL", queue.url.clone()),

@@ -1,5 +1,6 @@
 //! What is measured, a file for each section.
 
+mod backlog;
 mod chain;
 mod consumers;
 mod micro;
@@ -14,6 +15,7 @@ use crate::outcome::Outcome;
 pub(crate) fn title(section: Section) -> &'static str {
     match section {
         Section::Consumers => "Consumers",
+        Section::Backlog => "Consumers of long queues",
         Section::Publisher => "Publisher",
         Section::Chain => "The chain through the layer",
         Section::Micro => "What an event passes through",
@@ -29,6 +31,7 @@ pub(crate) fn title(section: Section) -> &'static str {
 pub(crate) async fn measure(section: Section, arguments: &Arguments) -> anyhow::Result<Outcome> {
     match section {
         Section::Consumers => consumers::measure(arguments).await,
+        Section::Backlog => backlog::measure(arguments).await,
         Section::Publisher => publisher::measure(arguments).await,
         Section::Chain => chain::measure(arguments).await,
         Section::Micro => micro::measure(arguments).await,
