@@ -1,18 +1,22 @@
-//! AWS clients for services: one configuration with one HTTP client, an interceptor that traces each call as a span and
-//! propagates the trace, and a single interpretation of every error ([`AwsError`]).
+//! AWS clients for services: one configuration with one HTTP client, clients that send most calls without the SDK's machinery
+//! ([`DirectClient`]), a span for each call and the trace in its header, and a single interpretation of every error ([`AwsError`]).
 //!
 //! ```no_run
-//! use aws_clients::{AwsSettings, TracingInterceptor};
+//! use aws_clients::{AwsSettings, DirectClient, TracingInterceptor};
 //!
-//! # async fn example() {
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = aws_clients::sdk_config(&AwsSettings::default()).await;
 //! let members = aws_clients::dynamodb(&config);
-//! // The same for any other service.
-//! let sns = aws_sdk_sns::Client::from_conf(
-//!     aws_sdk_sns::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
+//! members.call(members.get_item().table_name("members")).await?;
+//! // The same for EventBridge, SNS and SES.
+//! let sns = DirectClient::<aws_sdk_sns::Client>::traced((&config).into());
+//! // For any other service: the SDK's own client, with the same spans.
+//! let kms = aws_sdk_kms::Client::from_conf(
+//!     aws_sdk_kms::config::Builder::from(&config).interceptor(TracingInterceptor::new()).build(),
 //! );
 //! // A client without the interceptor creates no spans: for receiving, deleting, and batches whose entries have spans.
 //! let queue = aws_sdk_sqs::Client::new(&config);
+//! # Ok(())
 //! # }
 //! ```
 
