@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::expiry;
+use super::layouts::Layouts;
 use super::names::Names;
 use super::output::Output;
-use super::point_reads::PointReads;
 use super::refusal::{as_aws, invalid};
 use super::request_tokens::{RequestTokens, fingerprint};
 use super::streams::{Streams, View};
-use super::table_changes;
+use super::{point_reads, point_writes, table_changes};
 use crate::reply::AwsError;
 
 /// The operations that may change items, and so the streams.
@@ -33,7 +33,7 @@ const CHANGE_TABLES: [&str; 3] = ["CreateTable", "DeleteTable", "UpdateTable"];
 #[derive(Debug)]
 pub(super) struct Database {
     engine: Engine,
-    point_reads: PointReads,
+    layouts: Layouts,
     tokens: RequestTokens,
     names: Names,
     streams: Streams,
@@ -43,15 +43,16 @@ impl Database {
     /// Opens an empty database in a directory, or in memory.
     pub(super) fn open(directory: Option<&Path>, names: Names, streams: Streams) -> Result<Self, AwsError> {
         let engine = Engine::open(directory).map_err(|error| as_aws("opening the database", error))?;
-        let (point_reads, tokens) = (PointReads::default(), RequestTokens::default());
-        Ok(Self { engine, point_reads, tokens, names, streams })
+        let (layouts, tokens) = (Layouts::default(), RequestTokens::default());
+        Ok(Self { engine, layouts, tokens, names, streams })
     }
 
     /// Answers an operation, or returns `None` for one that is not supported.
     pub(super) fn respond(&mut self, operation: &str, input: Value) -> Option<Result<Output, AwsError>> {
         if operation == "GetItem"
             && self.engine.recover().is_ok()
-            && let Some(read) = self.point_reads.answer(self.engine.storage(), &input).transpose()
+            && let Some(read) =
+                point_reads::answer(&mut self.layouts, self.engine.storage(), &input).transpose()
         {
             return Some(read.map(Output::Text).map_err(|error| as_aws(operation, error)));
         }
@@ -68,7 +69,7 @@ impl Database {
             return Some(Err(error));
         }
         if CHANGE_TABLES.contains(&operation) {
-            self.point_reads.forget();
+            self.layouts.forget();
         }
         let mut result = match operation {
             "TransactWriteItems" => self.once(operation, "TransactItems", input),
@@ -114,6 +115,11 @@ impl Database {
     }
 
     fn run(&mut self, operation: &str, input: Value) -> Result<Value, AwsError> {
+        let written = point_writes::answer(&mut self.layouts, self.engine.storage(), operation, &input);
+        if let Some(written) = written.map_err(|error| as_aws(operation, error))? {
+            self.streams.append(written.changes);
+            return Ok(written.output);
+        }
         let result = self
             .engine
             .run(operation, input)

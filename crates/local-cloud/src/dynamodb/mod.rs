@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`names`] | tables named by ARN, and this cloud's region and account in ARNs |
 //! | [`point_reads`] | `GetItem`: the engine takes several times as long |
+//! | [`point_writes`] | `PutItem`, `UpdateItem` and `TransactWriteItems` in their usual forms, for the same reason |
 //! | [`streams`] | streams: the engine never trims one, and reads all of it at every write |
 //! | [`request_tokens`] | `ClientRequestToken`: the engine goes through all of them at every transaction |
 //! | [`expiry`] | time to live, by an index: the engine reads the whole table |
@@ -19,11 +20,14 @@
 mod database;
 mod engine;
 mod expiry;
+mod layouts;
 mod names;
 mod output;
 mod point_reads;
+mod point_writes;
 mod refusal;
 mod request_tokens;
+mod size;
 mod streams;
 mod table_changes;
 

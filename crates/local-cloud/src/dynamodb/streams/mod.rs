@@ -8,7 +8,6 @@
 mod api;
 mod log;
 mod record;
-mod size;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

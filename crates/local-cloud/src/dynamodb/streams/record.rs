@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::size;
+use super::super::size;
 
 /// The first sequence number is the one after this. Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`).
 const SEQUENCE_NUMBERS_AFTER: u128 = 100_000_000_000_000_000_000;

@@ -1,10 +1,15 @@
 //! Attribute values: their size, and sets, whose elements have no order.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Returns the size of an item in bytes (developer guide, "DynamoDB item sizes and formats"): each name and each value.
 pub(super) fn of_item(item: &Value) -> usize {
-    item.as_object().into_iter().flatten().map(|(name, value)| name.len() + of_value(value)).sum()
+    item.as_object().map_or(0, of_attributes)
+}
+
+/// Returns the size of attributes in bytes, names included.
+pub(super) fn of_attributes(attributes: &Map<String, Value>) -> usize {
+    attributes.iter().map(|(name, value)| name.len() + of_value(value)).sum()
 }
 
 fn of_value(value: &Value) -> usize {
@@ -18,7 +23,7 @@ fn of_value(value: &Value) -> usize {
         "NS" => elements().map(|element| of_number(text(element))).sum(),
         "BS" => elements().map(|element| of_binary(text(element))).sum(),
         "L" => 3 + elements().map(|element| 1 + of_value(element)).sum::<usize>(),
-        "M" => 3 + content.as_object().map_or(0, serde_json::Map::len) + of_item(content),
+        "M" => 3 + content.as_object().map_or(0, Map::len) + of_item(content),
         _ => 1,
     }
 }
@@ -40,7 +45,7 @@ fn of_binary(base64: &str) -> usize {
 
 /// Sorts the elements of every set in an item.
 pub(super) fn sort_sets(item: &mut Value) {
-    for value in item.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+    for value in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
         sort_within(value);
     }
 }
