@@ -128,9 +128,15 @@ impl<'a> Check<'a> {
     where
         'a: 'v,
     {
-        let mut given = 0;
+        let (mut given, mut found) = (0, 0);
         for (name, member) in &shape.members.0 {
-            let value = members.get(name).filter(|value| !value.is_null());
+            // A structure of which one member is given, such as an attribute value, is common.
+            if found == members.len() && shape.required.is_empty() {
+                break;
+            }
+            let value = members.get(name);
+            found += usize::from(value.is_some());
+            let value = value.filter(|value| !value.is_null());
             path.push(Step::Member(name));
             if let Some(value) = value {
                 if let Some(of_member) = self.model.shape(member) {
@@ -191,9 +197,8 @@ impl<'a> Check<'a> {
         let of = |member: &'v Option<Member>| member.as_ref().and_then(|member| self.model.shape(member));
         let (Some(of_key), Some(of_value)) = (of(&shape.key), of(&shape.value)) else { return Ok(()) };
         let (mut keys, mut values) = (false, false);
-        let keys_are_free = all(of_key).is_empty();
         for (key, value) in entries {
-            keys |= !keys_are_free && !constraints(of_key, &Value::String(key.clone())).is_empty();
+            keys |= !constraints_on_text(of_key, key).is_empty();
             path.push(Step::Key(key));
             if value.is_null() {
                 self.violated(path, None, "Member must not be null".to_owned());
@@ -248,34 +253,48 @@ fn is_scalar(shape: &Shape) -> bool {
 
 /// Returns the constraints that a value of the right type violates.
 fn constraints(shape: &Shape, value: &Value) -> Vec<String> {
-    let size = match (&shape.kind, value) {
-        (Kind::Blob, Value::String(text)) => STANDARD.decode(text).ok().map(|bytes| count(bytes.len())),
-        (_, Value::String(text)) => Some(count(text.chars().count())),
-        (_, Value::Array(items)) => Some(count(items.len())),
-        (Kind::Map, Value::Object(entries)) => Some(count(entries.len())),
-        (_, Value::Number(number)) => number.as_f64(),
-        _ => None,
-    };
+    match (&shape.kind, value) {
+        (_, Value::String(text)) => constraints_on_text(shape, text),
+        (_, Value::Array(items)) => limits(shape, || Some(count(items.len()))),
+        (Kind::Map, Value::Object(entries)) => limits(shape, || Some(count(entries.len()))),
+        (_, Value::Number(number)) => limits(shape, || number.as_f64()),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the constraints that a text or a key violates.
+fn constraints_on_text(shape: &Shape, text: &str) -> Vec<String> {
+    let mut violated = limits(shape, || match shape.kind {
+        Kind::Blob => STANDARD.decode(text).ok().map(|bytes| count(bytes.len())),
+        _ => Some(count(text.chars().count())),
+    });
+    if !shape.values.is_empty() && !shape.values.iter().any(|value| value == text) {
+        violated.push(one_of(shape));
+    }
+    if let Some(pattern) = &shape.pattern
+        && !shape.accepts(text)
+    {
+        violated.push(matching(pattern));
+    }
+    violated
+}
+
+/// Returns the limits that a size violates, which is determined only if there are any.
+fn limits(shape: &Shape, size: impl FnOnce() -> Option<f64>) -> Vec<String> {
     let mut violated = Vec::new();
-    if let (Some(min), Some(size)) = (shape.min, size)
+    if shape.min.is_none() && shape.max.is_none() {
+        return violated;
+    }
+    let Some(size) = size() else { return violated };
+    if let Some(min) = shape.min
         && size < min
     {
         violated.push(at_least(shape, min));
     }
-    if let (Some(max), Some(size)) = (shape.max, size)
+    if let Some(max) = shape.max
         && size > max
     {
         violated.push(at_most(shape, max));
-    }
-    if let Value::String(text) = value {
-        if !shape.values.is_empty() && !shape.values.contains(text) {
-            violated.push(one_of(shape));
-        }
-        if let Some(pattern) = &shape.pattern
-            && !shape.accepts(text)
-        {
-            violated.push(matching(pattern));
-        }
     }
     violated
 }

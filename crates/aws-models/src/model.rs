@@ -45,7 +45,7 @@ pub struct Model {
     pub namespace: Option<String>,
     /// Operations by name. Of some services, only those that the table was rendered for.
     pub operations: BTreeMap<String, Operation>,
-    pub(crate) shapes: HashMap<String, Shape>,
+    pub(crate) shapes: Shapes,
     /// Modelled errors by the name of their shape.
     pub errors: BTreeMap<String, ModelledError>,
 }
@@ -135,6 +135,36 @@ pub(crate) struct Shape {
     compiled: OnceLock<Option<Regex>>,
 }
 
+/// The shapes of a service. Members refer to them by their places, since every value of a request is checked against one.
+#[derive(Debug, Deserialize)]
+#[serde(from = "HashMap<String, Shape>")]
+pub(crate) struct Shapes {
+    all: Vec<Shape>,
+    places: HashMap<String, usize>,
+}
+
+impl From<HashMap<String, Shape>> for Shapes {
+    fn from(shapes: HashMap<String, Shape>) -> Self {
+        let (names, mut all): (Vec<_>, Vec<_>) = shapes.into_iter().unzip();
+        let places: HashMap<_, _> =
+            names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+        for shape in &mut all {
+            let Shape { members, item, key, value, .. } = shape;
+            let members = members.0.iter_mut().map(|(_, member)| member);
+            for member in members.chain(item).chain(key).chain(value) {
+                member.place = places.get(&member.shape).copied();
+            }
+        }
+        Self { all, places }
+    }
+}
+
+impl Shapes {
+    fn named(&self, name: &str) -> Option<&Shape> {
+        self.all.get(*self.places.get(name)?)
+    }
+}
+
 /// The members of a structure, in the model's order.
 #[derive(Debug, Default)]
 pub(crate) struct Members(pub(crate) Vec<(String, Member)>);
@@ -166,6 +196,8 @@ impl<'de> Deserialize<'de> for Members {
 #[serde(from = "Reference")]
 pub(crate) struct Member {
     pub(crate) shape: String,
+    /// Where the shape is among those of the service.
+    place: Option<usize>,
     pub(crate) wire: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) flattened: bool,
@@ -188,8 +220,12 @@ enum Reference {
 impl From<Reference> for Member {
     fn from(reference: Reference) -> Self {
         match reference {
-            Reference::Name(shape) => Self { shape, wire: None, location: None, flattened: false },
-            Reference::Full { shape, wire, location, flattened } => Self { shape, wire, location, flattened },
+            Reference::Name(shape) => {
+                Self { shape, place: None, wire: None, location: None, flattened: false }
+            }
+            Reference::Full { shape, wire, location, flattened } => {
+                Self { shape, place: None, wire, location, flattened }
+            }
         }
     }
 }
@@ -225,15 +261,15 @@ impl Model {
 
     /// Returns the shape of an operation's input. Operations without one take no parameters.
     pub(crate) fn input(&self, operation: &str) -> Option<&Shape> {
-        self.shapes.get(self.operations.get(operation)?.input.as_ref()?)
+        self.shapes.named(self.operations.get(operation)?.input.as_ref()?)
     }
 
     pub(crate) fn output(&self, operation: &str) -> Option<&Shape> {
-        self.shapes.get(self.operations.get(operation)?.output.as_ref()?)
+        self.shapes.named(self.operations.get(operation)?.output.as_ref()?)
     }
 
     pub(crate) fn shape(&self, member: &Member) -> Option<&Shape> {
-        self.shapes.get(&member.shape)
+        self.shapes.all.get(member.place?)
     }
 
     /// Returns the item of a list, or the key or value of a map, with its shape.
@@ -276,10 +312,11 @@ mod tests {
             let model = Model::of(service).unwrap();
             for (name, operation) in &model.operations {
                 for shape in operation.input.iter().chain(&operation.output) {
-                    assert!(model.shapes.contains_key(shape), "{service:?} {name}");
+                    assert!(model.shapes.named(shape).is_some(), "{service:?} {name}");
                 }
             }
-            for (name, shape) in &model.shapes {
+            for (name, place) in &model.shapes.places {
+                let shape = &model.shapes.all[*place];
                 let members = shape.members.0.iter().map(|(_, member)| member);
                 for member in members.chain(&shape.item).chain(&shape.key).chain(&shape.value) {
                     assert!(model.shape(member).is_some(), "{service:?} {name}");
@@ -291,8 +328,10 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         for service in ALL {
-            for (name, shape) in Model::of(service).unwrap().shapes {
-                if let Some(pattern) = shape.equivalent.or(shape.pattern) {
+            let shapes = Model::of(service).unwrap().shapes;
+            for (name, place) in &shapes.places {
+                let shape = &shapes.all[*place];
+                if let Some(pattern) = shape.equivalent.as_ref().or(shape.pattern.as_ref()) {
                     Regex::new(&format!("^(?:{pattern})$"))
                         .unwrap_or_else(|error| panic!("{service:?} {name}: {error}"));
                 }
