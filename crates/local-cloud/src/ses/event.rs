@@ -28,48 +28,85 @@ const BOUNCE: Kind = Kind { matching: "BOUNCE", detail_type: "Email Bounced", ev
 const COMPLAINT: Kind =
     Kind { matching: "COMPLAINT", detail_type: "Email Complaint Received", event_type: "Complaint" };
 
-/// The same, under the member's own name: `bounce`.
-type About = (&'static str, Value);
+/// What is told about a mail.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Sent,
+    Delivered,
+    /// With type, subtype, and the receiving server's answer.
+    Bounced(&'static str, &'static str, Option<&'static str>),
+    /// With the subtype.
+    Complained(Option<&'static str>),
+}
 
-/// Returns the events of a mail that was accepted now, with their details. `fates` says what becomes of it at each
-/// recipient.
+impl Outcome {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Sent => SEND,
+            Self::Delivered => DELIVERY,
+            Self::Bounced(..) => BOUNCE,
+            Self::Complained(_) => COMPLAINT,
+        }
+    }
+
+    /// Returns the member of the detail that describes it, and its name.
+    fn member(self, address: &str, now: Timestamp) -> (&'static str, Value) {
+        match self {
+            Self::Sent => ("send", json!({})),
+            Self::Delivered => ("delivery", delivery(address, now)),
+            Self::Bounced(kind, subtype, diagnosis) => {
+                ("bounce", bounce(address, kind, subtype, diagnosis, now))
+            }
+            Self::Complained(subtype) => ("complaint", complaint(address, subtype, now)),
+        }
+    }
+}
+
+/// Returns the events of a mail that was accepted now, with their details, as far as they are wanted. `fates` says what
+/// becomes of it at each recipient.
 pub(super) fn events(
     mail: &Mail,
     identity: &str,
     fates: &[(String, Fate)],
     place: &Place,
     now: Timestamp,
+    is_wanted: impl Fn(Kind) -> bool,
 ) -> Vec<(Kind, Value)> {
-    let about_mail = about_mail(mail, identity, place);
-    let of_recipients = fates.iter().flat_map(|(address, fate)| of_recipient(address, *fate, now));
-    std::iter::once((SEND, ("send", json!({}))))
+    let of_recipients = fates
+        .iter()
+        .flat_map(|(address, fate)| of_recipient(*fate).iter().map(|outcome| (*outcome, address.as_str())));
+    let wanted: Vec<_> = std::iter::once((Outcome::Sent, ""))
         .chain(of_recipients)
-        .map(|(kind, (member, about))| {
-            let detail =
-                [("eventType", kind.event_type.into()), ("mail", about_mail.clone()), (member, about)];
-            let detail = detail.into_iter().map(|(name, value)| (name.to_owned(), value));
-            (kind, Value::Object(detail.collect()))
-        })
-        .collect()
+        .filter(|(outcome, _)| is_wanted(outcome.kind()))
+        .collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let about_mail = about_mail(mail, identity, place);
+    let event = |(outcome, address): (Outcome, &str)| {
+        let kind = outcome.kind();
+        let detail = [
+            ("eventType", kind.event_type.into()),
+            ("mail", about_mail.clone()),
+            outcome.member(address, now),
+        ];
+        let detail = detail.into_iter().map(|(name, value)| (name.to_owned(), value));
+        (kind, Value::Object(detail.collect()))
+    };
+    wanted.into_iter().map(event).collect()
 }
 
-fn of_recipient(address: &str, fate: Fate, now: Timestamp) -> Vec<(Kind, About)> {
-    let delivered = || (DELIVERY, ("delivery", delivery(address, now)));
-    let bounced = |kind, subtype, status| (BOUNCE, ("bounce", bounce(address, kind, subtype, status, now)));
-    let complained = |subtype| (COMPLAINT, ("complaint", complaint(address, subtype, now)));
+fn of_recipient(fate: Fate) -> &'static [Outcome] {
+    use Outcome::{Bounced, Complained, Delivered};
     match fate {
-        Fate::Delivered => vec![delivered()],
+        Fate::Delivered => &[Delivered],
         // An automatic response is reported as a bounce that says nothing about the address.
-        Fate::Replied => vec![delivered(), bounced("Transient", "General", None)],
-        Fate::Bounced => {
-            vec![bounced("Permanent", "General", Some("smtp; 550 5.1.1 user unknown"))]
-        }
-        Fate::Complained => vec![delivered(), complained(None)],
-        Fate::OnGlobalList => vec![bounced("Permanent", "Suppressed", Some(NOT_SENT))],
-        Fate::OnListAfterBounce => {
-            vec![bounced("Permanent", "OnAccountSuppressionList", Some(NOT_SENT))]
-        }
-        Fate::OnListAfterComplaint => vec![complained(Some("OnAccountSuppressionList"))],
+        Fate::Replied => &[Delivered, Bounced("Transient", "General", None)],
+        Fate::Bounced => &[Bounced("Permanent", "General", Some("smtp; 550 5.1.1 user unknown"))],
+        Fate::Complained => &[Delivered, Complained(None)],
+        Fate::OnGlobalList => &[Bounced("Permanent", "Suppressed", Some(NOT_SENT))],
+        Fate::OnListAfterBounce => &[Bounced("Permanent", "OnAccountSuppressionList", Some(NOT_SENT))],
+        Fate::OnListAfterComplaint => &[Complained(Some("OnAccountSuppressionList"))],
     }
 }
 
@@ -182,7 +219,7 @@ mod tests {
         };
         let place = Place { region: "eu-central-1".to_owned(), account_id: "000000000000".to_owned() };
         let fates = [("c@d.example".to_owned(), fate)];
-        let events = events(&mail, "b.example", &fates, &place, now);
+        let events = events(&mail, "b.example", &fates, &place, now, |_| true);
         events.into_iter().map(|(kind, detail)| (kind.detail_type, detail)).collect()
     }
 
@@ -195,6 +232,16 @@ mod tests {
         assert_eq!(names(Fate::Complained), ["Email Sent", "Email Delivered", "Email Complaint Received"]);
         assert_eq!(names(Fate::OnGlobalList), ["Email Sent", "Email Bounced"]);
         assert_eq!(names(Fate::OnListAfterComplaint), ["Email Sent", "Email Complaint Received"]);
+    }
+
+    #[test]
+    fn only_the_events_that_are_wanted_are_made() {
+        let place = Place { region: "eu-central-1".to_owned(), account_id: "000000000000".to_owned() };
+        let fates = [("c@d.example".to_owned(), Fate::Replied)];
+        let events = events(&Mail::default(), "b.example", &fates, &place, Timestamp::UNIX_EPOCH, |kind| {
+            kind.matching == "BOUNCE"
+        });
+        assert_eq!(events.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [BOUNCE]);
     }
 
     #[test]

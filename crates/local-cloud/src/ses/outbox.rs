@@ -10,7 +10,7 @@ use super::account::{Account, Fate};
 use super::address::bare_address;
 use super::configuration_sets::{ConfigurationSet, ConfigurationSets};
 use super::draft::Draft;
-use super::event;
+use super::event::{self, Kind};
 use super::mail::{Mail, Sent};
 use super::place::Place;
 use super::refusal::Refusal;
@@ -91,11 +91,15 @@ impl Outbox {
         fates: &[(String, Fate)],
         now: Timestamp,
     ) {
-        let enabled = || set.destinations.values().filter(|destination| destination.enabled);
+        let wanting = |kind: Kind| {
+            let enabled = set.destinations.values().filter(|destination| destination.enabled);
+            enabled.filter(move |it| it.event_types.iter().any(|name| name == kind.matching))
+        };
         let name = mail.configuration_set.as_deref().unwrap_or_default();
         let mut published = Vec::new();
-        for (kind, detail) in event::events(mail, identity, fates, &self.place, now) {
-            for _ in enabled().filter(|it| it.event_types.iter().any(|name| name == kind.matching)) {
+        let is_wanted = |kind| wanting(kind).next().is_some();
+        for (kind, detail) in event::events(mail, identity, fates, &self.place, now, is_wanted) {
+            for _ in wanting(kind) {
                 published.push(ServiceEvent {
                     source: "aws.ses",
                     detail_type: kind.detail_type,
@@ -103,6 +107,9 @@ impl Outbox {
                     detail: detail.clone(),
                 });
             }
+        }
+        if published.is_empty() {
+            return;
         }
         let buses = self.buses.clone();
         self.tasks.spawn(async move {
