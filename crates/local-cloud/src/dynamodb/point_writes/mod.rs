@@ -9,8 +9,8 @@ mod expressions;
 mod values;
 
 use dynoxide::Result;
-use dynoxide::storage::{Storage, compute_hash_prefix};
-use dynoxide::types::AttributeValue;
+use dynoxide::storage::Storage;
+use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 
 use self::expressions::{Scope, Update};
@@ -223,7 +223,7 @@ impl<'a> Target<'a> {
             layout: self.layout,
             table: self.table,
             is_put: self.is_put,
-            hash_prefix: compute_hash_prefix(&AttributeValue::S(partition.to_owned())),
+            hash_prefix: hash_prefix(partition),
             key: self.key,
             old,
             new,
@@ -231,6 +231,12 @@ impl<'a> Target<'a> {
             key_of_change: self.layout.is_streamed.then(|| key_of(item, self.layout)),
         })
     }
+}
+
+/// Returns the digits by which the engine orders partitions in a scan.
+fn hash_prefix(partition: &str) -> String {
+    let digest = Md5::new_with_prefix("Outliers").chain_update(partition).finalize();
+    hex::encode(&digest[..3])
 }
 
 fn key_of(item: &Map<String, Value>, layout: &Layout) -> String {

@@ -82,7 +82,7 @@ fn put(item: &Value) -> Value {
 /// A `PutItem` with names and values for those of them that the condition uses.
 fn conditional(mut input: Value, expression: &str) -> Value {
     let names = json!({"#pk": "pk", "#n": "n", "#s": "s", "#x": "x"});
-    let values = json!({":n": {"N": "5"}, ":m": {"N": "-3"}, ":s": {"S": "m"}, ":l": {"L": [{"S": "y"}]}});
+    let values = json!({":n": {"N": "5"}, ":m": {"N": "-3"}, ":s": {"S": "m"}, ":e": {"S": ""}, ":l": {"L": [{"S": "y"}]}});
     let used = |defined: Value| -> Map<String, Value> {
         let members = defined.as_object().unwrap().clone();
         members.into_iter().filter(|(name, _)| expression.contains(name.as_str())).collect()
@@ -101,6 +101,7 @@ fn an_item_is_put_as_the_engine_puts_it() {
     let long = "x".repeat(1000);
     for item in [
         json!({"pk": {"S": "new"}}),
+        json!({"pk": {"S": "new"}, "empty": {"S": ""}}),
         json!({"pk": {"S": "a"}, "n": {"N": "0"}, "m": {"N": "-1200"}, "big": {"N": "123456789012345678"}}),
         json!({"pk": {"S": "ä\"'\u{1F600}"}, "b": {"BOOL": false}, "z": {"NULL": true}, "long": {"S": long}}),
         json!({"pk": {"S": "a"}, "m": {"M": {"l": {"L": [{"S": "x"}, {"L": []}, {"M": {}}]}}}}),
@@ -118,7 +119,7 @@ fn an_item_is_put_as_the_engine_puts_it() {
 fn a_condition_holds_when_the_engine_says_so() {
     let comparisons = ["=", "<>", "<", "<=", ">", ">="];
     let compared = comparisons.iter().flat_map(|operator| {
-        [("#n", ":n"), ("#n", ":m"), ("#s", ":s"), ("#s", ":n"), ("#x", ":n"), ("#pk", ":s")]
+        [("#n", ":n"), ("#n", ":m"), ("#s", ":s"), ("#s", ":n"), ("#x", ":n"), ("#pk", ":s"), ("#s", ":e")]
             .map(|(name, value)| format!("{name} {operator} {value}"))
     });
     let others = [
@@ -143,7 +144,7 @@ fn a_condition_holds_when_the_engine_says_so() {
 #[test]
 fn an_item_is_updated_as_the_engine_updates_it() {
     for expression in
-        ["SET #n = :m", "SET #x = :l, #s = :s REMOVE #n", "REMOVE #x,#n SET #s = :s", "REMOVE #n"]
+        ["SET #n = :m", "SET #x = :l, #s = :e REMOVE #n", "REMOVE #x,#n SET #s = :s", "REMOVE #n"]
     {
         for partition in ["a", "new", "sets", "fraction"] {
             let input = json!({"TableName": "one", "Key": {"pk": {"S": partition}},
