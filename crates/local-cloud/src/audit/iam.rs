@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::permission::{ANY, Permission};
 use crate::call::{Call, Service};
@@ -34,40 +32,6 @@ impl Place<'_> {
     fn table(self, name: &str) -> String {
         self.arn("dynamodb", "table/", name)
     }
-}
-
-/// The parts of a JSON request that name resources. Everything else is skipped.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Named {
-    table_name: Option<String>,
-    index_name: Option<String>,
-    stream_arn: Option<String>,
-    transact_items: Vec<BTreeMap<String, InTable>>,
-    #[expect(clippy::zero_sized_map_values, reason = "a JSON object cannot be read as a set")]
-    request_items: BTreeMap<String, IgnoredAny>,
-    entries: Vec<Entry>,
-    from_email_address: Option<String>,
-    configuration_set_name: Option<String>,
-    content: Content,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InTable {
-    table_name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Entry {
-    event_bus_name: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Content {
-    raw: Option<IgnoredAny>,
 }
 
 /// Returns the permissions that the call needs.
@@ -109,11 +73,6 @@ pub(super) fn also_named(call: &Call, place: Place<'_>) -> Option<String> {
     }
 }
 
-/// A body that cannot be read names nothing; its service will refuse it.
-fn named(call: &Call) -> Named {
-    call.read().unwrap_or_default()
-}
-
 /// Batches have no separate action:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html>
 fn sqs(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
@@ -139,29 +98,30 @@ fn dynamodb(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
         let table = call.input.get("TableName").and_then(Value::as_str);
         return table.map(|table| (action(), place.table(table))).into_iter().collect();
     }
-    let named = named(call);
-    let in_transaction = named.transact_items.iter().flatten().map(|(kind, item)| {
-        let action = if kind == "ConditionCheck" { "ConditionCheckItem" } else { &format!("{kind}Item") };
-        (format!("dynamodb:{action}"), place.table(&item.table_name))
+    let member = |name: &str| call.input[name].as_str();
+    let actions = call.input["TransactItems"].as_array().into_iter().flatten();
+    let in_transaction = actions.filter_map(Value::as_object).flatten().filter_map(|(kind, item)| {
+        Some((format!("dynamodb:{kind}Item"), place.table(item["TableName"].as_str()?)))
     });
-    let in_batch = named.request_items.keys().map(|table| (action(), place.table(table)));
-    let one = named.table_name.iter().map(|table| {
+    let tables = call.input["RequestItems"].as_object().into_iter().flat_map(Map::keys);
+    let in_batch = tables.map(|table| (action(), place.table(table)));
+    let one = member("TableName").map(|table| {
         let table = place.table(table);
-        let resource = named.index_name.as_ref().map(|index| format!("{table}/index/{index}"));
+        let resource = member("IndexName").map(|index| format!("{table}/index/{index}"));
         (action(), resource.unwrap_or(table))
     });
-    let stream = named.stream_arn.iter().map(|arn| (action(), arn.clone()));
+    let stream = member("StreamArn").map(|arn| (action(), arn.to_owned()));
     in_transaction.chain(in_batch).chain(one).chain(stream).collect()
 }
 
 fn events(call: &Call, place: Place<'_>) -> Vec<(String, String)> {
-    let buses = named(call).entries.into_iter().map(|entry| entry.event_bus_name);
     if call.operation != "PutEvents" {
         return Vec::new();
     }
-    buses
-        .map(|bus| {
-            let bus = place.arn("events", "event-bus/", bus.as_deref().unwrap_or("default"));
+    let entries = call.input["Entries"].as_array().into_iter().flatten();
+    entries
+        .map(|entry| {
+            let bus = place.arn("events", "event-bus/", entry["EventBusName"].as_str().unwrap_or("default"));
             ("events:PutEvents".to_owned(), bus)
         })
         .collect()
@@ -225,17 +185,16 @@ fn kms(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
 ///
 /// Resources and condition keys: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html>
 fn ses_v2(call: &Call, place: Place<'_>) -> BTreeSet<Permission> {
-    let named = named(call);
-    let sender = named.from_email_address.as_deref().map(bare_address);
+    let sender = call.input["FromEmailAddress"].as_str().map(bare_address);
     let action = match call.operation.as_str() {
-        "SendEmail" if named.content.raw.is_some() => "SendRawEmail",
+        "SendEmail" if !call.input["Content"]["Raw"].is_null() => "SendRawEmail",
         operation => operation,
     };
     let context: BTreeMap<_, _> =
         sender.map(|sender| ("ses:FromAddress", sender.to_owned())).into_iter().collect();
     let identity = sender.map_or_else(|| ANY.to_owned(), |sender| place.arn("ses", "identity/", sender));
-    let set = named.configuration_set_name.filter(|_| sender.is_some());
-    let set = set.map(|set| place.arn("ses", "configuration-set/", &set));
+    let set = call.input["ConfigurationSetName"].as_str().filter(|_| sender.is_some());
+    let set = set.map(|set| place.arn("ses", "configuration-set/", set));
     std::iter::once(identity)
         .chain(set)
         .map(|resource| Permission { action: format!("ses:{action}"), resource, context: context.clone() })
