@@ -130,6 +130,9 @@ fn columns(text: &str) -> usize {
 /// Replaces what could move the cursor, recolour the reader's terminal or reorder its text: a tab becomes a space, a line
 /// break `⏎`, any other control character and those for bidirectional text `�`.
 pub(crate) fn printable(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
