@@ -209,7 +209,7 @@ impl<'a> Target<'a> {
                 return None;
             }
             if old.is_none() {
-                item = self.given.clone();
+                item.clone_from(self.given);
             }
             for attribute in &update.removed {
                 item.remove(*attribute);

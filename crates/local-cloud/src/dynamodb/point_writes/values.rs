@@ -28,9 +28,8 @@ fn is_usual_at(value: &Value, depth: usize) -> bool {
         return false;
     }
     match typed(value) {
-        Some(("S", Value::String(_))) => true,
+        Some(("S", Value::String(_)) | ("BOOL", Value::Bool(_)) | ("NULL", Value::Bool(true))) => true,
         Some(("N", Value::String(number))) => integer(number).is_some(),
-        Some(("BOOL", Value::Bool(_)) | ("NULL", Value::Bool(true))) => true,
         Some(("L", Value::Array(elements))) => elements.iter().all(|element| is_usual_at(element, depth + 1)),
         Some(("M", Value::Object(attributes))) => are_usual_at(attributes, depth + 1),
         _ => false,
