@@ -56,7 +56,8 @@ impl RequestTokens {
 /// written in the order of their names.
 pub(super) fn fingerprint(actions: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    actions.to_string().hash(&mut hasher);
+    // Through `Display`, a value is written several times as slowly.
+    serde_json::to_string(actions).ok().hash(&mut hasher);
     hasher.finish()
 }
 

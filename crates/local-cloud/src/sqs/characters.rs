@@ -11,9 +11,8 @@ const MAX_ID: usize = 128;
 fn first_refused(text: &str) -> Option<u32> {
     // Bytes above this are parts of characters; almost every text is settled without decoding them.
     const PLAIN: std::ops::RangeInclusive<u8> = 0x20..=0x7e;
-    // Within a chunk every byte is looked at, so that many are compared at once.
-    let is_plain = |chunk: &[u8]| chunk.iter().fold(true, |plain, byte| plain & PLAIN.contains(byte));
-    if text.as_bytes().chunks(64).all(is_plain) {
+    // Every byte is looked at, so that many are compared at once.
+    if text.bytes().fold(0_u8, |others, byte| others | u8::from(!PLAIN.contains(&byte))) == 0 {
         return None;
     }
     text.chars()

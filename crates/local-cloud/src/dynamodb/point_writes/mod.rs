@@ -8,6 +8,8 @@
 mod expressions;
 mod values;
 
+use std::collections::BTreeMap;
+
 use dynoxide::Result;
 use dynoxide::storage::Storage;
 use md5::{Digest as _, Md5};
@@ -219,6 +221,7 @@ impl<'a> Target<'a> {
         let item = if self.is_put { self.given } else { &item };
         let new = serde_json::to_string(item).ok().filter(|new| new.len() <= LARGEST)?;
         let partition = self.given.get(self.layout.key.first()?)?["S"].as_str()?;
+        let key_of_change = if self.layout.is_streamed { Some(key_of(item, self.layout)?) } else { None };
         scope.is_used_up().then(|| Write {
             layout: self.layout,
             table: self.table,
@@ -228,7 +231,7 @@ impl<'a> Target<'a> {
             old,
             new,
             bytes: size::of_attributes(item),
-            key_of_change: self.layout.is_streamed.then(|| key_of(item, self.layout)),
+            key_of_change,
         })
     }
 }
@@ -239,9 +242,10 @@ fn hash_prefix(partition: &str) -> String {
     hex::encode(&digest[..3])
 }
 
-fn key_of(item: &Map<String, Value>, layout: &Layout) -> String {
-    let key = layout.key.iter().filter_map(|name| Some((name.clone(), item.get(name)?.clone())));
-    Value::Object(key.collect()).to_string()
+/// Returns the key of an item as JSON.
+fn key_of(item: &Map<String, Value>, layout: &Layout) -> Option<String> {
+    let key = layout.key.iter().filter_map(|name| Some((name, item.get(name)?)));
+    serde_json::to_string(&key.collect::<BTreeMap<_, _>>()).ok()
 }
 
 impl Write<'_> {
