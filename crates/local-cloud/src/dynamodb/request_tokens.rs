@@ -52,13 +52,34 @@ impl RequestTokens {
     }
 }
 
-/// Hashes what two requests with one token must have in common. The order of a map's members is no difference: they are
-/// written in the order of their names.
+/// Hashes what two requests with one token must have in common. The order of a map's members is no difference.
 pub(super) fn fingerprint(actions: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    // Through `Display`, a value is written several times as slowly.
-    serde_json::to_string(actions).ok().hash(&mut hasher);
+    hash(actions, &mut hasher);
     hasher.finish()
+}
+
+fn hash(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(members) => {
+            0_u8.hash(hasher);
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            members.len().hash(hasher);
+            for (name, value) in members {
+                name.hash(hasher);
+                hash(value, hasher);
+            }
+        }
+        Value::Array(values) => {
+            1_u8.hash(hasher);
+            values.len().hash(hasher);
+            for value in values {
+                hash(value, hasher);
+            }
+        }
+        other => other.hash(hasher),
+    }
 }
 
 #[cfg(test)]

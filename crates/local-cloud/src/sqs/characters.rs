@@ -11,8 +11,7 @@ const MAX_ID: usize = 128;
 fn first_refused(text: &str) -> Option<u32> {
     // Bytes above this are parts of characters; almost every text is settled without decoding them.
     const PLAIN: std::ops::RangeInclusive<u8> = 0x20..=0x7e;
-    // Every byte is looked at, so that many are compared at once.
-    if text.bytes().fold(0_u8, |others, byte| others | u8::from(!PLAIN.contains(&byte))) == 0 {
+    if text.bytes().all(|byte| PLAIN.contains(&byte)) {
         return None;
     }
     text.chars()
