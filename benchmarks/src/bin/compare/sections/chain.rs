@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 use crate::table::{Table, time};
 
 /// More than the layer does on a small machine, so that it is at its limit.
-const TOO_MUCH: &str = "600/s";
+const TOO_MUCH: &str = "1500/s";
 /// The length of a load.
 const LENGTH: &str = "10s";
 /// The services on the way from the post to the mail.
