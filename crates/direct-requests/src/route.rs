@@ -16,7 +16,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use http::Uri;
 use thiserror::Error;
@@ -53,7 +52,6 @@ pub struct Route {
     connector: SharedHttpConnector,
     credentials: SharedIdentityResolver,
     components: RuntimeComponents,
-    retries: RetryConfig,
     limit: Option<Duration>,
 }
 
@@ -103,7 +101,6 @@ impl Route {
             connector: components.http_client()?.http_connector(&settings.build(), components),
             credentials: scheme.identity_resolver(components)?,
             components: components.clone(),
-            retries: config.load::<RetryConfig>().cloned().unwrap_or_else(RetryConfig::disabled),
             limit: limits.into_iter().flatten().min(),
         })
     }
@@ -112,12 +109,6 @@ impl Route {
     #[must_use]
     pub fn region(&self) -> &str {
         self.scope.region()
-    }
-
-    /// Returns how the client whose request showed the way retries.
-    #[must_use]
-    pub fn retries(&self) -> &RetryConfig {
-        &self.retries
     }
 
     /// Signs and sends a request, and reads the whole response, within `limit` or else the limit of an attempt of the client

@@ -130,10 +130,24 @@ impl Failed {
         }
     }
 
-    /// Whether the service refused the request itself, so that it would refuse it again.
+    /// Whether the service refused what the request asks for, so that it would refuse it again.
     pub(super) fn is_final(&self) -> bool {
-        let Cause::Refused(_, response) = &self.cause else { return false };
-        ErrorClass::of(&self.failure.code, Some(response.status().as_u16()), None) == ErrorClass::Rejected
+        self.refused_as() == Some(ErrorClass::Rejected)
+    }
+
+    /// Whether the SDK's request could fare better: one that is signed otherwise, with other headers, to another place. A service
+    /// that is busy or does not answer says nothing about the request.
+    pub(super) fn may_be_due_to_the_request(&self) -> bool {
+        match self.cause {
+            Cause::Refused(..) => self.refused_as() == Some(ErrorClass::Misconfigured),
+            Cause::Response(..) => true,
+            Cause::Connection(_) | Cause::Timeout(_) => false,
+        }
+    }
+
+    fn refused_as(&self) -> Option<ErrorClass> {
+        let Cause::Refused(_, response) = &self.cause else { return None };
+        Some(ErrorClass::of(&self.failure.code, Some(response.status().as_u16()), None))
     }
 
     /// Returns what the SDK would have returned.

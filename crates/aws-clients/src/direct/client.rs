@@ -41,6 +41,7 @@ pub struct DirectClient<C> {
     client: C,
     direct: Direct,
     codecs: Arc<RwLock<Vec<Arc<Codec>>>>,
+    retries: RetryConfig,
     traced: bool,
 }
 
@@ -62,7 +63,8 @@ impl<C: SdkClient> DirectClient<C> {
         let traced = tracing.is_some();
         let learning = SharedInterceptor::new(direct.learning());
         let client = C::with(builder, [learning].into_iter().chain(tracing));
-        Self { client, direct, codecs: Arc::default(), traced }
+        let retries = client.retries().unwrap_or_else(RetryConfig::standard);
+        Self { client, direct, codecs: Arc::default(), retries, traced }
     }
 }
 
@@ -127,11 +129,13 @@ impl<C> DirectClient<C> {
                 ControlFlow::Break(Err(given_up(call, failed)))
             }
             Attempt::Failed(failed) => {
-                self.direct.failed();
-                let Some(left) = attempts_left(route.retries()) else {
+                if failed.may_be_due_to_the_request() {
+                    self.direct.failed();
+                }
+                let Some(left) = attempts_left(&self.retries) else {
                     return ControlFlow::Break(Err(given_up(call, failed)));
                 };
-                tokio::time::sleep(route.retries().initial_backoff().mul_f64(rand::random())).await;
+                tokio::time::sleep(self.retries.initial_backoff().mul_f64(rand::random())).await;
                 let resumed = call.map(|call| Resumed::new(call.sent_once()));
                 ControlFlow::Continue(SdkCall { resumed, retries: Some(left), header: None })
             }
@@ -187,7 +191,13 @@ fn settle(call: Option<Call>, response: Option<&HttpResponse>, failure: Option<F
 /// Of a client that shows no way, so that the SDK sends all calls.
 impl<C> From<C> for DirectClient<C> {
     fn from(client: C) -> Self {
-        Self { client, direct: Direct::default(), codecs: Arc::default(), traced: false }
+        Self {
+            client,
+            direct: Direct::default(),
+            codecs: Arc::default(),
+            retries: RetryConfig::disabled(),
+            traced: false,
+        }
     }
 }
 

@@ -23,6 +23,9 @@ pub trait SdkClient: Sized {
 
     /// Creates it with further interceptors.
     fn with(builder: Self::Builder, interceptors: impl IntoIterator<Item = SharedInterceptor>) -> Self;
+
+    /// Returns how it retries, if that is configured.
+    fn retries(&self) -> Option<RetryConfig>;
 }
 
 /// A call of the SDK, ready to be sent: `client.get_item().table_name("members")`.
@@ -83,6 +86,10 @@ macro_rules! operations {
             ) -> Self {
                 let with = |builder: Self::Builder, interceptor| builder.interceptor(interceptor);
                 Self::from_conf(interceptors.into_iter().fold(builder, with).build())
+            }
+
+            fn retries(&self) -> Option<RetryConfig> {
+                self.config().retry_config().cloned()
             }
         }
 

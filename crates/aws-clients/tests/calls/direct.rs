@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use aws_sdk_sns::types::PublishBatchRequestEntry;
+use direct_requests::FAILURES;
 use opentelemetry::trace::Status;
 use serde_json::Value;
 use telemetry::testing::{Recorder, attribute};
@@ -168,7 +169,7 @@ async fn the_sdk_takes_over_what_failed_in_the_same_span() {
     assert_eq!(attribute(&call, "http.request.resend_count"), Some(&1_i64.into()));
     assert_eq!(attribute(&call, "http.response.status_code"), Some(&200_i64.into()));
     assert_eq!(call.status, Status::Unset);
-    assert!(client.is_direct(), "the SDK's attempt has shown the way again");
+    assert!(client.is_direct(), "that the service is busy says nothing about the request");
     client.call(get(&client)).await.unwrap();
     assert_eq!(aws.of_the_sdk(), [true, false, true, false]);
 }
@@ -185,8 +186,23 @@ async fn no_call_makes_more_attempts_than_the_sdk_would() {
         assert_eq!(text(&call, "error.type").as_deref(), Some(code));
         assert_eq!(attribute(&call, "http.request.resend_count"), Some(&1_i64.into()));
         assert_eq!(aws.of_the_sdk(), [true, false, true], "{code}");
-        assert!(!client.is_direct());
     }
+}
+
+#[tokio::test]
+async fn the_sdk_makes_all_calls_if_only_its_own_requests_are_taken() {
+    const UNSIGNED: Answer = Some((403, r#"{"__type":"x#InvalidSignatureException"}"#));
+    // Each call is refused directly, taken over by the SDK, and shows the way to the next.
+    let refused = (0..FAILURES).flat_map(|_| [UNSIGNED, OK]);
+    let aws = Aws::answering([OK].into_iter().chain(refused).chain([OK, OK])).await;
+    let client = dynamodb(&aws).await;
+    for _ in 0..FAILURES + 3 {
+        client.call(get(&client)).await.unwrap();
+    }
+    let taken_over = (0..FAILURES).flat_map(|_| [false, true]);
+    let expected: Vec<_> = [true].into_iter().chain(taken_over).chain([true, true]).collect();
+    assert_eq!(aws.of_the_sdk(), expected);
+    assert!(!client.is_direct());
 }
 
 #[tokio::test]
