@@ -31,16 +31,16 @@ const TOKEN: &str = "x-amz-security-token";
 const AUTHORIZATION: &str = "authorization";
 /// The host, which the connection adds and the signature covers.
 const HOST: &str = "host";
-/// Headers that are signed in addition to those whose names begin with `x-amz-`.
+/// The type of the body, which is signed too.
 const CONTENT_TYPE: &str = "content-type";
-/// All headers of AWS's own are to be signed
+/// What the names of AWS's own headers begin with, all of which must be signed
 /// ([canonical headers](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)).
 const OF_AWS: &str = "x-amz-";
 
 /// The headers that are the same in each request.
 const LASTING: [&str; 4] = [CONTENT_TYPE, "user-agent", "x-amz-user-agent", "x-amzn-query-mode"];
-/// Headers of requests of a kind that is not known here: compressed ones, and those whose body has a checksum of its own.
-const UNKNOWN: [&str; 3] = ["content-encoding", "x-amz-content-sha256", "x-amz-trailer"];
+/// Headers of requests that cannot be sent directly: the body is compressed, or has its own checksum.
+const UNSUPPORTED: [&str; 3] = ["content-encoding", "x-amz-content-sha256", "x-amz-trailer"];
 
 /// What the requests of a client have in common.
 pub struct Route {
@@ -73,7 +73,7 @@ pub enum Unanswered {
 }
 
 impl Route {
-    /// Returns what `request` has in common with those to come. `None` if it is of a kind that is not known here.
+    /// Returns what `request` has in common with those to come. `None` if such requests cannot be sent directly.
     pub(crate) fn of(
         request: &HttpRequest,
         components: &RuntimeComponents,
@@ -81,8 +81,8 @@ impl Route {
     ) -> Option<Self> {
         let header = |name: &str| request.headers().get(name);
         let uri: Uri = request.uri().parse().ok()?;
-        let known = request.method() == "POST" && uri.query().is_none() && is_canonical(uri.path());
-        if !known || UNKNOWN.into_iter().any(|name| header(name).is_some()) {
+        let is_plain = request.method() == "POST" && uri.query().is_none() && is_canonical(uri.path());
+        if !is_plain || UNSUPPORTED.into_iter().any(|name| header(name).is_some()) {
             return None;
         }
         let lasting = LASTING.into_iter().filter_map(|name| Some((name, header(name)?.to_owned())));

@@ -28,7 +28,7 @@ const BOUNCE: Kind = Kind { matching: "BOUNCE", detail_type: "Email Bounced", ev
 const COMPLAINT: Kind =
     Kind { matching: "COMPLAINT", detail_type: "Email Complaint Received", event_type: "Complaint" };
 
-/// What is told about a mail.
+/// What an event says of a mail.
 #[derive(Clone, Copy)]
 enum Outcome {
     Sent,

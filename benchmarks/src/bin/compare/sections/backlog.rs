@@ -4,9 +4,8 @@ use crate::arguments::Arguments;
 use crate::candidate::own;
 use crate::outcome::Outcome;
 use crate::rounds::{self, ratios, table};
+use crate::sections::consumers::drain;
 use crate::surroundings::Surroundings;
-
-use super::consumers::drain;
 
 const SHORTEST: usize = 10;
 /// The length that all others are compared with: a shorter queue does not fill the batches.

@@ -94,10 +94,12 @@ fn transact(
         writes.push(write);
     }
     storage.begin_transaction()?;
-    for write in &writes {
-        write.store(storage)?;
+    let stored = writes.iter().try_for_each(|write| write.store(storage)).and_then(|()| storage.commit());
+    if let Err(error) = stored {
+        // Else the connection would refuse all further transactions. SQLite may have done it itself, and then refuses this.
+        storage.rollback().ok();
+        return Err(error);
     }
-    storage.commit()?;
     let changes = writes.into_iter().filter_map(Write::into_change).collect();
     Ok(Some(Written { output: json!({}), changes }))
 }
