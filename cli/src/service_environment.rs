@@ -33,16 +33,19 @@ pub(crate) const ANY: &str = "127.0.0.1:0";
 const SAMPLER: [&str; 2] = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"];
 
 /// Variables that are passed through if they are set.
-const PASSED_ON: [&str; 16] = [
+const PASSED_ON: [&str; 19] = [
     "AWS_XRAY_ADAPTIVE_SAMPLING_CONFIG",
     "CLAIM_LEASE_S",
     "CONSUMER_BACKOFF_CAP_S",
     "CONSUMER_VISIBILITY_TIMEOUT_S",
+    "HOP_LINES",
+    "PUBLISH_LINGER_MS",
     "REDEMPTION_GRACE_S",
     "SEND_TIMEOUT_MS",
     "WEBHOOK_TIMEOUT_MS",
     "RUST_LOG",
     "RUST_BACKTRACE",
+    "TOKIO_WORKER_THREADS",
     "TZ",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_BSP_SCHEDULE_DELAY",
@@ -80,6 +83,8 @@ pub(crate) fn of(
     set("ENVIRONMENT", "local");
     set("LOG_FORMAT", "json");
     set(HEALTH, ANY);
+    // As in a task of up to one vCPU. More threads would only hand work to each other, nine services' on one machine.
+    set("TOKIO_WORKER_THREADS", "1");
     set("SHUTDOWN_GRACE_S", &shared.grace.as_secs().to_string());
     // A drain waits for the long poll in flight; after Ctrl-C, that wait should be short.
     set("CONSUMER_WAIT_S", "1");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use telemetry::context::trace_id_of;
+use telemetry::hop::HopLines;
 use telemetry::{LogFormat, OtelSettings, SamplerSetting, Settings, Telemetry};
 use tracing::Dispatch;
 
@@ -160,6 +161,7 @@ fn with_little_memory(otlp: &str) -> Settings {
         service_version: "1.0.0".to_owned(),
         revision: None,
         logs: LogFormat::Json,
+        hop_lines: HopLines::All,
         log_filter: "info".to_owned(),
         otel: OtelSettings {
             traces_endpoint: Some(format!("{otlp}/v1/traces")),

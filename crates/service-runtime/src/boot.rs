@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_clients::AwsSettings;
+use telemetry::hop::HopLines;
 use telemetry::{LogFormat, OtelSettings};
 
 use crate::environment::{Environment, Settings, SettingsError};
@@ -43,6 +44,7 @@ impl Boot {
         let health_address = health_address(&mut settings);
         let grace = settings.duration_s("SHUTDOWN_GRACE_S", SHUTDOWN_GRACE);
         let logs = settings.parse("LOG_FORMAT", LogFormat::Json);
+        let hop_lines = settings.parse("HOP_LINES", HopLines::All);
         let log_filter = settings.parse("RUST_LOG", "info".to_owned());
         if let Err(error) = telemetry::Settings::check_log_filter(&log_filter) {
             settings.wrong("RUST_LOG", error.to_string());
@@ -62,6 +64,7 @@ impl Boot {
             service_version: build(version, revision.as_deref()),
             revision,
             logs,
+            hop_lines,
             log_filter,
             otel,
         };
@@ -106,6 +109,7 @@ mod tests {
             ("HEALTH_ADDRESS", "nowhere"),
             ("SHUTDOWN_GRACE_S", "long"),
             ("LOG_FORMAT", "xml"),
+            ("HOP_LINES", "few"),
             ("RUST_LOG", "info,=="),
             ("OTEL_TRACES_SAMPLER", "dice"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
@@ -117,6 +121,7 @@ mod tests {
             names,
             [
                 "HEALTH_ADDRESS",
+                "HOP_LINES",
                 "LOG_FORMAT",
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 "OTEL_TRACES_SAMPLER",
@@ -143,6 +148,7 @@ mod tests {
         assert_eq!(boot.health_address, SocketAddr::from(([127, 0, 0, 1], 8081)));
         assert_eq!(boot.grace, SHUTDOWN_GRACE);
         assert_eq!(boot.telemetry.logs, LogFormat::Json);
+        assert_eq!(boot.telemetry.hop_lines, HopLines::All);
         assert_eq!(boot.telemetry.service_version, "1.0.0");
     }
 }

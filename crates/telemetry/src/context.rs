@@ -336,6 +336,13 @@ pub(crate) fn trace_id(context: &Context) -> Option<xray::TraceId> {
     span_context.is_valid().then(|| xray::TraceId::from_bytes(span_context.trace_id().to_bytes()))
 }
 
+/// Whether the trace of a context is sampled, if it has one.
+pub(crate) fn is_sampled(context: &Context) -> Option<bool> {
+    let span = context.span();
+    let span_context = span.span_context();
+    span_context.is_valid().then(|| span_context.is_sampled())
+}
+
 fn header(context: &Context) -> Option<String> {
     let span = context.span();
     let span_context = span.span_context();

@@ -1,9 +1,48 @@
-//! The log line of a hop: one for each event at each service, whether or not its trace is sampled.
+//! The log line of a hop: one for each event at each service.
 
-use tracing::Level;
+use std::str::FromStr;
+
+use thiserror::Error;
+use tracing::{Level, Metadata};
 
 /// The target of the lines written here, which their `message` says as well.
 pub(crate) const TARGET: &str = module_path!();
+
+/// For which events hop lines are written (`HOP_LINES`).
+///
+/// All services of a chain follow the sampling decision of its trace, so that the lines of a chain are complete or absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HopLines {
+    /// For every event, whether or not its trace is sampled.
+    #[default]
+    All,
+    /// For events whose trace is sampled, and those whose line is a warning or an error.
+    Sampled,
+}
+
+impl HopLines {
+    /// Whether lines of this kind are written for sampled traces only.
+    pub(crate) fn need_sampling(self, line: &Metadata<'_>) -> bool {
+        self == Self::Sampled && *line.level() == Level::INFO && line.target() == TARGET
+    }
+}
+
+impl FromStr for HopLines {
+    type Err = UnknownHopLines;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "all" => Ok(Self::All),
+            "sampled" => Ok(Self::Sampled),
+            _ => Err(UnknownHopLines),
+        }
+    }
+}
+
+/// A value of `HOP_LINES` other than `all` and `sampled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected all or sampled")]
+pub struct UnknownHopLines;
 
 /// The fields of a hop's log line; those that are `None` are left out.
 ///

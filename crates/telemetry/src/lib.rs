@@ -5,6 +5,7 @@
 //! declares `otel.kind` or `otel.name`; no other span is exported, and the log filter does not affect spans.
 //!
 //! ```no_run
+//! use telemetry::hop::HopLines;
 //! use telemetry::{LogFormat, OtelSettings, Settings};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,6 +16,7 @@
 //!     service_version: "0.1.0".into(),
 //!     revision: None,
 //!     logs: LogFormat::Json,
+//!     hop_lines: HopLines::All,
 //!     log_filter: "info".into(),
 //!     otel: OtelSettings::default(),
 //! })?;

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::Registry;
 
 use crate::context;
+use crate::hop::HopLines;
 use crate::log_line::{Common, Line};
 use crate::log_output::Output;
 use crate::settings::Settings;
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 /// so that a log filter that hides a span does not hide the trace id.
 pub(crate) struct LogLines<W> {
     common: Common,
+    hop_lines: HopLines,
     output: Arc<Output<W>>,
     dispatch: OnceLock<WeakDispatch>,
 }
@@ -28,13 +30,14 @@ impl<W: Write> LogLines<W> {
     pub(crate) fn new(settings: &Settings, output: Arc<Output<W>>) -> Self {
         Self {
             common: Common::new(&settings.service_name, &settings.environment, settings.logs),
+            hop_lines: settings.hop_lines,
             output,
             dispatch: OnceLock::new(),
         }
     }
 
-    /// Returns the trace of the event's span: the span it names, else the current one.
-    fn trace_id(&self, event: &Event<'_>) -> Option<xray::TraceId> {
+    /// Returns what `of` finds in the context of the event's span: the span it names, else the current one.
+    fn in_context<T>(&self, event: &Event<'_>, of: impl Fn(&OtelContext) -> Option<T>) -> Option<T> {
         let of_span = || {
             let dispatch = self.dispatch.get()?.upgrade()?;
             let id = match event.parent() {
@@ -42,10 +45,15 @@ impl<W: Write> LogLines<W> {
                 None if event.is_contextual() => current_span(&dispatch)?,
                 None => return None,
             };
-            context::trace_id(&get_otel_context(&id, &dispatch)?)
+            of(&get_otel_context(&id, &dispatch)?)
         };
-        of_span()
-            .or_else(|| event.is_contextual().then(|| OtelContext::map_current(context::trace_id)).flatten())
+        of_span().or_else(|| event.is_contextual().then(|| OtelContext::map_current(&of)).flatten())
+    }
+
+    /// Whether the line is one of a trace that is not sampled, and written for sampled ones only.
+    fn leaves_out(&self, event: &Event<'_>) -> bool {
+        self.hop_lines.need_sampling(event.metadata())
+            && self.in_context(event, context::is_sampled) == Some(false)
     }
 }
 
@@ -60,13 +68,16 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if self.leaves_out(event) {
+            return;
+        }
         let mut fields = self.common.fields();
         event.record(&mut fields);
         let line = Line {
             timestamp: jiff::Timestamp::now(),
             level: event.metadata().level().as_str(),
             target: event.metadata().target(),
-            trace_id: self.trace_id(event),
+            trace_id: self.in_context(event, context::trace_id),
             fields,
         }
         .render(&self.common);

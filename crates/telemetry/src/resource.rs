@@ -41,6 +41,7 @@ mod tests {
     use opentelemetry::{Key, Value};
 
     use super::*;
+    use crate::hop::HopLines;
     use crate::{LogFormat, OtelSettings};
 
     fn value(resource: &Resource, key: &'static str) -> Option<String> {
@@ -56,6 +57,7 @@ mod tests {
             service_version: "1.2.3".into(),
             revision: Some("4f2a".into()),
             logs: LogFormat::Json,
+            hop_lines: HopLines::All,
             log_filter: "info".into(),
             otel: OtelSettings::default(),
         };

@@ -15,6 +15,7 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 use self::reader::{Reader, is_plain_http};
+use crate::hop::HopLines;
 
 pub use self::reader::InvalidSetting;
 pub use self::sampler::{RulesSetting, SamplerSetting};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub revision: Option<String>,
     /// The format of log lines.
     pub logs: LogFormat,
+    /// For which events there is a hop line.
+    pub hop_lines: HopLines,
     /// Which events become log lines, in the syntax of `RUST_LOG`. It does not affect spans.
     pub log_filter: String,
     /// Sampling and export.

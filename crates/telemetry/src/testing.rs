@@ -29,6 +29,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 use self::asked::Asked;
+use crate::hop::HopLines;
 use crate::log_output::Output;
 use crate::logs::LogLines;
 use crate::providers::tracer_provider_with;
@@ -71,6 +72,15 @@ impl Recorder {
     /// When the log filter is invalid.
     #[must_use]
     pub fn with(sampler: &SamplerSetting, filter: &str) -> Self {
+        Self::with_hop_lines(sampler, filter, HopLines::All)
+    }
+
+    /// Does the same as [`with`](Self::with) with a choice of hop lines.
+    ///
+    /// # Panics
+    /// When the log filter is invalid.
+    #[must_use]
+    pub fn with_hop_lines(sampler: &SamplerSetting, filter: &str, hop_lines: HopLines) -> Self {
         let settings = Settings {
             application: "test".to_owned(),
             environment: "test".to_owned(),
@@ -78,6 +88,7 @@ impl Recorder {
             service_version: "0.0.0".to_owned(),
             revision: None,
             logs: LogFormat::Json,
+            hop_lines,
             log_filter: filter.to_owned(),
             otel: OtelSettings::default(),
         };

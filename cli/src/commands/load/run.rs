@@ -208,10 +208,11 @@ impl<'a> Bench<'a> {
             let unfinished = observed.chains.unfinished();
             if unfinished > 0 {
                 let message = if observed.chains.hops().next().is_none() {
-                    "the services write no line for an event: start `foostore up` without RUST_LOG, or with info".to_owned()
+                    "the services write no line for an event: start `foostore up` without RUST_LOG and HOP_LINES".to_owned()
                 } else {
                     format!(
-                        "{unfinished} of {number} enrolments have not had their effects; `foostore ps` and `foostore logs` may say why"
+                        "{unfinished} of {number} enrolments have not had their effects; `foostore ps` and `foostore logs` may say why, \
+                         unless `foostore up` was started with HOP_LINES=sampled, which hides them"
                     )
                 };
                 return Err(Failure::unavailable(message).into());

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use sqs_consumer::{Consumer, ConsumerSettings, Done, MAX_LEAVING};
+use telemetry::hop::HopLines;
 use telemetry::{LogFormat, OtelSettings, Settings, Telemetry};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
@@ -76,6 +77,7 @@ fn exporting_to(traces: String) -> Settings {
         service_version: "1.0.0".into(),
         revision: None,
         logs: LogFormat::Json,
+        hop_lines: HopLines::All,
         log_filter: "off".into(),
         otel: OtelSettings { traces_endpoint: Some(traces), ..OtelSettings::default() },
     }

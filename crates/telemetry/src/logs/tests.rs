@@ -1,7 +1,9 @@
 use opentelemetry::trace::Status;
+use tracing::Level;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::context::{from_message, trace_id_of};
+use crate::hop::{HopLine, HopLines};
 use crate::settings::SamplerSetting;
 use crate::testing::{Recorder, attribute};
 
@@ -43,6 +45,33 @@ fn an_unsampled_trace_has_its_id_in_the_line_and_a_line_without_a_span_has_none(
     assert_eq!(recorder.logs()[0]["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
     assert!(recorder.logs()[1].get("trace_id").is_none());
     assert!(recorder.spans().is_empty());
+}
+
+#[test]
+fn hop_lines_of_sampled_traces_alone_leave_out_no_failure() {
+    let recorder = Recorder::with_hop_lines(&SamplerSetting::ParentBasedAlwaysOn, "info", HopLines::Sampled);
+    let hop = |sampled, outcome, level| {
+        let span = tracing::info_span!("process", otel.kind = "consumer");
+        let header =
+            format!("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled={sampled}");
+        span.set_parent(from_message(Some(&header), None)).unwrap();
+        span.in_scope(|| {
+            HopLine { outcome, ..HopLine::default() }.write(level);
+            tracing::info!("another line");
+        });
+    };
+    recorder.run(|| {
+        hop(1, "applied", Level::INFO);
+        hop(0, "applied", Level::INFO);
+        hop(0, "retry", Level::WARN);
+        hop(0, "dead-letter", Level::ERROR);
+        HopLine { outcome: "outside of a trace", ..HopLine::default() }.write(Level::INFO);
+    });
+    let logs = recorder.logs();
+    let outcomes: Vec<_> = logs.iter().filter_map(|line| line["outcome"].as_str()).collect();
+    assert_eq!(outcomes, ["applied", "retry", "dead-letter", "outside of a trace"]);
+    assert_eq!(logs[0]["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
+    assert_eq!(logs.iter().filter(|line| line["message"] == "another line").count(), 4);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use prost::Message as _;
+use telemetry::hop::HopLines;
 use telemetry::{LogFormat, OtelSettings, SamplerSetting, Settings, Telemetry};
 use tokio::net::TcpListener;
 
@@ -133,6 +134,7 @@ pub(crate) fn settings(endpoint: &str) -> Settings {
         service_version: "1.0.0".into(),
         revision: None,
         logs: LogFormat::Json,
+        hop_lines: HopLines::All,
         log_filter: "info".into(),
         otel: OtelSettings {
             traces_endpoint: Some(format!("{endpoint}/v1/traces")),
