@@ -13,6 +13,9 @@ pub(crate) const TASK_DEFINITION: &str = "TaskDefinition";
 /// The parameter that says where announcements are written.
 const OUTBOX_ITEMS: &str = "OutboxItems";
 const OWN_COLLECTOR: &str = "OwnCollector";
+/// The conditions that a task has two vCPUs, or four.
+const TWO_VCPUS: &str = "TwoVcpus";
+const FOUR_VCPUS: &str = "FourVcpus";
 /// The port of an HTTP service.
 pub(crate) const PORT: u16 = 8080;
 /// The AWS Distro for OpenTelemetry collector that `otel-collector.yaml` is written for.
@@ -55,6 +58,8 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "Description": "CPU of a task in units of 1/1,024",
         }),
     );
+    template.condition(TWO_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "2048"]}));
+    template.condition(FOUR_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "4096"]}));
     template.parameter(
         "Memory",
         json!({
@@ -67,6 +72,16 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
     template.parameter(
         "LogFilter",
         json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
+    );
+    template.parameter(
+        "HopLines",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["all", "sampled"],
+            "Default": "all",
+            "Description": "Whether every event has a log line, or only those whose trace is sampled; warnings and errors \
+                            always do",
+        }),
     );
     template.parameter(
         "CollectorImage",
@@ -341,6 +356,8 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
         variables.insert(ServiceResources::RECEIVE_PAUSE.into(), reference("ReceivePause"));
     }
     variables.insert("RUST_LOG".into(), reference("LogFilter"));
+    variables.insert("TOKIO_WORKER_THREADS".into(), worker_threads());
+    variables.insert("HOP_LINES".into(), reference("HopLines"));
     variables.insert("SHUTDOWN_GRACE_S".into(), json!(SHUTDOWN_GRACE_S.to_string()));
     if service.listens {
         variables.insert("LISTEN_ADDRESS".into(), json!(format!("0.0.0.0:{PORT}")));
@@ -365,6 +382,13 @@ fn environment(context: &Context<'_>, service: &ServiceResources) -> Map<String,
         variables.insert(name.clone(), value);
     }
     variables
+}
+
+/// Returns the number of threads that run a service's tasks: as many as the task has whole vCPUs, at least one. More would
+/// only hand work and wake-ups to each other.
+fn worker_threads() -> Value {
+    let with_two = json!({"Fn::If": [TWO_VCPUS, "2", "1"]});
+    json!({"Fn::If": [FOUR_VCPUS, "4", with_two]})
 }
 
 /// Returns the variables, ordered by name.

@@ -43,6 +43,10 @@ impl Default for PublisherSettings {
 }
 
 impl PublisherSettings {
+    /// The longest [`linger`](Self::linger) that a service should take from its environment: an entry needs time for
+    /// several attempts before its [`deadline`](Self::deadline).
+    pub const LONGEST_LINGER: Duration = Duration::from_secs(1);
+
     /// Returns the pause before the next attempt after `attempts` failed ones: exponential with full jitter, so that
     /// publishers that failed together do not retry together
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).

@@ -26,9 +26,11 @@ const STRING: &str = "String";
 
 /// Publishes events to one SNS topic, in batches across concurrent callers.
 ///
-/// SNS propagates the trace header of the HTTP request to every message of the batch. Entries of the same trace are
-/// therefore sent together where possible, and a call whose entries all belong to one trace carries that header; a
-/// mixed one carries none. The event's `metadata.trace` is correct either way.
+/// SNS propagates the trace header of the HTTP request to every message of the batch. Entries of the same sampled trace
+/// are therefore sent together where possible, and a call whose entries all belong to one trace carries that header; a
+/// mixed one carries none. The event's `metadata.trace` is correct either way. Entries of traces that are not sampled
+/// share calls as they come, since SNS charges by the call
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-batch-api-actions.html>).
 ///
 /// Clones share one queue and one batching task.
 #[derive(Clone)]
@@ -88,6 +90,7 @@ impl TopicPublisher {
                 .collect(),
             header,
             root: context::trace_id_of(&span),
+            sampled: context::is_recorded(&span),
         };
         let size = entry.size();
         self.batcher.publish(entry, size, span, None).await
@@ -123,6 +126,7 @@ struct Message {
     attributes: Vec<(String, String)>,
     header: Option<String>,
     root: Option<TraceId>,
+    sampled: bool,
 }
 
 impl Message {
@@ -199,18 +203,23 @@ impl Call for PublishBatch {
         Answer { request_id, status: Some(200), outcome: Ok(results) }
     }
 
-    /// Groups the entries of each trace into a separate call; entries that are alone in their trace share one.
     fn groups(&self, messages: &[&Message]) -> Vec<usize> {
-        let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root == Some(root));
-        let first_of = |root: TraceId| messages.iter().position(|other| other.root == Some(root));
-        messages
-            .iter()
-            .map(|message| match message.root {
-                Some(root) if of_same_trace(root).count() > 1 => first_of(root).map_or(0, |index| index + 1),
-                _ => 0,
-            })
-            .collect()
+        groups(messages)
     }
+}
+
+/// Groups the entries of each sampled trace into a separate call; all others, and those that are alone in their trace, share
+/// one.
+fn groups(messages: &[&Message]) -> Vec<usize> {
+    let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root == Some(root));
+    let first_of = |root: TraceId| messages.iter().position(|other| other.root == Some(root));
+    messages
+        .iter()
+        .map(|message| match message.root.filter(|_| message.sampled) {
+            Some(root) if of_same_trace(root).count() > 1 => first_of(root).map_or(0, |index| index + 1),
+            _ => 0,
+        })
+        .collect()
 }
 
 /// Returns the header of the first message if all messages belong to its trace.
@@ -230,12 +239,21 @@ mod tests {
             attributes: vec![("channel".into(), "email".into())],
             header: root.map(|root| format!("header {root}")),
             root: root.map(|root| TraceId::from_bytes([root; 16])),
+            sampled: true,
         }
     }
 
     #[test]
     fn attributes_count_with_name_and_type() {
         assert_eq!(message(None).size(), 4 + 7 + 6 + 5);
+    }
+
+    #[test]
+    fn only_sampled_traces_have_calls_of_their_own() {
+        let (one, other, none) = (message(Some(1)), message(Some(2)), message(None));
+        let unsampled = Message { sampled: false, ..message(Some(3)) };
+        assert_eq!(groups(&[&one, &other, &one, &none]), [1, 0, 1, 0]);
+        assert_eq!(groups(&[&unsampled, &one, &unsampled, &one, &none]), [0, 2, 0, 2, 0]);
     }
 
     #[test]

@@ -32,12 +32,12 @@ mod tests;
 use handlers::{AtLeastOnce, subscriptions};
 use publisher::TopicPublisher;
 use service_runtime::{BoxError, Runtime};
-use topology::{Service, Table, TableAccess, Topic};
+use topology::{Parameter, Service, Table, TableAccess, Topic};
 
 use crate::attempts::Attempts;
 use crate::handler::{CHANNEL, Notify};
 use crate::members::Members;
-use crate::settings::Settings;
+use crate::settings::{PUBLISH_LINGER, Settings};
 
 /// The service's name.
 pub const NAME: &str = "notifier";
@@ -58,13 +58,22 @@ pub fn topology() -> Service {
                 .access([TableAccess::Get, TableAccess::Update]),
         )
         .publishes(Topic::new("notifications").attribute(CHANNEL))
+        .parameter(
+            Parameter::new(
+                PUBLISH_LINGER,
+                "Milliseconds that a notification waits to be published together with others, since SNS charges by request",
+            )
+            .matches("[0-9]{1,3}|1000", "a number up to 1000")
+            .or("5"),
+        )
 }
 
 /// Runs the service until it is stopped and the messages in flight are settled.
 ///
 /// It reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `NOTIFICATIONS_TABLE_NAME`, `NOTIFICATIONS_TOPIC_ARN`,
 /// `CONTACT_GRACE_S` (900: how long after its publication an event about a tier or discount waits for the customer's
-/// enrolment) and the `CONSUMER_*` settings.
+/// enrolment), `PUBLISH_LINGER_MS` (5: how long a notification waits to be published together with others) and the
+/// `CONSUMER_*` settings.
 ///
 /// # Errors
 /// [`service_runtime::SettingsError`], or a drain that took too long.
@@ -72,8 +81,7 @@ pub async fn run(runtime: Runtime) -> Result<(), BoxError> {
     let settings = Settings::read(NAME, &runtime.environment, runtime.grace)?;
     // Without the interceptor: the publisher creates a span for each message.
     let sns = aws_sdk_sns::Client::new(&runtime.aws);
-    let topic =
-        TopicPublisher::new(sns, settings.topic_arn, publisher::PublisherSettings::default(), &runtime.meter);
+    let topic = TopicPublisher::new(sns, settings.topic_arn, settings.publisher, &runtime.meter);
     let dynamodb = aws_clients::dynamodb(&runtime.aws);
     let members = Members::new(dynamodb.clone(), settings.table.clone());
     let attempts = Attempts::new(dynamodb, settings.table);

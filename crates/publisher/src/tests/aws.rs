@@ -244,6 +244,39 @@ async fn an_unsampled_event_still_carries_its_trace() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_of_traces_that_are_not_sampled_share_calls() {
+    let recorder = Recorder::new();
+    let _installed = recorder.install();
+    let aws = Aws::new(accept_batch);
+    let topic = aws.topic();
+    let notify = |trace: u8| {
+        let span = tracing::info_span!("caller", "otel.kind" = "internal");
+        let header = format!("Root=1-5759e988-{trace:024};Parent=53995c3f42cd8ad8;Sampled=0");
+        let parent = telemetry::context::from_message(Some(&header), None);
+        tracing_opentelemetry::OpenTelemetrySpanExt::set_parent(&span, parent).unwrap();
+        let publish = |channel| {
+            let topic = topic.clone();
+            async move { topic.publish(moved(Uuid::new_v4()), &[("channel", channel)]).await.unwrap() }
+        };
+        async move { tokio::join!(publish("email"), publish("app")) }.instrument(span)
+    };
+    tokio::join!(notify(1), notify(2), notify(3));
+    let sent = aws.sent();
+    assert_eq!(sent.len(), 1, "six messages fit into a call");
+    assert_eq!(sent[0].trace_header, None, "no message gets the header of another's trace");
+    for trace in 1..=3 {
+        let in_body = format!("Root%3D1-5759e988-{trace:024}");
+        assert_eq!(sent[0].body.matches(&in_body).count(), 2, "{}", sent[0].body);
+    }
+    notify(4).await;
+    let header = aws.sent()[1].trace_header.clone().unwrap();
+    assert!(
+        header.starts_with(&format!("Root=1-5759e988-{:024};", 4)) && header.ends_with(";Sampled=0"),
+        "{header}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_entry_is_an_error_on_its_span_alone() {
     let recorder = Recorder::new();
     let _installed = recorder.install();
