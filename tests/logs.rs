@@ -1,6 +1,6 @@
 //! `foostore logs`: log lines by what they have, as they are written, and from CloudWatch Logs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::world::{PATIENCE, World};
+use crate::mails::{enrolled, quiet};
+use crate::world::{PATIENCE, World, files_below, until};
 
 const CUSTOMER: &str = "430000000001";
 
@@ -70,6 +71,38 @@ async fn lines_are_found_by_what_they_have_and_followed_until_the_run_ends() {
     let rest = tokio::time::timeout(PATIENCE, sent.next_line()).await.unwrap().unwrap();
     assert_eq!(rest, None);
     assert!(following.wait().await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hop_lines_of_sampled_traces_alone_are_complete_and_leave_out_no_failure() {
+    let world = World::start_with(&[], &[("HOP_LINES", "sampled")]).await;
+    let header = |trace: u8, sampled: u8| format!("Root=1-5759e988-{trace:024};Sampled={sampled}");
+    for (trace, sampled, customer) in [(1, 0, "430000000011"), (2, 1, "430000000012")] {
+        let enrolled = enrolled(customer, "Ada", &format!("{customer}@mail.example"));
+        world.send(&enrolled, &[("x-amzn-trace-id", &header(trace, sampled))]).await;
+    }
+    let unknown = json!({"type": "CustomerVanished", "customer_number": "430000000013", "data": {}});
+    let (status, _) = world.post(&unknown, &[("x-amzn-trace-id", &header(3, 0))]).await;
+    assert_eq!(status, 422);
+    until("both mails", || async { (world.mails().await.len() == 2).then_some(()) }).await;
+    quiet(&world).await;
+
+    let directory = world.stop_and_keep_logs().await;
+    let files = files_below(directory.path()).into_iter();
+    let logs: String = files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let hops_of = |trace: u8| {
+        let id = format!("1-5759e988-{trace:024}");
+        let lines = records(&logs).into_iter();
+        let lines = lines.filter(|line| line["trace_id"] == id && line["message"] == "event");
+        lines.map(|line| line["service"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(hops_of(1), BTreeSet::new());
+    let all = ["app", "archive", "email", "ingest", "membership", "notifier", "wallet"];
+    assert_eq!(hops_of(2), all.map(str::to_owned).into());
+    assert_eq!(hops_of(3), BTreeSet::from(["ingest".to_owned()]));
 }
 
 /// A CloudWatch Logs that answers as its script says, and keeps the requests.
