@@ -65,18 +65,20 @@ impl Screen {
         Ok(Self { pieces: sender, dropped: Arc::new(AtomicU64::new(0)) })
     }
 
-    /// Writes one log line. Never waits: if the terminal cannot keep up, the line is dropped here; the file has it.
-    pub(crate) fn log(&self, line: String) {
+    /// Writes log lines. Never waits: if the terminal cannot keep up, the lines are dropped here; the files have them.
+    pub(crate) fn log(&self, mut lines: Vec<String>) {
+        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         let missed = self.dropped.swap(0, Ordering::Relaxed);
-        let text = if missed == 0 {
-            line
-        } else {
-            format!(
-                "… {missed} log lines not shown because the terminal was too slow; the log files have them\n{line}"
-            )
-        };
-        if self.pieces.try_send(Piece::Text(text)).is_err() {
-            self.dropped.fetch_add(missed + 1, Ordering::Relaxed);
+        if missed > 0 {
+            lines.insert(
+                0,
+                format!(
+                    "… {missed} log lines not shown because the terminal was too slow; the log files have them"
+                ),
+            );
+        }
+        if self.pieces.try_send(Piece::Text(lines.join("\n"))).is_err() {
+            self.dropped.fetch_add(missed + count, Ordering::Relaxed);
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
 use super::file_names::EXTENSION;
 
@@ -25,7 +25,7 @@ fn older(directory: &Path, service: &str) -> PathBuf {
     directory.join(format!("{service}.older.{EXTENSION}"))
 }
 
-/// The log files of a service in the newest run. Clones append to the same file, a line at a time.
+/// The log files of a service in the newest run. Clones append to the same file, whole lines at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct LogFile(Arc<Mutex<Rotating>>);
 
@@ -57,27 +57,29 @@ impl LogFile {
         Ok(Self(Arc::new(Mutex::new(Rotating { file, bytes: 0, limit, path, older }))))
     }
 
-    /// Appends one line, in one write, so that a reader sees whole lines.
+    /// Appends lines, in one write, so that a reader sees whole lines.
     ///
     /// # Errors
-    /// When the line cannot be written.
-    pub(crate) fn append(&self, line: &str) -> io::Result<()> {
-        let mut text = String::with_capacity(line.len() + 1);
-        text.push_str(line);
-        text.push('\n');
+    /// When the lines cannot be written.
+    pub(crate) fn append(&self, lines: &[impl AsRef<str>]) -> io::Result<()> {
+        let mut text = String::with_capacity(lines.iter().map(|line| line.as_ref().len() + 1).sum());
+        for line in lines {
+            text.push_str(line.as_ref());
+            text.push('\n');
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).append(text.as_bytes())
     }
 }
 
 impl Rotating {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         if self.bytes > 0 && self.bytes.saturating_add(length) > self.limit {
             std::fs::rename(&self.path, &self.older)?;
             self.file = File::create(&self.path)?;
             self.bytes = 0;
         }
-        self.file.write_all(line)?;
+        self.file.write_all(lines)?;
         self.bytes += length;
         Ok(())
     }
@@ -86,19 +88,34 @@ impl Rotating {
 /// Reads lines of at most [`LONGEST`] bytes; a longer one is truncated and marked.
 #[derive(Debug)]
 pub(crate) struct BoundedLines<R> {
-    reader: R,
+    reader: BufReader<R>,
 }
 
-impl<R: AsyncBufRead + Unpin> BoundedLines<R> {
+impl<R: AsyncRead + Unpin> BoundedLines<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader }
+        Self { reader: BufReader::new(reader) }
+    }
+
+    /// Waits for a line and returns it with those that came with it, or none at the end.
+    ///
+    /// # Errors
+    /// When the output cannot be read.
+    pub(crate) async fn next_group(&mut self) -> io::Result<Vec<String>> {
+        let mut lines: Vec<_> = self.next().await?.into_iter().collect();
+        while !lines.is_empty()
+            && self.reader.buffer().contains(&b'\n')
+            && let Some(line) = self.next().await?
+        {
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     /// Returns the next line without its line break, or `None` at the end. Replaces bytes that are not UTF-8.
     ///
     /// # Errors
     /// When the output cannot be read.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<String>> {
+    async fn next(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         let mut cut = 0_usize;
         let mut any = false;
@@ -140,6 +157,8 @@ impl<R: AsyncBufRead + Unpin> BoundedLines<R> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -160,13 +179,27 @@ mod tests {
         assert_eq!(lines.next().await.unwrap().as_deref(), Some("next"));
     }
 
+    #[tokio::test]
+    async fn lines_that_came_together_are_one_group() {
+        let (mut service, output) = tokio::io::duplex(1024);
+        let mut lines = BoundedLines::new(output);
+        service.write_all(b"one\ntwo\nthr").await.unwrap();
+        assert_eq!(lines.next_group().await.unwrap(), ["one", "two"]);
+        service.write_all(b"ee\n").await.unwrap();
+        assert_eq!(lines.next_group().await.unwrap(), ["three"]);
+        service.write_all(b"last").await.unwrap();
+        drop(service);
+        assert_eq!(lines.next_group().await.unwrap(), ["last"]);
+        assert!(lines.next_group().await.unwrap().is_empty());
+    }
+
     #[test]
     fn a_run_starts_with_an_empty_file() {
         let directory = tempfile::tempdir().unwrap();
-        LogFile::create(directory.path(), "email").unwrap().append("old").unwrap();
+        LogFile::create(directory.path(), "email").unwrap().append(&["old"]).unwrap();
         let file = LogFile::create(directory.path(), "email").unwrap();
-        file.append("{}").unwrap();
-        file.clone().append("{\"a\":1}").unwrap();
+        file.append(&["{}"]).unwrap();
+        file.clone().append(&["{\"a\":1}"]).unwrap();
         let text = std::fs::read_to_string(path(directory.path(), "email")).unwrap();
         assert_eq!(text, "{}\n{\"a\":1}\n");
     }
@@ -177,7 +210,7 @@ mod tests {
         let create = || LogFile::with_limit(directory.path(), "email", 100).unwrap();
         let file = create();
         for number in 0..100 {
-            file.append(&format!("{number:09}")).unwrap();
+            file.append(&[format!("{number:09}")]).unwrap();
         }
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let newest = read(path(directory.path(), "email"));
@@ -185,7 +218,7 @@ mod tests {
         assert!(newest.ends_with("000000099\n") && newest.len() <= 100, "{newest}");
         assert!((100 - newest.len()..=100).contains(&older_lines.len()), "{older_lines}");
 
-        create().append("next run").unwrap();
+        create().append(&["next run"]).unwrap();
         assert_eq!(read(path(directory.path(), "email")), "next run\n");
         assert_eq!(read(older(directory.path(), "email")), "");
     }

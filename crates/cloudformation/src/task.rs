@@ -49,40 +49,8 @@ pub(crate) fn add(template: &mut Template, context: &Context<'_>, service: &Serv
             "Description": "Architecture of the image; ARM64 costs a fifth less",
         }),
     );
-    template.parameter(
-        "Cpu",
-        json!({
-            "Type": "String",
-            "AllowedValues": ["256", "512", "1024", "2048", "4096"],
-            "Default": "256",
-            "Description": "CPU of a task in units of 1/1,024",
-        }),
-    );
-    template.condition(TWO_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "2048"]}));
-    template.condition(FOUR_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "4096"]}));
-    template.parameter(
-        "Memory",
-        json!({
-            "Type": "String",
-            "AllowedValues": ["512", "1024", "2048", "4096", "8192"],
-            "Default": "512",
-            "Description": "Memory of a task in MiB, including 256 for the collector; AWS allows certain pairs of CPU and memory",
-        }),
-    );
-    template.parameter(
-        "LogFilter",
-        json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
-    );
-    template.parameter(
-        "HopLines",
-        json!({
-            "Type": "String",
-            "AllowedValues": ["all", "sampled"],
-            "Default": "all",
-            "Description": "Whether every event has a log line, or only those whose trace is sampled; warnings and errors \
-                            always do",
-        }),
-    );
+    add_size_parameters(template);
+    add_log_parameters(template);
     template.parameter(
         "CollectorImage",
         json!({
@@ -311,6 +279,48 @@ fn collector(context: &Context<'_>, service: &ServiceResources) -> Value {
         }],
         "LogConfiguration": logs(&context.log_group("collector"), &service.service),
     })
+}
+
+/// Adds what may be set of a task's size.
+fn add_size_parameters(template: &mut Template) {
+    template.parameter(
+        "Cpu",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["256", "512", "1024", "2048", "4096"],
+            "Default": "256",
+            "Description": "CPU of a task in units of 1/1,024",
+        }),
+    );
+    template.condition(TWO_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "2048"]}));
+    template.condition(FOUR_VCPUS, json!({"Fn::Equals": [reference("Cpu"), "4096"]}));
+    template.parameter(
+        "Memory",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["512", "1024", "2048", "4096", "8192"],
+            "Default": "512",
+            "Description": "Memory of a task in MiB, including 256 for the collector; AWS allows certain pairs of CPU and memory",
+        }),
+    );
+}
+
+/// Adds what may be set of a service's log.
+fn add_log_parameters(template: &mut Template) {
+    template.parameter(
+        "LogFilter",
+        json!({"Type": "String", "Default": "info", "Description": "Filter of log lines (RUST_LOG)"}),
+    );
+    template.parameter(
+        "HopLines",
+        json!({
+            "Type": "String",
+            "AllowedValues": ["all", "sampled"],
+            "Default": "all",
+            "Description": "Whether every event has a log line, or only those whose trace is sampled; warnings and errors \
+                            always do",
+        }),
+    );
 }
 
 /// Adds what may be set of a service's consumer.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, BufReader};
+use tokio::io::AsyncRead;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -175,14 +175,15 @@ async fn read(
     output: ServiceOutput,
     report: watch::Sender<Report>,
 ) {
-    let mut lines = BoundedLines::new(BufReader::new(pipe));
+    let mut lines = BoundedLines::new(pipe);
     loop {
-        match lines.next().await {
-            Ok(Some(text)) => {
-                let line = output.take(&text, stream);
-                report.send_if_modified(|report| report.update(&line));
+        match lines.next_group().await {
+            Ok(texts) if texts.is_empty() => return,
+            Ok(texts) => {
+                for line in output.take(texts, stream) {
+                    report.send_if_modified(|report| report.update(&line));
+                }
             }
-            Ok(None) => return,
             Err(error) => {
                 tracing::warn!(%error, stream, "a service's output cannot be read");
                 return;

@@ -65,41 +65,46 @@ pub(super) struct ServiceOutput {
 }
 
 impl ServiceOutput {
-    /// Handles one line that the process wrote to `stream` and returns it parsed.
-    pub(super) fn take(&self, text: &str, stream: &'static str) -> Line {
-        let line = Line::read(text);
-        match &line {
-            Line::Record(_) => self.keep(text),
+    /// Handles the lines that the process wrote to `stream` at once, and returns them parsed.
+    pub(super) fn take(&self, texts: Vec<String>, stream: &'static str) -> Vec<Line> {
+        let lines: Vec<_> = texts.iter().map(|text| Line::read(text)).collect();
+        let shown =
+            lines.iter().zip(&texts).map(|(line, text)| self.shown(self.service, line, text)).collect();
+        let records = lines.iter().zip(texts).map(|(line, text)| match line {
+            Line::Record(_) => text,
             Line::Text(_) => {
                 let record = line.clone().into_record(self.service, stream, jiff::Timestamp::now());
-                self.keep(&Value::Object(record).to_string());
+                Value::Object(record).to_string()
             }
-        }
-        self.show(self.service, &line, text);
-        line
+        });
+        self.keep(&records.collect::<Vec<_>>());
+        self.output.screen.log(shown);
+        lines
     }
 
     /// Handles a record of this process, shown under the name `shown`.
     pub(super) fn record(&self, shown: &'static str, line: &Line) {
         if let Line::Record(record) = line {
             let text = Value::Object(record.clone()).to_string();
-            self.keep(&text);
-            self.show(shown, line, &text);
+            let shown = self.shown(shown, line, &text);
+            self.keep(&[text]);
+            self.output.screen.log(vec![shown]);
         }
     }
 
-    fn keep(&self, text: &str) {
-        if let Err(error) = self.file.append(text)
+    fn keep(&self, records: &[String]) {
+        if let Err(error) = self.file.append(records)
             && !self.file_failed.swap(true, Ordering::Relaxed)
         {
-            self.output.screen.log(format!("the log file of {} cannot be written: {error}", self.service));
+            let remark = format!("the log file of {} cannot be written: {error}", self.service);
+            self.output.screen.log(vec![remark]);
         }
     }
 
-    fn show(&self, shown: &str, line: &Line, raw: &str) {
-        self.output.screen.log(match self.output.format {
-            LogFormat::Text => self.output.renderer.line(shown, line),
+    fn shown(&self, service: &str, line: &Line, raw: &str) -> String {
+        match self.output.format {
+            LogFormat::Text => self.output.renderer.line(service, line),
             LogFormat::Json => raw.to_owned(),
-        });
+        }
     }
 }
