@@ -17,9 +17,13 @@ const PROVISIONED: &str = "CapacityIsProvisioned";
 /// The parameters about units of every table and index, for reads and for writes.
 const MINIMUM: &str = "MinimumUnits";
 const MAXIMUM: &str = "MaximumUnits";
-/// Percent of the provisioned units that should be consumed: `DynamoDB`'s own default
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-switching-capacity-modes.html>).
-const TARGET_PERCENT: u32 = 70;
+/// The parameter with the percent of the provisioned units that should be consumed. The default is `DynamoDB`'s own
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-switching-capacity-modes.html>), and so are the bounds
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html>).
+const TARGET: &str = "TargetUtilization";
+const DEFAULT_TARGET_PERCENT: &str = "70";
+const LOWEST_TARGET_PERCENT: u32 = 20;
+const HIGHEST_TARGET_PERCENT: u32 = 90;
 /// Seconds after a change before the next one in the same direction, as in AWS's example
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.CLI.html>). `DynamoDB` itself limits how often
 /// capacity decreases: four times a day, and once in each hour without a decrease
@@ -44,6 +48,17 @@ pub(crate) fn add_parameters(template: &mut Template, context: &Context<'_>, ser
         "10000",
         1,
         "Most provisioned read or write units of a table or an index; beyond it, DynamoDB throttles and events wait",
+    );
+    template.parameter(
+        TARGET,
+        json!({
+            "Type": "Number",
+            "Default": DEFAULT_TARGET_PERCENT,
+            "MinValue": LOWEST_TARGET_PERCENT,
+            "MaxValue": HIGHEST_TARGET_PERCENT,
+            "Description": "Percent of the provisioned units that should be consumed; the more, the cheaper, and the less is left \
+                            for a rising load until auto scaling follows",
+        }),
     );
     for table in context.tables(service) {
         let description = format!(
@@ -155,7 +170,7 @@ impl Scaled {
                     "PredefinedMetricSpecification": {
                         "PredefinedMetricType": format!("DynamoDB{direction}CapacityUtilization"),
                     },
-                    "TargetValue": TARGET_PERCENT,
+                    "TargetValue": reference(TARGET),
                     "ScaleOutCooldown": COOLDOWN_S,
                     "ScaleInCooldown": COOLDOWN_S,
                 },

@@ -115,12 +115,12 @@ mod tests {
             template["Parameters"]["Capacity"]["Default"],
             super::super::choice::Capacity::OnDemand.name()
         );
+        let target = &template["Parameters"]["TargetUtilization"]["Default"];
+        assert_eq!(target.as_str().unwrap(), (UTILISATION * 100.0).to_string());
         let resources = template["Resources"].as_object().unwrap().values();
-        let targets: Vec<_> = resources
-            .filter_map(|one| {
-                one["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"].as_f64()
-            })
-            .collect();
-        assert_eq!(targets, [UTILISATION * 100.0; 2]);
+        let targets = resources
+            .map(|one| &one["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"])
+            .filter(|target| !target.is_null());
+        assert_eq!(targets.collect::<Vec<_>>(), [&serde_json::json!({"Ref": "TargetUtilization"}); 2]);
     }
 }
