@@ -110,6 +110,8 @@ async fn an_estimate_is_what_its_schema_describes() {
     for choice in [
         &["--capacity", "provisioned", "--only", "ingest,membership,notifier,email"][..],
         &["--services", "12", "--region", "us-east-1", "--receive-pause", "100ms"],
+        &["--capacity", "reserved", "--target-utilization", "90", "--egress", "endpoints"],
+        &["--hop-lines", "sampled", "--publish-linger", "100ms"],
     ] {
         let arguments = [&["cost", "--events-per-minute", "10000", "--json"], choice].concat();
         let estimate = checked("cost", &foostore(here.path(), &arguments).await).remove(0);

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use super::poisson::expected;
+
 /// The most messages of a request.
-const FULL: u32 = 10;
+pub(super) const FULL: u32 = 10;
 /// Messages a second and task with which receives fill by themselves: they arrive faster than requests are answered.
-const BUSY: f64 = 100.0;
+pub(super) const BUSY: f64 = 100.0;
 /// The time for which a delete waits for others while there is little to do.
 pub(super) const DELETE_LINGER: Duration = Duration::from_millis(200);
 /// The pause of a consumer between two receives, unless it is configured.
@@ -41,17 +43,6 @@ impl Batches {
     pub(super) fn requests(self) -> f64 {
         1.0 + 1.0 / self.receive + 1.0 / self.delete
     }
-}
-
-/// Returns the expected value of a number with a Poisson distribution around `mean`, of which at most `most` count.
-fn expected(mean: f64, most: u32) -> f64 {
-    let mut probability = (-mean).exp();
-    let mut missing = f64::from(most) * probability;
-    for number in 1..most {
-        probability *= mean / f64::from(number);
-        missing += f64::from(most - number) * probability;
-    }
-    f64::from(most) - missing
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@ use std::time::Duration;
 use topology::Resources;
 
 use super::load::Load;
+use super::{batches, publishes};
 use crate::failure::Failure;
 
 /// The services without which no event leads to an announcement.
 const ALWAYS: [&str; 2] = [ingest::NAME, membership::NAME];
+/// The templates' `TargetUtilization`, in percent.
+pub(super) const TARGET_UTILIZATION: u32 = 70;
 
 /// Everything that the command line decides.
 #[derive(Debug, Clone)]
@@ -16,8 +19,14 @@ pub(super) struct Choice {
     pub(super) load: Load,
     pub(super) services: Services,
     pub(super) capacity: Capacity,
+    /// Percent of the provisioned units that is consumed.
+    pub(super) target_utilization: u32,
     /// The pause of a consumer between two receives.
     pub(super) receive_pause: Duration,
+    /// The time for which a notification waits for others.
+    pub(super) publish_linger: Duration,
+    pub(super) hop_lines: HopLines,
+    pub(super) egress: Egress,
 }
 
 impl Choice {
@@ -27,7 +36,11 @@ impl Choice {
             load,
             services: Services::Declared,
             capacity: Capacity::OnDemand,
-            receive_pause: super::batches::RECEIVE_PAUSE,
+            target_utilization: TARGET_UTILIZATION,
+            receive_pause: batches::RECEIVE_PAUSE,
+            publish_linger: publishes::LINGER,
+            hop_lines: HopLines::All,
+            egress: Egress::Nat,
         }
     }
 }
@@ -43,21 +56,70 @@ pub(super) enum Services {
     Only(Vec<String>),
 }
 
-/// How the tables are paid for: the parameter `Capacity` of the stacks.
+/// How the tables are paid for: the parameter `Capacity` of the stacks, and whether capacity was bought in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Capacity {
     /// By the request.
     OnDemand,
     /// By the hour, for units that follow the load.
     Provisioned,
+    /// As provisioned, to which the stacks' parameter is set, with whole hundreds of units reserved for a year.
+    Reserved,
+}
+
+/// The events of which each hop writes its line: the parameter `HopLines` of the stacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum HopLines {
+    /// Every event.
+    All,
+    /// Events whose trace is sampled; warnings and errors stay.
+    Sampled,
+}
+
+/// How tasks reach AWS: the parameter `Egress` of the stack `foundation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Egress {
+    /// Through a NAT gateway.
+    Nat,
+    /// Through interface endpoints, and nothing else.
+    Endpoints,
 }
 
 impl Capacity {
-    /// Returns the value of the parameter.
+    /// Returns the value of the option.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::OnDemand => "on-demand",
             Self::Provisioned => "provisioned",
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
+impl HopLines {
+    /// Returns the value of the parameter.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Sampled => "sampled",
+        }
+    }
+
+    /// Returns the share of the events that are logged, if the share `traced` is recorded.
+    pub(super) fn share(self, traced: f64) -> f64 {
+        match self {
+            Self::All => 1.0,
+            Self::Sampled => traced,
+        }
+    }
+}
+
+impl Egress {
+    /// Returns the value of the parameter.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Nat => "nat",
+            Self::Endpoints => "endpoints",
         }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::choice::{Capacity, Choice, Services};
+use super::choice::{Capacity, Choice, Egress, Services};
 use super::estimate::Estimate;
 use super::load::Load;
 use super::number::{grouped, mark, quantity};
 use super::report::consumers;
+use super::savings::SAVINGS;
 use super::{ceilings, prices};
 
 /// The region that the services are deployed to by default.
@@ -18,8 +19,10 @@ const RATES: [(u32, f64); 3] = [(1_000, 0.05), (10_000, 0.05), (1_000_000, 0.01)
 const SERVICES: [u32; 3] = [9, 12, 33];
 /// Services that take an event from the CRM to a mail.
 const SHORTEST: [&str; 4] = ["ingest", "membership", "notifier", "email"];
-/// A pause between receives that lets them fill.
+/// A pause between receives that lets them fill, and a wait of notifications for others.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The most that auto scaling lets tables consume of their units, in percent.
+const BUSIEST: u32 = 90;
 
 /// The page consists of text and of blocks between these two lines.
 const BEGIN: &str = "<!-- rendered: ";
@@ -55,35 +58,35 @@ fn block(name: &str) -> String {
         let services = Services::Count(services);
         Estimate::of(&region, Choice { services, ..choice(rate) }).unwrap()
     };
-    let provisioned = |rate| {
-        let choice = Choice { capacity: Capacity::Provisioned, ..choice(rate) };
-        Estimate::of(&region, choice).unwrap()
-    };
+    let chosen = |choice| Estimate::of(&region, choice).unwrap();
     let declared: Vec<_> = RATES.into_iter().map(|rate| estimate(rate, SERVICES[0])).collect();
     match name {
         "ceilings" => ceilings_table(&declared[0]),
         "consumers" => consumers_table(&SERVICES.map(|services| estimate(RATES[1], services))),
         "tasks" => tasks_table(&declared),
-        "prices" => prices_table(&declared[0], &provisioned(RATES[0])),
-        "batches" => batches_table(&RATES.map(|rate| {
-            let paused = Choice { receive_pause: PAUSE, ..choice(rate) };
-            [choice(rate), paused].map(|choice| Estimate::of(&region, choice).unwrap())
+        "prices" => {
+            let (capacity, egress) = (Capacity::Reserved, Egress::Endpoints);
+            prices_table(&declared[0], &chosen(Choice { capacity, egress, ..choice(RATES[0]) }))
+        }
+        "batches" => batches_table(
+            &RATES.map(|rate| [choice(rate), Choice { receive_pause: PAUSE, ..choice(rate) }].map(chosen)),
+        ),
+        "publishes" => publishes_table(&RATES.map(|rate| {
+            [Services::Declared, shortest()].map(|services| {
+                let default = Choice { services, ..choice(rate) };
+                let lingering = Choice { publish_linger: PAUSE, ..default.clone() };
+                let pausing = Choice { receive_pause: PAUSE, ..lingering.clone() };
+                [default, lingering, pausing].map(chosen)
+            })
         })),
-        "capacity" => capacity_table(&RATES.map(|rate| (estimate(rate, SERVICES[0]), provisioned(rate)))),
-        "million" => {
-            let services = [Services::Declared, Services::Only(SHORTEST.map(str::to_owned).to_vec())];
-            million_table(&services.map(|services| {
-                [
-                    (Capacity::OnDemand, Duration::ZERO),
-                    (Capacity::Provisioned, Duration::ZERO),
-                    (Capacity::Provisioned, PAUSE),
-                ]
-                .map(|(capacity, receive_pause)| {
-                    let services = services.clone();
-                    let choice = Choice { services, capacity, receive_pause, ..choice(RATES[1]) };
-                    Estimate::of(&region, choice).unwrap()
-                })
+        "capacity" => {
+            capacity_table(&RATES.map(|rate| {
+                [choice(rate), Choice { target_utilization: BUSIEST, ..choice(rate) }].map(chosen)
             }))
+        }
+        "million" => {
+            let services = [Services::Declared, shortest()];
+            million_table(&services.map(|services| Choice { services, ..choice(RATES[1]) }), chosen)
         }
         "fees" => fees_table(&declared),
         "services" => {
@@ -92,6 +95,10 @@ fn block(name: &str) -> String {
         }
         other => panic!("no block is called {other}"),
     }
+}
+
+fn shortest() -> Services {
+    Services::Only(SHORTEST.map(str::to_owned).to_vec())
 }
 
 fn ceilings_table(estimate: &Estimate<'_>) -> String {
@@ -165,12 +172,15 @@ fn tasks_table(estimates: &[Estimate<'_>]) -> String {
     text
 }
 
-fn prices_table(on_demand: &Estimate<'_>, provisioned: &Estimate<'_>) -> String {
+/// Renders the prices of one bill, and those that only the other one has.
+fn prices_table(default: &Estimate<'_>, other: &Estimate<'_>) -> String {
     let mut text = "| line | price | read |\n|---|---|---|\n".to_owned();
-    let all = on_demand.bill.fees.iter().chain([&on_demand.bill.mail]).map(|fee| (fee, ""));
-    let of_units = provisioned.bill.fees.iter().filter(|fee| fee.price.per.contains("unit and hour"));
-    let of_tables = of_units.filter(|fee| fee.name.starts_with("DynamoDB")).map(|fee| (fee, ", provisioned"));
-    for (fee, mode) in all.chain(of_tables) {
+    let all = || default.bill.fees.iter().chain([&default.bill.mail]);
+    let others = other.bill.fees.iter().filter(|fee| all().all(|known| known.price != fee.price));
+    // On demand, the lines about tables have the same names.
+    let others =
+        others.map(|fee| (fee, if all().any(|known| known.name == fee.name) { ", provisioned" } else { "" }));
+    for (fee, mode) in all().map(|fee| (fee, "")).chain(others) {
         writeln!(
             text,
             "| {}{mode} | [{} per {}]({}) | {} |",
@@ -206,42 +216,66 @@ fn batches_table(estimates: &[[Estimate<'_>; 2]]) -> String {
     text
 }
 
-fn capacity_table(estimates: &[(Estimate<'_>, Estimate<'_>)]) -> String {
-    let mut text =
-        "| events a minute | write units | read units | alarms | provisioned, with alarms | on demand |\n\
-                    |---|---|---|---|---|---|\n"
-            .to_owned();
-    for (on_demand, provisioned) in estimates {
-        let units = &provisioned.bill.units;
+/// Renders the calls for an event, with all services and with the fewest.
+fn publishes_table(estimates: &[[[Estimate<'_>; 3]; 2]]) -> String {
+    let mut text = "| events a minute | notifications of an event | calls, by default | with a linger of 100 ms | and a pause of \
+                    100 ms between receives |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for estimates in estimates.iter().flatten() {
+        write!(
+            text,
+            "| {} | {} |",
+            grouped(f64::from(estimates[0].load.events_a_minute)),
+            estimates[0].flow.notifications,
+        )
+        .unwrap();
+        for estimate in estimates {
+            write!(text, " {:.2} |", estimate.publishes.calls).unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Renders what tables cost if 70 % and if 90 % of their units are consumed.
+fn capacity_table(estimates: &[[Estimate<'_>; 2]]) -> String {
+    let mut text = "| events a minute | on demand | consumed | write units | read units | alarms | provisioned | reserved |\n\
+                    |---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for estimate in estimates.iter().flatten() {
+        let (bill, units) = (&estimate.bill, &estimate.bill.units);
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} |",
-            grouped(f64::from(on_demand.load.events_a_minute)),
+            "| {} | {} | {} % | {} | {} | {} | {} | {} |",
+            grouped(f64::from(estimate.load.events_a_minute)),
+            grouped(bill.on_demand_usd),
+            estimate.choice.target_utilization,
             grouped(units.write()),
             grouped(units.read()),
             units.alarms(),
-            grouped(provisioned.bill.provisioned_usd),
-            grouped(on_demand.bill.on_demand_usd),
+            grouped(bill.provisioned_usd),
+            grouped(bill.reserved_usd),
         )
         .unwrap();
     }
     text
 }
 
-fn million_table(estimates: &[[Estimate<'_>; 3]]) -> String {
-    let mut text = "| services | tables on demand | provisioned | and a pause of 100 ms between receives | and endpoints in \
-                    place of the NAT gateway |\n|---|---|---|---|---|\n"
-        .to_owned();
-    for estimates in estimates {
-        let which = match &estimates[0].choice.services {
-            Services::Only(names) => names.join(", "),
-            _ => format!("all {}", estimates[0].flow.services),
-        };
-        write!(text, "| {which} |").unwrap();
-        for estimate in estimates {
-            write!(text, " {:.1} |", estimate.bill.usd_a_million()).unwrap();
+/// Renders the savings, each on top of those before it.
+fn million_table<'a>(choices: &[Choice; 2], estimate: impl Fn(Choice) -> Estimate<'a>) -> String {
+    let mut choices = choices.clone();
+    let names = choices.each_ref().map(|choice| match &choice.services {
+        Services::Only(names) => names.join(", "),
+        _ => "all services".to_owned(),
+    });
+    let mut text = format!("| | {} |\n|---|---|---|\n", names.join(" | "));
+    for saving in &SAVINGS {
+        write!(text, "| {} |", saving.name).unwrap();
+        for choice in &mut choices {
+            (saving.choose)(choice);
+            write!(text, " {:.1} |", estimate(choice.clone()).bill.usd_a_million()).unwrap();
         }
-        writeln!(text, " {:.1} |", estimates[2].bill.usd_a_million_with_endpoints()).unwrap();
+        text.push('\n');
     }
     text
 }

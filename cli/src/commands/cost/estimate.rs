@@ -8,6 +8,7 @@ use super::fees::{Bill, Deployment};
 use super::flow::Flow;
 use super::load::Load;
 use super::prices::Region;
+use super::publishes::{Arrivals, Publishes};
 use super::tasks::Tasks;
 use crate::layer;
 
@@ -22,6 +23,7 @@ pub(super) struct Estimate<'a> {
     pub(super) flow: Flow,
     pub(super) tasks: Tasks,
     pub(super) batches: Batches,
+    pub(super) publishes: Publishes,
     pub(super) hops: Vec<Hop<'a>>,
     pub(super) consumers: Option<Consumers>,
     pub(super) bill: Bill<'a>,
@@ -35,7 +37,11 @@ impl<'a> Estimate<'a> {
         let load = choice.load;
         let flow = Flow::of(&resources, added);
         let tasks = Tasks::of(load.events_a_minute, flow.services);
-        let batches = Batches::of(load.a_second() / f64::from(tasks.each), choice.receive_pause);
+        let a_second = load.a_second() / f64::from(tasks.each);
+        let batches = Batches::of(a_second, choice.receive_pause);
+        let arrivals =
+            Arrivals { a_second, receive_pause: choice.receive_pause, traced: load.traced(tasks.each) };
+        let publishes = Publishes::of(flow.notifications, arrivals, choice.publish_linger);
         let deployed = Deployed::of(&cloudformation::render(&resources, COLLECTOR)?, added);
         Ok(Self {
             hops: ceilings::hops(&region.quotas, &flow, &load),
@@ -43,9 +49,8 @@ impl<'a> Estimate<'a> {
             bill: Bill::of(
                 &region.prices,
                 &flow,
-                &load,
-                Deployment { tasks, batches, deployed },
-                choice.capacity,
+                Deployment { tasks, batches, publishes, deployed },
+                &choice,
             ),
             region,
             choice,
@@ -53,6 +58,7 @@ impl<'a> Estimate<'a> {
             flow,
             tasks,
             batches,
+            publishes,
         })
     }
 }

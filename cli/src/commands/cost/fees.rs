@@ -1,23 +1,25 @@
 //! What a month costs, line by line.
 
 use super::batches::Batches;
-use super::choice::Capacity;
+use super::choice::{Capacity, Choice, Egress, HopLines};
 use super::deployed::Deployed;
+use super::fee::{Fee, fee};
 use super::flow::Flow;
-use super::load::Load;
-use super::prices::{Price, Prices};
+use super::prices::Prices;
+use super::publishes::Publishes;
 use super::tables::Units;
 use super::tasks::Tasks;
-use super::traffic;
+use super::throughput::{HOURS, Throughput};
+use super::traffic::{self, Shares};
 
-/// Hours of a month of 30 days.
-const HOURS: f64 = 720.0;
 /// Minutes of a month of 30 days.
 const MINUTES: f64 = HOURS * 60.0;
 /// Zones with a subnet for tasks.
 const ZONES: f64 = 2.0;
 /// Dashboards without charge. Every other free tier is left out.
 const FREE_DASHBOARDS: u32 = 3;
+/// How the gigabytes come about that leave the network.
+const OUTGOING: &str = "events × KB of requests, log lines and traces (A18)";
 
 // Assumptions of docs/capacity.md, by their numbers there.
 /// A13: marker, announcement and claims of an event, in KB, and the days that they are kept.
@@ -41,37 +43,21 @@ const INSIGHTS_RECORDS_KB: f64 = 4.0;
 /// A17: a request and its response at the load balancer, in KB. A capacity unit is 1 GB an hour; connections are kept.
 const REQUEST_KB: f64 = 2.0;
 
-/// One line of the bill.
-#[derive(Debug)]
-pub(super) struct Fee<'a> {
-    pub(super) name: &'static str,
-    /// How the quantity comes about.
-    pub(super) how: &'static str,
-    /// In units of the price.
-    pub(super) quantity: f64,
-    pub(super) price: &'a Price,
-}
-
-impl Fee<'_> {
-    /// Returns what it costs in a month.
-    pub(super) fn usd(&self) -> f64 {
-        self.price.of(self.quantity)
-    }
-}
-
 /// A month's bill.
 #[derive(Debug)]
 pub(super) struct Bill<'a> {
     pub(super) fees: Vec<Fee<'a>>,
     /// Mails, apart: they dwarf the rest.
     pub(super) mail: Fee<'a>,
-    /// What the NAT gateway's two lines cost if endpoints replace it.
+    /// What the NAT gateway costs, or the endpoints in its place.
+    pub(super) nat_usd: f64,
     pub(super) endpoints_usd: f64,
     /// What one publish an event to another topic costs.
     pub(super) topic_usd: f64,
-    /// What requests to tables, or their units and alarms, cost in either mode.
+    /// What requests to tables, or their units and alarms, cost in each mode.
     pub(super) on_demand_usd: f64,
     pub(super) provisioned_usd: f64,
+    pub(super) reserved_usd: f64,
     /// What tables and indexes need if they are provisioned.
     pub(super) units: Units,
     /// Events a month in millions.
@@ -83,39 +69,30 @@ pub(super) struct Bill<'a> {
 pub(super) struct Deployment {
     pub(super) tasks: Tasks,
     pub(super) batches: Batches,
+    pub(super) publishes: Publishes,
     pub(super) deployed: Deployed,
 }
 
 impl<'a> Bill<'a> {
     /// Computes the bill of a month of 30 days at a constant rate.
-    pub(super) fn of(
-        prices: &'a Prices,
-        flow: &Flow,
-        load: &Load,
-        deployment: Deployment,
-        capacity: Capacity,
-    ) -> Self {
-        let Deployment { tasks, batches, deployed } = deployment;
-        let units = Units::of(flow, load);
-        let millions = load.millions_a_month();
-        let sum = Sum { prices, flow, load, tasks, batches, deployed, capacity, units, millions };
+    pub(super) fn of(prices: &'a Prices, flow: &Flow, deployment: Deployment, choice: &Choice) -> Self {
+        let units = Units::of(flow, &choice.load, choice.target_utilization);
+        let millions = choice.load.millions_a_month();
+        let throughput = Throughput { prices, flow, units: &units, millions };
+        let sum = Sum { prices, flow, deployment, choice, throughput, millions };
         let parts = [sum.events(), sum.tables(), sum.objects(), sum.running(), sum.network(), sum.watching()];
-        let fees = parts.into_iter().flatten().collect();
-        let (on_demand_usd, provisioned_usd) = (
-            sum.requests().iter().map(Fee::usd).sum(),
-            sum.units().iter().map(Fee::usd).sum::<f64>()
-                + prices.alarm_metric.of(f64::from(sum.units.alarms())),
-        );
+        let usd = |fees: [Fee<'_>; 2]| fees.iter().map(Fee::usd).sum();
         Self {
-            fees,
-            mail: fee("SES, mails", "mails", sum.millions * f64::from(flow.mails) * 1_000.0, &prices.mail),
-            endpoints_usd: prices.endpoint.of(f64::from(deployed.endpoints) * ZONES * HOURS)
-                + prices.endpoint_data.of(sum.outgoing_gb()),
-            topic_usd: prices.topic_publish.of(sum.millions),
-            on_demand_usd,
-            provisioned_usd,
-            units: sum.units,
+            fees: parts.into_iter().flatten().collect(),
+            mail: fee("SES, mails", "mails", millions * f64::from(flow.mails) * 1_000.0, &prices.mail),
+            nat_usd: usd(sum.nat()),
+            endpoints_usd: usd(sum.endpoints()),
+            topic_usd: prices.topic_publish.of(millions),
+            on_demand_usd: sum.throughput.usd(Capacity::OnDemand),
+            provisioned_usd: sum.throughput.usd(Capacity::Provisioned),
+            reserved_usd: sum.throughput.usd(Capacity::Reserved),
             millions,
+            units,
         }
     }
 
@@ -128,28 +105,14 @@ impl<'a> Bill<'a> {
     pub(super) fn usd_a_million(&self) -> f64 {
         self.usd() / self.millions
     }
-
-    /// Returns the same with endpoints in place of the NAT gateway.
-    #[cfg(test)]
-    pub(super) fn usd_a_million_with_endpoints(&self) -> f64 {
-        (self.usd() - self.nat_usd() + self.endpoints_usd) / self.millions
-    }
-
-    /// Returns what the NAT gateway costs.
-    pub(super) fn nat_usd(&self) -> f64 {
-        self.fees.iter().filter(|fee| fee.name.starts_with("NAT")).map(Fee::usd).sum()
-    }
 }
 
 struct Sum<'a, 'b> {
     prices: &'a Prices,
     flow: &'b Flow,
-    load: &'b Load,
-    tasks: Tasks,
-    batches: Batches,
-    deployed: Deployed,
-    capacity: Capacity,
-    units: Units,
+    deployment: Deployment,
+    choice: &'b Choice,
+    throughput: Throughput<'a, 'b>,
     /// Events a month in millions.
     millions: f64,
 }
@@ -157,8 +120,8 @@ struct Sum<'a, 'b> {
 impl<'a> Sum<'a, '_> {
     fn events(&self) -> Vec<Fee<'a>> {
         let (n, flow, prices) = (self.millions, self.flow, self.prices);
-        let published = if flow.notifications > 0 { n } else { 0.0 };
-        let requests = f64::from(flow.messages) * self.batches.requests();
+        let Deployment { batches, publishes, .. } = self.deployment;
+        let requests = f64::from(flow.messages) * batches.requests();
         vec![
             fee("EventBridge, events", "events × entries", n * f64::from(flow.events), &prices.bus_event),
             fee("EventBridge, Pipe", "events × records", n * f64::from(flow.piped), &prices.pipe_request),
@@ -168,7 +131,12 @@ impl<'a> Sum<'a, '_> {
                 n * requests,
                 &prices.queue_request,
             ),
-            fee("SNS, publishes", "events × one batch of all channels", published, &prices.topic_publish),
+            fee(
+                "SNS, publishes",
+                "events × calls of up to ten notifications (A22)",
+                n * publishes.calls,
+                &prices.topic_publish,
+            ),
         ]
     }
 
@@ -180,38 +148,15 @@ impl<'a> Sum<'a, '_> {
             stored_gb,
             &self.prices.table_storage,
         );
-        let throughput = match self.capacity {
-            Capacity::OnDemand => self.requests(),
-            Capacity::Provisioned => self.units(),
-        };
-        throughput.into_iter().chain([storage]).collect()
-    }
-
-    /// Returns what the requests to tables cost on demand.
-    fn requests(&self) -> [Fee<'a>; 2] {
-        let (n, flow, prices) = (self.millions, self.flow, self.prices);
-        let (writes, reads) = (n * f64::from(flow.write_units()), n * f64::from(flow.read_units()));
-        [
-            fee("DynamoDB, writes", "events × write units", writes, &prices.table_write),
-            fee("DynamoDB, reads", "events × read units", reads, &prices.table_read),
-        ]
-    }
-
-    /// Returns what the units of tables cost that are provisioned.
-    fn units(&self) -> [Fee<'a>; 2] {
-        let (units, prices) = (&self.units, self.prices);
-        let how = "tables and indexes × hours × units a second ÷ 70 %, at least 5";
-        [
-            fee("DynamoDB, writes", how, units.write() * HOURS, &prices.table_write_unit),
-            fee("DynamoDB, reads", how, units.read() * HOURS, &prices.table_read_unit),
-        ]
+        self.throughput.fees(self.choice.capacity).into_iter().chain([storage]).collect()
     }
 
     fn objects(&self) -> Vec<Fee<'a>> {
         let (n, flow, prices) = (self.millions, self.flow, self.prices);
+        let tasks = f64::from(self.deployment.tasks.each);
         let rewritten = n * f64::from(flow.objects);
         let entries = n * f64::from(flow.events);
-        let batches = (f64::from(self.tasks.each) * MINUTES * OBJECTS_A_MINUTE / 1e6).min(entries);
+        let batches = (tasks * MINUTES * OBJECTS_A_MINUTE / 1e6).min(entries);
         let archived = entries * f64::from(flow.batches);
         vec![
             fee(
@@ -230,22 +175,18 @@ impl<'a> Sum<'a, '_> {
             fee(
                 "KMS, requests",
                 "tasks of archive × hours × 12 (A21)",
-                f64::from(flow.key_owners) * f64::from(self.tasks.each) * HOURS * BRANCH_KEYS / 1e6,
+                f64::from(flow.key_owners) * tasks * HOURS * BRANCH_KEYS / 1e6,
                 &prices.key_request,
             ),
         ]
     }
 
     fn running(&self) -> Vec<Fee<'a>> {
-        let hours = f64::from(self.tasks.all) * HOURS;
+        let tasks = self.deployment.tasks;
+        let hours = f64::from(tasks.all) * HOURS;
         vec![
-            fee("Fargate, vCPU", "tasks × vCPU × hours", hours * self.tasks.vcpu(), &self.prices.task_vcpu),
-            fee(
-                "Fargate, memory",
-                "tasks × GB × hours",
-                hours * self.tasks.memory_gb(),
-                &self.prices.task_memory,
-            ),
+            fee("Fargate, vCPU", "tasks × vCPU × hours", hours * tasks.vcpu(), &self.prices.task_vcpu),
+            fee("Fargate, memory", "tasks × GB × hours", hours * tasks.memory_gb(), &self.prices.task_memory),
         ]
     }
 
@@ -253,7 +194,7 @@ impl<'a> Sum<'a, '_> {
         let prices = self.prices;
         // A unit takes 1 GB an hour, so a month's gigabytes are its unit-hours.
         let units = self.millions * REQUEST_KB;
-        vec![
+        let mut fees = vec![
             fee("Load balancer", "hours", HOURS, &prices.balancer),
             fee(
                 "Load balancer, capacity",
@@ -261,36 +202,64 @@ impl<'a> Sum<'a, '_> {
                 units,
                 &prices.balancer_capacity,
             ),
+        ];
+        fees.extend(match self.choice.egress {
+            Egress::Nat => self.nat(),
+            Egress::Endpoints => self.endpoints(),
+        });
+        fees
+    }
+
+    fn nat(&self) -> [Fee<'a>; 2] {
+        let (gb, prices) = (self.outgoing_gb(), self.prices);
+        [
             fee("NAT gateway", "hours", HOURS, &prices.nat),
-            fee(
-                "NAT gateway, data",
-                "events × KB of requests, log lines and traces (A18)",
-                self.outgoing_gb(),
-                &prices.nat_data,
-            ),
+            fee("NAT gateway, data", OUTGOING, gb, &prices.nat_data),
+        ]
+    }
+
+    fn endpoints(&self) -> [Fee<'a>; 2] {
+        let (gb, prices) = (self.outgoing_gb(), self.prices);
+        let endpoints = f64::from(self.deployment.deployed.endpoints);
+        [
+            fee("Endpoints", "endpoints × two zones × hours", endpoints * ZONES * HOURS, &prices.endpoint),
+            fee("Endpoints, data", OUTGOING, gb, &prices.endpoint_data),
         ]
     }
 
     fn outgoing_gb(&self) -> f64 {
-        let traced = self.load.traces_a_second(self.tasks.each) / self.load.a_second();
-        self.millions * traffic::kb_an_event(self.flow, self.batches, traced)
+        let Deployment { batches, publishes, .. } = self.deployment;
+        let traced = self.traced();
+        let shares = Shares { traced, logged: self.choice.hop_lines.share(traced) };
+        self.millions * traffic::kb_an_event(self.flow, batches, publishes, shares)
+    }
+
+    fn traced(&self) -> f64 {
+        self.choice.load.traced(self.deployment.tasks.each)
+    }
+
+    /// Returns the lines that services write for each event.
+    fn hop_lines(&self) -> Fee<'a> {
+        let how = match self.choice.hop_lines {
+            HopLines::All => "events × bytes",
+            HopLines::Sampled => "sampled events × bytes",
+        };
+        let logged = self.millions * self.choice.hop_lines.share(self.traced());
+        fee("Logs, services", how, logged * f64::from(self.flow.log_bytes) / 1e3, &self.prices.log)
     }
 
     fn watching(&self) -> Vec<Fee<'a>> {
-        let (prices, services, tasks) = (self.prices, self.flow.services, f64::from(self.tasks.all));
-        let traces = self.load.traces_a_second(self.tasks.each) * HOURS * 3_600.0 / 1e6;
+        let (prices, services) = (self.prices, self.flow.services);
+        let Deployment { tasks, deployed, .. } = self.deployment;
+        let tasks = f64::from(tasks.all);
+        let traces = self.millions * self.traced();
         let insights = INSIGHTS_OF_THE_CLUSTER + INSIGHTS_OF_A_SERVICE * services;
-        let scaling = if self.capacity == Capacity::Provisioned { self.units.alarms() } else { 0 };
-        let charged = self.deployed.dashboards.saturating_sub(FREE_DASHBOARDS);
+        let scaling = self.throughput.alarms(self.choice.capacity);
+        let charged = deployed.dashboards.saturating_sub(FREE_DASHBOARDS);
         vec![
             fee("X-Ray, traces", "sampled events", traces, &prices.trace),
             fee("X-Ray, Insights", "sampled events", traces, &prices.trace_insight),
-            fee(
-                "Logs, services",
-                "events × bytes",
-                self.millions * f64::from(self.flow.log_bytes) / 1e3,
-                &prices.log,
-            ),
+            self.hop_lines(),
             fee(
                 "Logs, metrics (EMF)",
                 "tasks × minutes × 40 KB (A14)",
@@ -313,22 +282,13 @@ impl<'a> Sum<'a, '_> {
             fee(
                 "Alarms",
                 "metrics of all alarms",
-                f64::from(self.deployed.alarm_metrics + scaling),
+                f64::from(deployed.alarm_metrics + scaling),
                 &prices.alarm_metric,
             ),
-            fee(
-                "Composite alarms",
-                "alarms",
-                f64::from(self.deployed.composite_alarms),
-                &prices.composite_alarm,
-            ),
+            fee("Composite alarms", "alarms", f64::from(deployed.composite_alarms), &prices.composite_alarm),
             fee("Dashboards", "those beyond the third", f64::from(charged), &prices.dashboard),
-            fee("Key", "keys", f64::from(self.deployed.keys), &prices.key),
-            fee("Secret", "secrets", f64::from(self.deployed.secrets), &prices.secret),
+            fee("Key", "keys", f64::from(deployed.keys), &prices.key),
+            fee("Secret", "secrets", f64::from(deployed.secrets), &prices.secret),
         ]
     }
-}
-
-fn fee<'a>(name: &'static str, how: &'static str, quantity: f64, price: &'a Price) -> Fee<'a> {
-    Fee { name, how, quantity, price }
 }

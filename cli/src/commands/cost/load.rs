@@ -22,4 +22,9 @@ impl Load {
         let reservoir = f64::from(tasks_of_ingest).min(self.a_second());
         reservoir + (self.a_second() - reservoir) * self.sampling_rate
     }
+
+    /// Returns the share of the events whose trace is recorded.
+    pub(super) fn traced(&self, tasks_of_ingest: u32) -> f64 {
+        self.traces_a_second(tasks_of_ingest) / self.a_second()
+    }
 }

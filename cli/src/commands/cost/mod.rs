@@ -8,16 +8,22 @@ mod deployed;
 #[cfg(test)]
 mod document;
 mod estimate;
+mod fee;
 mod fees;
 mod flow;
 mod load;
 mod number;
+mod poisson;
 mod prices;
+mod publishes;
 mod report;
+#[cfg(test)]
+mod savings;
 mod tables;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod throughput;
 mod traffic;
 
 use std::time::Duration;
@@ -25,7 +31,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use service_runtime::Environment;
 
-use self::choice::{Capacity, Choice, Services};
+use self::choice::{Capacity, Choice, Egress, HopLines, Services};
 use self::estimate::Estimate;
 use self::load::Load;
 use crate::failure::Failure;
@@ -39,6 +45,7 @@ Examples:
   foostore cost --events-per-minute 1000
   foostore cost --events-per-minute 1000000 --services 9 --sampling-rate 0.01
   foostore cost --events-per-minute 10000 --capacity provisioned --only ingest,membership,notifier,email
+  foostore cost --events-per-minute 10000 --capacity reserved --target-utilization 90 --hop-lines sampled
   foostore cost --events-per-minute 10000 --region us-east-1 --json | jq .usd_a_month
 
 Arithmetic over the services' declarations, the rendered templates and a dated price file; docs/capacity.md explains it
@@ -59,9 +66,21 @@ pub(crate) struct CostArgs {
     /// How tables are paid for: the stacks' parameter Capacity
     #[arg(long, value_enum, default_value = "on-demand")]
     capacity: Capacity,
+    /// Percent of the provisioned units that is consumed, 20 to 90 and by default 70: the stacks' parameter of that name
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(20..=90))]
+    target_utilization: Option<u32>,
     /// Pause of a consumer between two receives, such as 100ms; by default there is none
     #[arg(long, value_name = "PAUSE", value_parser = crate::span_of_time::response_time)]
     receive_pause: Option<Duration>,
+    /// Time for which a notification waits for others, such as 100ms and by default 5ms: the stacks' parameter of that name
+    #[arg(long, value_name = "LINGER", value_parser = crate::span_of_time::response_time)]
+    publish_linger: Option<Duration>,
+    /// Events of which each hop writes a log line: the stacks' parameter of that name
+    #[arg(long, value_enum, default_value = "all")]
+    hop_lines: HopLines,
+    /// How tasks reach AWS: the parameter Egress of the stack foundation
+    #[arg(long, value_enum, default_value = "nat")]
+    egress: Egress,
     /// Region whose prices and quotas apply
     #[arg(long, default_value = "eu-central-1")]
     region: String,
@@ -81,23 +100,39 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl CostArgs {
-    fn choice(&self) -> Choice {
+    /// # Errors
+    /// When units are chosen for tables that have none.
+    fn choice(&self) -> Result<Choice, Failure> {
+        if self.target_utilization.is_some() && self.capacity == Capacity::OnDemand {
+            return Err(Failure::usage(
+                "--target-utilization: tables on demand have no units; add --capacity provisioned or reserved",
+            ));
+        }
         let load = Load { events_a_minute: self.events_per_minute, sampling_rate: self.sampling_rate };
-        let default = Choice::of(load);
         let services = match self.services {
             Some(services) => Services::Count(services),
             None if self.only.is_empty() => Services::Declared,
             None => Services::Only(self.only.clone()),
         };
-        let receive_pause = self.receive_pause.unwrap_or(default.receive_pause);
-        Choice { services, capacity: self.capacity, receive_pause, ..default }
+        let default = Choice::of(load);
+        Ok(Choice {
+            services,
+            capacity: self.capacity,
+            target_utilization: self.target_utilization.unwrap_or(default.target_utilization),
+            receive_pause: self.receive_pause.unwrap_or(default.receive_pause),
+            publish_linger: self.publish_linger.unwrap_or(default.publish_linger),
+            hop_lines: self.hop_lines,
+            egress: self.egress,
+            load,
+        })
     }
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the region has no price file, the services cannot be estimated, or the declarations contradict each other.
+/// When the region has no price file, the choice contradicts itself, the services cannot be estimated, or the declarations
+/// contradict each other.
 pub(crate) fn run(args: &CostArgs, environment: &Environment) -> anyhow::Result<()> {
     let Some(region) = prices::find(&args.region).context("a price file is invalid")? else {
         let known = prices::regions().context("a price file is invalid")?.join(", ");
@@ -107,7 +142,7 @@ pub(crate) fn run(args: &CostArgs, environment: &Environment) -> anyhow::Result<
         ))
         .into());
     };
-    let estimate = Estimate::of(&region, args.choice())?;
+    let estimate = Estimate::of(&region, args.choice()?)?;
     if args.json {
         print(&report::document(&estimate).to_string())?;
     } else {

@@ -1,11 +1,13 @@
 //! The estimate as text for people and as JSON for programs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::ceilings::{self, Hop};
 use super::choice::Services;
 use super::estimate::Estimate;
-use super::fees::Fee;
+use super::fee::Fee;
 use super::number::{grouped, mark, quantity};
 use super::tables::{MOST, Need, Units};
 use super::tasks::CONCURRENCY;
@@ -25,7 +27,10 @@ pub(super) fn text(estimate: &Estimate<'_>, style: Style) -> String {
     text.push_str(&consumers(estimate));
     text.push_str(&heading("Tasks"));
     text.push_str(&tasks(estimate));
-    text.push_str(&heading("Units of tables, if they are provisioned"));
+    text.push_str(&heading(&format!(
+        "Units of tables, if they are provisioned and {} % consumed",
+        estimate.choice.target_utilization
+    )));
     text.push_str(&columns(&unit_rows(&estimate.bill.units), &[1, 2]));
     text.push_str(&heading(&format!("Fees in {} for 30 days", estimate.region.currency)));
     text.push_str(&columns(&fee_rows(estimate), &[1, 3]));
@@ -120,16 +125,19 @@ pub(super) fn consumers(estimate: &Estimate<'_>) -> String {
 
 fn tasks(estimate: &Estimate<'_>) -> String {
     let tasks = estimate.tasks;
-    let concurrency = if tasks.in_flight > CONCURRENCY {
-        format!(
-            "A task that sends mails has {} messages in flight: raise CONSUMER_CONCURRENCY above {CONCURRENCY}\n",
-            tasks.in_flight
-        )
-    } else {
-        String::new()
+    let in_flight = |which: &str, messages: f64| {
+        if messages > f64::from(CONCURRENCY) {
+            format!(
+                "A task that {which} has {messages:.0} messages in flight: raise CONSUMER_CONCURRENCY above {CONCURRENCY}\n"
+            )
+        } else {
+            String::new()
+        }
     };
+    let mails = in_flight("sends mails", f64::from(tasks.in_flight));
+    let publishes = in_flight("publishes notifications", estimate.publishes.in_flight);
     format!(
-        "{} of {} vCPU and {} GB for each service, {} together, {} vCPU\n{concurrency}",
+        "{} of {} vCPU and {} GB for each service, {} together, {} vCPU\n{mails}{publishes}",
         tasks.each,
         tasks.vcpu(),
         tasks.memory_gb(),
@@ -179,26 +187,34 @@ fn notes(estimate: &Estimate<'_>) -> String {
     } else {
         String::new()
     };
+    let flow = &estimate.flow;
+    let publish = if flow.notifications > 0 {
+        format!(", a publish {:.1} notifications (A22)", estimate.publishes.notifications(flow.notifications))
+    } else {
+        String::new()
+    };
     format!(
-        "Tables on demand: {} {}; provisioned and scaled (Capacity=provisioned): {}, with their alarms. Above what is provisioned, \
-         events wait.\n{maximum}A receive takes {:.1} messages of ten, a delete {:.1} (A3).\nEndpoints instead of the NAT gateway (Egress=endpoints): {} instead of {} {}.\nSES limits mails by account, first to \
-         one a second: ask for {} a second.\n? was found on none of AWS's pages: check it on the page that --json names.\n\
-         {LEFT_OUT}\n",
+        "Tables on demand: {} {}; provisioned and scaled (Capacity=provisioned): {}; the same, with whole hundreds of units \
+         reserved for a year: {}; both with their alarms. Above what is provisioned, events wait.\n{maximum}A receive takes {:.1} \
+         messages of ten, a delete {:.1} (A3){publish}.\nEndpoints instead of the NAT gateway (Egress=endpoints): {} instead of {} \
+         {}.\nSES limits mails by account, first to one a second: ask for {} a second.\n? was found on none of AWS's pages: check it \
+         on the page that --json names.\n{LEFT_OUT}\n",
         grouped(bill.on_demand_usd),
         estimate.region.currency,
         grouped(bill.provisioned_usd),
+        grouped(bill.reserved_usd),
         estimate.batches.receive,
         estimate.batches.delete,
         grouped(bill.endpoints_usd),
-        grouped(bill.nat_usd()),
+        grouped(bill.nat_usd),
         estimate.region.currency,
-        grouped((estimate.load.a_second() * f64::from(estimate.flow.mails)).ceil()),
+        grouped((estimate.load.a_second() * f64::from(flow.mails)).ceil()),
     )
 }
 
 /// Renders the same as one JSON object.
 pub(super) fn document(estimate: &Estimate<'_>) -> Value {
-    let (flow, tasks, bill) = (&estimate.flow, estimate.tasks, &estimate.bill);
+    let (choice, flow, tasks, bill) = (&estimate.choice, &estimate.flow, estimate.tasks, &estimate.bill);
     let first =
         ceilings::first(&estimate.hops).map(|hop| json!({"hop": hop.name, "events_per_minute": hop.ceiling}));
     let consumers = estimate.consumers.map(|consumers| {
@@ -219,7 +235,12 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
         "sampling_rate": estimate.load.sampling_rate,
         "services": flow.services,
         "added_services": flow.added,
-        "capacity": estimate.choice.capacity.name(),
+        "capacity": choice.capacity.name(),
+        "target_utilization_percent": choice.target_utilization,
+        "receive_pause_ms": milliseconds(choice.receive_pause),
+        "publish_linger_ms": milliseconds(choice.publish_linger),
+        "hop_lines": choice.hop_lines.name(),
+        "egress": choice.egress.name(),
         "first_ceiling": first,
         "hops": estimate.hops.iter().map(hop_document).collect::<Vec<_>>(),
         "consumers": consumers,
@@ -231,11 +252,13 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
         },
         "fees": bill.fees.iter().chain([&bill.mail]).map(fee_document).collect::<Vec<_>>(),
         "messages_per_request": {"receive": estimate.batches.receive, "delete": estimate.batches.delete},
+        "notifications_per_publish": estimate.publishes.notifications(flow.notifications),
         "usd_a_month": cents(bill.usd()),
         "usd_per_million_events": cents(bill.usd_a_million()),
         "tables": {
             "on_demand_usd_a_month": cents(bill.on_demand_usd),
             "provisioned_usd_a_month": cents(bill.provisioned_usd),
+            "reserved_usd_a_month": cents(bill.reserved_usd),
             "units": bill.units.0.iter().map(unit_document).collect::<Vec<_>>(),
         },
         "mail_usd_a_month": cents(bill.mail.usd()),
@@ -273,6 +296,11 @@ fn fee_document(fee: &Fee<'_>) -> Value {
         "read": fee.price.read,
         "usd_a_month": cents(fee.usd()),
     })
+}
+
+/// Returns a time in milliseconds, rounded to microseconds.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Rounds to cents.

@@ -3,8 +3,6 @@
 use super::flow::Flow;
 use super::load::Load;
 
-/// Share of the provisioned units that is consumed, as the templates have it.
-const UTILISATION: f64 = 0.7;
 /// The templates' `MinimumUnits`.
 const FEWEST: f64 = 5.0;
 /// The templates' `MaximumUnits`.
@@ -27,9 +25,12 @@ pub(super) struct Need {
 pub(super) struct Units(pub(super) Vec<Need>);
 
 impl Units {
-    pub(super) fn of(flow: &Flow, load: &Load) -> Self {
-        let provisioned =
-            |an_event: u32| (f64::from(an_event) * load.a_second() / UTILISATION).ceil().max(FEWEST);
+    /// Computes them for units of which so many percent are consumed.
+    pub(super) fn of(flow: &Flow, load: &Load, target_percent: u32) -> Self {
+        let provisioned = |an_event: u32| {
+            let consumed = f64::from(an_event) * load.a_second();
+            (consumed * 100.0 / f64::from(target_percent)).ceil().max(FEWEST)
+        };
         let of = |all: &[(String, u32)], table: &str| {
             all.iter().filter(|(name, _)| name == table).map(|(_, units)| units).sum::<u32>()
         };
@@ -74,12 +75,20 @@ impl Units {
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "units are whole numbers")]
 mod tests {
+    use serde_json::json;
+
+    use super::super::choice::{Capacity, TARGET_UTILIZATION};
     use super::*;
     use crate::layer;
 
     fn units(events_a_minute: u32, added: u32) -> Units {
+        consumed(events_a_minute, added, TARGET_UTILIZATION)
+    }
+
+    fn consumed(events_a_minute: u32, added: u32, target_percent: u32) -> Units {
         let resources = layer::resources("foostore", "prod").unwrap();
-        Units::of(&Flow::of(&resources, added), &Load { events_a_minute, sampling_rate: 0.05 })
+        let load = Load { events_a_minute, sampling_rate: 0.05 };
+        Units::of(&Flow::of(&resources, added), &load, target_percent)
     }
 
     /// Nine tables and four indexes, of which four are written and six read by each event.
@@ -104,6 +113,15 @@ mod tests {
         assert_eq!(units(10_000, 2).write() - busy.write(), 2.0 * 239.0);
     }
 
+    #[test]
+    fn the_more_is_consumed_the_fewer_are_provisioned() {
+        let busy = consumed(10_000, 0, 90);
+        // 166.67 ÷ 0.9 = 185.2: 4 × → 741, 1 × → 186, 3 × → 556, 2 × → 371, and nine with five
+        assert_eq!(busy.write(), 741.0 + 186.0 + 556.0 + 371.0 + 9.0 * 5.0);
+        assert_eq!(busy.read(), 5.0 * 186.0 + 371.0 + 7.0 * 5.0);
+        assert_eq!(consumed(1, 0, 20).write(), 65.0);
+    }
+
     /// What the templates deploy by default is what the estimate calculates with.
     #[test]
     fn the_templates_have_the_same_defaults() {
@@ -111,16 +129,13 @@ mod tests {
         let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
         let template: serde_json::Value = serde_saphyr::from_str(&files["data/membership.yaml"]).unwrap();
         assert_eq!(template["Parameters"]["MinimumUnits"]["Default"].as_str().unwrap(), FEWEST.to_string());
-        assert_eq!(
-            template["Parameters"]["Capacity"]["Default"],
-            super::super::choice::Capacity::OnDemand.name()
-        );
-        let target = &template["Parameters"]["TargetUtilization"]["Default"];
-        assert_eq!(target.as_str().unwrap(), (UTILISATION * 100.0).to_string());
+        assert_eq!(template["Parameters"]["Capacity"]["Default"], Capacity::OnDemand.name());
+        let target = &template["Parameters"]["TargetUtilization"];
+        assert_eq!(target["Default"].as_str().unwrap(), TARGET_UTILIZATION.to_string());
         let resources = template["Resources"].as_object().unwrap().values();
         let targets = resources
             .map(|one| &one["Properties"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"])
             .filter(|target| !target.is_null());
-        assert_eq!(targets.collect::<Vec<_>>(), [&serde_json::json!({"Ref": "TargetUtilization"}); 2]);
+        assert_eq!(targets.collect::<Vec<_>>(), [&json!({"Ref": "TargetUtilization"}); 2]);
     }
 }

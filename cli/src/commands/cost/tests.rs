@@ -10,23 +10,23 @@ fn estimate(region: &str, events_a_minute: u32, services: u32) -> serde_json::Va
     report::document(&Estimate::of(&region, choice).unwrap())
 }
 
-fn choice(events_a_minute: u32) -> Choice {
+pub(super) fn choice(events_a_minute: u32) -> Choice {
     let sampling_rate = if events_a_minute == 1_000_000 { 0.01 } else { 0.05 };
     Choice::of(Load { events_a_minute, sampling_rate })
 }
 
 /// Returns the estimate's JSON in Frankfurt.
-fn chosen(choice: Choice) -> serde_json::Value {
+pub(super) fn chosen(choice: Choice) -> serde_json::Value {
     report::document(&Estimate::of(&prices::find("eu-central-1").unwrap().unwrap(), choice).unwrap())
 }
 
-fn fee(estimate: &serde_json::Value, name: &str) -> f64 {
+pub(super) fn fee(estimate: &serde_json::Value, name: &str) -> f64 {
     let fees = estimate["fees"].as_array().unwrap();
     let fee = fees.iter().find(|fee| fee["fee"] == name).unwrap_or_else(|| panic!("no fee {name}"));
     fee["usd_a_month"].as_f64().unwrap().round()
 }
 
-fn fees(estimate: &serde_json::Value, expected: &[(&str, f64)]) {
+pub(super) fn fees(estimate: &serde_json::Value, expected: &[(&str, f64)]) {
     for (name, usd) in expected {
         assert_eq!(fee(estimate, name), *usd, "{name}");
     }
@@ -42,7 +42,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("EventBridge, events", 86.0),         // 43.2 × 2 × 1.00
             ("EventBridge, Pipe", 17.0),           // 43.2 × 0.40
             ("SQS, requests", 287.0),              // 43.2 × 7 × (1 + 1 + 1 ÷ 2.67) × 0.40
-            ("SNS, publishes", 22.0),              // 43.2 × 0.50
+            ("SNS, publishes", 21.0),              // 43.2 × (0.164 + 0.836 ÷ 1.035) × 0.50
             ("DynamoDB, writes", 329.0),           // 43.2 × 10 × 0.7625
             ("DynamoDB, reads", 46.0),             // 43.2 × 7 × 0.1525
             ("DynamoDB, storage", 8.0),            // 20.16 million × 1.25 KB = 25.2 GB × 0.306
@@ -55,7 +55,7 @@ fn a_thousand_a_minute_with_the_declared_services() {
             ("Load balancer", 19.0),               // 720 × 0.027
             ("Load balancer, capacity", 1.0),      // 43.2 million × 2 KB = 86.4 GB × 0.008
             ("NAT gateway", 37.0),                 // 720 × 0.052
-            ("NAT gateway, data", 108.0),          // 43.2 million × 48.28 KB = 2,086 GB × 0.052
+            ("NAT gateway, data", 108.0),          // 43.2 million × 48.24 KB = 2,084 GB × 0.052
             ("X-Ray, traces", 35.0),               // (2 + 14.67 × 0.05) a second = 7.08 million × 5.00
             ("X-Ray, Insights", 7.0),              // 7.08 million × 1.00
             ("Logs, services", 104.0),             // 43.2 million × 3,818 bytes = 164.9 GB × 0.63
@@ -82,7 +82,7 @@ fn ten_thousand_a_minute_with_twelve_services() {
             ("DynamoDB, reads", 461.0),     // 432 × 7 × 0.1525
             ("Fargate, vCPU", 241.0),       // 36 × 0.25 × 720 × 0.03725
             ("Fargate, memory", 53.0),      // 36 × 0.5 × 720 × 0.00409
-            ("NAT gateway, data", 1_278.0), // 432 million × 56.89 KB = 24,577 GB × 0.052
+            ("NAT gateway, data", 1_272.0), // 432 million × 56.60 KB = 24,452 GB × 0.052
             ("X-Ray, traces", 145.0),       // (3 + 163.67 × 0.05) a second = 28.99 million × 5.00
             ("Logs, services", 1_438.0),    // 432 million × 5,282 bytes = 2,282 GB × 0.63
             ("Logs, metrics (EMF)", 39.0),  // 36 × 43,200 × 40 KB = 62.2 GB × 0.63
@@ -105,19 +105,19 @@ fn a_million_a_minute_with_the_declared_services_in_virginia() {
             ("EventBridge, Pipe", 17_280.0),   // 43,200 × 0.40
             // 43,200 × 7 × 1.2 = 362,880: 100,000 × 0.40 + 100,000 × 0.30 + 162,880 × 0.24
             ("SQS, requests", 109_091.0),
-            ("SNS, publishes", 21_600.0),       // 43,200 × 0.50
-            ("DynamoDB, writes", 270_000.0),    // 43,200 × 10 × 0.625
-            ("DynamoDB, reads", 37_800.0),      // 43,200 × 7 × 0.125
-            ("DynamoDB, storage", 6_300.0),     // 20,160 million × 1.25 KB = 25,200 GB × 0.25
-            ("S3, writes", 216_181.0),          // (43,200 + 28 × 43,200 × 30 = 36.288) × 5.00
-            ("S3, reads", 17_280.0),            // 43,200 × 0.40
-            ("S3, storage", 1_192.0),           // 86,400 million × 0.6 KB = 51,840 GB × 0.023
-            ("KMS, requests", 1.0),             // 28 × 720 × 12 = 241,920 × 3.00 a million
-            ("Fargate, vCPU", 11_750.0),        // 252 × 2 × 720 × 0.03238
-            ("Fargate, memory", 2_584.0),       // 252 × 4 × 720 × 0.00356
+            ("SNS, publishes", 6_113.0), // 43,200 × (0.0117 + 0.9883 ÷ 3.642) × 0.50
+            ("DynamoDB, writes", 270_000.0), // 43,200 × 10 × 0.625
+            ("DynamoDB, reads", 37_800.0), // 43,200 × 7 × 0.125
+            ("DynamoDB, storage", 6_300.0), // 20,160 million × 1.25 KB = 25,200 GB × 0.25
+            ("S3, writes", 216_181.0),   // (43,200 + 28 × 43,200 × 30 = 36.288) × 5.00
+            ("S3, reads", 17_280.0),     // 43,200 × 0.40
+            ("S3, storage", 1_192.0),    // 86,400 million × 0.6 KB = 51,840 GB × 0.023
+            ("KMS, requests", 1.0),      // 28 × 720 × 12 = 241,920 × 3.00 a million
+            ("Fargate, vCPU", 11_750.0), // 252 × 2 × 720 × 0.03238
+            ("Fargate, memory", 2_584.0), // 252 × 4 × 720 × 0.00356
             ("Load balancer, capacity", 691.0), // 86,400 GB × 0.008
-            ("NAT gateway, data", 61_437.0),    // 43,200 million × 31.60 KB = 1,365,256 GB × 0.045
-            ("X-Ray, traces", 2_519.0),         // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
+            ("NAT gateway, data", 59_346.0), // 43,200 million × 30.53 KB = 1,318,795 GB × 0.045
+            ("X-Ray, traces", 2_519.0),  // (28 + 16,638.67 × 0.01) a second = 503.9 million × 5.00
             ("X-Ray, Insights", 504.0),
             ("Logs, services", 82_469.0),   // 164,938 GB × 0.50
             ("Logs, metrics (EMF)", 218.0), // 252 × 43,200 × 40 KB = 435.5 GB × 0.50
@@ -137,7 +137,7 @@ fn a_million_a_minute_with_thirty_three_services() {
             // 43,200 × 31 × 1.2 = 1,607,040: 100,000 × 0.40 + 100,000 × 0.30 + 1,407,040 × 0.24
             ("SQS, requests", 407_690.0),
             ("DynamoDB, writes", 1_119_960.0), // 43,200 × 34 × 0.7625
-            ("NAT gateway, data", 238_786.0),  // 43,200 million × 106.30 KB = 4,592,040 GB × 0.052
+            ("NAT gateway, data", 236_370.0),  // 43,200 million × 105.22 KB = 4,545,579 GB × 0.052
             ("Fargate, vCPU", 49_563.0),       // 924 × 2 × 720 × 0.03725
             ("Metrics", 594.0),                // 33 × 60 × 0.30
         ],
@@ -187,6 +187,8 @@ fn the_text_names_the_ceiling_and_what_is_unverified() {
         "Fan-out by a topic pays: the bus delivers to the topic once, which allows 135,000 events a minute for 1,296 USD",
         "12 (3 beyond the declared ones)",
         "tables           on-demand\n",
+        "reserved for a year: ",
+        "a publish 3.2 notifications (A22).",
     ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
@@ -231,13 +233,13 @@ fn only_the_named_services_are_paid_for() {
         &[
             ("EventBridge, events", 864.0), // 432 × 2 × 1.00
             ("SQS, requests", 1_091.0),     // 432 × 3 × (1 + 1 + 1 ÷ 9.51) × 0.40
-            ("SNS, publishes", 216.0),      // 432 × 0.50
+            ("SNS, publishes", 175.0),      // 432 × (0.0671 + 0.9329 ÷ 1.259) × 0.50
             ("DynamoDB, writes", 2_635.0),  // 432 × 8 × 0.7625
             ("DynamoDB, reads", 198.0),     // 432 × 3 × 0.1525
             ("S3, writes", 0.0),            // neither a pass nor an archive
             ("KMS, requests", 0.0),
             ("Fargate, vCPU", 80.0),      // 12 × 0.25 × 720 × 0.03725
-            ("NAT gateway, data", 540.0), // 432 million × 24.05 KB = 10,392 GB × 0.052
+            ("NAT gateway, data", 508.0), // 432 million × 22.62 KB = 9,771 GB × 0.052
             ("Logs, services", 508.0),    // 432 million × 1,866 bytes = 806 GB × 0.63
             ("Metrics", 72.0),            // 4 × 60 × 0.30
         ],
@@ -275,7 +277,11 @@ fn what_cannot_be_estimated_is_refused() {
         services,
         only: only.iter().map(|&name| name.to_owned()).collect(),
         capacity: Capacity::OnDemand,
+        target_utilization: None,
         receive_pause: None,
+        publish_linger: None,
+        hop_lines: HopLines::All,
+        egress: Egress::Nat,
         region: region.to_owned(),
         sampling_rate: 0.05,
         json: true,
@@ -290,4 +296,6 @@ fn what_cannot_be_estimated_is_refused() {
     assert!(refused(&args(frankfurt, None, &["ingest", "emial"])).contains("membership, rewards"));
     assert!(refused(&args(frankfurt, None, &["ingest", "email"])).contains("without membership"));
     assert!(refused(&args("eu-west-9", None, &[])).contains("eu-central-1, us-east-1"));
+    let without_units = CostArgs { target_utilization: Some(90), ..args(frankfurt, None, &[]) };
+    assert!(refused(&without_units).contains("--capacity provisioned or reserved"));
 }
