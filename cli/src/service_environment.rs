@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(environment["OTEL_METRIC_EXPORT_INTERVAL"], "3000");
         assert_eq!(environment["SHUTDOWN_GRACE_S"], "10");
         assert_eq!(environment["RUST_LOG"], "debug");
+        assert_eq!(environment["TOKIO_WORKER_THREADS"], "1");
         assert!(!environment.contains_key("AWS_PROFILE"));
         assert!(!environment.contains_key("WEBHOOK_SECRET"), "only one service pushes");
         let environment = of("app", &SHARED, BTreeMap::new(), &own);

@@ -31,6 +31,7 @@
 //! ```
 
 mod check;
+mod compute;
 mod declaration;
 mod feedback;
 mod index;
