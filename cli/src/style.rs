@@ -1,5 +1,6 @@
 //! Colour and width, if the output is a terminal.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
@@ -91,31 +92,78 @@ impl Style {
 
     /// Joins parts by `gap`. A part that does not fit begins another line, after `indent`.
     pub(crate) fn flow(self, parts: impl IntoIterator<Item = String>, gap: &str, indent: &str) -> String {
-        let mut text = String::new();
-        let mut column = 0;
+        let mut flow = self.flowing(gap, indent);
         for part in parts {
-            let length = columns(&part);
-            if text.is_empty() {
-                column = length;
-            } else if column + gap.len() + length <= self.width() {
-                text.push_str(gap);
-                column += gap.len() + length;
-            } else {
-                text.extend(["\n", indent]);
-                column = indent.len() + length;
-            }
-            text.push_str(&part);
+            flow.part(|text| text.push_str(&part));
         }
-        text
+        flow.finish()
+    }
+
+    /// Begins a text of parts that are joined so.
+    pub(crate) fn flowing<'a>(self, gap: &'a str, indent: &'a str) -> Flow<'a> {
+        Flow { gap, indent, width: self.width, text: String::new(), column: 0 }
+    }
+
+    /// Appends what `write` writes in `colour`.
+    pub(crate) fn painted(self, colour: Colour, text: &mut String, write: impl FnOnce(&mut String)) {
+        let before = text.len();
+        if !self.colour {
+            return write(text);
+        }
+        text.extend(["\u{1b}[", colour.code(), "m"]);
+        let begun = text.len();
+        write(text);
+        if text.len() == begun {
+            text.truncate(before);
+        } else {
+            text.push_str("\u{1b}[0m");
+        }
     }
 
     /// Returns `text` in `colour`, or unchanged.
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
-        if self.colour && !text.is_empty() {
-            format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code())
-        } else {
-            text.to_owned()
+        let mut painted = String::with_capacity(text.len() + 9);
+        self.painted(colour, &mut painted, |out| out.push_str(text));
+        painted
+    }
+}
+
+/// A text that is written part by part.
+#[derive(Debug)]
+pub(crate) struct Flow<'a> {
+    gap: &'a str,
+    indent: &'a str,
+    /// Columns of a line; any number if there is none.
+    width: Option<usize>,
+    text: String,
+    /// Columns of the last line.
+    column: usize,
+}
+
+impl Flow<'_> {
+    /// Appends what `write` writes, after the gap if it fits into the line, or else in another line.
+    pub(crate) fn part(&mut self, write: impl FnOnce(&mut String)) {
+        let end = self.text.len();
+        if end > 0 {
+            self.text.push_str(self.gap);
         }
+        let begin = self.text.len();
+        write(&mut self.text);
+        let Some(width) = self.width else { return };
+        let length = columns(&self.text[begin..]);
+        let column = if end > 0 { self.column + self.gap.len() + length } else { length };
+        if end == 0 || column <= width {
+            self.column = column;
+        } else {
+            self.text.replace_range(end..begin, self.indent);
+            self.text.insert(end, '\n');
+            self.column = self.indent.len() + length;
+        }
+    }
+
+    /// Returns the text.
+    pub(crate) fn finish(self) -> String {
+        self.text
     }
 }
 
@@ -130,8 +178,13 @@ fn columns(text: &str) -> usize {
 /// Replaces what could move the cursor, recolour the reader's terminal or reorder its text: a tab becomes a space, a line
 /// break `⏎`, any other control character and those for bidirectional text `�`.
 pub(crate) fn printable(text: &str) -> String {
+    as_printable(text).into_owned()
+}
+
+/// Does the same as [`printable`], and copies only what it changes.
+pub(crate) fn as_printable(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
+        return text.into();
     }
     text.chars()
         .map(|c| match c {

@@ -1,9 +1,11 @@
 //! Renders a log record as one line for people: time, level, service, message, fields, trace id.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::line::Line;
-use crate::style::{Colour, Style, printable};
+use crate::style::{Colour, Style, as_printable};
 
 /// Fields with a fixed place in the line, and those of no use to someone who watches a run.
 const PLACED: [&str; 8] =
@@ -20,6 +22,10 @@ const FIRST: [&str; 9] = [
     "waiting_ms",
     "processing_ms",
 ];
+
+/// Widths of the columns of time and level.
+const TIME: usize = 12;
+const LEVEL: usize = 5;
 
 /// What a line begins with that continues another one: below its message.
 const INDENT: &str = "                    ";
@@ -43,7 +49,10 @@ impl Renderer {
     pub(crate) fn line(&self, service: &str, line: &Line) -> String {
         match line {
             Line::Text(text) => {
-                format!("{:12} {:5} {} {}", "", "", self.service(service), printable(text))
+                let mut shown = " ".repeat(TIME + 1 + LEVEL + 1);
+                self.service(&mut shown, service);
+                shown.extend([" ", &as_printable(text)]);
+                shown
             }
             Line::Record(record) => self.record(service, record),
         }
@@ -51,71 +60,91 @@ impl Renderer {
 
     fn record(&self, service: &str, record: &Map<String, Value>) -> String {
         let text = |name: &str| record.get(name).and_then(Value::as_str);
-        let time = text("timestamp").map(clock).unwrap_or_default();
-        let level = text("level").unwrap_or_default();
-        let message = record.get("message").map(plain).unwrap_or_default();
-        let first = format!(
-            "{} {} {} {}",
-            self.style.paint(Colour::Dim, &format!("{time:12}")),
-            self.level(level),
-            self.service(text("service").unwrap_or(service)),
-            self.style.paint(Colour::Bold, &message),
-        );
+        let mut flow = self.style.flowing(" ", INDENT);
+        flow.part(|out| {
+            let time = text("timestamp").map(clock).unwrap_or_default();
+            self.style.painted(Colour::Dim, out, |out| padded(out, &time, TIME));
+            out.push(' ');
+            self.level(out, text("level").unwrap_or_default());
+            out.push(' ');
+            self.service(out, text("service").unwrap_or(service));
+            out.push(' ');
+            self.style.painted(Colour::Bold, out, |out| plain(out, record.get("message")));
+        });
         let rest =
             record.keys().map(String::as_str).filter(|name| !FIRST.contains(name) && !PLACED.contains(name));
-        let mut parts = vec![first];
-        for name in FIRST.into_iter().filter(|name| record.contains_key(*name)).chain(rest) {
+        for name in FIRST.into_iter().chain(rest) {
+            let value = record.get(name).filter(|value| !value.is_null());
             // An event that began its own correlation shows its id once.
-            let repeated = name == "correlation_id" && record.get("event_id") == record.get(name);
-            if record[name].is_null() || repeated {
+            let repeated = name == "correlation_id" && record.get("event_id") == value;
+            if value.is_none() || repeated {
                 continue;
             }
-            let value = plain(&record[name]);
-            let value = match name {
-                "reason" | "error" => self.style.paint(Colour::Red, &value),
-                _ => value,
-            };
-            let name = self.style.paint(Colour::Dim, &format!("{}=", printable(name)));
-            parts.push(format!("{name}{value}"));
+            flow.part(|out| {
+                self.style.painted(Colour::Dim, out, |out| out.extend([&*as_printable(name), "="]));
+                match name {
+                    "reason" | "error" => self.style.painted(Colour::Red, out, |out| plain(out, value)),
+                    _ => plain(out, value),
+                }
+            });
         }
         if let Some(trace) = text("trace_id").filter(|id| !id.is_empty()) {
-            parts.push(self.style.paint(Colour::Dim, &printable(trace)));
+            flow.part(|out| self.style.painted(Colour::Dim, out, |out| out.push_str(&as_printable(trace))));
         }
-        self.style.flow(parts, " ", INDENT)
+        flow.finish()
     }
 
-    fn service(&self, name: &str) -> String {
-        let padded = format!("{:width$}", printable(name), width = self.width);
-        self.style.paint(Colour::of_name(name), &padded)
+    fn service(&self, out: &mut String, name: &str) {
+        self.style.painted(Colour::of_name(name), out, |out| padded(out, &as_printable(name), self.width));
     }
 
-    fn level(&self, level: &str) -> String {
-        let padded = format!("{:5}", printable(level));
-        match level {
-            "ERROR" => self.style.paint(Colour::Red, &padded),
-            "WARN" => self.style.paint(Colour::Yellow, &padded),
-            "INFO" => self.style.paint(Colour::Green, &padded),
-            _ => self.style.paint(Colour::Dim, &padded),
-        }
+    fn level(&self, out: &mut String, level: &str) {
+        let colour = match level {
+            "ERROR" => Colour::Red,
+            "WARN" => Colour::Yellow,
+            "INFO" => Colour::Green,
+            _ => Colour::Dim,
+        };
+        self.style.painted(colour, out, |out| padded(out, &as_printable(level), LEVEL));
     }
 }
 
+/// Appends a text and as many spaces as it lacks of `width`.
+fn padded(out: &mut String, text: &str, width: usize) {
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
+}
+
 /// Formats the time of day in UTC to the millisecond; returns the text unchanged if it is not a timestamp.
-fn clock(timestamp: &str) -> String {
+fn clock(timestamp: &str) -> Cow<'_, str> {
+    // As services write it.
+    let form = |(place, byte): (usize, u8)| match place {
+        4 | 7 => byte == b'-',
+        10 => byte == b'T',
+        13 | 16 => byte == b':',
+        19 => byte == b'.',
+        26 => byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    };
+    if timestamp.len() == 27 && timestamp.bytes().enumerate().all(form) {
+        return timestamp[11..23].into();
+    }
     match timestamp.parse::<jiff::Timestamp>() {
         Ok(at) => {
             let time = at.to_zoned(jiff::tz::TimeZone::UTC).time();
             format!("{:02}:{:02}:{:02}.{:03}", time.hour(), time.minute(), time.second(), time.millisecond())
+                .into()
         }
-        Err(_) => printable(timestamp),
+        Err(_) => as_printable(timestamp),
     }
 }
 
-/// Formats a value for people: strings have no quotes.
-fn plain(value: &Value) -> String {
+/// Appends a value for people: strings have no quotes.
+fn plain(out: &mut String, value: Option<&Value>) {
     match value {
-        Value::String(text) => printable(text),
-        other => printable(&other.to_string()),
+        None => {}
+        Some(Value::String(text)) => out.push_str(&as_printable(text)),
+        Some(other) => out.push_str(&as_printable(&other.to_string())),
     }
 }
 
@@ -141,6 +170,19 @@ mod tests {
              customer_number=000000000042 event_id=9d2a processing_ms=12 \
              1-5759e988-bd862e3fe1be46a994272793"
         );
+    }
+
+    #[test]
+    fn times_are_those_of_the_day_in_utc() {
+        for (timestamp, time) in [
+            ("2026-11-23T02:34:05.006789Z", "02:34:05.006"),
+            ("2026-11-23T02:34:05Z", "02:34:05.000"),
+            ("2026-11-23T02:34:05.006789+01:00", "01:34:05.006"),
+            ("yesterday at about a quarter", "yesterday at about a quarter"),
+            ("2026-11-23T02:34:05.00678 Z", "2026-11-23T02:34:05.00678 Z"),
+        ] {
+            assert_eq!(clock(timestamp), time);
+        }
     }
 
     #[test]
