@@ -85,41 +85,17 @@ pub(super) enum Egress {
     Endpoints,
 }
 
-impl Capacity {
-    /// Returns the value of the option.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on-demand",
-            Self::Provisioned => "provisioned",
-            Self::Reserved => "reserved",
-        }
-    }
+/// Returns what an option calls a value, and with it the stacks' parameter, which has no `reserved`.
+pub(super) fn name(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 impl HopLines {
-    /// Returns the value of the parameter.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Sampled => "sampled",
-        }
-    }
-
     /// Returns the share of the events that are logged, if the share `traced` is recorded.
     pub(super) fn share(self, traced: f64) -> f64 {
         match self {
             Self::All => 1.0,
             Self::Sampled => traced,
-        }
-    }
-}
-
-impl Egress {
-    /// Returns the value of the parameter.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Nat => "nat",
-            Self::Endpoints => "endpoints",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::ceilings::{self, Hop};
-use super::choice::Services;
+use super::choice::{Services, name};
 use super::estimate::Estimate;
 use super::fee::Fee;
 use super::number::{grouped, mark, quantity};
@@ -60,7 +60,7 @@ fn summary(estimate: &Estimate<'_>) -> String {
         grouped(f64::from(estimate.load.events_a_minute)),
         estimate.region.name,
         flow.services,
-        estimate.choice.capacity.name(),
+        name(&estimate.choice.capacity),
         grouped(estimate.bill.usd()),
         estimate.region.currency,
         grouped(estimate.bill.mail.usd()),
@@ -235,12 +235,12 @@ pub(super) fn document(estimate: &Estimate<'_>) -> Value {
         "sampling_rate": estimate.load.sampling_rate,
         "services": flow.services,
         "added_services": flow.added,
-        "capacity": choice.capacity.name(),
+        "capacity": name(&choice.capacity),
         "target_utilization_percent": choice.target_utilization,
         "receive_pause_ms": milliseconds(choice.receive_pause),
         "publish_linger_ms": milliseconds(choice.publish_linger),
-        "hop_lines": choice.hop_lines.name(),
-        "egress": choice.egress.name(),
+        "hop_lines": name(&choice.hop_lines),
+        "egress": name(&choice.egress),
         "first_ceiling": first,
         "hops": estimate.hops.iter().map(hop_document).collect::<Vec<_>>(),
         "consumers": consumers,

@@ -77,7 +77,7 @@ impl Units {
 mod tests {
     use serde_json::json;
 
-    use super::super::choice::{Capacity, TARGET_UTILIZATION};
+    use super::super::choice::{Capacity, TARGET_UTILIZATION, name};
     use super::*;
     use crate::layer;
 
@@ -129,7 +129,7 @@ mod tests {
         let files = cloudformation::render(&resources, "receivers: {}\n").unwrap();
         let template: serde_json::Value = serde_saphyr::from_str(&files["data/membership.yaml"]).unwrap();
         assert_eq!(template["Parameters"]["MinimumUnits"]["Default"].as_str().unwrap(), FEWEST.to_string());
-        assert_eq!(template["Parameters"]["Capacity"]["Default"], Capacity::OnDemand.name());
+        assert_eq!(template["Parameters"]["Capacity"]["Default"], name(&Capacity::OnDemand));
         let target = &template["Parameters"]["TargetUtilization"];
         assert_eq!(target["Default"].as_str().unwrap(), TARGET_UTILIZATION.to_string());
         let resources = template["Resources"].as_object().unwrap().values();
