@@ -10,7 +10,7 @@ use aws_types::request_id::RequestId as _;
 use envelope::{Envelope, Metadata};
 use opentelemetry::metrics::Meter;
 use opentelemetry_semantic_conventions::attribute;
-use telemetry::context;
+use telemetry::context::{self, Trace};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use xray::TraceId;
 
@@ -89,8 +89,7 @@ impl TopicPublisher {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             header,
-            root: context::trace_id_of(&span),
-            sampled: context::is_recorded(&span),
+            trace: context::trace_of(&span),
         };
         let size = entry.size();
         self.batcher.publish(entry, size, span, None).await
@@ -125,11 +124,14 @@ struct Message {
     body: String,
     attributes: Vec<(String, String)>,
     header: Option<String>,
-    root: Option<TraceId>,
-    sampled: bool,
+    trace: Option<Trace>,
 }
 
 impl Message {
+    fn root(&self) -> Option<TraceId> {
+        self.trace.map(|trace| trace.id)
+    }
+
     /// Returns the message's bytes as SNS counts them: the body, and each attribute with its name and type
     /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
     fn size(&self) -> usize {
@@ -211,12 +213,14 @@ impl Call for PublishBatch {
 /// Groups the entries of each sampled trace into a separate call; all others, and those that are alone in their trace, share
 /// one.
 fn groups(messages: &[&Message]) -> Vec<usize> {
-    let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root == Some(root));
-    let first_of = |root: TraceId| messages.iter().position(|other| other.root == Some(root));
+    let of_same_trace = |root: TraceId| messages.iter().filter(move |other| other.root() == Some(root));
+    let first_of = |root: TraceId| messages.iter().position(|other| other.root() == Some(root));
     messages
         .iter()
-        .map(|message| match message.root.filter(|_| message.sampled) {
-            Some(root) if of_same_trace(root).count() > 1 => first_of(root).map_or(0, |index| index + 1),
+        .map(|message| match message.trace.filter(|trace| trace.sampled) {
+            Some(Trace { id, .. }) if of_same_trace(id).count() > 1 => {
+                first_of(id).map_or(0, |index| index + 1)
+            }
             _ => 0,
         })
         .collect()
@@ -225,8 +229,8 @@ fn groups(messages: &[&Message]) -> Vec<usize> {
 /// Returns the header of the first message if all messages belong to its trace.
 fn common_header<'a>(messages: &[&'a Message]) -> Option<&'a str> {
     let first = messages.first()?;
-    let root = first.root?;
-    messages.iter().all(|message| message.root == Some(root)).then_some(first.header.as_deref()).flatten()
+    let root = first.root()?;
+    messages.iter().all(|message| message.root() == Some(root)).then_some(first.header.as_deref()).flatten()
 }
 
 #[cfg(test)]
@@ -238,8 +242,7 @@ mod tests {
             body: "body".into(),
             attributes: vec![("channel".into(), "email".into())],
             header: root.map(|root| format!("header {root}")),
-            root: root.map(|root| TraceId::from_bytes([root; 16])),
-            sampled: true,
+            trace: root.map(|root| Trace { id: TraceId::from_bytes([root; 16]), sampled: true }),
         }
     }
 
@@ -251,7 +254,8 @@ mod tests {
     #[test]
     fn only_sampled_traces_have_calls_of_their_own() {
         let (one, other, none) = (message(Some(1)), message(Some(2)), message(None));
-        let unsampled = Message { sampled: false, ..message(Some(3)) };
+        let mut unsampled = message(Some(3));
+        unsampled.trace.as_mut().unwrap().sampled = false;
         assert_eq!(groups(&[&one, &other, &one, &none]), [1, 0, 1, 0]);
         assert_eq!(groups(&[&unsampled, &one, &unsampled, &one, &none]), [0, 2, 0, 2, 0]);
     }

@@ -239,7 +239,7 @@ pub fn response_headers(span: &Span) -> HeaderMap {
     let span = context.span();
     let own = span.span_context();
     let mut headers = HeaderMap::new();
-    if let Some(root) = trace_id(&context) {
+    if let Some(Trace { id: root, .. }) = trace(&context) {
         let (id, sampled) = (own.span_id(), u8::from(own.is_sampled()));
         let xray = format!("Root={root};Parent={id};Sampled={sampled}");
         let w3c = format!("00-{}-{id}-0{sampled}", own.trace_id());
@@ -318,29 +318,39 @@ pub fn is_recording(span: &Span) -> bool {
 pub fn recorded_header() -> Option<String> {
     let context = Span::current().context();
     let span = context.span();
-    let own = span.span_context();
-    let root = trace_id(&context).filter(|_| own.is_sampled())?;
-    Some(format!("Root={root};Parent={};Sampled=1", own.span_id()))
+    let root = trace(&context).filter(|trace| trace.sampled)?.id;
+    Some(format!("Root={root};Parent={};Sampled=1", span.span_context().span_id()))
 }
 
-/// Returns the trace of `span`, sampled or not.
+/// The trace that a span belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Its id.
+    pub id: xray::TraceId,
+    /// Whether it is recorded.
+    pub sampled: bool,
+}
+
+/// Returns the trace of `span`.
+#[must_use]
+pub fn trace_of(span: &Span) -> Option<Trace> {
+    trace(&span.context())
+}
+
+/// Returns the id of the trace of `span`, sampled or not.
 #[must_use]
 pub fn trace_id_of(span: &Span) -> Option<xray::TraceId> {
-    trace_id(&span.context())
+    trace_of(span).map(|trace| trace.id)
 }
 
 /// Returns the trace of a context, if it has one.
-pub(crate) fn trace_id(context: &Context) -> Option<xray::TraceId> {
+pub(crate) fn trace(context: &Context) -> Option<Trace> {
     let span = context.span();
     let span_context = span.span_context();
-    span_context.is_valid().then(|| xray::TraceId::from_bytes(span_context.trace_id().to_bytes()))
-}
-
-/// Whether the trace of a context is sampled, if it has one.
-pub(crate) fn is_sampled(context: &Context) -> Option<bool> {
-    let span = context.span();
-    let span_context = span.span_context();
-    span_context.is_valid().then(|| span_context.is_sampled())
+    span_context.is_valid().then(|| Trace {
+        id: xray::TraceId::from_bytes(span_context.trace_id().to_bytes()),
+        sampled: span_context.is_sampled(),
+    })
 }
 
 fn header(context: &Context) -> Option<String> {

@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::Registry;
 
-use crate::context;
+use crate::context::{self, Trace};
 use crate::hop::HopLines;
 use crate::log_line::{Common, Line};
 use crate::log_output::Output;
@@ -36,8 +36,8 @@ impl<W: Write> LogLines<W> {
         }
     }
 
-    /// Returns what `of` finds in the context of the event's span: the span it names, else the current one.
-    fn in_context<T>(&self, event: &Event<'_>, of: impl Fn(&OtelContext) -> Option<T>) -> Option<T> {
+    /// Returns the trace of the event's span: the span it names, else the current one.
+    fn trace(&self, event: &Event<'_>) -> Option<Trace> {
         let of_span = || {
             let dispatch = self.dispatch.get()?.upgrade()?;
             let id = match event.parent() {
@@ -45,15 +45,10 @@ impl<W: Write> LogLines<W> {
                 None if event.is_contextual() => current_span(&dispatch)?,
                 None => return None,
             };
-            of(&get_otel_context(&id, &dispatch)?)
+            context::trace(&get_otel_context(&id, &dispatch)?)
         };
-        of_span().or_else(|| event.is_contextual().then(|| OtelContext::map_current(&of)).flatten())
-    }
-
-    /// Whether the line is one of a trace that is not sampled, and written for sampled ones only.
-    fn leaves_out(&self, event: &Event<'_>) -> bool {
-        self.hop_lines.need_sampling(event.metadata())
-            && self.in_context(event, context::is_sampled) == Some(false)
+        of_span()
+            .or_else(|| event.is_contextual().then(|| OtelContext::map_current(context::trace)).flatten())
     }
 }
 
@@ -68,7 +63,8 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if self.leaves_out(event) {
+        let trace = self.trace(event);
+        if self.hop_lines.need_sampling(event.metadata()) && trace.is_some_and(|trace| !trace.sampled) {
             return;
         }
         let mut fields = self.common.fields();
@@ -77,7 +73,7 @@ impl<S: Subscriber, W: Write + Send + 'static> Layer<S> for LogLines<W> {
             timestamp: jiff::Timestamp::now(),
             level: event.metadata().level().as_str(),
             target: event.metadata().target(),
-            trace_id: self.in_context(event, context::trace_id),
+            trace_id: trace.map(|trace| trace.id),
             fields,
         }
         .render(&self.common);

@@ -227,15 +227,20 @@ async fn an_announced_event_has_a_copy_of_its_span_that_left_before_it() {
     assert_eq!((&copy.name, copy.parent_span_id), (&send.name, caller.span_context.span_id()));
 }
 
+/// Returns a caller's span whose parent is the one that a header names.
+fn caller_within(header: &str) -> tracing::Span {
+    let span = tracing::info_span!("caller", "otel.kind" = "internal");
+    let parent = telemetry::context::from_message(Some(header), None);
+    tracing_opentelemetry::OpenTelemetrySpanExt::set_parent(&span, parent).unwrap();
+    span
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_unsampled_event_still_carries_its_trace() {
     let recorder = Recorder::new();
     let _installed = recorder.install();
     let aws = Aws::new(|_, _| put_events(&[None]));
-    let span = tracing::info_span!("caller", "otel.kind" = "internal");
-    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
-    let parent = telemetry::context::from_message(Some(header), None);
-    tracing_opentelemetry::OpenTelemetrySpanExt::set_parent(&span, parent).unwrap();
+    let span = caller_within("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0");
     aws.bus().publish(moved(Uuid::new_v4())).instrument(span).await.unwrap();
     let sent = entries(&aws.sent()[0].body)[0]["TraceHeader"].as_str().unwrap().to_owned();
     assert!(sent.starts_with("Root=1-5759e988-bd862e3fe1be46a994272793;Parent="), "{sent}");
@@ -250,10 +255,7 @@ async fn messages_of_traces_that_are_not_sampled_share_calls() {
     let aws = Aws::new(accept_batch);
     let topic = aws.topic();
     let notify = |trace: u8| {
-        let span = tracing::info_span!("caller", "otel.kind" = "internal");
-        let header = format!("Root=1-5759e988-{trace:024};Parent=53995c3f42cd8ad8;Sampled=0");
-        let parent = telemetry::context::from_message(Some(&header), None);
-        tracing_opentelemetry::OpenTelemetrySpanExt::set_parent(&span, parent).unwrap();
+        let span = caller_within(&format!("Root=1-5759e988-{trace:024};Parent=53995c3f42cd8ad8;Sampled=0"));
         let publish = |channel| {
             let topic = topic.clone();
             async move { topic.publish(moved(Uuid::new_v4()), &[("channel", channel)]).await.unwrap() }
